@@ -1,0 +1,33 @@
+# Every library of others, found once. Why each is here: docs/decisions/0002-dependencies.md.
+# On Debian, scripts/bootstrap installs all of them.
+
+find_package(PkgConfig REQUIRED)
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_package(Threads REQUIRED)
+find_package(Boost 1.81 CONFIG REQUIRED COMPONENTS json)
+find_package(OpenSSL 3.0 REQUIRED)
+find_package(Protobuf 3.21 REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(CLI11 REQUIRED)
+pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
+pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(tomlplusplus REQUIRED IMPORTED_TARGET tomlplusplus)
+if(UNDERSTUDY_TESTS)
+    find_package(GTest REQUIRED)
+endif()
+if(UNDERSTUDY_BENCH)
+    find_package(benchmark REQUIRED)
+endif()
+
+# The replicated journal is the only part that needs C-Raft.
+if(UNDERSTUDY_RAFT)
+    pkg_check_modules(raft IMPORTED_TARGET raft>=0.22.1)
+    if(NOT raft_FOUND)
+        message(FATAL_ERROR
+            "UNDERSTUDY_RAFT=ON needs C-Raft 0.22.1 or newer (libraft-dev: Debian 13, or Debian 12 "
+            "backports). Older ones lack the step API. -DUNDERSTUDY_RAFT=OFF builds all but the "
+            "replicated journal.")
+    endif()
+endif()

@@ -1,0 +1,1 @@
+// CMake wants one source for a library made of archives.

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <chrono>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "understudy/result.h"
+
+namespace understudy {
+
+/// A view of bytes; lives as long as the call that hands it over.
+using Bytes = std::span<const std::byte>;
+/// Bytes that are kept.
+using Buffer = std::vector<std::byte>;
+
+[[nodiscard]] inline Bytes as_bytes(std::string_view text) {
+    return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
+}
+[[nodiscard]] inline std::string_view as_text(Bytes bytes) {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+inline constexpr std::uint64_t KiB = 1024;
+inline constexpr std::uint64_t MiB = 1024 * KiB;
+inline constexpr std::uint64_t GiB = 1024 * MiB;
+
+/// A number that cannot be mistaken for another kind of number.
+template <class Tag>
+struct Strong {
+    std::uint64_t value = 0;
+    friend constexpr auto operator<=>(Strong, Strong) = default;
+    [[nodiscard]] constexpr Strong next() const { return {value + 1}; }
+};
+
+using Epoch = Strong<struct EpochTag>;  ///< One tenure of one active member; 0 is "none yet".
+
+/// The clock type has no now(): time reaches our code as an argument or not at all.
+struct Monotonic {
+    using duration = std::chrono::nanoseconds;
+    using rep = duration::rep;
+    using period = duration::period;
+    using time_point = std::chrono::time_point<Monotonic>;
+    static constexpr bool is_steady = true;
+};
+
+using Duration = Monotonic::duration;
+using TimePoint = Monotonic::time_point;
+
+using namespace std::chrono_literals;  // NOLINT: durations read as 500ms everywhere in our API.
+
+/// Where something listens. IPv6 hosts are written without brackets here, with them in text.
+struct Address {
+    std::string host;
+    std::uint16_t port = 0;
+    friend auto operator<=>(const Address&, const Address&) = default;
+};
+
+/// Reads "HOST:PORT", "[::1]:PORT" or ":PORT" (host stays empty).
+/// Errors: bad_config (none).
+[[nodiscard]] US_API Result<Address> parse_address(std::string_view text);
+[[nodiscard]] US_API std::string to_string(const Address& address);
+
+/// What a member does for its service.
+enum class Role : std::uint8_t {
+    joining = 0,  ///< Not registered yet, or catching up.
+    standby = 1,
+    active = 2,
+    checkpointer = 3,
+};
+[[nodiscard]] US_API std::string_view name(Role role);
+
+/// How the members of a service share its work.
+enum class Redundancy : std::uint8_t {
+    fault_tolerant = 1,  ///< One active member, the others stand by in order of joining.
+    load_balanced = 2,   ///< All members are active; new connections are spread over them.
+};
+[[nodiscard]] US_API std::string_view name(Redundancy redundancy);
+
+}  // namespace understudy

@@ -1,0 +1,15 @@
+#pragma once
+
+#include "understudy/types.h"
+
+namespace understudy {
+
+using Index = Strong<struct IndexTag>;        ///< Position in a journal; the first entry is 1.
+using Revision = Strong<struct RevisionTag>;  ///< Counts the changes of the registry's state.
+using Incarnation = Strong<struct IncarnationTag>;  ///< One start of one process; random, never 0.
+using JoinOrder = Strong<struct JoinOrderTag>;      ///< Place in the line of members; 0: none yet.
+using CallId = Strong<struct CallIdTag>;            ///< One call of a connection; never reused.
+using SubscriptionId = Strong<struct SubscriptionIdTag>;  ///< Chosen by the subscriber.
+using Sequence = Strong<struct SequenceTag>;  ///< Counts the changes of one record in one epoch.
+
+}  // namespace understudy
