@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "understudy/record.h"
+#include "understudy/types.h"
+#include "understudy/value.h"
+
+namespace understudy::record {
+
+// Image and delta, little-endian (docs/formats/record.md):
+//
+//     value   type u8 (ValueType), then text, bytes: varint size, u8[size]; integer: i64; real: f64
+//     field   name (varint size, UTF-8), value
+//     image   varint count, field[count]; varint count, {name, varint count > 0, field[count]}[count]
+//     change  varint count, field[count] put; varint count, name[count] removed
+//     delta   change; varint count, {name, change not empty}[count]; not empty as a whole
+//
+// Fields, names and sub-maps stand in strictly ascending byte order of their names, and no name is
+// both put and removed: equal content has equal bytes.
+
+/// A value as it lies in encoded bytes.
+struct ValueView {
+    ValueType type = ValueType::text;
+    std::uint64_t bits = 0;  ///< Of an integer or a real.
+    Bytes bytes = {};        ///< Of a text or of bytes.
+
+    [[nodiscard]] Value value() const;
+    void assign_to(Value& value) const;  ///< Keeps the target's memory where it can.
+};
+
+struct FieldView {
+    std::string_view name;
+    ValueView value;
+};
+
+/// A decoded image or delta: views into its bytes. Reused, it allocates nothing.
+struct DeltaView {
+    /// What concerns one map; the ranges point into `puts` and `removed`.
+    struct Section {
+        std::string_view submap;
+        std::size_t puts_begin = 0, puts_end = 0;
+        std::size_t removed_begin = 0, removed_end = 0;
+    };
+    std::vector<Section> sections;  ///< The record's own fields first, then its sub-maps.
+    std::vector<FieldView> puts;
+    std::vector<std::string_view> removed;
+};
+
+/// What a delta is made from: references to names and values kept elsewhere. Shape as DeltaView.
+struct DeltaSource {
+    struct Put {
+        std::string_view name;
+        const Value* value;
+    };
+    std::vector<DeltaView::Section> sections;
+    std::vector<Put> puts;
+    std::vector<std::string_view> removed;
+};
+
+/// Bytes that a field, or a sub-map's name and count, add to an image, counts taken at their widest.
+[[nodiscard]] std::size_t field_size_bytes(std::string_view name, const Value& value);
+[[nodiscard]] std::size_t submap_size_bytes(std::string_view name);
+
+/// Each replaces the content of `out`. Requires: the order and the limits above.
+void encode_image(const RecordImage& image, Buffer& out);
+void encode_delta(const DeltaSource& delta, Buffer& out);
+/// The delta that makes this change; what is overwritten does not travel.
+void encode_delta(const RecordChange& change, Buffer& out);
+
+/// Each replaces the content of `view`. Every claim is checked: types, names, order, limits, that
+/// nothing is left over. Errors: corrupt, limit_exceeded; `view` is then of no use.
+[[nodiscard]] Result<void> decode_image(Bytes image, DeltaView& view);
+[[nodiscard]] Result<void> decode_delta(Bytes delta, DeltaView& view);
+[[nodiscard]] Result<RecordImage> to_image(Bytes image);
+
+/// Makes `image` what the decoded image says. `change`, if wanted, gets its maps: every field as
+/// put, vanished ones as removed.
+void replace(RecordImage& image, const DeltaView& view, RecordChange* change = nullptr);
+/// Carries a decoded delta out on `image`; removing what is not there is no change.
+void apply(RecordImage& image, const DeltaView& view, RecordChange* change = nullptr);
+
+/// Fields of an image, sub-maps included.
+[[nodiscard]] std::size_t count_fields(const RecordImage& image);
+
+}  // namespace understudy::record

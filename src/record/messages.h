@@ -1,0 +1,115 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/types.h"
+#include "understudy/types.h"
+#include "wire/message_type.h"
+
+namespace understudy::record {
+
+// Bodies of the messages 32 to 63 (docs/formats/record.md, section "Messages"). Numbers are varints,
+// names are length-prefixed text, and what is called bytes runs to the end of the body.
+//
+// Everything decoded is a view into the body. Names are checked (understudy/limits.h) and flags
+// known; bytes are checked by whoever decodes them. Errors of every decode_*(): corrupt.
+
+struct Subscribe {
+    SubscriptionId subscription;  ///< Chosen by the subscriber, not in use on this link.
+    std::string_view record;
+    std::string_view token = {};  ///< For the member's permission filter; up to 255 bytes.
+};
+struct Unsubscribe {
+    SubscriptionId subscription;
+};
+struct Resync {
+    SubscriptionId subscription;
+};
+struct Image {
+    SubscriptionId subscription;
+    Epoch epoch;
+    Sequence sequence;
+    Bytes image;  ///< codec.h
+};
+struct Delta {
+    SubscriptionId subscription;
+    Epoch epoch;
+    Sequence sequence;
+    Bytes delta;  ///< codec.h
+};
+struct Absent {
+    SubscriptionId subscription;
+};
+struct Removed {
+    SubscriptionId subscription;
+    Epoch epoch;
+    Sequence sequence;
+};
+struct SubscribeRefused {
+    SubscriptionId subscription;
+    Error reason;
+};
+
+/// Names that there are: of records (notices) or of calls (rpc_names).
+///
+/// A long list travels as several messages: the first `restarts`, which empties what the receiver
+/// knew, and the last `complete`s; later messages say what was added and removed since.
+struct Names {
+    bool restarts = false;
+    bool completes = false;
+    std::vector<std::string_view> added = {};
+    std::vector<std::string_view> removed = {};
+};
+
+/// A member's answer may be left out: the caller does not wait for it.
+enum class Answer : std::uint8_t { wanted = 0, unwanted = 1 };
+
+struct RpcRequest {
+    CallId call;
+    Answer answer = Answer::wanted;
+    std::uint64_t timeout_ms = 0;  ///< What is left for the caller; 0: no deadline.
+    Epoch epoch = {};              ///< The tenure the caller believes in; 0: any.
+    std::string_view name;
+    Bytes arguments;  ///< A MessagePack map.
+};
+struct RpcReply {
+    CallId call;
+    std::variant<Bytes, Error> outcome;  ///< A MessagePack value, or why not.
+};
+
+/// Each encode() replaces the content of `out` by the body of one message.
+void encode(const Subscribe& message, Buffer& out);
+void encode(const Unsubscribe& message, Buffer& out);
+void encode(const Resync& message, Buffer& out);
+void encode(const Absent& message, Buffer& out);
+void encode(const Removed& message, Buffer& out);
+void encode(const SubscribeRefused& message, Buffer& out);
+void encode(const Names& message, Buffer& out);
+void encode(const Image& message, Buffer& out);
+void encode(const Delta& message, Buffer& out);
+void encode(const RpcRequest& message, Buffer& out);
+void encode(const RpcReply& message, Buffer& out);
+
+/// The body without its bytes, for Channel::put(type, {head, bytes}) without a copy.
+void encode_head(const RpcRequest& message, Buffer& out);
+void encode_head(const RpcReply& message, Buffer& out);
+
+[[nodiscard]] Result<Subscribe> decode_subscribe(Bytes body);
+[[nodiscard]] Result<Unsubscribe> decode_unsubscribe(Bytes body);
+[[nodiscard]] Result<Resync> decode_resync(Bytes body);
+[[nodiscard]] Result<Image> decode_image(Bytes body);
+[[nodiscard]] Result<Delta> decode_delta(Bytes body);
+[[nodiscard]] Result<Absent> decode_absent(Bytes body);
+[[nodiscard]] Result<Removed> decode_removed(Bytes body);
+[[nodiscard]] Result<SubscribeRefused> decode_subscribe_refused(Bytes body);
+[[nodiscard]] Result<Names> decode_names(Bytes body);
+[[nodiscard]] Result<RpcRequest> decode_rpc_request(Bytes body);
+[[nodiscard]] Result<RpcReply> decode_rpc_reply(Bytes body);
+
+}  // namespace understudy::record

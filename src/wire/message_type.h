@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+
+namespace understudy::wire {
+
+/// What a message in a batch is. The numbers are wire format: never reuse, never renumber.
+///
+/// 1 to 31: control messages (control.h). 32 to 63: records and calls (record/messages.h).
+/// 0 is never sent. Numbers above 63 are free.
+enum class MessageType : std::uint8_t {
+    subscribe = 32,         ///< Subscriber to publisher: send me this record.
+    unsubscribe = 33,       ///< Subscriber to publisher.
+    resync = 34,            ///< Subscriber to publisher: I missed a change, send an image.
+    image = 35,             ///< All fields of a record, replaces what the subscriber has.
+    delta = 36,             ///< One change of a record.
+    absent = 37,            ///< There is no such record yet; the subscription is kept.
+    removed = 38,           ///< The record was removed; the subscription is kept.
+    subscribe_refused = 39, ///< The subscription was not taken; says why.
+    notices_wanted = 40,    ///< Subscriber to publisher: tell me which records there are.
+    notices = 41,           ///< Records added and removed.
+    rpc_request = 42,
+    rpc_reply = 43,
+    rpc_names_wanted = 44,  ///< Caller to member: tell me which calls you answer.
+    rpc_names = 45,         ///< Calls added and removed.
+};
+
+inline constexpr std::uint8_t control_type_min = 1;
+inline constexpr std::uint8_t control_type_max = 31;
+
+[[nodiscard]] constexpr bool is_control(MessageType type) {
+    const auto number = static_cast<std::uint8_t>(type);
+    return number >= control_type_min && number <= control_type_max;
+}
+
+}  // namespace understudy::wire
