@@ -15,10 +15,14 @@ pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(tomlplusplus REQUIRED IMPORTED_TARGET tomlplusplus)
 if(UNDERSTUDY_TESTS)
-    find_package(GTest REQUIRED)
+    find_package(GTest REQUIRED)  # A build without tests says so: -DUNDERSTUDY_TESTS=OFF.
 endif()
 if(UNDERSTUDY_BENCH)
-    find_package(benchmark REQUIRED)
+    find_package(benchmark QUIET)
+    if(NOT benchmark_FOUND)
+        message(STATUS "No benchmarks: Google Benchmark is not installed (libbenchmark-dev)")
+        set(UNDERSTUDY_BENCH OFF)
+    endif()
 endif()
 
 # The replicated journal is the only part that needs C-Raft.
@@ -30,4 +34,6 @@ if(UNDERSTUDY_RAFT)
             "backports). Older ones lack the step API. -DUNDERSTUDY_RAFT=OFF builds all but the "
             "replicated journal.")
     endif()
+else()
+    message(STATUS "Replicated journal: not built (UNDERSTUDY_RAFT=OFF)")
 endif()

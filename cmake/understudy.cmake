@@ -123,11 +123,21 @@ function(understudy_executable target)
     understudy_existing(arg_SOURCES)
     list(TRANSFORM arg_MODULES PREPEND understudy_)
     if(NOT arg_SOURCES)
-        set(arg_SOURCES ${PROJECT_SOURCE_DIR}/cmake/library.cc)
+        set(arg_SOURCES ${PROJECT_SOURCE_DIR}/cmake/empty.cc)
     endif()
     add_executable(${target} ${arg_SOURCES})
     target_link_libraries(${target} PRIVATE ${arg_MODULES} ${arg_LIBS} understudy_flags)
     set_property(GLOBAL APPEND PROPERTY understudy_wanted ${arg_MODULES})
+endfunction()
+
+# understudy_program(NAME understudy_program OUTPUT understudy SOURCES main.cc MODULES library [LIBS ...])
+#
+# A program that users run. The target has another name because the library has that one.
+function(understudy_program)
+    cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;OUTPUT" "SOURCES;MODULES;LIBS")
+    understudy_executable(${arg_NAME} SOURCES ${arg_SOURCES} MODULES ${arg_MODULES}
+                          LIBS ${arg_LIBS})
+    set_target_properties(${arg_NAME} PROPERTIES OUTPUT_NAME ${arg_OUTPUT})
 endfunction()
 
 # understudy_test(NAME journal_test SOURCES a_test.cc b_test.cc MODULES journal sim [LIBS ...]
@@ -192,6 +202,21 @@ function(understudy_bench)
     understudy_executable(${arg_NAME} SOURCES ${arg_SOURCES} MODULES ${arg_MODULES}
                           LIBS ${arg_LIBS} benchmark::benchmark benchmark::benchmark_main)
     set_property(GLOBAL APPEND PROPERTY understudy_benches ${arg_NAME})
+    # As a test it runs for a moment only, so that it cannot rot.
+    add_test(NAME ${arg_NAME} COMMAND ${arg_NAME} --benchmark_min_time=0.001)
+    set_tests_properties(${arg_NAME} PROPERTIES TIMEOUT 120 LABELS bench)
+endfunction()
+
+# The target run_benches: every benchmark, one after the other. Called once, at the end of the root.
+function(understudy_run_benches)
+    get_property(benches GLOBAL PROPERTY understudy_benches)
+    set(commands)
+    foreach(bench IN LISTS benches)
+        list(APPEND commands COMMAND ${bench})
+    endforeach()
+    if(commands)
+        add_custom_target(run_benches ${commands} USES_TERMINAL VERBATIM)
+    endif()
 endfunction()
 
 # Names each module that somebody links and nobody declares. Called once, at the end of the root.

@@ -1,0 +1,60 @@
+# The everyday commands. Each builds what it needs; on Debian it installs missing packages first.
+
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc)
+
+.PHONY: help demo test bench sim install format tidy check-long
+
+help:
+	@echo "make demo        the first failover: installs packages, builds, kills an active member"
+	@echo "make test        all tests, with sanitizers"
+	@echo "make bench       the benchmarks"
+	@echo "make sim         the simulated cluster (SEED=n repeats one run)"
+	@echo "make install     into PREFIX ($(PREFIX)); DESTDIR is honoured"
+	@echo "make tidy        the house rules alone"
+	@echo "make format      clang-format on all sources"
+	@echo "make check-long  make test, then thread sanitizer, clang, fuzzers, release"
+
+demo:
+	@scripts/bootstrap build
+	@cmake --preset release > /dev/null
+	@cmake --build --preset release --target understudy_program -j $(JOBS)
+	@build/release/src/apps/understudy demo hello
+
+test:
+	@scripts/bootstrap test
+	@cmake --preset dev
+	@cmake --build --preset dev -j $(JOBS)
+	@ctest --preset dev -j $(JOBS)
+
+bench:
+	@scripts/bootstrap test
+	@cmake --preset release > /dev/null
+	@cmake --build --preset release -j $(JOBS)
+	@cmake --build --preset release --target run_benches
+
+sim:
+	@scripts/bootstrap test
+	@cmake --preset dev > /dev/null
+	@cmake --build --preset dev --target understudy_sim_program -j $(JOBS)
+	@build/dev/src/sim/understudy-sim $(if $(SEED),--seed=$(SEED)) $(SIM_ARGS)
+
+install:
+	@scripts/bootstrap build
+	@cmake --preset release > /dev/null
+	@cmake --build --preset release --target understudy --target understudy_program -j $(JOBS)
+	@cmake --install build/release --prefix $(PREFIX)
+
+format:
+	@git ls-files '*.h' '*.cc' | xargs clang-format -i
+
+tidy:
+	@python3 tools/tidy/tidy.py
+
+check-long: test
+	@scripts/bootstrap long
+	@for preset in tsan fuzz release; do \
+		cmake --preset $$preset -DUNDERSTUDY_TESTS=ON && cmake --build --preset $$preset -j $(JOBS) && \
+		ctest --preset $$preset -j $(JOBS) || exit 1; \
+	done
+	@cmake --preset tidy && cmake --build --preset tidy -j $(JOBS)

@@ -1,0 +1,1 @@
+// CMake wants one source for a library that is made of archives.

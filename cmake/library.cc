@@ -1,1 +1,0 @@
-// CMake wants one source for a library made of archives.
