@@ -123,7 +123,7 @@ function(understudy_executable target)
     understudy_existing(arg_SOURCES)
     list(TRANSFORM arg_MODULES PREPEND understudy_)
     if(NOT arg_SOURCES)
-        set(arg_SOURCES ${PROJECT_SOURCE_DIR}/cmake/empty.cc)
+        return()
     endif()
     add_executable(${target} ${arg_SOURCES})
     target_link_libraries(${target} PRIVATE ${arg_MODULES} ${arg_LIBS} understudy_flags)
@@ -157,6 +157,9 @@ function(understudy_test)
     endif()
     understudy_executable(${arg_NAME} SOURCES ${arg_SOURCES} MODULES ${arg_MODULES}
                           LIBS ${arg_LIBS} GTest::gmock GTest::gmock_main)
+    if(NOT TARGET ${arg_NAME})
+        return()
+    endif()
     gtest_discover_tests(${arg_NAME}
         TEST_PREFIX ${arg_NAME}/
         DISCOVERY_MODE PRE_TEST

@@ -1,1 +1,0 @@
-// CMake wants one source for a library that is made of archives.
