@@ -7,7 +7,7 @@
 
 understudy_layer(NAME base       FLOOR 1 MAY FOREIGN xxhash)
 understudy_layer(NAME runtime    FLOOR 2 MAY base FOREIGN)
-understudy_layer(NAME wire       FLOOR 2 MAY base FOREIGN protobuf zlib zstd lz4)
+understudy_layer(NAME wire       FLOOR 2 MAY base FOREIGN protobuf zlib zstd lz4 boost_json)
 understudy_layer(NAME role       FLOOR 3 MAY base FOREIGN)
 understudy_layer(NAME session    FLOOR 3 MAY base FOREIGN)
 understudy_layer(NAME journal    FLOOR 3 MAY base runtime FOREIGN)

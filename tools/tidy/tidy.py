@@ -14,6 +14,7 @@ sys.dont_write_bytecode = True
 
 import layers  # noqa: E402
 import listed  # noqa: E402
+import standard  # noqa: E402
 import texts  # noqa: E402
 import words  # noqa: E402
 from tree import Tree  # noqa: E402
@@ -21,7 +22,7 @@ from tree import Tree  # noqa: E402
 
 def findings(root):
     tree = Tree(root)
-    for check in (layers, listed, words, texts):
+    for check in (layers, listed, standard, words, texts):
         yield from check.check(tree)
 
 
