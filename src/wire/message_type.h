@@ -9,6 +9,29 @@ namespace understudy::wire {
 /// 1 to 31: control messages (control.h). 32 to 63: records and calls (record/messages.h).
 /// 0 is never sent. Numbers above 63 are free.
 enum class MessageType : std::uint8_t {
+    // Agent to registry.
+    register_member = 1,
+    unregister_member = 2,
+    heartbeat = 3,
+    watch = 4,
+    unwatch = 5,
+    ask = 6,
+    drained = 7,
+
+    // Registry to agent.
+    registered = 8,
+    heartbeat_ack = 9,
+    role_grant = 10,
+    revoked = 11,
+    drain = 12,
+    watch_image = 13,
+    watch_change = 14,
+    answer = 15,
+
+    // Member to proxy.
+    role_notice = 16,
+
+    // Records and calls, between proxies and members.
     subscribe = 32,         ///< Subscriber to publisher: send me this record.
     unsubscribe = 33,       ///< Subscriber to publisher.
     resync = 34,            ///< Subscriber to publisher: I missed a change, send an image.

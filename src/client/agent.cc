@@ -1,0 +1,450 @@
+#include "client/agent.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "understudy/limits.h"
+#include "wire/control.h"
+
+namespace understudy::client {
+
+namespace pb = wire::pb;
+using wire::MessageType;
+
+namespace {
+
+[[nodiscard]] pb::Process to_process(const ProcessId& id) {
+    pb::Process process;
+    process.set_boot(id.boot);
+    process.set_pid_namespace(id.pid_namespace);
+    process.set_pid(id.pid);
+    process.set_start_ticks(id.start_ticks);
+    return process;
+}
+
+}  // namespace
+
+Agent::Agent(Runtime& runtime, Log& log, AgentOptions options, AgentObserver& observer,
+             Incarnation incarnation)
+    : runtime_(runtime), log_(log), options_(std::move(options)), observer_(observer),
+      incarnation_(incarnation),
+      registry_(runtime, log,
+                {.addresses = options_.registry, .tls = options_.tls,
+                 .link = {.compressions = options_.compressions, .compressor = &compressor_},
+                 .heartbeat = options_.heartbeat},
+                hello(), *this) {}
+
+Agent::~Agent() {
+    US_ASSERT(proxies_.empty());
+}
+
+Result<std::unique_ptr<Agent>> Agent::open(Runtime& runtime, Log& log, AgentOptions options,
+                                           AgentObserver& observer) {
+    US_CHECK(check_identifier("agent", options.name));
+    if (options.registry.empty()) {
+        return Error{.code = Errc::bad_config, .detail = "no registry address"};
+    }
+    const Incarnation incarnation{runtime.random().next() | 1};
+    std::unique_ptr<Agent> agent(
+        new Agent(runtime, log, std::move(options), observer, incarnation));
+    agent->endpoint_ = US_TRY(Endpoint::open(
+        runtime, log,
+        {.listen = agent->options_.listen, .tls = agent->options_.tls,
+         .link = {.compressions = agent->options_.compressions,
+                  .compressor = &agent->compressor_},
+         .platform = agent->options_.platform, .agent = agent->options_.name,
+         .incarnation = incarnation},
+        *agent));
+    agent->registry_.start();
+    return agent;
+}
+
+pb::Hello Agent::hello() const {
+    pb::Hello hello;
+    hello.set_platform(options_.platform);
+    hello.set_agent(options_.name);
+    hello.set_incarnation(incarnation_.value);
+    *hello.mutable_process() = to_process(runtime_.host().self());
+    return hello;
+}
+
+Address Agent::advertised() const {
+    return {options_.advertise.empty() ? endpoint_->address().host : options_.advertise,
+            endpoint_->address().port};
+}
+
+Result<Member*> Agent::create_member(MemberOptions options, MemberObserver& observer) {
+    US_CHECK(check_service_name(options.family));
+    US_CHECK(check_member_name(options.member));
+    if (options.role.lease < 100ms || options.role.lease > 60s) {
+        return Error{.code = Errc::bad_config, .detail = "lease: expected 100 ms to 60 s"};
+    }
+    const Key key{options.family, options.member};
+    if (closing_) return Error{.code = Errc::closed, .detail = "the agent is closing"};
+    if (locals_.contains(key)) {
+        return Error{.code = Errc::already_exists,
+                     .detail = fmt::format("this agent has {}/{}", key.first, key.second)};
+    }
+    follow(options.family);
+    Local& local = locals_[key];
+    local.member =
+        std::make_unique<Member>(runtime_, log_, std::move(options), observer, *this);
+    set_heartbeat();
+    register_member(local);
+    return local.member.get();
+}
+
+void Agent::register_member(Local& local) {
+    if (!registry_.up() || closing_) return;
+    const Member& member = *local.member;
+    pb::Register wanted;
+    local.request = ++request_last_;
+    local.sent = runtime_.now();
+    wanted.set_request(local.request);
+    pb::ServiceConfig& config = *wanted.mutable_config();
+    config.set_family(member.family());
+    config.set_redundancy(static_cast<std::uint32_t>(member.role().options().redundancy));
+    config.set_lease_ms(static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(member.role().options().lease)
+            .count()));
+    config.set_on_registry_loss(
+        static_cast<std::uint32_t>(member.role().options().on_registry_loss));
+    wanted.set_member(member.name());
+    *wanted.mutable_endpoint() = wire::to_endpoint(advertised());
+    wanted.set_known_registry(local.registry_id);
+    wanted.set_known_order(member.order());
+    const bool load_balanced = member.role().options().redundancy == Redundancy::load_balanced;
+    const Epoch heard = load_balanced ? member.role().epoch()
+                                      : std::max(member.role().epoch_heard(),
+                                                 directory_.epoch(member.family()));
+    wanted.set_known_epoch(heard.value);
+    wanted.set_holds_role(member.role().role() == Role::active && member.role().epoch() == heard);
+    wanted.set_known_active(member.known_active());
+    (void)registry_.send(MessageType::register_member, wanted);
+}
+
+void Agent::remove_member(Member& member, std::function<void()> done) {
+    const Key key{member.family(), member.name()};
+    const auto found = locals_.find(key);
+    US_ASSERT(found != locals_.end());
+    US_ASSERT(found->second.member.get() == &member);
+    endpoint_->forget(member);
+    locals_.erase(found);
+    if (!closing_) set_heartbeat();
+    if (registry_.up()) {
+        const std::uint64_t request = ++request_last_;
+        pb::Unregister wanted;
+        wanted.set_request(request);
+        wanted.set_family(key.first);
+        wanted.set_member(key.second);
+        (void)registry_.send(MessageType::unregister_member, wanted);
+        Question& question = questions_[request];
+        question.answered = [done = std::move(done)](const Result<pb::Answer>&) {
+            if (done) done();
+        };
+        question.timer = runtime_.at(runtime_.now() + options_.ask_timeout, [this, request] {
+            settle(request, Error{.code = Errc::timed_out, .effect = Effect::unknown});
+        });
+    } else if (done) {
+        runtime_.post(std::move(done));
+    }
+    unfollow(key.first);
+}
+
+Result<std::unique_ptr<Proxy>> Agent::open_proxy(const std::string& family,
+                                                 const std::string& member,
+                                                 ProxyObserver& observer) {
+    US_CHECK(check_service_name(family));
+    if (!member.empty()) US_CHECK(check_member_name(member));
+    auto proxy = std::make_unique<Proxy>(
+        runtime_, log_,
+        Proxy::Options{.family = family, .member = member, .tls = options_.tls,
+                       .link = {.compressions = options_.compressions,
+                                .compressor = &compressor_},
+                       .hello = hello()},
+        directory_, observer);
+    proxies_.insert(proxy.get());
+    follow(family);
+    proxy->directory_changed(registry_.up());
+    return proxy;
+}
+
+void Agent::release_proxy(Proxy& proxy) {
+    proxy.close();
+    proxies_.erase(&proxy);
+    unfollow(proxy.family());
+}
+
+void Agent::follow(const std::string& family) {
+    auto& [id, users] = followed_[family];
+    if (users++ > 0) return;
+    id = directory_.add(family);
+    watch(id);
+}
+
+void Agent::unfollow(const std::string& family) {
+    const auto found = followed_.find(family);
+    US_ASSERT(found != followed_.end());
+    if (--found->second.second > 0) return;
+    pb::Unwatch unwatch;
+    unwatch.set_watch(found->second.first);
+    (void)registry_.send(MessageType::unwatch, unwatch);
+    directory_.remove(found->second.first);
+    followed_.erase(found);
+}
+
+void Agent::watch(std::uint64_t id) {
+    if (registry_.up()) (void)registry_.send(MessageType::watch, directory_.request(id));
+}
+
+void Agent::ask(pb::Ask ask, Duration timeout, Answered answered) {
+    if (!registry_.up()) {
+        runtime_.post([answered = std::move(answered), error = registry_.last_error()]() mutable {
+            error.code = Errc::unavailable;
+            error.effect = Effect::none;
+            answered(std::move(error));
+        });
+        return;
+    }
+    const std::uint64_t request = ++request_last_;
+    ask.set_request(request);
+    Question& question = questions_[request];
+    question.answered = std::move(answered);
+    question.timer = runtime_.at(runtime_.now() + timeout, [this, request] {
+        settle(request, Error{.code = Errc::timed_out, .effect = Effect::unknown,
+                              .detail = "the registry did not answer in time"});
+    });
+    (void)registry_.send(MessageType::ask, ask);
+}
+
+void Agent::settle(std::uint64_t request, Result<pb::Answer> answer) {
+    const auto found = questions_.find(request);
+    if (found == questions_.end()) return;
+    const Answered answered = std::move(found->second.answered);
+    questions_.erase(found);
+    if (answer && answer->has_failure()) return answered(wire::from_failure(answer->failure()));
+    answered(std::move(answer));
+}
+
+void Agent::set_heartbeat() {
+    Duration interval = options_.heartbeat;
+    for (const auto& [key, local] : locals_) {
+        interval = std::min(interval, local.member->role().options().lease / 6);
+    }
+    registry_.set_heartbeat(interval);
+}
+
+Agent::Local* Agent::find(const std::string& family, const std::string& member) {
+    const auto found = locals_.find({family, member});
+    return found == locals_.end() ? nullptr : &found->second;
+}
+
+void Agent::registry_up(const pb::Welcome& welcome) {
+    for (auto& [key, local] : locals_) register_member(local);
+    for (const std::uint64_t id : directory_.watches()) watch(id);
+    observer_.registry_changed(true, welcome.platform());
+    for (Proxy* proxy : std::set<Proxy*>(proxies_)) proxy->directory_changed(true);
+}
+
+void Agent::registry_down(const Error& reason) {
+    for (auto& [key, local] : locals_) {
+        local.request = 0;
+        local.member->link_lost();
+    }
+    while (!questions_.empty()) {
+        settle(questions_.begin()->first,
+               Error{.code = Errc::unavailable, .effect = Effect::unknown,
+                     .detail = "the connection to the registry broke"});
+    }
+    observer_.registry_changed(false, to_string(reason));
+    for (Proxy* proxy : std::set<Proxy*>(proxies_)) {
+        if (proxies_.contains(proxy)) proxy->directory_changed(false);
+    }
+}
+
+void Agent::registry_heard(TimePoint sent) {
+    for (auto& [key, local] : locals_) {
+        if (local.request == 0) local.member->renewed(sent);
+    }
+}
+
+void Agent::registry_beat() {
+    for (auto& [key, local] : locals_) local.member->beat();
+}
+
+void Agent::registry_message(MessageType type, Bytes body) {
+    switch (type) {
+        case MessageType::registered: {
+            const auto registered = wire::decode_as<pb::Registered>(body);
+            if (!registered) break;
+            Local* local = find(registered->config().family(), registered->member());
+            if (local == nullptr || local->request != registered->request()) return;
+            if (registered->has_failure()) {
+                local->member->refused(wire::from_failure(registered->failure()));
+                return;
+            }
+            local->request = 0;
+            local->registry_id = directory_.registry_id();
+            local->member->registered(*registered, local->sent);
+            set_heartbeat();
+            return;
+        }
+        case MessageType::role_grant: {
+            const auto grant = wire::decode_as<pb::RoleGrant>(body);
+            if (!grant) break;
+            if (Local* local = find(grant->family(), grant->member())) {
+                local->member->granted(static_cast<Role>(grant->role()), Epoch{grant->epoch()},
+                                       grant->order());
+            }
+            return;
+        }
+        case MessageType::revoked: {
+            const auto revoked = wire::decode_as<pb::Revoked>(body);
+            if (!revoked) break;
+            if (Local* local = find(revoked->family(), revoked->member())) {
+                local->member->revoked(Epoch{revoked->epoch()});
+                register_member(*local);
+            }
+            return;
+        }
+        case MessageType::drain: {
+            const auto drain = wire::decode_as<pb::Drain>(body);
+            if (!drain) break;
+            Local* local = find(drain->family(), drain->member());
+            if (local != nullptr && local->member->role().epoch().value == drain->epoch()) {
+                local->member->drain();
+            }
+            return;
+        }
+        case MessageType::watch_image: {
+            const auto image = wire::decode_as<pb::WatchImage>(body);
+            if (!image) break;
+            std::vector<std::string> families;
+            (void)directory_.apply(*image, families);
+            return families_changed(families);
+        }
+        case MessageType::watch_change: {
+            const auto change = wire::decode_as<pb::WatchChange>(body);
+            if (!change) break;
+            std::vector<std::string> families;
+            if (directory_.apply(*change, families) == Directory::Taken::gap) {
+                watch(change->watch());
+            }
+            return families_changed(families);
+        }
+        case MessageType::answer: {
+            auto answer = wire::decode_as<pb::Answer>(body);
+            if (!answer) break;
+            return settle(answer->request(), std::move(answer));
+        }
+        default:
+            break;  // A newer registry may say more than we understand.
+    }
+    log_.warn("agent.registry_message_ignored", {kv("type", static_cast<unsigned>(type))});
+}
+
+void Agent::families_changed(std::vector<std::string>& families) {
+    std::sort(families.begin(), families.end());
+    families.erase(std::unique(families.begin(), families.end()), families.end());
+    for (const std::string& family : families) {
+        for (auto& [key, local] : locals_) {
+            if (key.first != family) continue;
+            const pb::ServiceInfo* service = directory_.find(family);
+            if (service != nullptr && !service->active().empty()) {
+                local.member->set_known_active(service->active());
+            }
+        }
+        for (Proxy* proxy : std::set<Proxy*>(proxies_)) {
+            if (proxies_.contains(proxy) && proxy->family() == family) {
+                proxy->directory_changed(registry_.up());
+            }
+        }
+        observer_.service_changed(family);
+    }
+}
+
+Member* Agent::find_member(const std::string& family, const std::string& member) {
+    if (!member.empty()) {
+        Local* local = find(family, member);
+        return local == nullptr ? nullptr : local->member.get();
+    }
+    Member* found = nullptr;
+    for (auto& [key, local] : locals_) {
+        if (key.first != family) continue;
+        if (found == nullptr || local.member->role().role() == Role::active) {
+            found = local.member.get();
+        }
+    }
+    return found;
+}
+
+void Agent::member_drained(Member& member) {
+    pb::Drained drained;
+    drained.set_family(member.family());
+    drained.set_member(member.name());
+    drained.set_epoch(member.role().epoch().value);
+    (void)registry_.send(MessageType::drained, drained);
+}
+
+pb::ActiveHint Agent::active_hint(const std::string& family) {
+    pb::ActiveHint hint;
+    const pb::ServiceInfo* service = directory_.find(family);
+    if (service == nullptr) return hint;
+    hint.set_epoch(service->epoch());
+    if (const pb::MemberInfo* active = directory_.active(family)) {
+        hint.set_member(active->member());
+        *hint.mutable_endpoint() = active->endpoint();
+    }
+    return hint;
+}
+
+/// A client showed an epoch above ours: the registry that granted it is not ours, or forgot it.
+void Agent::member_heard_epoch(Member& member, Epoch epoch) {
+    if (epoch.value >= std::uint64_t{1} << 62) return;  // No real epoch: garbage.
+    if (member.role().options().redundancy == Redundancy::load_balanced) return;
+    if (!directory_.heard_epoch(member.family(), epoch)) return;
+    log_.warn("member.higher_epoch", {kv("service", member.family()),
+                                      kv("member", member.name()), kv("epoch", epoch)});
+    member.heard_epoch(epoch);
+    Local* local = find(member.family(), member.name());
+    US_ASSERT(local != nullptr);
+    register_member(*local);
+}
+
+void Agent::close(Duration limit, std::function<void()> done) {
+    US_ASSERT(!closing_);
+    closing_ = true;
+    closing_done_ = std::move(done);
+    closing_left_ = 1;
+    closing_timer_ = runtime_.at(runtime_.now() + limit, [this] { finish_close(); });
+    std::vector<Member*> members;
+    for (auto& [key, local] : locals_) members.push_back(local.member.get());
+    for (Member* member : members) {
+        if (registry_.up()) {
+            ++closing_left_;
+            remove_member(*member, [this] { closing_step(); });
+        } else {
+            remove_member(*member, nullptr);
+        }
+    }
+    closing_first_ = runtime_.at(runtime_.now(), [this] { closing_step(); });
+}
+
+void Agent::closing_step() {
+    US_ASSERT(closing_left_ > 0);
+    if (--closing_left_ == 0) finish_close();
+}
+
+void Agent::finish_close() {
+    if (!closing_done_) return;
+    const auto done = std::exchange(closing_done_, nullptr);
+    closing_timer_.reset();
+    closing_first_.reset();
+    registry_.stop();
+    endpoint_->close();
+    done();
+}
+
+}  // namespace understudy::client

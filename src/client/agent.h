@@ -1,0 +1,150 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "client/directory.h"
+#include "client/endpoint.h"
+#include "client/member.h"
+#include "client/proxy.h"
+#include "client/registry_link.h"
+#include "runtime/runtime.h"
+
+namespace understudy::client {
+
+/// What an agent's owner hears. All on the loop; must not destroy the agent.
+class AgentObserver {
+public:
+    virtual ~AgentObserver() = default;
+    virtual void registry_changed(bool available, const std::string& detail) = 0;
+    /// A followed service may have changed; the directory says how.
+    virtual void service_changed(const std::string& family) = 0;
+};
+
+struct AgentOptions {
+    std::string name;
+    std::string platform;  ///< Empty: whichever the registry serves.
+    std::vector<Address> registry;
+    Address listen{"127.0.0.1", 0};
+    std::string advertise;  ///< Host told to others; empty: that of `listen`.
+    std::optional<TlsOptions> tls;
+    std::vector<wire::Compression> compressions;
+    Duration heartbeat = 200ms;  ///< Without members; with them a sixth of the shortest lease.
+    Duration ask_timeout = 10s;
+};
+
+/// The library inside an application: one connection to the registry, one port, any number of
+/// members and proxies. Binds their machines to a Runtime.
+///
+/// Starts before its registry and goes on without it.
+/// Thread: loop only.
+class Agent final : private RegistryLink::Observer,
+                    private Endpoint::Router,
+                    private Member::Host {
+public:
+    using Answered = std::function<void(Result<wire::pb::Answer>)>;
+
+    /// Errors: bad_config, in_use (none).
+    [[nodiscard]] static Result<std::unique_ptr<Agent>> open(Runtime& runtime, Log& log,
+                                                             AgentOptions options,
+                                                             AgentObserver& observer);
+    ~Agent() override;
+
+    /// Errors: bad_config, limit_exceeded, already_exists (none): in this agent.
+    [[nodiscard]] Result<Member*> create_member(MemberOptions options, MemberObserver& observer);
+    /// Takes the member out of the line; `done` when the registry has confirmed, or at once when it
+    /// is away. The member is destroyed before this returns.
+    void remove_member(Member& member, std::function<void()> done);
+
+    /// Errors: bad_config (none).
+    [[nodiscard]] Result<std::unique_ptr<Proxy>> open_proxy(const std::string& family,
+                                                            const std::string& member,
+                                                            ProxyObserver& observer);
+    /// To be called before the proxy is destroyed.
+    void release_proxy(Proxy& proxy);
+
+    /// Keeps the directory informed on `family` (empty: all) until unfollow().
+    void follow(const std::string& family);
+    void unfollow(const std::string& family);
+    [[nodiscard]] const Directory& directory() const { return directory_; }
+
+    /// Asks the registry; the request number is filled in. Errors: unavailable (none if it was not
+    /// sent, unknown if the link broke), timed_out (unknown), and what the registry says.
+    void ask(wire::pb::Ask ask, Duration timeout, Answered answered);
+
+    [[nodiscard]] bool registry_up() const { return registry_.up(); }
+    [[nodiscard]] const Error& registry_error() const { return registry_.last_error(); }
+    [[nodiscard]] const Address& address() const { return endpoint_->address(); }
+    [[nodiscard]] const AgentOptions& options() const { return options_; }
+    [[nodiscard]] Incarnation incarnation() const { return incarnation_; }
+
+    /// Takes all members out of the line, ends calls, closes; `done` at the latest after `limit`.
+    void close(Duration limit, std::function<void()> done);
+
+private:
+    Agent(Runtime& runtime, Log& log, AgentOptions options, AgentObserver& observer,
+          Incarnation incarnation);
+
+    struct Local {
+        std::unique_ptr<Member> member;
+        std::uint64_t request = 0;  ///< Registration under way; 0: none.
+        TimePoint sent;
+        std::uint64_t registry_id = 0;  ///< That has it in line.
+    };
+    struct Question {
+        Answered answered;
+        std::unique_ptr<Timer> timer;
+    };
+    using Key = std::pair<std::string, std::string>;
+
+    void register_member(Local& local);
+    void watch(std::uint64_t id);
+    void families_changed(std::vector<std::string>& families);
+    void settle(std::uint64_t request, Result<wire::pb::Answer> answer);
+    void set_heartbeat();
+    void closing_step();
+    void finish_close();
+    [[nodiscard]] Local* find(const std::string& family, const std::string& member);
+    [[nodiscard]] wire::pb::Hello hello() const;
+    [[nodiscard]] Address advertised() const;
+
+    // RegistryLink::Observer
+    void registry_up(const wire::pb::Welcome& welcome) override;
+    void registry_down(const Error& reason) override;
+    void registry_heard(TimePoint sent) override;
+    void registry_message(wire::MessageType type, Bytes body) override;
+    void registry_beat() override;
+    // Endpoint::Router
+    Member* find_member(const std::string& family, const std::string& member) override;
+    // Member::Host
+    void member_drained(Member& member) override;
+    wire::pb::ActiveHint active_hint(const std::string& family) override;
+    void member_heard_epoch(Member& member, Epoch epoch) override;
+
+    Runtime& runtime_;
+    Log& log_;
+    const AgentOptions options_;
+    AgentObserver& observer_;
+    const Incarnation incarnation_;
+    wire::Compressor compressor_;
+    Directory directory_;
+    RegistryLink registry_;
+    std::unique_ptr<Endpoint> endpoint_;
+    std::map<Key, Local> locals_;
+    std::set<Proxy*> proxies_;
+    std::map<std::string, std::pair<std::uint64_t, std::size_t>> followed_;  ///< watch id, users
+    std::map<std::uint64_t, Question> questions_;
+    std::uint64_t request_last_ = 0;
+    bool closing_ = false;
+    std::size_t closing_left_ = 0;
+    std::function<void()> closing_done_;
+    std::unique_ptr<Timer> closing_timer_;
+    std::unique_ptr<Timer> closing_first_;
+};
+
+}  // namespace understudy::client

@@ -1,0 +1,382 @@
+#include "client/proxy.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "understudy/limits.h"
+#include "wire/control.h"
+
+namespace understudy::client {
+
+namespace pb = wire::pb;
+using wire::MessageType;
+
+Proxy::Proxy(Runtime& runtime, Log& log, Options options, Directory& directory,
+             ProxyObserver& observer)
+    : runtime_(runtime), log_(log), options_(std::move(options)), directory_(directory),
+      observer_(observer), backoff_(options_.retry_min, options_.retry_max) {}
+
+/// Members of a load-balanced service have an epoch each: nothing to compare.
+bool Proxy::fenced() const {
+    const pb::ServiceInfo* service = directory_.find(family());
+    return service == nullptr ||
+           service->config().redundancy() != static_cast<std::uint32_t>(Redundancy::load_balanced);
+}
+
+Epoch Proxy::floor() const { return fenced() ? directory_.epoch(family()) : Epoch{}; }
+
+void Proxy::directory_changed(bool registry_up) {
+    registry_up_ = registry_up;
+    if (closed_) return;
+    if (registry_up) hint_.reset();
+    if (link_ != nullptr && status_.connected) {
+        if (!still_there()) {
+            drop({.code = Errc::unavailable, .detail = status_.member + " is no longer the one"});
+        }
+    }
+    evaluate();
+}
+
+/// Is the member we are connected to still the right one, as far as is known?
+bool Proxy::still_there() const {
+#ifndef US_PLANT_PROXY_IGNORES_EPOCH
+    if (fenced() && options_.member.empty() && status_.epoch < floor()) return false;
+#endif
+    const pb::ServiceInfo* service = directory_.find(family());
+    if (service == nullptr || !registry_up_) return true;
+    const pb::MemberInfo* info = find_member(*service, status_.member);
+    if (info == nullptr) return fenced() && options_.member.empty();  // The epoch decides there.
+    return Incarnation{info->incarnation()} == incarnation_;
+}
+
+void Proxy::evaluate() {
+    if (closed_ || (link_ != nullptr && status_.connected)) return;
+    const auto target = choose_target({.service = directory_.find(family()),
+                                       .member = options_.member,
+                                       .turn = directory_.turn(family()),
+                                       .failures = failures_,
+                                       .registry_up = registry_up_,
+                                       .hint = hint_});
+    if (!target) {
+        // Nobody to try. What is under way may still be right when the registry is just away.
+        return;
+    }
+    const bool busy = attempt_ != nullptr || link_ != nullptr;
+    if (busy && target_ == target) return;
+    if (!busy && retry_ != nullptr && target_ == target) return;  // Waiting to try it again.
+    connect(*target);
+}
+
+void Proxy::connect(const Target& target) {
+    retry_.reset();
+    link_.reset();
+    target_ = target;
+    attempt_ = runtime_.network().connect(
+        target.endpoint, options_.tls, options_.connect_timeout,
+        [this](Result<std::unique_ptr<Connection>> connected) {
+            attempt_.reset();
+            if (!connected) return retry_later();
+            link_ = std::make_unique<Link>(runtime_, *std::move(connected),
+                                           wire::Side::connecting, options_.link, *this);
+            pb::Hello hello = options_.hello;
+            hello.set_family(family());
+            hello.set_member(options_.member);
+            hello.set_epoch(floor().value);
+            Buffer body;
+            link_->hello(wire::encode(hello, body));
+        });
+}
+
+void Proxy::retry_later() {
+    if (closed_) return;
+    ++failures_;
+    hint_.reset();
+    retry_ = runtime_.at(runtime_.now() + backoff_.wait(runtime_.random()), [this] {
+        retry_.reset();
+        target_.reset();
+        evaluate();
+    });
+}
+
+/// Ends the connection; what was sent and not answered has an unknown outcome.
+void Proxy::drop(const Error& reason) {
+    link_.reset();
+    attempt_.reset();
+    target_.reset();
+    if (status_.connected) {
+        log_.debug("proxy.disconnected", {kv("service", family()), kv("member", status_.member),
+                                          kv("reason", reason)});
+        ProxyStatus status = status_;
+        status.connected = false;
+        set_status(std::move(status));
+    }
+    record::CallEffects effects;
+    calls_.lost(runtime_.now(), effects);
+    carry_out(effects);
+}
+
+void Proxy::set_status(ProxyStatus status) {
+    if (status == status_) return;
+    status_ = std::move(status);
+    observer_.status_changed(status_);
+}
+
+void Proxy::link_hello(Link&, Bytes) { US_ASSERT(false); }
+
+void Proxy::link_welcome(Link& link, Bytes opaque) {
+    const auto welcome = wire::decode_as<pb::Welcome>(opaque);
+    if (!welcome) return link.finish(welcome.error());
+    greet(*welcome);
+}
+
+void Proxy::greet(const pb::Welcome& welcome) {
+    const Epoch epoch{welcome.epoch()};
+    const auto role = static_cast<Role>(welcome.role());
+    if (options_.member.empty() && fenced()) {
+        if (role != Role::active) {
+            const auto before = hint_;
+            take_hint(welcome.active());
+            link_.reset();
+            target_.reset();
+            if (hint_ && hint_ != before && failures_ < 3) {
+                ++failures_;
+                return evaluate();
+            }
+            return retry_later();
+        }
+        if (epoch < floor()) {  // It does not know yet that its tenure is over.
+            link_.reset();
+            target_.reset();
+            return retry_later();
+        }
+        (void)directory_.heard_epoch(family(), epoch);
+    }
+    failures_ = 0;
+    hint_.reset();
+    backoff_.succeeded();
+    incarnation_ = Incarnation{welcome.incarnation()};
+    set_status({.connected = true, .member = welcome.member(), .epoch = epoch, .role = role,
+                .epochs_comparable = fenced()});
+    become_ready();
+}
+
+void Proxy::take_hint(const pb::ActiveHint& hint) {
+    hint_.reset();
+    if (hint.epoch() == 0) return;
+    if (Epoch{hint.epoch()} < floor()) return;
+    (void)directory_.heard_epoch(family(), Epoch{hint.epoch()});
+    if (hint.member().empty() || hint.endpoint().port() == 0) return;
+    hint_ = Target{hint.member(), wire::from_endpoint(hint.endpoint())};
+}
+
+void Proxy::become_ready() {
+    for (const auto& [id, subscription] : subscriptions_) {
+        send_subscribe(id, subscription.record, subscription.token);
+    }
+    if (names_wanted_) ask_for_names();
+    if (status_.role != Role::active) return;
+    record::CallEffects effects;
+    calls_.ready(status_.epoch, runtime_.now(), effects);
+    carry_out(effects);
+}
+
+void Proxy::role_notice(const pb::RoleNotice& notice) {
+    const auto role = static_cast<Role>(notice.role());
+    const Epoch epoch{notice.epoch()};
+    if (notice.draining()) return;  // It refuses new calls; they wait for the next ready().
+    if (role == Role::active) {
+        if (epoch < floor()) return;
+        if (fenced()) (void)directory_.heard_epoch(family(), epoch);
+        ProxyStatus status = status_;
+        status.epoch = epoch;
+        status.role = role;
+        set_status(std::move(status));
+        record::CallEffects effects;
+        calls_.ready(epoch, runtime_.now(), effects);
+        return carry_out(effects);
+    }
+    if (!options_.member.empty()) {
+        ProxyStatus status = status_;
+        status.role = role;
+        status.epoch = epoch;
+        return set_status(std::move(status));
+    }
+    drop({.code = Errc::not_active, .detail = status_.member + " stepped down"});
+    take_hint(notice.active());
+    evaluate();
+}
+
+void Proxy::link_message(Link& link, MessageType type, Bytes body) {
+    switch (type) {
+        case MessageType::role_notice: {
+            const auto notice = wire::decode_as<pb::RoleNotice>(body);
+            if (!notice) return link.finish(notice.error());
+            return role_notice(*notice);
+        }
+        case MessageType::rpc_reply: {
+            const auto reply = record::decode_rpc_reply(body);
+            if (!reply) return link.finish(reply.error());
+            record::CallEffects effects;
+            calls_.reply(*reply, runtime_.now(), effects);
+            return carry_out(effects);
+        }
+        case MessageType::notices:
+        case MessageType::rpc_names: {
+            const auto names = record::decode_names(body);
+            if (!names) return link.finish(names.error());
+            return type == MessageType::notices ? observer_.records_named(*names)
+                                                : observer_.rpcs_named(*names);
+        }
+        default:
+            return record_message(type, body);
+    }
+}
+
+bool Proxy::stale(Epoch epoch) {
+#ifdef US_PLANT_PROXY_IGNORES_EPOCH
+    (void)epoch;
+    return false;
+#else
+    if (epoch >= floor()) return false;
+    drop({.code = Errc::stale_epoch, .detail = status_.member + " published under an old epoch"});
+    retry_later();
+    return true;
+#endif
+}
+
+void Proxy::record_message(MessageType type, Bytes body) {
+    const auto pass = [&](const auto& decoded) {
+        if (!decoded) return link_->finish(decoded.error());
+        if constexpr (requires { decoded->epoch; }) {
+            if (stale(decoded->epoch)) return;
+        }
+        if (!subscriptions_.contains(decoded->subscription)) return;  // Unsubscribed meanwhile.
+        observer_.record_event(*decoded);
+    };
+    switch (type) {
+        case MessageType::image: return pass(record::decode_image(body));
+        case MessageType::delta: return pass(record::decode_delta(body));
+        case MessageType::absent: return pass(record::decode_absent(body));
+        case MessageType::removed: return pass(record::decode_removed(body));
+        case MessageType::subscribe_refused:
+            return pass(record::decode_subscribe_refused(body));
+        default:
+            link_->finish({.code = Errc::corrupt,
+                           .detail = fmt::format("message type {} to a proxy",
+                                                 static_cast<unsigned>(type))});
+    }
+}
+
+void Proxy::link_drained(Link&) {}
+
+void Proxy::link_closed(Link&, const Error& reason) {
+    const bool was_connected = status_.connected;
+    drop(reason);
+    if (was_connected && failures_ == 0) {
+        // The member may have died: the registry's word will come. Until then, ask again.
+        ++failures_;
+        return evaluate();
+    }
+    retry_later();
+}
+
+Result<SubscriptionId> Proxy::subscribe(std::string record, std::string token) {
+    US_CHECK(check_record_name(record));
+    if (subscriptions_.size() >= subscriptions_max) {
+        return Error{.code = Errc::limit_exceeded,
+                     .detail = fmt::format("{} subscriptions of one proxy", subscriptions_max)};
+    }
+    const SubscriptionId id{++subscription_last_};
+    const auto& row =
+        subscriptions_.emplace(id, Subscription{std::move(record), std::move(token)}).first->second;
+    if (status_.connected) send_subscribe(id, row.record, row.token);
+    return id;
+}
+
+void Proxy::send_subscribe(SubscriptionId id, const std::string& record, const std::string& token) {
+    record::encode(record::Subscribe{.subscription = id, .record = record, .token = token},
+                   scratch_);
+    (void)link_->send(MessageType::subscribe, scratch_);
+}
+
+void Proxy::unsubscribe(SubscriptionId subscription) {
+    if (subscriptions_.erase(subscription) == 0 || !status_.connected) return;
+    record::encode(record::Unsubscribe{subscription}, scratch_);
+    (void)link_->send(MessageType::unsubscribe, scratch_);
+}
+
+void Proxy::resync(SubscriptionId subscription) {
+    if (!subscriptions_.contains(subscription) || !status_.connected) return;
+    record::encode(record::Resync{subscription}, scratch_);
+    (void)link_->send(MessageType::resync, scratch_);
+}
+
+void Proxy::want_names() {
+    if (std::exchange(names_wanted_, true) || !status_.connected) return;
+    ask_for_names();
+}
+
+void Proxy::ask_for_names() {
+    (void)link_->send(MessageType::notices_wanted, Bytes{});
+    (void)link_->send(MessageType::rpc_names_wanted, Bytes{});
+}
+
+Result<CallId> Proxy::call(record::CallTable::Call call) {
+    record::CallEffects effects;
+    const CallId id = US_TRY(calls_.begin(std::move(call), runtime_.now(), effects));
+    carry_out(effects);
+    return id;
+}
+
+void Proxy::cancel(CallId call) {
+    calls_.cancel(call);
+    arm_calls();
+}
+
+void Proxy::carry_out(record::CallEffects& effects) {
+    for (auto& effect : effects) {
+        if (const auto* send = std::get_if<record::SendCall>(&effect)) {
+            if (link_ == nullptr) continue;
+            record::RpcRequest request = calls_.request(send->call, runtime_.now());
+            if (!fenced()) request.epoch = Epoch{};
+            record::encode_head(request, scratch_);
+            const Bytes parts[] = {scratch_, request.arguments};
+            (void)link_->send(MessageType::rpc_request, parts);
+        } else {
+            auto& finish = std::get<record::FinishCall>(effect);
+            observer_.call_finished(finish.call, std::move(finish.outcome));
+        }
+    }
+    arm_calls();
+}
+
+void Proxy::arm_calls() {
+    const auto next = calls_.next_deadline();
+    if (!next) {
+        call_timer_.reset();
+        call_timer_at_.reset();
+        return;
+    }
+    // A timer that is early finds nothing to do and arms the next: cheaper than one per call.
+    if (call_timer_at_ && *call_timer_at_ <= *next) return;
+    call_timer_at_ = *next;
+    call_timer_ = runtime_.at(*next, [this] {
+        call_timer_at_.reset();
+        record::CallEffects effects;
+        calls_.expire(runtime_.now(), effects);
+        carry_out(effects);
+    });
+}
+
+void Proxy::close() {
+    closed_ = true;
+    retry_.reset();
+    attempt_.reset();
+    record::CallEffects effects;
+    calls_.close(effects);
+    carry_out(effects);
+    if (link_ != nullptr) link_->finish({.code = Errc::closed, .detail = "proxy closed"});
+}
+
+}  // namespace understudy::client

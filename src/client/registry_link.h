@@ -1,0 +1,108 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "client/backoff.h"
+#include "client/link.h"
+#include "wire/control.pb.h"
+
+namespace understudy::client {
+
+/// The connection to the registry: kept up for ever, over a list of addresses.
+///
+/// Sends heartbeats and judges the link by them: a link on which `unanswered_max` heartbeats in a
+/// row stayed without an answer is lost. Heartbeats are counted, not seconds: a process that was
+/// paused finds its link alive, reads what has come meanwhile, and only then judges.
+/// Thread: loop only.
+class RegistryLink final : private Link::Observer {
+public:
+    class Observer {
+    public:
+        virtual ~Observer() = default;
+        virtual void registry_up(const wire::pb::Welcome& welcome) = 0;
+        /// The connection is gone, or none of the addresses answers; told once per loss.
+        virtual void registry_down(const Error& reason) = 0;
+        /// The registry acknowledged a heartbeat that was sent at `sent`.
+        virtual void registry_heard(TimePoint sent) = 0;
+        virtual void registry_message(wire::MessageType type, Bytes body) = 0;
+        /// Before each heartbeat: time for checks that need no timer of their own.
+        virtual void registry_beat() = 0;
+    };
+
+    struct Options {
+        std::vector<Address> addresses;
+        std::optional<TlsOptions> tls;
+        Link::Options link;
+        Duration connect_timeout = 1s;
+        Duration retry_min = 10ms;
+        Duration retry_max = 500ms;
+        Duration heartbeat = 200ms;
+    };
+
+    static constexpr std::uint64_t unanswered_max = 6;
+
+    /// Requires: at least one address.
+    RegistryLink(Runtime& runtime, Log& log, Options options, wire::pb::Hello hello,
+                 Observer& observer);
+    ~RegistryLink() override = default;
+
+    void start();
+    /// Says the last words, then closes for good.
+    void stop();
+
+    template <class Message>
+    bool send(wire::MessageType type, const Message& message);
+    bool send(wire::MessageType type, Bytes body);
+
+    [[nodiscard]] bool up() const { return up_; }
+    /// Takes effect with the next heartbeat.
+    void set_heartbeat(Duration interval);
+    [[nodiscard]] const Error& last_error() const { return last_error_; }
+
+private:
+    void connect();
+    void retry(const Error& reason);
+    void beat();
+
+    void link_hello(Link& link, Bytes opaque) override;
+    void link_welcome(Link& link, Bytes opaque) override;
+    void link_message(Link& link, wire::MessageType type, Bytes body) override;
+    void link_drained(Link& link) override;
+    void link_closed(Link& link, const Error& reason) override;
+
+    Runtime& runtime_;
+    Log& log_;
+    Options options_;
+    const wire::pb::Hello hello_;
+    Observer& observer_;
+    Backoff backoff_;
+    std::size_t next_address_ = 0;
+    std::size_t failed_in_row_ = 0;
+    std::unique_ptr<Attempt> attempt_;
+    std::unique_ptr<Link> link_;
+    std::unique_ptr<Timer> timer_;  ///< Next heartbeat, or next attempt.
+    bool up_ = false;
+    bool told_down_ = false;
+    bool stopped_ = false;
+    std::uint64_t beat_last_ = 0;
+    std::uint64_t beat_answered_ = 0;
+    std::deque<std::pair<std::uint64_t, TimePoint>> beats_;  ///< Not answered yet.
+    Error last_error_{.code = Errc::unavailable, .detail = "not tried yet"};
+    Buffer scratch_;
+};
+
+template <class Message>
+bool RegistryLink::send(wire::MessageType type, const Message& message) {
+    if (!up_) return false;
+    scratch_.resize(message.ByteSizeLong());
+    const bool whole =
+        message.SerializeToArray(scratch_.data(), static_cast<int>(scratch_.size()));
+    US_ASSERT(whole);
+    return send(type, Bytes(scratch_));
+}
+
+}  // namespace understudy::client

@@ -1,0 +1,743 @@
+#include "registry/machine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "registry/validate.h"
+#include "wire/control.h"
+
+namespace understudy::registry {
+
+namespace pb = wire::pb;
+using role::Cause;
+using wire::MessageType;
+
+namespace {
+
+constexpr std::size_t timings_max = 1024;
+
+[[nodiscard]] std::uint64_t to_us(Duration duration) {
+    return static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::microseconds>(duration).count());
+}
+
+}  // namespace
+
+struct Machine::Turn {
+    TimePoint now;
+    std::uint64_t wall_ms;
+    Effects out = {};
+
+    template <class Message>
+    void send(SessionId to, MessageType type, const Message& message) {
+        Buffer body;
+        (void)wire::encode(message, body);
+        out.push_back(Send{to, type, std::move(body)});
+    }
+};
+
+Machine::Machine(const Options& options, State& state, Log& log, TimePoint now)
+    : options_(options), state_(state), log_(log), leases_(now, 2 * options.turn_max),
+      started_(now) {
+    US_ASSERT(options.turn_max > Duration::zero());
+}
+
+Effects Machine::start(TimePoint now, std::uint64_t wall_ms, std::uint64_t registry_id) {
+    US_ASSERT(registry_id != 0);
+    Turn turn{now, wall_ms};
+    state_.go_live();
+    if (!state_.founded()) {
+        pb::RegistryCommand command;
+        command.mutable_found()->set_platform(options_.platform);
+        command.mutable_found()->set_registry_id(registry_id);
+        propose(turn, {.kind = Pending::Kind::found, .session = {}, .agent = {}, .family = {},
+                       .member = {}, .since = now},
+                std::move(command), true);
+    }
+    for (const auto& [family, service] : state_.services()) {
+        for (const auto& [order, member] : service.line) {
+            adopt(turn, {family, member}, member.process);
+        }
+        if (!service.awaited.empty()) arm_waiting(now, family);
+    }
+    return std::move(turn.out);
+}
+
+Result<pb::Welcome> Machine::welcome(const pb::Hello& hello) const {
+    if (!hello.family().empty()) {
+        return Error{.code = Errc::refused,
+                     .detail = "this is a registry, not a member of " + hello.family()};
+    }
+    if (!hello.platform().empty() && hello.platform() != state_.platform()) {
+        return Error{.code = Errc::refused,
+                     .detail = fmt::format("this is platform {}, not {}", state_.platform(),
+                                           hello.platform())};
+    }
+    if (hello.incarnation() == 0) {
+        return Error{.code = Errc::bad_config, .detail = "hello without an incarnation"};
+    }
+    if (sessions_.size() >= sessions_max) {
+        return Error{.code = Errc::limit_exceeded,
+                     .detail = fmt::format("{} connections to this registry", sessions_max)};
+    }
+    pb::Welcome welcome;
+    welcome.set_platform(state_.platform());
+    welcome.set_peer(options_.name);
+    welcome.set_registry_id(state_.registry_id());
+    return welcome;
+}
+
+Effects Machine::opened(TimePoint now, SessionId id, const pb::Hello& hello) {
+    Turn turn{now, 0};
+    leases_.turn(now);
+    US_ASSERT(!sessions_.contains(id));
+    const Incarnation incarnation{hello.incarnation()};
+    sessions_.emplace(id, Session{hello.agent(), incarnation, hello.process()});
+    const auto found = agents_.find(incarnation);
+    if (found != agents_.end()) {
+        // The agent came back before we noticed that its old connection had broken.
+        if (found->second.session.value != 0) turn.out.push_back(Close{found->second.session});
+        found->second.session = id;
+        leases_.heard(incarnation, now);
+    }
+    log_.debug("registry.session_opened", {kv("agent", hello.agent()), kv("session", id.value)});
+    return std::move(turn.out);
+}
+
+Effects Machine::closed(TimePoint now, SessionId id) {
+    Turn turn{now, 0};
+    leases_.turn(now);
+    watches_.remove(id);
+    const auto found = sessions_.find(id);
+    if (found == sessions_.end()) return {};
+    const auto agent = agents_.find(found->second.incarnation);
+    if (agent != agents_.end() && agent->second.session == id) {
+        agent->second.session = {};
+        log_.info("registry.agent_disconnected",
+                  {kv("agent", agent->second.name), kv("members", agent->second.members.size())});
+    }
+    sessions_.erase(found);
+    return std::move(turn.out);
+}
+
+Result<Effects> Machine::received(TimePoint now, std::uint64_t wall_ms, SessionId id,
+                                  MessageType type, Bytes body) {
+    Turn turn{now, wall_ms};
+    leases_.turn(now);
+    const auto session = sessions_.find(id);
+    if (session == sessions_.end()) return Effects{};  // Closed in this very turn.
+    leases_.heard(session->second.incarnation, now);
+    switch (type) {
+        case MessageType::heartbeat:
+            turn.out.push_back(
+                Send{id, MessageType::heartbeat_ack, Buffer(body.begin(), body.end())});
+            break;
+        case MessageType::register_member:
+            on(turn, id, US_TRY(wire::decode_as<pb::Register>(body)));
+            break;
+        case MessageType::unregister_member:
+            on(turn, id, US_TRY(wire::decode_as<pb::Unregister>(body)));
+            break;
+        case MessageType::watch:
+            on(turn, id, US_TRY(wire::decode_as<pb::Watch>(body)));
+            break;
+        case MessageType::unwatch:
+            watches_.remove(id, US_TRY(wire::decode_as<pb::Unwatch>(body)).watch());
+            break;
+        case MessageType::drained:
+            on(turn, id, US_TRY(wire::decode_as<pb::Drained>(body)));
+            break;
+        case MessageType::ask:
+            on(turn, id, US_TRY(wire::decode_as<pb::Ask>(body)));
+            break;
+        default:
+            return Error{.code = Errc::corrupt,
+                         .detail = fmt::format("message type {} to a registry",
+                                               static_cast<unsigned>(type))};
+    }
+    return std::move(turn.out);
+}
+
+void Machine::on(Turn& turn, SessionId id, const pb::Register& wanted) {
+    const Session& session = sessions_.at(id);
+    Pending pending{.kind = Pending::Kind::add, .session = id, .request = wanted.request(),
+                    .agent = session.incarnation, .family = wanted.config().family(),
+                    .member = wanted.member(), .since = turn.now};
+    if (auto valid = check(wanted); !valid) return refuse(turn, pending, valid.error());
+
+    pb::RegistryCommand command;
+    pb::AddMember& add = *command.mutable_add();
+    const Service* service = state_.find(pending.family);
+    const Member* old = service == nullptr ? nullptr : service->find(pending.member);
+    if (old != nullptr && old->incarnation != session.incarnation) {
+        std::string evidence;
+        if (auto gone = may_replace(*old, evidence); !gone) {
+            return refuse(turn, pending, gone.error());
+        }
+        add.set_replaces(old->incarnation.value);
+        add.set_evidence(evidence);
+    } else if (old != nullptr && wanted.known_epoch() <= service->epoch.value &&
+               old->endpoint == wire::from_endpoint(wanted.endpoint()) &&
+               service->config.redundancy() == wanted.config().redundancy()) {
+        // It was only away for a moment: nothing changes, so nothing is written, and a registry
+        // on a full disk takes its members back all the same.
+        agent_of(session, id).members.emplace(pending.family, pending.member);
+        const Grant grant{pending.family, *old};
+        adopt(turn, grant, session.process);
+        return confirm(turn, pending, grant);
+    }
+    *add.mutable_wanted() = wanted;
+    add.set_agent(session.agent);
+    add.set_incarnation(session.incarnation.value);
+    *add.mutable_process() = session.process;
+    (void)agent_of(session, id);
+    propose(turn, std::move(pending), std::move(command), add.replaces() != 0);
+}
+
+/// A second process with a live member's name is refused; one whose predecessor is gone is not.
+Result<void> Machine::may_replace(const Member& old, std::string& evidence) const {
+    const auto found = agents_.find(old.incarnation);
+    if (found == agents_.end() || found->second.gone) {
+        evidence = "registered anew, the old process is gone";
+        return {};
+    }
+    const Agent& agent = found->second;
+    if (agent.session.value == 0 && !agent.watched) {
+        evidence = "registered anew from a new process while the old one was disconnected";
+        return {};
+    }
+    return Error{.code = Errc::already_exists,
+                 .detail = fmt::format("member {} is held by agent {} (pid {}), which is alive",
+                                       old.name, agent.name, agent.process.pid())};
+}
+
+Machine::Agent& Machine::agent_of(const Session& session, SessionId id) {
+    Agent& agent = agents_[session.incarnation];
+    agent.name = session.agent;
+    agent.process = session.process;
+    agent.session = id;
+    return agent;
+}
+
+void Machine::on(Turn& turn, SessionId id, const pb::Unregister& wanted) {
+    const Session& session = sessions_.at(id);
+    const Service* service = state_.find(wanted.family());
+    const Member* member = service == nullptr ? nullptr : service->find(wanted.member());
+    if (member == nullptr || member->incarnation != session.incarnation) {
+        pb::Answer answer;
+        answer.set_request(wanted.request());
+        turn.send(id, MessageType::answer, answer);  // It is not here: that is what was asked.
+        return;
+    }
+    pb::RegistryCommand command;
+    pb::RemoveMember& remove = *command.mutable_remove();
+    remove.set_family(wanted.family());
+    remove.set_member(wanted.member());
+    remove.set_incarnation(session.incarnation.value);
+    remove.set_cause(static_cast<std::uint32_t>(Cause::left));
+    remove.set_evidence("it unregistered");
+    propose(turn, {.kind = Pending::Kind::remove, .session = id, .request = wanted.request(),
+                   .agent = session.incarnation, .family = wanted.family(),
+                   .member = wanted.member(), .since = turn.now},
+            std::move(command), true);
+}
+
+void Machine::on(Turn& turn, SessionId id, const pb::Watch& watch) {
+    if (!watch.family().empty() && !check_family(watch.family())) {
+        turn.out.push_back(Close{id});
+        return;
+    }
+    if (auto added = watches_.add(id, watch.watch(), watch.family()); !added) {
+        turn.out.push_back(Close{id});
+        return;
+    }
+    pb::WatchImage image;
+    image.set_watch(watch.watch());
+    image.set_registry_id(state_.registry_id());
+    image.set_revision(state_.revision().value);
+    if (watch.family().empty()) {
+        for (const auto& [family, service] : state_.services()) {
+            *image.add_services() = to_info(service);
+        }
+    } else if (const Service* service = state_.find(watch.family())) {
+        *image.add_services() = to_info(*service);
+        image.set_turn(turns_[watch.family()]++);
+    }
+    turn.send(id, MessageType::watch_image, image);
+
+    for (const pb::KnownEpoch& known : watch.known()) {
+        if (!check_family(known.family()) || known.epoch() >= epoch_max) continue;
+        const Service* service = state_.find(known.family());
+        if (service != nullptr && service->epoch.value >= known.epoch()) continue;
+        pb::RegistryCommand command;
+        command.mutable_raise()->set_family(known.family());
+        command.mutable_raise()->set_epoch(known.epoch());
+        propose(turn, {.kind = Pending::Kind::raise, .session = {}, .agent = {},
+                       .family = known.family(), .member = {}, .since = turn.now},
+                std::move(command), true);
+    }
+}
+
+void Machine::on(Turn& turn, SessionId id, const pb::Ask& ask) {
+    pb::Answer answer;
+    answer.set_request(ask.request());
+    switch (ask.what_case()) {
+        case pb::Ask::kSwitchover:
+            return ask_switchover(turn, id, ask.request(), ask.switchover());
+        case pb::Ask::kExplain: {
+            const Service* service = state_.find(ask.explain().family());
+            if (service == nullptr) {
+                *answer.mutable_failure() = wire::to_failure(
+                    {.code = Errc::not_found, .detail = "no service " + ask.explain().family()});
+                break;
+            }
+            for (const pb::Promotion& promotion : service->story) {
+                pb::Promotion& row = *answer.add_promotions();
+                row = promotion;
+                const auto timed = decided_us_.find({row.family(), row.epoch()});
+                if (timed != decided_us_.end()) row.set_decided_us(timed->second);
+            }
+            break;
+        }
+        case pb::Ask::kPlatform: {
+            pb::PlatformInfo& info = *answer.mutable_platform();
+            info.set_platform(state_.platform());
+            info.set_registry_id(state_.registry_id());
+            info.set_revision(state_.revision().value);
+            info.set_services(state_.services().size());
+            std::uint64_t members = 0;
+            for (const auto& [family, service] : state_.services()) members += service.line.size();
+            info.set_members(members);
+            info.set_agents(agents_.size());
+            info.set_sessions(sessions_.size());
+            info.set_space(space_);
+            info.set_uptime_ms(to_us(turn.now - started_) / 1000);
+            info.set_version(options_.version);
+            break;
+        }
+        case pb::Ask::kBackup: {
+            Buffer image;
+            state_.snapshot(image);
+            answer.set_backup(image.data(), image.size());
+            break;
+        }
+        case pb::Ask::WHAT_NOT_SET:
+            *answer.mutable_failure() =
+                wire::to_failure({.code = Errc::bad_config, .detail = "a question unknown here"});
+            break;
+    }
+    turn.send(id, MessageType::answer, answer);
+}
+
+void Machine::ask_switchover(Turn& turn, SessionId id, std::uint64_t request,
+                             const pb::SwitchoverAsk& ask) {
+    const auto refuse_with = [&](Errc code, std::string detail) {
+        pb::Answer answer;
+        answer.set_request(request);
+        *answer.mutable_failure() = wire::to_failure({.code = code, .detail = std::move(detail)});
+        turn.send(id, MessageType::answer, answer);
+    };
+    const Service* service = state_.find(ask.family());
+    if (service == nullptr || service->line.empty()) {
+        return refuse_with(Errc::not_found, "no service " + ask.family());
+    }
+    if (service->redundancy() != Redundancy::fault_tolerant) {
+        return refuse_with(Errc::refused, ask.family() + " is load_balanced: all are active");
+    }
+    const Member* from = service->active_member();
+    if (from == nullptr) return refuse_with(Errc::unavailable, "nobody is active");
+    if (handings_.contains(ask.family())) {
+        return refuse_with(Errc::refused, "a switchover of it is under way");
+    }
+    const Member* to = nullptr;
+    if (!ask.to().empty()) {
+        to = service->find(ask.to());
+        if (to == nullptr) return refuse_with(Errc::not_found, "no member " + ask.to());
+        if (to == from) return refuse_with(Errc::refused, ask.to() + " is active already");
+        if (!connected(to->incarnation)) {
+            return refuse_with(Errc::unavailable, ask.to() + " is not connected");
+        }
+    } else {
+        for (const auto& [order, member] : service->line) {
+            if (&member != from && connected(member.incarnation)) {
+                to = &member;
+                break;
+            }
+        }
+        if (to == nullptr) return refuse_with(Errc::unavailable, "no standby is connected");
+    }
+    const auto agent = agents_.find(from->incarnation);
+    if (agent == agents_.end() || agent->second.session.value == 0) {
+        return refuse_with(Errc::unavailable, from->name + ", which is active, is not connected");
+    }
+    handings_.emplace(ask.family(),
+                      Handing{.session = id, .request = request, .from = from->name,
+                              .to = to->name, .epoch = service->epoch,
+                              .deadline = turn.now + options_.drain_limit});
+    pb::Drain drain;
+    drain.set_family(ask.family());
+    drain.set_member(from->name);
+    drain.set_epoch(service->epoch.value);
+    drain.set_limit_ms(to_us(options_.drain_limit) / 1000);
+    drain.set_successor(to->name);
+    turn.send(agent->second.session, MessageType::drain, drain);
+}
+
+void Machine::on(Turn& turn, SessionId, const pb::Drained& drained) {
+    const auto found = handings_.find(drained.family());
+    if (found == handings_.end() || found->second.epoch.value != drained.epoch() ||
+        found->second.proposed) {
+        return;
+    }
+    found->second.proposed = true;
+    pb::RegistryCommand command;
+    pb::HandOver& hand_over = *command.mutable_hand_over();
+    hand_over.set_family(drained.family());
+    hand_over.set_from(found->second.from);
+    hand_over.set_to(found->second.to);
+    hand_over.set_epoch(drained.epoch());
+    propose(turn, {.kind = Pending::Kind::hand_over, .session = {}, .agent = {},
+                   .family = drained.family(), .member = {}, .since = turn.now},
+            std::move(command), true);
+}
+
+void Machine::propose(Turn& turn, Pending pending, pb::RegistryCommand command, bool urgent) {
+    if (pending_.size() >= proposals_max) {
+        return refuse(turn, pending,
+                      {.code = Errc::limit_exceeded, .detail = "too many changes in flight"});
+    }
+    command.set_wall_ms(turn.wall_ms);
+    Buffer body;
+    (void)wire::encode(command, body);
+    const std::uint64_t token = ++token_last_;
+    pending_.emplace(token, std::move(pending));
+    turn.out.push_back(Propose{token, std::move(body), urgent});
+}
+
+void Machine::propose_removal(Turn& turn, const std::string& family, const Member& member,
+                              Cause cause, std::string evidence) {
+    if (!removing_.emplace(family, member.name).second) return;
+    const Service& service = *state_.find(family);
+    pb::RegistryCommand command;
+    pb::RemoveMember& remove = *command.mutable_remove();
+    remove.set_family(family);
+    remove.set_member(member.name);
+    remove.set_incarnation(member.incarnation.value);
+    remove.set_cause(static_cast<std::uint32_t>(cause));
+    remove.set_evidence(std::move(evidence));
+    if (const auto silence = leases_.silence(member.incarnation, turn.now)) {
+        remove.set_noticed_us(to_us(*silence));
+    }
+    for (const auto& [order, other] : service.line) {
+        if (!connected(other.incarnation)) remove.add_suspects(other.name);
+    }
+    propose(turn, {.kind = Pending::Kind::remove, .session = {}, .agent = member.incarnation,
+                   .family = family, .member = member.name, .since = turn.now},
+            std::move(command), true);
+}
+
+void Machine::remove_all_of(Turn& turn, Incarnation incarnation, Cause cause,
+                            const std::string& evidence) {
+    const auto found = agents_.find(incarnation);
+    if (found == agents_.end()) return;
+    for (const auto& [family, name] : found->second.members) {
+        const Service* service = state_.find(family);
+        const Member* member = service == nullptr ? nullptr : service->find(name);
+        if (member == nullptr || member->incarnation != incarnation) continue;
+        propose_removal(turn, family, *member, cause, evidence);
+    }
+}
+
+Effects Machine::process_gone(TimePoint now, std::uint64_t wall_ms, Incarnation incarnation) {
+    Turn turn{now, wall_ms};
+    leases_.turn(now);
+    const auto found = agents_.find(incarnation);
+    if (found == agents_.end()) return {};
+    Agent& agent = found->second;
+    agent.gone = true;
+    agent.watched = false;
+    log_.info("registry.process_gone",
+              {kv("agent", agent.name), kv("pid", agent.process.pid())});
+    // A forked child may hold the sockets of the dead open for ever.
+    if (agent.session.value != 0) turn.out.push_back(Close{agent.session});
+    agent.session = {};
+    remove_all_of(turn, incarnation, Cause::process_gone,
+                  fmt::format("process {} has ended", agent.process.pid()));
+    return std::move(turn.out);
+}
+
+void Machine::unprovable(Incarnation incarnation) {
+    const auto found = agents_.find(incarnation);
+    if (found != agents_.end()) found->second.watched = false;
+}
+
+Effects Machine::tick(TimePoint now, std::uint64_t wall_ms) {
+    Turn turn{now, wall_ms};
+    leases_.turn(now);
+    for (const Incarnation lapsed : leases_.lapsed(now)) {
+        const auto silence = leases_.silence(lapsed, now).value_or(Duration::zero());
+        remove_all_of(turn, lapsed, Cause::silence,
+                      fmt::format("no sign of life for {} ms", to_us(silence) / 1000));
+    }
+    std::vector<std::string> overdue;
+    for (const auto& [family, handing] : handings_) {
+        if (!handing.proposed && now >= handing.deadline) overdue.push_back(family);
+    }
+    for (const std::string& family : overdue) {
+        const Service* service = state_.find(family);
+        end_handing(turn, family,
+                    Error{.code = Errc::timed_out,
+                          .detail = "the active member did not drain in time; nothing changed"});
+        // Our word that it is still active ends its draining.
+        if (const Member* active = service == nullptr ? nullptr : service->active_member()) {
+            tell(turn, {family, *active});
+        }
+    }
+    for (auto waiting = waiting_.begin(); waiting != waiting_.end();) {
+        const auto current = waiting++;
+        if (now < current->second) continue;
+        const Service* service = state_.find(current->first);
+        if (service != nullptr && !service->awaited.empty()) {
+            pb::RegistryCommand command;
+            command.mutable_stop_waiting()->set_family(current->first);
+            command.mutable_stop_waiting()->set_epoch(service->epoch.value);
+            propose(turn, {.kind = Pending::Kind::stop_waiting, .session = {}, .agent = {},
+                           .family = current->first, .member = {}, .since = now},
+                    std::move(command), true);
+        }
+        waiting_.erase(current);
+    }
+    return std::move(turn.out);
+}
+
+TimePoint Machine::next_deadline(TimePoint now) const {
+    TimePoint next = now + options_.turn_max;
+    if (const auto lapse = leases_.next_lapse()) next = std::min(next, std::max(*lapse, now + 1ms));
+    return next;
+}
+
+Effects Machine::committed(TimePoint now, std::uint64_t wall_ms, std::uint64_t token,
+                           const Result<Index>& result) {
+    Turn turn{now, wall_ms};
+    leases_.turn(now);
+    const auto found = pending_.find(token);
+    US_ASSERT(found != pending_.end());
+    const Pending pending = std::move(found->second);
+    pending_.erase(found);
+    if (pending.kind == Pending::Kind::remove) {
+        removing_.erase({pending.family, pending.member});
+    }
+    if (!result) {
+        refuse(turn, pending, result.error());
+        return std::move(turn.out);
+    }
+    Outcome outcome = state_.take_outcome(*result);
+    if (outcome.error) {
+        refuse(turn, pending, *outcome.error);
+        return std::move(turn.out);
+    }
+    settle(turn, pending, std::move(outcome));
+    return std::move(turn.out);
+}
+
+void Machine::refuse(Turn& turn, const Pending& pending, const Error& error) {
+    if (pending.kind == Pending::Kind::add) {
+        log_.warn("registry.member_refused", {kv("service", pending.family),
+                                              kv("member", pending.member), kv("error", error)});
+        pb::Registered answer;
+        answer.set_request(pending.request);
+        answer.mutable_config()->set_family(pending.family);
+        answer.set_member(pending.member);
+        *answer.mutable_failure() = wire::to_failure(error);
+        turn.send(pending.session, MessageType::registered, answer);
+        const auto agent = agents_.find(pending.agent);
+        if (agent != agents_.end() && agent->second.members.empty()) {
+            agents_.erase(agent);
+        }
+        return;
+    }
+    if (pending.kind == Pending::Kind::hand_over) {
+        return end_handing(turn, pending.family, error);
+    }
+    if (pending.kind == Pending::Kind::remove && pending.session.value != 0) {
+        pb::Answer answer;
+        answer.set_request(pending.request);
+        *answer.mutable_failure() = wire::to_failure(error);
+        turn.send(pending.session, MessageType::answer, answer);
+    }
+    // A removal that found no room is proposed again by the next tick: the lease stays lapsed.
+    log_.warn("registry.change_refused", {kv("service", pending.family), kv("error", error)});
+}
+
+void Machine::settle(Turn& turn, const Pending& pending, Outcome outcome) {
+    for (const Member& gone : outcome.removed) note_removed(turn, pending.family, gone);
+    for (const Grant& grant : outcome.grants) {
+        if (pending.kind == Pending::Kind::add && grant.member.name == pending.member &&
+            grant.member.incarnation == pending.agent) {
+            const auto agent = agents_.find(pending.agent);
+            adopt(turn, grant,
+                  agent == agents_.end() ? grant.member.process : agent->second.process);
+            confirm(turn, pending, grant);
+        } else {
+            tell(turn, grant);
+        }
+    }
+    if (outcome.change) {
+        const pb::WatchChange& change = *outcome.change;
+        const auto took = to_us(turn.now - pending.since);
+        const Service* service = state_.find(change.family());
+        if (service != nullptr && !service->story.empty() &&
+            service->story.back().revision() == change.revision()) {
+            const pb::Promotion& row = service->story.back();
+            decided_us_[{row.family(), row.epoch()}] = took;
+            if (decided_us_.size() > timings_max) decided_us_.erase(decided_us_.begin());
+            log_.info("registry.promoted",
+                      {kv("service", row.family()), kv("member", row.member()),
+                       kv("epoch", row.epoch()),
+                       kv("cause", role::name(static_cast<Cause>(row.cause()))),
+                       kv("evidence", row.evidence()), kv("decided_us", took)});
+        }
+        publish(turn, change);
+        if (change.awaited().empty()) {
+            waiting_.erase(change.family());
+        } else {
+            arm_waiting(turn.now, change.family());
+        }
+    }
+    if (pending.kind == Pending::Kind::remove && pending.session.value != 0) {
+        pb::Answer answer;
+        answer.set_request(pending.request);
+        turn.send(pending.session, MessageType::answer, answer);
+    }
+    if (pending.kind == Pending::Kind::hand_over) end_handing(turn, pending.family, std::nullopt);
+    const auto handing = handings_.find(pending.family);
+    if (handing != handings_.end()) {
+        const Service* service = state_.find(pending.family);
+        if (service == nullptr || service->epoch != handing->second.epoch) {
+            end_handing(turn, pending.family,
+                        Error{.code = Errc::refused,
+                              .detail = "the active member failed during the switchover"});
+        }
+    }
+}
+
+void Machine::confirm(Turn& turn, const Pending& pending, const Grant& grant) {
+    const Service& service = *state_.find(pending.family);
+    pb::Registered answer;
+    answer.set_request(pending.request);
+    *answer.mutable_config() = service.config;
+    answer.set_member(pending.member);
+    answer.set_order(grant.member.order.value);
+    answer.set_role(static_cast<std::uint32_t>(grant.member.role));
+    const bool active = grant.member.role == Role::active;
+    answer.set_epoch((active ? grant.member.epoch : service.epoch).value);
+    turn.send(pending.session, MessageType::registered, answer);
+}
+
+void Machine::end_handing(Turn& turn, const std::string& family,
+                          const std::optional<Error>& error) {
+    const auto found = handings_.find(family);
+    if (found == handings_.end()) return;
+    const Handing handing = std::move(found->second);
+    handings_.erase(found);
+    pb::Answer answer;
+    answer.set_request(handing.request);
+    if (error) {
+        *answer.mutable_failure() = wire::to_failure(*error);
+        const Service* service = state_.find(family);
+        const Member* active = service == nullptr ? nullptr : service->active_member();
+        if (active != nullptr && active->name == handing.from) tell(turn, {family, *active});
+    } else {
+        const Service& service = *state_.find(family);
+        answer.set_epoch(service.epoch.value);
+        if (const Member* active = service.active_member()) answer.set_member(active->name);
+    }
+    turn.send(handing.session, MessageType::answer, answer);
+}
+
+void Machine::tell(Turn& turn, const Grant& grant) {
+    const auto agent = agents_.find(grant.member.incarnation);
+    if (agent == agents_.end() || agent->second.session.value == 0) return;  // Hears it on return.
+    pb::RoleGrant message;
+    message.set_family(grant.family);
+    message.set_member(grant.member.name);
+    message.set_role(static_cast<std::uint32_t>(grant.member.role));
+    message.set_epoch(grant.member.epoch.value);
+    message.set_order(grant.member.order.value);
+    turn.send(agent->second.session, MessageType::role_grant, message);
+}
+
+void Machine::publish(Turn& turn, const pb::WatchChange& change) {
+    pb::WatchChange message = change;
+    const std::uint64_t previous = change.previous();
+    for (const Watches::Row& row : watches_.of(change.family())) {
+        message.set_watch(row.watch);
+        message.set_previous(row.all ? change.revision() - 1 : previous);
+        turn.send(row.session, MessageType::watch_change, message);
+    }
+}
+
+void Machine::adopt(Turn& turn, const Grant& grant, const pb::Process& process) {
+    Agent& agent = agents_[grant.member.incarnation];
+    if (agent.name.empty()) {
+        agent.name = grant.member.agent;
+        agent.process = process;
+    }
+    agent.members.emplace(grant.family, grant.member.name);
+    leases_.open(grant.member.incarnation, lease_of(grant.family), turn.now);
+    if (!agent.asked && !agent.gone) {
+        agent.asked = true;
+        agent.watched = true;  // Until the shell says that nothing can be proven from here.
+        turn.out.push_back(WatchProcess{grant.member.incarnation, agent.process});
+    }
+}
+
+void Machine::note_removed(Turn& turn, const std::string& family, const Member& member) {
+    const auto found = agents_.find(member.incarnation);
+    if (found == agents_.end()) return;
+    Agent& agent = found->second;
+    if (agent.session.value != 0) {
+        const Service* service = state_.find(family);
+        pb::Revoked revoked;
+        revoked.set_family(family);
+        revoked.set_member(member.name);
+        revoked.set_epoch(service == nullptr ? 0 : service->epoch.value);
+        revoked.set_reason("removed from the line");
+        turn.send(agent.session, MessageType::revoked, revoked);
+    }
+    agent.members.erase({family, member.name});
+    if (!agent.members.empty()) return;
+    leases_.close(member.incarnation);
+    if (agent.watched) turn.out.push_back(ForgetProcess{member.incarnation});
+    agents_.erase(found);
+}
+
+void Machine::arm_waiting(TimePoint now, const std::string& family) {
+    waiting_.emplace(family, now + lease_of(family));
+}
+
+bool Machine::connected(Incarnation agent) const {
+    const auto found = agents_.find(agent);
+    return found != agents_.end() && found->second.session.value != 0;
+}
+
+Duration Machine::lease_of(const std::string& family) const {
+    const Service* service = state_.find(family);
+    const Duration lease = service == nullptr
+                               ? lease_max
+                               : Duration(std::chrono::milliseconds(service->config.lease_ms()));
+    return std::clamp(lease, lease_min, lease_max);
+}
+
+void Machine::check_invariants() const {
+    state_.check_invariants();
+    for (const auto& [id, session] : sessions_) US_ASSERT(id.value != 0);
+    for (const auto& [incarnation, agent] : agents_) {
+        if (agent.session.value != 0) US_ASSERT(sessions_.contains(agent.session));
+    }
+    US_ASSERT(pending_.size() <= proposals_max);
+}
+
+}  // namespace understudy::registry

@@ -1,0 +1,180 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/log.h"
+#include "base/types.h"
+#include "registry/state.h"
+#include "registry/watches.h"
+#include "role/lease_book.h"
+#include "wire/message_type.h"
+
+namespace understudy::registry {
+
+// Effects: what the shell must do, in this order.
+
+struct Send {
+    SessionId to;
+    wire::MessageType type;
+    Buffer body;
+};
+struct Close {
+    SessionId session;
+};
+/// Offer a command to the journal; report back by committed() with the same token.
+struct Propose {
+    std::uint64_t token;
+    Buffer command;
+    bool urgent;  ///< A promotion or what leads to one: may use the reserve of a full disk.
+};
+/// Tell us by process_gone() when this process is proven dead, if that can be proven here.
+struct WatchProcess {
+    Incarnation agent;
+    wire::pb::Process process;
+};
+struct ForgetProcess {
+    Incarnation agent;
+};
+using Effect = std::variant<Send, Close, Propose, WatchProcess, ForgetProcess>;
+using Effects = std::vector<Effect>;
+
+/// The part of a registry that is not replicated: connections, leases, evidence, watchers.
+///
+/// Turns what happens into commands for the State, and what the State decided into messages.
+/// A suspicion is a hint; only proof of death, a lapsed lease, a new incarnation or a request
+/// takes a role. After a restart each known member has one full lease to come back.
+///
+/// Sans-IO: events and the time in, effects out. Thread: loop only.
+/// Bounds: `sessions_max`; per session the bounds of Watches; commands in flight
+///         `proposals_max`, one more is refused with limit_exceeded (none).
+/// Source: design.md section 3; docs/protocols/roles.md.
+class Machine {
+public:
+    struct Options {
+        std::string name = "registry";
+        std::string platform = "understudy";
+        std::string version;
+        Duration turn_max = 50ms;     ///< The shell calls tick() at least this often.
+        Duration drain_limit = 2s;    ///< How long an active may take to drain.
+    };
+
+    static constexpr std::size_t sessions_max = 20'000;
+    static constexpr std::size_t proposals_max = 50'000;
+
+    /// Requires: `state` is recovered and outlives this; call start() next.
+    Machine(const Options& options, State& state, Log& log, TimePoint now);
+
+    /// Founds the platform if it is new (`registry_id` is used then) and opens all leases.
+    [[nodiscard]] Effects start(TimePoint now, std::uint64_t wall_ms, std::uint64_t registry_id);
+
+    [[nodiscard]] Result<wire::pb::Welcome> welcome(const wire::pb::Hello& hello) const;
+    [[nodiscard]] Effects opened(TimePoint now, SessionId session, const wire::pb::Hello& hello);
+    /// Errors: corrupt (none): the peer does not speak our protocol; close the session.
+    [[nodiscard]] Result<Effects> received(TimePoint now, std::uint64_t wall_ms, SessionId session,
+                                           wire::MessageType type, Bytes body);
+    [[nodiscard]] Effects closed(TimePoint now, SessionId session);
+    [[nodiscard]] Effects process_gone(TimePoint now, std::uint64_t wall_ms, Incarnation agent);
+    /// Answer to WatchProcess: its death cannot be proven from here.
+    void unprovable(Incarnation agent);
+    [[nodiscard]] Effects committed(TimePoint now, std::uint64_t wall_ms, std::uint64_t token,
+                                    const Result<Index>& result);
+    [[nodiscard]] Effects tick(TimePoint now, std::uint64_t wall_ms);
+    /// When tick() is wanted; never later than turn_max from `now`.
+    [[nodiscard]] TimePoint next_deadline(TimePoint now) const;
+
+    /// Filled in by the shell before it answers a question about the platform.
+    void set_space(std::string space) { space_ = std::move(space); }
+
+    [[nodiscard]] std::size_t sessions() const { return sessions_.size(); }
+    [[nodiscard]] bool serving() const { return state_.founded(); }
+    void check_invariants() const;
+
+private:
+    struct Session {
+        std::string agent;
+        Incarnation incarnation;
+        wire::pb::Process process;
+    };
+    /// An agent that has, or is about to have, members here.
+    struct Agent {
+        std::string name;
+        wire::pb::Process process;
+        SessionId session;  ///< 0: not connected.
+        bool asked = false;    ///< WatchProcess has been said.
+        bool watched = false;  ///< Its death would be noticed at once.
+        bool gone = false;  ///< Its process is proven dead.
+        std::set<std::pair<std::string, std::string>> members;  ///< (family, member)
+    };
+    /// A command on its way through the journal.
+    struct Pending {
+        enum class Kind : std::uint8_t { found, add, remove, hand_over, raise, stop_waiting };
+        Kind kind;
+        SessionId session;
+        std::uint64_t request = 0;
+        Incarnation agent;
+        std::string family;
+        std::string member;
+        TimePoint since;
+    };
+    struct Handing {
+        SessionId session;
+        std::uint64_t request;
+        std::string from;
+        std::string to;
+        Epoch epoch;
+        TimePoint deadline;
+        bool proposed = false;
+    };
+    struct Turn;  ///< One event's time and effects.
+
+    void on(Turn& turn, SessionId session, const wire::pb::Register& wanted);
+    void on(Turn& turn, SessionId session, const wire::pb::Unregister& wanted);
+    void on(Turn& turn, SessionId session, const wire::pb::Watch& watch);
+    void on(Turn& turn, SessionId session, const wire::pb::Drained& drained);
+    void on(Turn& turn, SessionId session, const wire::pb::Ask& ask);
+    void ask_switchover(Turn& turn, SessionId session, std::uint64_t request,
+                        const wire::pb::SwitchoverAsk& ask);
+
+    [[nodiscard]] Result<void> may_replace(const Member& old, std::string& evidence) const;
+    void propose(Turn& turn, Pending pending, wire::pb::RegistryCommand command, bool urgent);
+    void propose_removal(Turn& turn, const std::string& family, const Member& member,
+                         role::Cause cause, std::string evidence);
+    void remove_all_of(Turn& turn, Incarnation agent, role::Cause cause, const std::string& evidence);
+    void settle(Turn& turn, const Pending& pending, Outcome outcome);
+    void refuse(Turn& turn, const Pending& pending, const Error& error);
+    void confirm(Turn& turn, const Pending& pending, const Grant& grant);
+    void tell(Turn& turn, const Grant& grant);
+    void publish(Turn& turn, const wire::pb::WatchChange& change);
+    void adopt(Turn& turn, const Grant& grant, const wire::pb::Process& process);
+    void note_removed(Turn& turn, const std::string& family, const Member& member);
+    void end_handing(Turn& turn, const std::string& family, const std::optional<Error>& error);
+    void arm_waiting(TimePoint now, const std::string& family);
+    [[nodiscard]] Agent& agent_of(const Session& session, SessionId id);
+    [[nodiscard]] bool connected(Incarnation agent) const;
+    [[nodiscard]] Duration lease_of(const std::string& family) const;
+
+    const Options options_;
+    State& state_;
+    Log& log_;
+    role::LeaseBook leases_;
+    Watches watches_;
+    std::map<SessionId, Session> sessions_;
+    std::map<Incarnation, Agent> agents_;
+    std::map<std::uint64_t, Pending> pending_;
+    std::set<std::pair<std::string, std::string>> removing_;
+    std::map<std::string, Handing> handings_;
+    std::map<std::string, TimePoint> waiting_;  ///< Family to when the awaited holder is given up.
+    std::map<std::string, std::uint64_t> turns_;
+    std::map<std::pair<std::string, std::uint64_t>, std::uint64_t> decided_us_;
+    std::uint64_t token_last_ = 0;
+    TimePoint started_;
+    std::string space_ = "ok";
+};
+
+}  // namespace understudy::registry

@@ -1,0 +1,571 @@
+#include "registry/state.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/checksum.h"
+#include "wire/control.h"
+
+namespace understudy::registry {
+
+namespace pb = wire::pb;
+using role::Cause;
+
+Redundancy Service::redundancy() const { return static_cast<Redundancy>(config.redundancy()); }
+
+const Member* Service::find(const std::string& member) const {
+    for (const auto& [order, row] : line) {
+        if (row.name == member) return &row;
+    }
+    return nullptr;
+}
+
+const Member* Service::active_member() const {
+    const auto found = line.find(active);
+    return found == line.end() ? nullptr : &found->second;
+}
+
+/// Collects what one command changes in one service.
+struct State::Change {
+    std::set<JoinOrder> touched;  ///< Joined or changed; sorted, so that the output is, too.
+    std::set<JoinOrder> told;     ///< Must hear their role.
+    std::vector<Member> removed;
+    bool changed = false;
+};
+
+const Service* State::find(const std::string& family) const {
+    const auto found = services_.find(family);
+    return found == services_.end() ? nullptr : &found->second;
+}
+
+void State::apply(Index index, Bytes bytes) {
+    Outcome outcome;
+    pb::RegistryCommand command;
+    if (!command.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+        // The journal's checksum held, so a newer version wrote this: every copy of this version
+        // refuses it alike.
+        outcome.error = Error{.code = Errc::corrupt, .detail = "command does not parse"};
+    } else {
+        switch (command.what_case()) {
+            case pb::RegistryCommand::kFound: outcome = on(command.found()); break;
+            case pb::RegistryCommand::kAdd: outcome = on(command.add(), command.wall_ms()); break;
+            case pb::RegistryCommand::kRemove:
+                outcome = on(command.remove(), command.wall_ms());
+                break;
+            case pb::RegistryCommand::kHandOver:
+                outcome = on(command.hand_over(), command.wall_ms());
+                break;
+            case pb::RegistryCommand::kRaise:
+                outcome = on(command.raise(), command.wall_ms());
+                break;
+            case pb::RegistryCommand::kStopWaiting:
+                outcome = on(command.stop_waiting(), command.wall_ms());
+                break;
+            case pb::RegistryCommand::kRestore: outcome = on(command.restore()); break;
+            case pb::RegistryCommand::WHAT_NOT_SET:
+                outcome.error = Error{.code = Errc::corrupt, .detail = "command of unknown kind"};
+                break;
+        }
+    }
+    if (live_) outcomes_.emplace(index, std::move(outcome));
+}
+
+Outcome State::take_outcome(Index index) {
+    const auto found = outcomes_.find(index);
+    US_ASSERT(found != outcomes_.end());
+    Outcome outcome = std::move(found->second);
+    outcomes_.erase(found);
+    return outcome;
+}
+
+Outcome State::on(const pb::FoundPlatform& found) {
+    Outcome outcome;
+    if (founded()) {
+        outcome.error = Error{.code = Errc::already_exists, .detail = "platform " + platform_};
+        return outcome;
+    }
+    platform_ = found.platform();
+    registry_id_ = found.registry_id();
+    return outcome;
+}
+
+/// The members of a backup have to come back by themselves: each has one lease to do so.
+Outcome State::on(const pb::RegistryState& backup) {
+    Outcome outcome;
+    if (founded()) {
+        outcome.error = Error{.code = Errc::already_exists,
+                              .detail = "this directory holds platform " + platform_};
+        return outcome;
+    }
+    load(backup);
+    return outcome;
+}
+
+Outcome State::on(const pb::AddMember& add, std::uint64_t wall_ms) {
+    const pb::Register& wanted = add.wanted();
+    const std::string& family = wanted.config().family();
+    const auto refuse = [](Errc code, std::string detail) {
+        Outcome outcome;
+        outcome.error = Error{.code = code, .detail = std::move(detail)};
+        return outcome;
+    };
+
+    auto found = services_.find(family);
+    if (found == services_.end()) {
+        if (services_.size() >= services_max) {
+            return refuse(Errc::limit_exceeded,
+                          fmt::format("the platform has {} services", services_max));
+        }
+        found = services_.emplace(family, Service{.config = wanted.config()}).first;
+    }
+    Service& service = found->second;
+    if (service.line.empty()) service.config = wanted.config();
+    if (service.config.redundancy() != wanted.config().redundancy()) {
+        return refuse(Errc::bad_config,
+                      fmt::format("service {} is {}: its members cannot also be {}", family,
+                                  name(service.redundancy()),
+                                  name(static_cast<Redundancy>(wanted.config().redundancy()))));
+    }
+
+    Change change;
+    const Member* old = service.find(wanted.member());
+    if (old != nullptr && old->incarnation.value != add.incarnation()) {
+        if (old->incarnation.value != add.replaces()) {
+            return refuse(Errc::already_exists,
+                          fmt::format("member {}/{} is held by agent {}", family, wanted.member(),
+                                      old->agent));
+        }
+        const bool was_active = old->order == service.active;
+        const std::string previous = old->name;
+        erase(service, old->order, change);
+        if (was_active) {
+            promote_next(service, {},
+                         {.cause = Cause::new_incarnation, .evidence = add.evidence(),
+                          .previous = previous, .wall_ms = wall_ms},
+                         change);
+        }
+        old = nullptr;
+    }
+    if (old == nullptr && service.line.size() >= members_max) {
+        return refuse(Errc::limit_exceeded,
+                      fmt::format("service {} has {} members", family, members_max));
+    }
+
+    JoinOrder order;
+    if (old != nullptr) {
+        order = old->order;
+        Member& member = service.line.at(order);
+        const Address endpoint = wire::from_endpoint(wanted.endpoint());
+        if (member.endpoint != endpoint) {
+            member.endpoint = endpoint;
+            change.touched.insert(order);
+        }
+    } else {
+        // Another registry's word on the order is taken over; our own past says "to the back".
+        const JoinOrder known{wanted.known_order()};
+        const bool foreign = wanted.known_registry() != 0 && wanted.known_registry() != registry_id_;
+        const bool ahead = wanted.known_registry() == registry_id_ && known >= service.next_order;
+        const bool keep_place = known.value != 0 && (foreign || ahead) &&
+                                known.value < std::uint64_t{1} << 62 &&
+                                !service.line.contains(known);
+        order = keep_place ? known : service.next_order;
+        service.next_order = std::max(service.next_order, order.next());
+        service.line.emplace(
+            order, Member{.name = wanted.member(), .agent = add.agent(),
+                          .incarnation = {add.incarnation()},
+                          .endpoint = wire::from_endpoint(wanted.endpoint()), .order = order,
+                          .role = Role::standby, .epoch = {}, .process = add.process(),
+                          .joined_wall_ms = wall_ms});
+        change.touched.insert(order);
+    }
+    change.told.insert(order);
+
+    if (service.redundancy() == Redundancy::load_balanced) {
+        Member& member = service.line.at(order);
+        if (member.role != Role::active) {
+            service.epoch = std::max(service.epoch, Epoch{wanted.known_epoch()}).next();
+            member.role = Role::active;
+            member.epoch = service.epoch;
+            change.touched.insert(order);
+        }
+        return finish(service, change);
+    }
+
+    learn_epoch(service, add, change, wall_ms);
+    if (service.active.value == 0 && service.awaited.empty()) {
+        promote_next(service, {}, {.cause = Cause::first_member, .evidence = "nobody was active",
+                                   .previous = {}, .wall_ms = wall_ms}, change);
+    }
+    return finish(service, change);
+}
+
+/// Takes in what a joining member knows of epochs that this registry has forgotten, or never saw.
+void State::learn_epoch(Service& service, const pb::AddMember& add, Change& change,
+                        std::uint64_t wall_ms) {
+    const pb::Register& wanted = add.wanted();
+    const Epoch known{wanted.known_epoch()};
+    if (service.awaited == wanted.member()) service.awaited.clear();
+#ifdef US_PLANT_FORGET_REPORTED_EPOCH
+    return;
+#endif
+    if (known <= service.epoch && !(known == service.epoch && wanted.holds_role() &&
+                                    service.active.value == 0 && known.value != 0)) {
+        return;
+    }
+
+    service.epoch = known;
+    change.changed = true;
+    const JoinOrder self = service.find(wanted.member())->order;
+    if (wanted.holds_role()) {
+        // Adopted as it is: a healthy active member is not demoted by our forgetfulness.
+        if (service.active.value != 0 && service.active != self) {
+            Member& usurper = service.line.at(service.active);
+            usurper.role = Role::standby;
+            change.touched.insert(usurper.order);
+            change.told.insert(usurper.order);
+        }
+        Member& member = service.line.at(self);
+        member.role = Role::active;
+        member.epoch = known;
+        service.active = self;
+        service.awaited.clear();
+        change.touched.insert(self);
+        change.told.insert(self);
+        ++service.promotions;
+        pb::Promotion& row = service.story.emplace_back();
+        row.set_wall_ms(wall_ms);
+        row.set_family(service.config.family());
+        row.set_epoch(known.value);
+        row.set_member(member.name);
+        row.set_cause(static_cast<std::uint32_t>(Cause::reported));
+        row.set_evidence("the member reports that it holds the role");
+        return;
+    }
+    if (service.active.value != 0) {
+        // The same member goes on, above the epoch that somebody has already seen elsewhere.
+        Member& member = service.line.at(service.active);
+        promote(service, member,
+                {.cause = Cause::higher_epoch,
+                 .evidence = fmt::format("{} reports epoch {}", wanted.member(), known.value),
+                 .previous = member.name, .wall_ms = wall_ms},
+                change);
+        return;
+    }
+    if (!wanted.known_active().empty() && wanted.known_active() != wanted.member()) {
+        service.awaited = wanted.known_active();
+    }
+}
+
+Outcome State::on(const pb::RemoveMember& remove, std::uint64_t wall_ms) {
+    const auto found = services_.find(remove.family());
+    if (found == services_.end()) return {};
+    Service& service = found->second;
+    const Member* member = service.find(remove.member());
+    // Repeated evidence, or a new incarnation has taken the name meanwhile.
+    if (member == nullptr || member->incarnation.value != remove.incarnation()) return {};
+
+    Change change;
+    const bool was_active = member->order == service.active;
+    const std::string previous = member->name;
+    erase(service, member->order, change);
+    if (was_active && service.redundancy() == Redundancy::fault_tolerant) {
+        promote_next(service, {remove.suspects().begin(), remove.suspects().end()},
+                     {.cause = static_cast<Cause>(remove.cause()), .evidence = remove.evidence(),
+                      .previous = previous, .noticed_us = remove.noticed_us(),
+                      .wall_ms = wall_ms},
+                     change);
+    }
+    return finish(service, change);
+}
+
+Outcome State::on(const pb::HandOver& hand_over, std::uint64_t wall_ms) {
+    Outcome refused;
+    refused.error = Error{.code = Errc::refused, .detail = {}};
+    const auto found = services_.find(hand_over.family());
+    if (found == services_.end()) {
+        refused.error->detail = "the service is gone";
+        return refused;
+    }
+    Service& service = found->second;
+    const Member* from = service.active_member();
+    const Member* to = service.find(hand_over.to());
+    if (from == nullptr || from->name != hand_over.from() ||
+        service.epoch.value != hand_over.epoch()) {
+        refused.error->detail = "the active member changed during the switchover";
+        return refused;
+    }
+    if (to == nullptr || to == from) {
+        refused.error->detail = fmt::format("{} is no standby of it", hand_over.to());
+        return refused;
+    }
+
+    Change change;
+    const JoinOrder successor = to->order;
+    Member leaver = *from;  // Gave its role away: to the back of the line.
+    service.line.erase(leaver.order);
+    service.active = {};
+    leaver.order = service.next_order;
+    leaver.role = Role::standby;
+    service.next_order = service.next_order.next();
+    service.line.emplace(leaver.order, leaver);
+    change.touched.insert(leaver.order);
+    change.told.insert(leaver.order);
+    promote(service, service.line.at(successor),
+            {.cause = Cause::switchover, .evidence = "asked for", .previous = leaver.name,
+             .wall_ms = wall_ms},
+            change);
+    return finish(service, change);
+}
+
+Outcome State::on(const pb::RaiseEpoch& raise, std::uint64_t wall_ms) {
+    const auto found = services_.find(raise.family());
+    if (found == services_.end()) {
+        // Nobody has joined yet: remember the epoch for when somebody does.
+        if (services_.size() >= services_max) return {};
+        Service service;
+        service.config.set_family(raise.family());
+        service.config.set_redundancy(static_cast<std::uint32_t>(Redundancy::fault_tolerant));
+        service.epoch = Epoch{raise.epoch()};
+        services_.emplace(raise.family(), std::move(service));
+        return {};
+    }
+    Service& service = found->second;
+    if (raise.epoch() <= service.epoch.value) return {};
+    service.epoch = Epoch{raise.epoch()};
+    Change change;
+    change.changed = true;
+    if (service.redundancy() == Redundancy::fault_tolerant && service.active.value != 0) {
+        Member& member = service.line.at(service.active);
+        promote(service, member,
+                {.cause = Cause::higher_epoch,
+                 .evidence = fmt::format("a client reports epoch {}", raise.epoch()),
+                 .previous = member.name, .wall_ms = wall_ms},
+                change);
+    }
+    return finish(service, change);
+}
+
+Outcome State::on(const pb::StopWaiting& stop, std::uint64_t wall_ms) {
+    const auto found = services_.find(stop.family());
+    if (found == services_.end()) return {};
+    Service& service = found->second;
+    if (service.awaited.empty() || service.epoch.value != stop.epoch()) return {};
+    const std::string awaited = std::exchange(service.awaited, {});
+    Change change;
+    change.changed = true;
+    if (service.active.value == 0) {
+        promote_next(service, {},
+                     {.cause = Cause::never_returned,
+                      .evidence = awaited + " was reported active and did not return in a lease",
+                      .previous = awaited, .wall_ms = wall_ms},
+                     change);
+    }
+    return finish(service, change);
+}
+
+void State::erase(Service& service, JoinOrder order, Change& change) {
+    const auto found = service.line.find(order);
+    US_ASSERT(found != service.line.end());
+    if (service.active == order) service.active = {};
+    change.removed.push_back(std::move(found->second));
+    change.touched.erase(order);
+    change.told.erase(order);
+    service.line.erase(found);
+}
+
+void State::promote_next(Service& service, const std::vector<std::string>& suspects, Why why,
+                         Change& change) {
+    if (service.line.empty()) return;
+    auto next = std::find_if(service.line.begin(), service.line.end(), [&](const auto& row) {
+        return std::find(suspects.begin(), suspects.end(), row.second.name) == suspects.end();
+    });
+    if (next == service.line.end()) next = service.line.begin();
+#ifdef US_PLANT_LAST_IN_LINE
+    next = std::prev(service.line.end());
+#endif
+    promote(service, next->second, std::move(why), change);
+}
+
+void State::promote(Service& service, Member& member, Why why, Change& change) {
+#ifndef US_PLANT_EPOCH_NOT_RAISED
+    service.epoch = service.epoch.next();
+#else
+    if (service.epoch.value == 0) service.epoch = Epoch{1};
+#endif
+    if (service.active.value != 0 && service.active != member.order) {
+        Member& old = service.line.at(service.active);
+        old.role = Role::standby;
+        change.touched.insert(old.order);
+        change.told.insert(old.order);
+    }
+    service.active = member.order;
+    service.awaited.clear();
+    member.role = Role::active;
+    member.epoch = service.epoch;
+    change.touched.insert(member.order);
+    change.told.insert(member.order);
+
+    ++service.promotions;
+    pb::Promotion& row = service.story.emplace_back();
+    row.set_wall_ms(why.wall_ms);
+    row.set_family(service.config.family());
+    row.set_epoch(service.epoch.value);
+    row.set_member(member.name);
+    row.set_previous(why.previous);
+    row.set_cause(static_cast<std::uint32_t>(why.cause));
+    row.set_evidence(why.evidence);
+    row.set_noticed_us(why.noticed_us);
+}
+
+/// Standbys carry the service's epoch, so that whoever asks them hears the newest one.
+Outcome State::finish(Service& service, Change& change) {
+    Outcome outcome;
+    outcome.removed = std::move(change.removed);
+    if (!change.touched.empty() || !outcome.removed.empty() || change.changed) {
+        revision_ = revision_.next();
+        pb::WatchChange& out = outcome.change.emplace();
+        out.set_revision(revision_.value);
+        out.set_previous(service.revision);
+        service.revision = revision_.value;
+        out.set_family(service.config.family());
+        *out.mutable_config() = service.config;
+        out.set_epoch(service.epoch.value);
+        if (const Member* active = service.active_member()) out.set_active(active->name);
+        for (const JoinOrder order : change.touched) {
+            *out.add_joined() = to_info(service.line.at(order));
+        }
+        for (const Member& gone : outcome.removed) {
+            if (service.find(gone.name) == nullptr) out.add_left(gone.name);
+        }
+        out.set_promotions(service.promotions);
+        out.set_awaited(service.awaited);
+        for (auto row = service.story.rbegin(); row != service.story.rend(); ++row) {
+            if (row->revision() != 0) break;
+            row->set_revision(revision_.value);
+        }
+        while (service.story.size() > story_max) service.story.pop_front();
+    }
+    for (const JoinOrder order : change.told) {
+        Member member = service.line.at(order);
+        if (member.role == Role::standby) member.epoch = service.epoch;
+        outcome.grants.push_back({service.config.family(), std::move(member)});
+    }
+    return outcome;
+}
+
+void State::snapshot(Buffer& out) const {
+    pb::RegistryState state;
+    state.set_platform(platform_);
+    state.set_registry_id(registry_id_);
+    state.set_revision(revision_.value);
+    for (const auto& [family, service] : services_) {
+        pb::ServiceState& row = *state.add_services();
+        *row.mutable_info() = to_info(service);
+        row.set_next_order(service.next_order.value);
+        for (const pb::Promotion& promotion : service.story) *row.add_story() = promotion;
+    }
+    const std::size_t start = out.size();
+    out.resize(start + state.ByteSizeLong());
+    const bool whole =
+        state.SerializeToArray(out.data() + start, static_cast<int>(out.size() - start));
+    US_ASSERT(whole);
+}
+
+Result<void> State::restore(Bytes snapshot) {
+    pb::RegistryState state;
+    if (!state.ParseFromArray(snapshot.data(), static_cast<int>(snapshot.size()))) {
+        return Error{.code = Errc::corrupt, .detail = "registry checkpoint does not parse"};
+    }
+    load(state);
+    return {};
+}
+
+void State::load(const pb::RegistryState& state) {
+    platform_ = state.platform();
+    registry_id_ = state.registry_id();
+    revision_ = Revision{state.revision()};
+    services_.clear();
+    outcomes_.clear();
+    for (const pb::ServiceState& row : state.services()) {
+        Service service;
+        service.config = row.info().config();
+        service.epoch = Epoch{row.info().epoch()};
+        service.next_order = JoinOrder{row.next_order()};
+        service.awaited = row.info().awaited();
+        service.revision = row.info().revision();
+        service.promotions = row.info().promotions();
+        for (const pb::MemberInfo& info : row.info().members()) {
+            const JoinOrder order{info.order()};
+            if (info.member() == row.info().active()) service.active = order;
+            service.line.emplace(
+                order, Member{.name = info.member(), .agent = info.agent(),
+                              .incarnation = {info.incarnation()},
+                              .endpoint = wire::from_endpoint(info.endpoint()), .order = order,
+                              .role = static_cast<Role>(info.role()), .epoch = {info.epoch()},
+                              .process = info.process(),
+                              .joined_wall_ms = info.joined_wall_ms()});
+        }
+        for (const pb::Promotion& promotion : row.story()) service.story.push_back(promotion);
+        services_.emplace(service.config.family(), std::move(service));
+    }
+}
+
+std::uint64_t State::hash() const {
+    Buffer bytes;
+    snapshot(bytes);
+    return hash64(bytes);
+}
+
+void State::check_invariants() const {
+    for (const auto& [family, service] : services_) {
+        US_ASSERT(service.config.family() == family);
+        US_ASSERT(service.story.size() <= story_max);
+        US_ASSERT(service.revision <= revision_.value);
+        if (service.redundancy() == Redundancy::load_balanced) continue;
+        std::size_t active = 0;
+        for (const auto& [order, member] : service.line) {
+            US_ASSERT(member.order == order);
+            US_ASSERT(order < service.next_order);
+            US_ASSERT(member.epoch <= service.epoch);
+            if (member.role == Role::active) {
+                ++active;
+                US_ASSERT(service.active == order);
+                US_ASSERT(member.epoch == service.epoch);
+            }
+        }
+        US_ASSERT(active == (service.active.value == 0 ? 0u : 1u));
+        US_ASSERT(service.awaited.empty() || active == 0);
+        US_ASSERT(active == 1 || service.line.empty() || !service.awaited.empty());
+    }
+}
+
+pb::MemberInfo to_info(const Member& member) {
+    pb::MemberInfo info;
+    info.set_member(member.name);
+    info.set_agent(member.agent);
+    info.set_incarnation(member.incarnation.value);
+    *info.mutable_endpoint() = wire::to_endpoint(member.endpoint);
+    info.set_order(member.order.value);
+    info.set_role(static_cast<std::uint32_t>(member.role));
+    info.set_epoch(member.epoch.value);
+    *info.mutable_process() = member.process;
+    info.set_joined_wall_ms(member.joined_wall_ms);
+    return info;
+}
+
+pb::ServiceInfo to_info(const Service& service) {
+    pb::ServiceInfo info;
+    *info.mutable_config() = service.config;
+    info.set_epoch(service.epoch.value);
+    if (const Member* active = service.active_member()) info.set_active(active->name);
+    for (const auto& [order, member] : service.line) *info.add_members() = to_info(member);
+    info.set_revision(service.revision);
+    info.set_promotions(service.promotions);
+    info.set_awaited(service.awaited);
+    return info;
+}
+
+}  // namespace understudy::registry

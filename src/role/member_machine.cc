@@ -1,0 +1,58 @@
+#include "role/member_machine.h"
+
+#include <algorithm>
+
+namespace understudy::role {
+
+namespace {
+
+/// The holder's lease is shorter than the granter's by the drift that two clocks may have (2 %).
+[[nodiscard]] Duration holder_lease(Duration lease) { return lease - lease / 50; }
+
+}  // namespace
+
+std::optional<MemberMachine::Change> MemberMachine::granted(Role role, Epoch epoch) {
+    US_ASSERT(role == Role::active || role == Role::standby);
+    if (epoch < epoch_heard_) return std::nullopt;  // A late copy of an old word.
+    epoch_heard_ = epoch;
+    draining_ = false;
+    return become(role, epoch);
+}
+
+std::optional<MemberMachine::Change> MemberMachine::revoked(Epoch epoch) {
+    epoch_heard_ = std::max(epoch_heard_, epoch);
+    draining_ = false;
+    if (role_ != Role::active) return std::nullopt;
+    return become(Role::standby, epoch_heard_);
+}
+
+std::optional<MemberMachine::Change> MemberMachine::heard_epoch(Epoch epoch) {
+    if (options_.redundancy == Redundancy::load_balanced) return std::nullopt;
+    if (epoch <= epoch_heard_) return std::nullopt;
+    epoch_heard_ = epoch;
+    if (role_ != Role::active) return std::nullopt;
+    return become(Role::standby, epoch);
+}
+
+void MemberMachine::renewed(TimePoint sent) { renewed_last_ = std::max(renewed_last_, sent); }
+
+bool MemberMachine::may_act(TimePoint now) const {
+    if (role_ != Role::active) return false;
+#ifndef US_PLANT_NO_LEASE_CHECK
+    if (now < renewed_last_ + holder_lease(options_.lease)) return true;
+    return link_lost_ && options_.on_registry_loss == OnRegistryLoss::keep;
+#else
+    (void)now;
+    return true;
+#endif
+}
+
+std::optional<MemberMachine::Change> MemberMachine::become(Role role, Epoch epoch) {
+    const bool told = role == role_ && (role != Role::active || epoch == epoch_);
+    role_ = role;
+    epoch_ = epoch;
+    if (told) return std::nullopt;
+    return Change{role, epoch};
+}
+
+}  // namespace understudy::role

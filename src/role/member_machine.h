@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/types.h"
+
+namespace understudy::role {
+
+/// What a member does when its registry is away and its lease has lapsed.
+enum class OnRegistryLoss : std::uint8_t {
+    keep = 1,       ///< Goes on: a single registry that is down must stop nothing.
+    step_down = 2,  ///< Stops answering: with three registries a loss means *we* are cut off.
+};
+
+/// The member's side of one role: what it tells the application, and whether it may answer.
+///
+/// Promises: the first role heard is the one decided at registration; a member that was ever
+/// standby hears standby before active; the same role and epoch is never told twice in a row.
+/// A member whose lease has lapsed does not answer until it has heard the registry again, or
+/// until its link to the registry is known to be lost and the policy says keep. A process that
+/// was paused wakes up in exactly that state: lapsed, link apparently fine, not answering.
+///
+/// Sans-IO. Thread: loop only.
+/// Source: design.md section 3; docs/protocols/roles.md.
+class MemberMachine {
+public:
+    struct Options {
+        Redundancy redundancy = Redundancy::fault_tolerant;
+        Duration lease = 1s;
+        OnRegistryLoss on_registry_loss = OnRegistryLoss::keep;
+    };
+
+    /// What the application is to be told.
+    struct Change {
+        Role role;
+        Epoch epoch;
+    };
+
+    explicit MemberMachine(const Options& options) : options_(options) {}
+
+    /// The registry's word. A word of an epoch below one already heard is a late copy: ignored.
+    [[nodiscard]] std::optional<Change> granted(Role role, Epoch epoch);
+    /// The registry no longer counts us in. An active member hears standby.
+    [[nodiscard]] std::optional<Change> revoked(Epoch epoch);
+    /// Anyone showed an epoch of this service; above our own, we are not active any more.
+    [[nodiscard]] std::optional<Change> heard_epoch(Epoch epoch);
+
+    /// The registry acknowledged a heartbeat that was *sent* at `sent`.
+    void renewed(TimePoint sent);
+    void link_up() { link_lost_ = false; }
+    void link_lost() { link_lost_ = true; }
+    /// Between the registry's request to drain and its next word nothing new is taken on.
+    void drain() { draining_ = true; }
+
+    /// May this member act as active now? Checked before each reply and each publication.
+    [[nodiscard]] bool may_act(TimePoint now) const;
+
+    [[nodiscard]] Role role() const { return role_; }
+    /// Of the role held; for fencing what it does.
+    [[nodiscard]] Epoch epoch() const { return epoch_; }
+    /// Highest epoch heard of, by whomever it is held.
+    [[nodiscard]] Epoch epoch_heard() const { return epoch_heard_; }
+    [[nodiscard]] bool draining() const { return draining_; }
+    [[nodiscard]] bool decided() const { return role_ != Role::joining; }
+    [[nodiscard]] const Options& options() const { return options_; }
+    void set_options(const Options& options) { options_ = options; }
+
+private:
+    std::optional<Change> become(Role role, Epoch epoch);
+
+    Options options_;
+    Role role_ = Role::joining;
+    Epoch epoch_;
+    Epoch epoch_heard_;
+    TimePoint renewed_last_;  ///< Sending time of the last acknowledged heartbeat.
+    bool link_lost_ = true;
+    bool draining_ = false;
+};
+
+}  // namespace understudy::role

@@ -1,0 +1,97 @@
+#include "role/member_machine.h"
+
+#include <gtest/gtest.h>
+
+namespace understudy::role {
+namespace {
+
+const TimePoint start{1000s};
+
+MemberMachine member(OnRegistryLoss policy = OnRegistryLoss::keep) {
+    MemberMachine machine({.lease = 1s, .on_registry_loss = policy});
+    machine.link_up();
+    machine.renewed(start);
+    return machine;
+}
+
+// I3: the first callback is the role decided at registration.
+TEST(I3RoleOrder, FirstMemberHearsActiveOnly) {
+    MemberMachine machine = member();
+    const auto change = machine.granted(Role::active, Epoch{1});
+    ASSERT_TRUE(change);
+    EXPECT_EQ(change->role, Role::active);
+    EXPECT_EQ(change->epoch, Epoch{1});
+}
+
+TEST(I3RoleOrder, StandbyIsHeardBeforeActive) {
+    MemberMachine machine = member();
+    EXPECT_EQ(machine.granted(Role::standby, Epoch{1})->role, Role::standby);
+    EXPECT_EQ(machine.granted(Role::active, Epoch{2})->role, Role::active);
+}
+
+TEST(I3RoleOrder, TheSameWordTwiceIsToldOnce) {
+    MemberMachine machine = member();
+    ASSERT_TRUE(machine.granted(Role::active, Epoch{1}));
+    EXPECT_FALSE(machine.granted(Role::active, Epoch{1}));
+}
+
+// I1: a grant that was overtaken by a newer epoch does not make anyone active.
+TEST(I1Fencing, ALateGrantIsIgnored) {
+    MemberMachine machine = member();
+    ASSERT_TRUE(machine.granted(Role::standby, Epoch{3}));
+    EXPECT_FALSE(machine.granted(Role::active, Epoch{2}));
+    EXPECT_EQ(machine.role(), Role::standby);
+}
+
+TEST(I1Fencing, AHigherEpochFromAnyoneEndsTheRole) {
+    MemberMachine machine = member();
+    ASSERT_TRUE(machine.granted(Role::active, Epoch{1}));
+    const auto change = machine.heard_epoch(Epoch{2});
+    ASSERT_TRUE(change);
+    EXPECT_EQ(change->role, Role::standby);
+    EXPECT_FALSE(machine.may_act(start));
+}
+
+// I29: a process that was stopped wakes up with a lapsed lease and a link that looks fine.
+TEST(I29Pause, AResumedActiveDoesNotAnswerBeforeItHeardTheRegistry) {
+    MemberMachine machine = member();
+    ASSERT_TRUE(machine.granted(Role::active, Epoch{1}));
+    EXPECT_TRUE(machine.may_act(start + 900ms));
+
+    EXPECT_FALSE(machine.may_act(start + 5s));
+
+    machine.renewed(start + 5s);
+    EXPECT_TRUE(machine.may_act(start + 5s));
+}
+
+TEST(RegistryLoss, KeepGoesOnOnceTheLinkIsKnownLost) {
+    MemberMachine machine = member(OnRegistryLoss::keep);
+    ASSERT_TRUE(machine.granted(Role::active, Epoch{1}));
+    machine.link_lost();
+    EXPECT_TRUE(machine.may_act(start + 60s));
+}
+
+TEST(RegistryLoss, StepDownStopsWhenTheLeaseLapses) {
+    MemberMachine machine = member(OnRegistryLoss::step_down);
+    ASSERT_TRUE(machine.granted(Role::active, Epoch{1}));
+    machine.link_lost();
+    EXPECT_TRUE(machine.may_act(start + 900ms));
+    EXPECT_FALSE(machine.may_act(start + 1s));
+}
+
+// The holder counts from sending and leaves a margin for drift: it stops before the granter acts.
+TEST(RegistryLoss, TheHolderGivesUpBeforeTheGranter) {
+    MemberMachine machine = member(OnRegistryLoss::step_down);
+    ASSERT_TRUE(machine.granted(Role::active, Epoch{1}));
+    EXPECT_FALSE(machine.may_act(start + 980ms));
+}
+
+TEST(Revoked, AnActiveMemberHearsStandby) {
+    MemberMachine machine = member();
+    ASSERT_TRUE(machine.granted(Role::active, Epoch{1}));
+    EXPECT_EQ(machine.revoked(Epoch{2})->role, Role::standby);
+    EXPECT_FALSE(machine.revoked(Epoch{2}));
+}
+
+}  // namespace
+}  // namespace understudy::role
