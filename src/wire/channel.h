@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -117,20 +116,23 @@ private:
         closed,
     };
 
+    static constexpr std::size_t no_batch = static_cast<std::size_t>(-1);
+
+    void become_open();
+    void put_handshake(FrameKind kind, Bytes head, Bytes opaque);
+    std::byte* begin_message(std::size_t size);
+    std::byte* extend(std::size_t size);
+    void seal_batch();
+    Compressor& compressor();
+
+    Result<void> receive_rest(Bytes& data, Sink& sink);
     Result<void> take(const Frame& frame, Sink& sink);
     Result<void> take_hello(Bytes payload, Sink& sink);
     Result<void> take_welcome(Bytes payload, Sink& sink);
     Result<void> take_batch(FrameKind kind, Bytes payload, Sink& sink);
     Result<void> take_messages(Bytes messages, Sink& sink);
-    Result<void> receive_rest(Bytes& data, Sink& sink);
     [[nodiscard]] std::size_t payload_max() const;
     Error fail(Error error);
-
-    void begin_out();
-    std::byte* extend(std::size_t size);
-    void seal_batch();
-    void put_handshake(FrameKind kind, std::initializer_list<Bytes> parts);
-    Compressor& compressor();
 
     const Side side_;
     const Options options_;
@@ -139,12 +141,12 @@ private:
     Compression compression_ = Compression::none;
 
     // out_[0, out_used_) is frames: whole ones, then at batch_start_ the one being filled, if any.
-    // A Buffer kept at its size, so that a message costs its bytes and no clearing.
+    // The buffer is kept at its size, so that a message costs its bytes and no clearing.
     Buffer out_;
     std::size_t out_used_ = 0;
-    std::optional<std::size_t> batch_start_;
-    std::size_t held_ = 0;       // Bytes of batches in out_ that wait for the handshake.
-    bool flushed_ = false;       // out_ was handed out; the next byte replaces it.
+    std::size_t batch_start_ = no_batch;
+    bool flushed_ = false;  // out_ was handed out; the next byte replaces it.
+    Buffer waiting_;        // Messages put before the handshake was done.
 
     Buffer rest_;  // The beginning of an incomplete frame.
     std::unique_ptr<Compressor> own_compressor_;

@@ -24,12 +24,14 @@ inline constexpr std::uint8_t compression_max = 2;
 ///
 /// Shape: a compressed payload is the plain size as u32 and then one gzip member (RFC 1952) or one
 ///        zstd frame (RFC 8878).
-/// Bounds: the plain size is checked against `plain_max` and against `ratio_max` times the
-///         compressed size before memory for it is used. compress() keeps to the same ratio.
+/// Bounds: the plain size is checked against `plain_max`, and beyond `plain_allowance` against
+///         `ratio_max` times the compressed size, before memory for it is used. compress() keeps to
+///         the same rule.
 /// Thread: the owner's.
 class Compressor {
 public:
     static constexpr std::size_t ratio_max = 1024;
+    static constexpr std::size_t plain_allowance = 256 * KiB;
 
     Compressor();
     ~Compressor();
