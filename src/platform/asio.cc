@@ -1,0 +1,3 @@
+#include "platform/asio.h"
+
+#include <boost/asio/impl/src.hpp>

@@ -1,0 +1,36 @@
+#pragma once
+
+// The one door to Boost.Asio. Only files of this folder pass it, and no header that another module
+// includes: the library can then be replaced by changing one folder.
+
+#ifndef BOOST_ASIO_SEPARATE_COMPILATION
+#define BOOST_ASIO_SEPARATE_COMPILATION  // Its functions are compiled once, in asio.cc.
+#endif
+#ifndef BOOST_ASIO_NO_DEPRECATED
+#define BOOST_ASIO_NO_DEPRECATED
+#endif
+
+#include <chrono>
+
+#include <boost/asio/basic_signal_set.hpp>
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+
+namespace understudy::platform {
+
+namespace asio = boost::asio;
+
+/// A descriptor the loop can wait for. We make the system calls ourselves: that is the only way to
+/// have close-on-exec from birth, and one read buffer for all connections of a loop.
+using Descriptor = asio::posix::basic_stream_descriptor<asio::io_context::executor_type>;
+
+/// CLOCK_MONOTONIC; the same points as TimePoint.
+using WakeTimer =
+    asio::basic_waitable_timer<std::chrono::steady_clock,
+                               asio::wait_traits<std::chrono::steady_clock>,
+                               asio::io_context::executor_type>;
+
+}  // namespace understudy::platform

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "base/log.h"
+#include "runtime/runtime.h"
+
+namespace understudy::platform {
+
+class Loop;
+
+/// What a loop counts about itself.
+struct LoopFigures {
+    std::uint64_t handlers = 0;
+    Duration handler_time_max{};          ///< The longest that everything else had to wait.
+    std::uint64_t accept_pauses = 0;      ///< Times that no descriptor was left for a new connection.
+    std::uint64_t handshakes_failed = 0;  ///< Incoming connections that did not prove who they are.
+};
+
+/// The real world: one event loop over epoll, files, threads for what blocks.
+///
+/// Whatever it hands out (timers, connections, listeners, watches) must be destroyed before it, on
+/// the loop thread or when no loop runs. It installs no signal handler and raises no SIGPIPE; its
+/// threads take no signals; its descriptors are closed on exec.
+///
+/// Thread: one thread runs the loop and all that is on it; post() and stop() from any.
+class AsioRuntime final : public Runtime {
+public:
+    explicit AsioRuntime(Log& log);
+    /// Waits for the job that a worker is running; jobs behind it are dropped without `done`.
+    ~AsioRuntime() override;
+    AsioRuntime(const AsioRuntime&) = delete;
+    AsioRuntime& operator=(const AsioRuntime&) = delete;
+
+    /// Runs until stop(), for good: a stopped loop does not start again.
+    void run();
+    /// For callers with a loop of their own: does a bounded part of what is ready, without waiting.
+    /// Returns false if nothing was.
+    bool poll();
+    /// The same, but waits up to `wait_max` for something to be ready.
+    bool poll_for(Duration wait_max);
+    /// Makes run() return after the task it is at; also if it has not begun.
+    void stop();
+
+    [[nodiscard]] TimePoint now() const override;
+    void post(Task task) override;
+    [[nodiscard]] std::unique_ptr<Timer> at(TimePoint when, Task task) override;
+    [[nodiscard]] Worker& worker(std::string_view name) override;
+    [[nodiscard]] Network& network() override;
+    [[nodiscard]] Disk& disk() override;
+    [[nodiscard]] Host& host() override;
+    [[nodiscard]] Random& random() override;
+
+    /// Thread: loop only.
+    [[nodiscard]] const LoopFigures& figures() const;
+
+    /// For the other files of this folder.
+    [[nodiscard]] Loop& loop();
+
+private:
+    struct Parts;
+    std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace understudy::platform

@@ -1,0 +1,189 @@
+#include "platform/disk.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "platform/fd.h"
+
+namespace understudy::platform {
+
+namespace {
+
+Errc code_of(int error) {
+    switch (error) {
+        case ENOENT:
+        case ENOTDIR: return Errc::not_found;
+        case EEXIST: return Errc::already_exists;
+        case ENOSPC:
+        case EDQUOT: return Errc::no_space;
+        case EACCES:
+        case EPERM:
+        case EROFS: return Errc::denied;
+        default: return Errc::disk_failed;
+    }
+}
+
+Error failure(std::string_view call, const std::string& path, Effect effect = Effect::none) {
+    const int error = errno;
+    return system_error(code_of(error), std::string(call) + " " + path, error, effect);
+}
+
+template <class Call>
+auto retry_interrupted(Call call) {
+    for (;;) {
+        const auto result = call();
+        if (result >= 0 || errno != EINTR) return result;
+    }
+}
+
+class PosixFile final : public File {
+public:
+    PosixFile(Fd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+
+    Result<std::uint64_t> size() override {
+        struct stat status{};
+        if (::fstat(fd_.get(), &status) != 0) return failure("fstat", path_);
+        return static_cast<std::uint64_t>(status.st_size);
+    }
+
+    Result<void> read_at(std::uint64_t offset, std::span<std::byte> out) override {
+        while (!out.empty()) {
+            const auto got = retry_interrupted([&] {
+                return ::pread(fd_.get(), out.data(), out.size(), static_cast<off_t>(offset));
+            });
+            if (got < 0) return failure("read", path_);
+            if (got == 0) {
+                return Error{.code = Errc::corrupt,
+                             .detail = path_ + " ends at byte " + std::to_string(offset)};
+            }
+            out = out.subspan(static_cast<std::size_t>(got));
+            offset += static_cast<std::uint64_t>(got);
+        }
+        return {};
+    }
+
+    Result<void> write_at(std::uint64_t offset, Bytes data) override {
+        Effect effect = Effect::none;  // Until the first bytes are in.
+        while (!data.empty()) {
+            const auto put = retry_interrupted([&] {
+                return ::pwrite(fd_.get(), data.data(), data.size(), static_cast<off_t>(offset));
+            });
+            if (put < 0) {
+                const bool full = code_of(errno) == Errc::no_space;
+                return failure("write", path_, full ? effect : Effect::unknown);
+            }
+            effect = Effect::unknown;
+            data = data.subspan(static_cast<std::size_t>(put));
+            offset += static_cast<std::uint64_t>(put);
+        }
+        return {};
+    }
+
+    Result<void> truncate(std::uint64_t size) override {
+        const auto done =
+            retry_interrupted([&] { return ::ftruncate(fd_.get(), static_cast<off_t>(size)); });
+        if (done != 0) return failure("truncate", path_, Effect::unknown);
+        return {};
+    }
+
+    // Whatever the number, what was written is in doubt: ENOSPC comes here too, from file systems
+    // that allocate late.
+    Result<void> sync() override {
+        if (::fdatasync(fd_.get()) != 0) {
+            return system_error(Errc::disk_failed, "sync " + path_, errno, Effect::unknown);
+        }
+        return {};
+    }
+
+    Result<void> lock() override {
+        struct flock whole_file{};
+        whole_file.l_type = F_WRLCK;
+        whole_file.l_whence = SEEK_SET;
+        if (::fcntl(fd_.get(), F_OFD_SETLK, &whole_file) == 0) return {};
+        if (errno != EAGAIN && errno != EACCES) return failure("lock", path_);
+        return Error{.code = Errc::in_use, .detail = path_ + " is locked by another process"};
+    }
+
+private:
+    const Fd fd_;
+    const std::string path_;
+};
+
+int flags_of(Disk::Open how) {
+    switch (how) {
+        case Disk::Open::existing: return 0;
+        case Disk::Open::create: return O_CREAT;
+        case Disk::Open::create_new: return O_CREAT | O_EXCL;
+    }
+    US_ASSERT(false);
+    return 0;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<File>> PosixDisk::open(const std::string& path, Open how) {
+    const int flags = O_RDWR | O_CLOEXEC | flags_of(how);
+    Fd fd(retry_interrupted([&] { return ::open(path.c_str(), flags, 0600); }));
+    if (!fd) return failure("open", path);
+    return std::make_unique<PosixFile>(std::move(fd), path);
+}
+
+Result<std::vector<std::string>> PosixDisk::list(const std::string& directory) {
+    const std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir(directory.c_str()), &::closedir);
+    if (!open) return failure("list", directory);
+    std::vector<std::string> names;
+    for (;;) {
+        errno = 0;
+        const dirent* entry = ::readdir(open.get());  // NOLINT: each thread has its own stream.
+        if (entry == nullptr) break;
+        std::string name = entry->d_name;
+        if (name != "." && name != "..") names.push_back(std::move(name));
+    }
+    if (errno != 0) return failure("list", directory);
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+Result<void> PosixDisk::make_directory(const std::string& path) {
+    for (std::size_t end = 0; end != std::string::npos;) {
+        end = path.find('/', end + 1);
+        const std::string part = path.substr(0, end);
+        if (::mkdir(part.c_str(), 0700) == 0) continue;
+        // A read-only or closed parent that is there is no obstacle; the last part decides.
+        const int error = errno;
+        struct stat status{};
+        if (::stat(part.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) continue;
+        return system_error(code_of(error), "make directory " + part, error);
+    }
+    return {};
+}
+
+Result<void> PosixDisk::rename(const std::string& from, const std::string& to) {
+    if (::rename(from.c_str(), to.c_str()) != 0) {
+        const bool refused = code_of(errno) != Errc::disk_failed;
+        return failure("rename", from + " to " + to, refused ? Effect::none : Effect::unknown);
+    }
+    return {};
+}
+
+Result<void> PosixDisk::remove(const std::string& path) {
+    if (std::remove(path.c_str()) != 0) return failure("remove", path);
+    return {};
+}
+
+Result<void> PosixDisk::sync_directory(const std::string& path) {
+    const Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd) return failure("open", path);
+    if (::fsync(fd.get()) != 0) {
+        return system_error(Errc::disk_failed, "sync " + path, errno, Effect::unknown);
+    }
+    return {};
+}
+
+}  // namespace understudy::platform

@@ -1,0 +1,20 @@
+#pragma once
+
+#include "runtime/disk.h"
+
+namespace understudy::platform {
+
+/// The file system of the kernel. Files are made with mode 0600, and closed on exec.
+///
+/// Thread: any; it has no state.
+class PosixDisk final : public Disk {
+public:
+    [[nodiscard]] Result<std::unique_ptr<File>> open(const std::string& path, Open how) override;
+    [[nodiscard]] Result<std::vector<std::string>> list(const std::string& directory) override;
+    [[nodiscard]] Result<void> make_directory(const std::string& path) override;
+    [[nodiscard]] Result<void> rename(const std::string& from, const std::string& to) override;
+    [[nodiscard]] Result<void> remove(const std::string& path) override;
+    [[nodiscard]] Result<void> sync_directory(const std::string& path) override;
+};
+
+}  // namespace understudy::platform

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <optional>
+
+#include "platform/loop.h"
+#include "runtime/host.h"
+
+namespace understudy::platform {
+
+/// This machine, as /proc and pidfds show it.
+///
+/// What is not certain is not claimed: a wrong proof of death would give one role to two members.
+class LinuxHost final : public Host {
+public:
+    explicit LinuxHost(Loop& loop);
+
+    [[nodiscard]] ProcessId self() const override { return self_; }
+    [[nodiscard]] std::unique_ptr<ProcessWatch> watch(const ProcessId& process,
+                                                      std::function<void()> gone) override;
+    [[nodiscard]] std::uint64_t wall_ms() const override;
+
+private:
+    Loop& loop_;
+    const ProcessId self_;
+};
+
+/// Names the process `pid` of our own pid namespace, as its own self() would; nullopt if there is
+/// none, or /proc does not show it.
+[[nodiscard]] std::optional<ProcessId> identify_process(std::uint64_t pid);
+
+}  // namespace understudy::platform

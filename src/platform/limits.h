@@ -1,0 +1,14 @@
+#pragma once
+
+#include <cstdint>
+
+#include "understudy/types.h"
+
+namespace understudy::platform {
+
+/// Raises the number of descriptors this process may have to the most it may ask for, and returns
+/// it. For programs: a library leaves the limits of its host alone.
+/// Errors: denied (none).
+[[nodiscard]] Result<std::uint64_t> raise_descriptor_limit();
+
+}  // namespace understudy::platform

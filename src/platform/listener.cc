@@ -1,0 +1,176 @@
+#include <cerrno>
+#include <list>
+#include <utility>
+
+#include "platform/network.h"
+#include "platform/socket.h"
+#include "platform/stream.h"
+
+namespace understudy::platform {
+
+namespace {
+
+constexpr int accepts_per_turn = 64;  // So that a flood of clients does not starve those we have.
+
+bool out_of_resources(int error) {
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+// An open port, and the connections that come in through it until they are handed over.
+class AcceptLoop final : public std::enable_shared_from_this<AcceptLoop> {
+public:
+    AcceptLoop(Loop& loop, TlsContexts& contexts, Fd socket, std::optional<TlsOptions> tls,
+               Network::Accepted accepted)
+        : loop_(loop),
+          contexts_(contexts),
+          descriptor_(loop.context(), socket.release()),
+          tls_(std::move(tls)),
+          accepted_(std::move(accepted)) {}
+
+    void await_clients() {
+        if (waiting_ || !open_) return;
+        waiting_ = true;
+        descriptor_.async_wait(Descriptor::wait_read, [self = shared_from_this()](const auto& err) {
+            self->waiting_ = false;
+            if (!err) self->accept_ready();
+        });
+    }
+
+    void close() {
+        open_ = false;
+        accepted_ = nullptr;
+        pause_.reset();
+        for (Handshake& each : handshakes_) each.stream->abandon();
+        handshakes_.clear();
+        boost::system::error_code ignored;
+        descriptor_.close(ignored);
+    }
+
+private:
+    struct Handshake {
+        std::shared_ptr<Stream> stream;
+        std::unique_ptr<Timer> deadline;
+    };
+
+    [[nodiscard]] bool full() const { return handshakes_.size() >= SocketNetwork::handshakes_max; }
+
+    void accept_ready() {
+        for (int i = 0; i < accepts_per_turn && open_ && !full(); ++i) {
+            const Loop::Frame frame(loop_);
+            Incoming incoming = accept_next(descriptor_.native_handle());
+            if (incoming.socket) {
+                welcome(std::move(incoming));
+            } else if (out_of_resources(incoming.error)) {
+                return pause(incoming.error);
+            } else if (would_block(incoming.error)) {
+                break;
+            }  // Else that client is gone already; the next may not be.
+        }
+        if (!full()) await_clients();
+    }
+
+    void pause(int error) {
+        if (!std::exchange(short_of_descriptors_, true)) {
+            loop_.log().warn("network.accept_paused", {kv("error", system_error(
+                                                           Errc::limit_exceeded, "accept", error))});
+        }
+        ++loop_.figures().accept_pauses;
+        pause_ = loop_.at(loop_.now() + SocketNetwork::accept_pause, [this] { await_clients(); });
+    }
+
+    void welcome(Incoming incoming) {
+        short_of_descriptors_ = false;
+        auto stream = std::make_shared<Stream>(
+            loop_, Descriptor(loop_.context(), incoming.socket.release()),
+            to_address(incoming.peer));
+        if (!tls_) return hand_over(std::move(stream));
+        const auto context = contexts_.get(*tls_);
+        if (context) {
+            shake_hands(std::move(stream), **context);
+        } else {
+            refused(*stream, context.error());
+        }
+    }
+
+    void shake_hands(std::shared_ptr<Stream> stream, ssl_ctx_st& context) {
+        handshakes_.push_front({stream, nullptr});
+        const auto place = handshakes_.begin();
+        const auto done = [this, place](const Result<void>& outcome) { shaken(place, outcome); };
+        place->deadline = loop_.at(loop_.now() + SocketNetwork::handshake_time_max, [done, place] {
+            place->stream->abandon();
+            done(Error{.code = Errc::timed_out, .detail = "TLS handshake"});
+        });
+        stream->shake_hands(context, TlsSession::Side::server, done);
+    }
+
+    void shaken(std::list<Handshake>::iterator place, const Result<void>& outcome) {
+        const std::shared_ptr<Stream> stream = std::move(place->stream);
+        handshakes_.erase(place);
+        await_clients();
+        if (!outcome) return refused(*stream, outcome.error());
+        hand_over(stream);
+    }
+
+    void refused(Stream& stream, const Error& reason) {
+        ++loop_.figures().handshakes_failed;
+        loop_.log().debug("network.handshake_failed",
+                          {kv("peer", to_string(stream.peer())), kv("error", reason)});
+        stream.abandon();
+    }
+
+    // The receiver may destroy the listener meanwhile, hence not what it is called through.
+    void hand_over(std::shared_ptr<Stream> stream) {
+        const auto self = shared_from_this();
+        Network::Accepted accepted = std::exchange(accepted_, nullptr);
+        accepted(make_connection(std::move(stream)));
+        if (open_) accepted_ = std::move(accepted);
+    }
+
+    Loop& loop_;
+    TlsContexts& contexts_;
+    Descriptor descriptor_;
+    const std::optional<TlsOptions> tls_;
+    Network::Accepted accepted_;
+    bool open_ = true;
+    bool waiting_ = false;
+    bool short_of_descriptors_ = false;
+    std::list<Handshake> handshakes_;
+    std::unique_ptr<Timer> pause_;
+};
+
+class SocketListener final : public Listener {
+public:
+    SocketListener(std::shared_ptr<AcceptLoop> accept_loop, Address address)
+        : accept_loop_(std::move(accept_loop)), address_(std::move(address)) {}
+    ~SocketListener() override { accept_loop_->close(); }
+    SocketListener(const SocketListener&) = delete;
+    SocketListener& operator=(const SocketListener&) = delete;
+
+    const Address& address() const override { return address_; }
+
+private:
+    const std::shared_ptr<AcceptLoop> accept_loop_;
+    const Address address_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Listener>> SocketNetwork::listen(const Address& address,
+                                                        const std::optional<TlsOptions>& tls,
+                                                        Accepted accepted) {
+    if (tls) US_CHECK(contexts_.get(*tls));
+    auto where = numeric_address(address);
+    if (!where) {
+        auto found = look_up(address);
+        if (!found) return Error{.code = Errc::bad_config, .detail = found.error().detail};
+        where = found->front();
+    }
+    Fd socket = US_TRY(open_listener(*where));
+    Address actual = US_TRY(local_address(socket));
+    auto accept_loop = std::make_shared<AcceptLoop>(loop_, contexts_, std::move(socket), tls,
+                                                    std::move(accepted));
+    accept_loop->await_clients();
+    return std::make_unique<SocketListener>(std::move(accept_loop), std::move(actual));
+}
+
+}  // namespace understudy::platform

@@ -1,0 +1,176 @@
+#include "platform/log.h"
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <ctime>
+
+#include <poll.h>
+#include <unistd.h>
+
+#include "base/utf8.h"
+
+namespace understudy::platform {
+
+namespace {
+
+constexpr std::array<std::string_view, 4> level_names{"debug", "info", "warn", "error"};
+
+// The length of the character at the front of `text`, 0 if it is not well-formed.
+std::size_t character_length(std::string_view text) {
+    for (std::size_t length = 1; length <= 4 && length <= text.size(); ++length) {
+        if (is_utf8(text.substr(0, length))) return length;
+    }
+    return 0;
+}
+
+void append_unicode_escape(std::string& out, unsigned code) {
+    char escape[8];
+    std::snprintf(escape, sizeof escape, "\\u%04x", code);
+    out += escape;
+}
+
+// Both formats escape alike.
+void append_escaped(std::string& out, std::string_view text) {
+    while (!text.empty()) {
+        const char first = text.front();
+        const auto code = static_cast<unsigned char>(first);
+        const std::size_t length = character_length(text);
+        if (first == '"' || first == '\\') {
+            out += '\\';
+            out += first;
+        } else if (first == '\n') {
+            out += "\\n";
+        } else if (code < 0x20 || code == 0x7F) {
+            append_unicode_escape(out, code);
+        } else if (length == 2 && code == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0) {
+            append_unicode_escape(out, static_cast<unsigned char>(text[1]));  // U+0080 to U+009F
+        } else if (length == 0) {
+            out += "\\ufffd";
+        } else {
+            out += text.substr(0, length);
+        }
+        text.remove_prefix(length == 0 ? 1 : length);
+    }
+}
+
+void append_quoted(std::string& out, std::string_view text) {
+    out += '"';
+    append_escaped(out, text);
+    out += '"';
+}
+
+bool is_plain(std::string_view text) {
+    for (const char each : text) {
+        if (each <= ' ' || each == '"' || each == '\\' || each == '=' || each > '~') return false;
+    }
+    return !text.empty();
+}
+
+void append_field(std::string& out, LogFormat format, std::string_view key,
+                  std::string_view value) {
+    if (format == LogFormat::json) {
+        out += out.empty() ? "{" : ",";
+        append_quoted(out, key);
+        out += ':';
+        append_quoted(out, value);
+        return;
+    }
+    if (!out.empty()) out += ' ';
+    append_escaped(out, key);
+    out += '=';
+    if (is_plain(value)) {
+        out += value;
+    } else {
+        append_quoted(out, value);
+    }
+}
+
+std::string timestamp(std::uint64_t wall_ms) {
+    const auto seconds = static_cast<std::time_t>(wall_ms / 1000);
+    std::tm utc{};
+    ::gmtime_r(&seconds, &utc);
+    char text[48];
+    const std::size_t size = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+    std::snprintf(text + size, sizeof text - size, ".%03uZ",
+                  static_cast<unsigned>(wall_ms % 1000));
+    return text;
+}
+
+Error unknown_word(std::string_view what, std::string_view text, std::string_view known) {
+    std::string detail = "no " + std::string(what) + " '" + std::string(text) + "'; there are ";
+    detail += known;
+    return Error{.code = Errc::bad_config, .detail = std::move(detail)};
+}
+
+}  // namespace
+
+Result<LogLevel> parse_log_level(std::string_view text) {
+    for (std::size_t i = 0; i < level_names.size(); ++i) {
+        if (text == level_names[i]) return static_cast<LogLevel>(i);
+    }
+    return unknown_word("log level", text, "debug, info, warn, error");
+}
+
+std::string_view name(LogLevel level) {
+    return level_names.at(static_cast<std::size_t>(level));
+}
+
+Result<LogFormat> parse_log_format(std::string_view text) {
+    if (text == "logfmt") return LogFormat::logfmt;
+    if (text == "json") return LogFormat::json;
+    return unknown_word("log format", text, "logfmt, json");
+}
+
+std::string log_line(LogFormat format, std::uint64_t wall_ms, LogLevel level,
+                     std::string_view event, const LogField* begin, const LogField* end) {
+    constexpr std::size_t tail_bytes = 32;  // For truncated=true and the end of the line.
+    std::string line;
+    append_field(line, format, "ts", timestamp(wall_ms));
+    append_field(line, format, "level", name(level));
+    append_field(line, format, "event", event);
+    for (const LogField* field = begin; field != end; ++field) {
+        const std::size_t before = line.size();
+        append_field(line, format, field->key, field->value);
+        if (line.size() + tail_bytes <= log_line_bytes_max) continue;
+        line.resize(before);
+        append_field(line, format, "truncated", "true");
+        break;
+    }
+    line += format == LogFormat::json ? "}\n" : "\n";
+    return line;
+}
+
+void LineLog::write(LogLevel level, std::string_view event,
+                    std::initializer_list<LogField> fields) {
+    if (level < options_.level) return;
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    const auto wall_ms = static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+
+    if (const std::uint64_t dropped = dropped_.exchange(0); dropped > 0) {
+        const LogField lines = kv("lines", dropped);
+        if (!put(log_line(options_.format, wall_ms, LogLevel::warn, "log.dropped", &lines,
+                          &lines + 1))) {
+            dropped_ += dropped + 1;
+            return;
+        }
+    }
+    if (!put(log_line(options_.format, wall_ms, level, event, fields.begin(), fields.end()))) {
+        ++dropped_;
+    }
+}
+
+// A pipe that poll() calls writable has room for a whole line.
+bool LineLog::put(const std::string& line) const {
+    pollfd state{.fd = options_.descriptor, .events = POLLOUT, .revents = 0};
+    if (::poll(&state, 1, 0) != 1 || (state.revents & POLLOUT) == 0) return false;
+    for (;;) {
+        const auto written = ::write(options_.descriptor, line.data(), line.size());
+        if (written >= 0) return true;
+        if (errno != EINTR) return false;
+    }
+}
+
+}  // namespace understudy::platform

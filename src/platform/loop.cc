@@ -1,0 +1,191 @@
+#include "platform/loop.h"
+
+#include <chrono>
+#include <utility>
+
+namespace understudy::platform {
+
+namespace {
+
+constexpr std::size_t read_buffer_bytes = 256 * KiB;
+constexpr std::size_t plain_buffer_bytes = 64 * KiB;
+constexpr std::size_t spare_buffers_max = 16;
+constexpr std::size_t spare_buffer_bytes_max = 256 * KiB;
+constexpr std::size_t tasks_kept_max = 4096;  // A burst's memory is not kept for ever.
+constexpr int poll_handlers_max = 64;         // After which the caller of poll() may look around.
+
+TimePoint clock_now() {
+    return TimePoint(std::chrono::steady_clock::now().time_since_epoch());
+}
+
+std::span<std::byte> ensure(std::unique_ptr<std::byte[]>& buffer, std::size_t size) {
+    if (!buffer) buffer = std::make_unique_for_overwrite<std::byte[]>(size);
+    return {buffer.get(), size};
+}
+
+}  // namespace
+
+Loop::Frame::Frame(Loop& loop) : loop_(loop) {
+    US_ASSERT(!loop.in_frame_);
+    loop.now_ = clock_now();
+    loop.in_frame_ = true;
+}
+
+Loop::Frame::~Frame() {
+    const Duration took = clock_now() - loop_.now_;
+    loop_.in_frame_ = false;
+    ++loop_.figures_.handlers;
+    if (took > loop_.figures_.handler_time_max) loop_.figures_.handler_time_max = took;
+}
+
+class Loop::LoopTimer final : public Timer, public TimerHeap::Node {
+public:
+    LoopTimer(TimerHeap& heap, TimePoint deadline, Task task) : heap_(heap), task_(std::move(task)) {
+        when = deadline;
+        heap_.add(*this);
+    }
+    ~LoopTimer() override {
+        if (slot != TimerHeap::none) heap_.remove(*this);
+    }
+    LoopTimer(const LoopTimer&) = delete;
+    LoopTimer& operator=(const LoopTimer&) = delete;
+
+    /// The task outlives the timer: it may destroy it.
+    [[nodiscard]] Task take() {
+        heap_.remove(*this);
+        return std::move(task_);
+    }
+
+private:
+    TimerHeap& heap_;
+    Task task_;
+};
+
+Loop::Loop(Log& log)
+    : log_(log), context_(1), work_(asio::make_work_guard(context_)), wake_(context_) {}
+
+Loop::~Loop() {
+    // A task that never runs may own timers or connections: it goes while they still can.
+    for (std::vector<Task> left; left.swap(tasks_), !left.empty();) left.clear();
+    flushables_.clear();
+}
+
+void Loop::run() {
+    context_.run();
+}
+
+bool Loop::poll() {
+    int handlers = 0;
+    while (handlers < poll_handlers_max && context_.poll_one() > 0) ++handlers;
+    return handlers > 0;
+}
+
+bool Loop::poll_for(Duration wait_max) {
+    if (context_.run_one_for(wait_max) == 0) return false;
+    poll();
+    return true;
+}
+
+void Loop::stop() {
+    context_.stop();
+}
+
+void Loop::post(Task task) {
+    bool first = false;
+    {
+        const std::lock_guard lock(mutex_);
+        first = tasks_.empty();
+        tasks_.push_back(std::move(task));
+    }
+    if (first) asio::post(context_, [this] { run_tasks(); });
+}
+
+void Loop::run_tasks() {
+    {
+        const std::lock_guard lock(mutex_);
+        running_.swap(tasks_);
+    }
+    for (Task& task : running_) {
+        const Frame frame(*this);
+        task();
+        task = nullptr;
+    }
+    running_.clear();
+    if (running_.capacity() > tasks_kept_max) running_ = {};
+}
+
+std::unique_ptr<Timer> Loop::at(TimePoint when, Task task) {
+    auto timer = std::make_unique<LoopTimer>(timers_, when, std::move(task));
+    arm_wake_timer();
+    return timer;
+}
+
+// Only an earlier deadline costs a system call. A cancelled one lets the timer go off in vain.
+void Loop::arm_wake_timer() {
+    const TimerHeap::Node* first = timers_.first();
+    if (first == nullptr || first->when >= armed_for_) return;
+    armed_for_ = first->when;
+    wake_.expires_at(std::chrono::steady_clock::time_point(armed_for_.time_since_epoch()));
+    wake_.async_wait([this](const boost::system::error_code& error) {
+        if (!error) fire_timers();
+    });
+}
+
+void Loop::fire_timers() {
+    armed_for_ = TimePoint::max();
+    const TimePoint due = clock_now();
+    const std::uint64_t order_end = timers_.next_order();  // Those added meanwhile wait a turn.
+    for (;;) {
+        TimerHeap::Node* first = timers_.first();
+        if (first == nullptr || first->when > due || first->order >= order_end) break;
+        const Task task = static_cast<LoopTimer*>(first)->take();
+        const Frame frame(*this);
+        task();
+    }
+    arm_wake_timer();
+}
+
+void Loop::flush_soon(std::shared_ptr<Flushable> flushable) {
+    const bool first = flushables_.empty();
+    flushables_.push_back(std::move(flushable));
+    // Behind all that is ready now: the end of the turn.
+    if (first) asio::post(context_, [this] { flush_now(); });
+}
+
+void Loop::flush_now() {
+    US_ASSERT(!in_frame_);
+    flushing_.swap(flushables_);
+    for (const auto& flushable : flushing_) {
+        const Frame frame(*this);
+        flushable->flush();
+    }
+    flushing_.clear();
+}
+
+TimePoint Loop::now() const {
+    return in_frame_ ? now_ : clock_now();
+}
+
+std::span<std::byte> Loop::read_buffer() {
+    return ensure(read_buffer_, read_buffer_bytes);
+}
+
+std::span<std::byte> Loop::plain_buffer() {
+    return ensure(plain_buffer_, plain_buffer_bytes);
+}
+
+Buffer Loop::take_buffer() {
+    if (spare_buffers_.empty()) return {};
+    Buffer buffer = std::move(spare_buffers_.back());
+    spare_buffers_.pop_back();
+    return buffer;
+}
+
+void Loop::give_back(Buffer buffer) {
+    if (spare_buffers_.size() == spare_buffers_max) return;
+    if (buffer.capacity() == 0 || buffer.capacity() > spare_buffer_bytes_max) return;
+    buffer.clear();
+    spare_buffers_.push_back(std::move(buffer));
+}
+
+}  // namespace understudy::platform

@@ -1,0 +1,106 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "base/log.h"
+#include "platform/asio.h"
+#include "platform/asio_runtime.h"
+#include "platform/timer_heap.h"
+#include "runtime/runtime.h"
+
+namespace understudy::platform {
+
+/// The event loop that everything else in this folder hangs on: one io_context, its tasks, timers,
+/// shared buffers, and the list of connections with something to send.
+///
+/// A turn is what is ready when the loop looks; output collected in it leaves at its end.
+/// Thread: the one that runs it; post(), defer() and stop() from any.
+class Loop {
+public:
+    using Task = Runtime::Task;
+
+    /// Somebody with output to write at the end of the turn.
+    class Flushable {
+    public:
+        virtual ~Flushable() = default;
+        virtual void flush() = 0;
+    };
+
+    /// Stands around everything the loop calls: fixes now(), measures how long it took.
+    class Frame {
+    public:
+        explicit Frame(Loop& loop);
+        ~Frame();
+        Frame(const Frame&) = delete;
+        Frame& operator=(const Frame&) = delete;
+
+    private:
+        Loop& loop_;
+    };
+
+    explicit Loop(Log& log);
+    ~Loop();
+    Loop(const Loop&) = delete;
+    Loop& operator=(const Loop&) = delete;
+
+    void run();
+    bool poll();
+    bool poll_for(Duration wait_max);
+    void stop();
+
+    void post(Task task);
+    [[nodiscard]] std::unique_ptr<Timer> at(TimePoint when, Task task);
+
+    /// Calls flush() once at the end of this turn.
+    void flush_soon(std::shared_ptr<Flushable> flushable);
+    /// The same at once, for who is about to block. Requires: not inside a frame.
+    void flush_now();
+
+    [[nodiscard]] TimePoint now() const;
+    [[nodiscard]] asio::io_context& context() { return context_; }
+    [[nodiscard]] Log& log() { return log_; }
+    [[nodiscard]] LoopFigures& figures() { return figures_; }
+
+    /// Where received bytes land. One for all: it is free again when the handler returns.
+    [[nodiscard]] std::span<std::byte> read_buffer();
+    /// The same for bytes after decryption.
+    [[nodiscard]] std::span<std::byte> plain_buffer();
+
+    /// Empty buffers go round, so that a connection holds one only while it has output.
+    [[nodiscard]] Buffer take_buffer();
+    void give_back(Buffer buffer);
+
+private:
+    class LoopTimer;
+
+    void run_tasks();
+    void fire_timers();
+    void arm_wake_timer();
+
+    Log& log_;
+    LoopFigures figures_;
+    std::unique_ptr<std::byte[]> read_buffer_;
+    std::unique_ptr<std::byte[]> plain_buffer_;
+    std::vector<Buffer> spare_buffers_;
+
+    TimerHeap timers_;
+    TimePoint armed_for_ = TimePoint::max();  // When wake_ will go off; max: it is not armed.
+    TimePoint now_{};
+    bool in_frame_ = false;
+
+    // Destroyed before the timers: handlers that never ran own objects that own timers.
+    asio::io_context context_;
+    asio::executor_work_guard<asio::io_context::executor_type> work_;
+    WakeTimer wake_;
+
+    std::vector<std::shared_ptr<Flushable>> flushables_;
+    std::vector<std::shared_ptr<Flushable>> flushing_;
+    std::vector<Task> running_;
+    std::mutex mutex_;
+    std::vector<Task> tasks_;  // Guarded by mutex_.
+};
+
+}  // namespace understudy::platform

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "platform/loop.h"
+#include "platform/resolver.h"
+#include "platform/tls.h"
+#include "runtime/network.h"
+
+namespace understudy::platform {
+
+/// TCP, with TLS 1.3 where certificates are given.
+class SocketNetwork final : public Network {
+public:
+    static constexpr Duration handshake_time_max = 5s;
+    /// Incoming connections of one listener that have not proven who they are. At the bound it
+    /// accepts no more until one has, or has failed.
+    static constexpr std::size_t handshakes_max = 256;
+    /// How long a listener rests when there is no descriptor left. The clients wait meanwhile.
+    static constexpr Duration accept_pause = 100ms;
+
+    explicit SocketNetwork(Loop& loop) : loop_(loop), resolver_(loop), contexts_(loop.log()) {}
+
+    [[nodiscard]] Result<std::unique_ptr<Listener>> listen(const Address& address,
+                                                           const std::optional<TlsOptions>& tls,
+                                                           Accepted accepted) override;
+    [[nodiscard]] std::unique_ptr<Attempt> connect(const Address& address,
+                                                   const std::optional<TlsOptions>& tls,
+                                                   Duration timeout,
+                                                   Connected connected) override;
+
+private:
+    Loop& loop_;
+    Resolver resolver_;
+    TlsContexts contexts_;
+};
+
+}  // namespace understudy::platform

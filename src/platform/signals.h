@@ -1,0 +1,34 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "platform/asio_runtime.h"
+
+namespace understudy::platform {
+
+/// Turns signals of the process into calls on the loop. For programs: the library never makes one,
+/// since a process belongs to its host.
+///
+/// Thread: loop only. Destroy it before the runtime; the signals then act as before.
+class Signals {
+public:
+    using Handler = std::function<void(int signal)>;
+
+    /// Calls `handler` for each of `signals` that arrives, for as long as this lives.
+    /// Errors: bad_config (none), for a signal that nobody can catch.
+    [[nodiscard]] static Result<std::unique_ptr<Signals>> open(AsioRuntime& runtime,
+                                                               const std::vector<int>& signals,
+                                                               Handler handler);
+    ~Signals();
+    Signals(const Signals&) = delete;
+    Signals& operator=(const Signals&) = delete;
+
+private:
+    struct Parts;
+    explicit Signals(std::shared_ptr<Parts> parts);
+    std::shared_ptr<Parts> parts_;
+};
+
+}  // namespace understudy::platform

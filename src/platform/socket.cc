@@ -1,0 +1,155 @@
+#include "platform/socket.h"
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <string>
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+namespace understudy::platform {
+
+namespace {
+
+constexpr const char* host_if_empty = "127.0.0.1";  // Nobody is exposed by saying nothing.
+
+Result<std::vector<SocketAddress>> resolve(const Address& address, int flags) {
+    addrinfo hints{};
+    hints.ai_family = AF_UNSPEC;
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags = flags;
+    const char* host = address.host.empty() ? host_if_empty : address.host.c_str();
+
+    addrinfo* found = nullptr;
+    const int error = ::getaddrinfo(host, std::to_string(address.port).c_str(), &hints, &found);
+    if (error != 0) {
+        return Error{.code = Errc::unavailable,
+                     .detail = "look up " + address.host + ": " + ::gai_strerror(error)};
+    }
+    const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, &::freeaddrinfo);
+
+    std::vector<SocketAddress> addresses;
+    for (const addrinfo* each = found; each != nullptr; each = each->ai_next) {
+        SocketAddress& next = addresses.emplace_back();
+        US_ASSERT(each->ai_addrlen <= sizeof next.storage);
+        std::memcpy(&next.storage, each->ai_addr, each->ai_addrlen);
+        next.size = each->ai_addrlen;
+    }
+    return addresses;
+}
+
+Result<Fd> open_socket(const SocketAddress& address) {
+    Fd socket(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!socket) {
+        const bool none_left = errno == EMFILE || errno == ENFILE || errno == ENOBUFS;
+        return system_error(none_left ? Errc::limit_exceeded : Errc::unavailable, "socket", errno);
+    }
+    return socket;
+}
+
+void set_no_delay(int socket) {
+    const int on = 1;
+    // Refused only for a connection that is already dead; the first read will say so.
+    (void)::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+Errc bind_code(int error) {
+    switch (error) {
+        case EADDRINUSE: return Errc::in_use;
+        case EACCES:
+        case EPERM: return Errc::denied;
+        default: return Errc::bad_config;
+    }
+}
+
+// A port of the ephemeral range to which nobody listens can be given to the connecting socket
+// itself: it then talks to itself, and keeps the port from whoever is to come back there.
+bool connected_to_itself(int socket) {
+    SocketAddress own{.size = sizeof(sockaddr_storage)};
+    SocketAddress peer{.size = sizeof(sockaddr_storage)};
+    return ::getsockname(socket, own.raw(), &own.size) == 0 &&
+           ::getpeername(socket, peer.raw(), &peer.size) == 0 && own.size == peer.size &&
+           std::memcmp(&own.storage, &peer.storage, own.size) == 0;
+}
+
+}  // namespace
+
+std::optional<SocketAddress> numeric_address(const Address& address) {
+    auto found = resolve(address, AI_NUMERICHOST | AI_NUMERICSERV);
+    if (!found) return std::nullopt;
+    return found->front();
+}
+
+Result<std::vector<SocketAddress>> look_up(const Address& address) {
+    return resolve(address, AI_ADDRCONFIG | AI_NUMERICSERV);
+}
+
+Address to_address(const SocketAddress& address) {
+    char host[NI_MAXHOST] = {};
+    char port[NI_MAXSERV] = {};
+    if (::getnameinfo(address.raw(), address.size, host, sizeof host, port, sizeof port,
+                      NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
+        return {};
+    }
+    return Address{host, static_cast<std::uint16_t>(std::stoul(port))};
+}
+
+Result<Fd> open_listener(const SocketAddress& address) {
+    Fd socket = US_TRY(open_socket(address));
+    const int on = 1;
+    (void)::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    const std::string where = "listen on " + to_string(to_address(address));
+    if (::bind(socket.get(), address.raw(), address.size) != 0 ||
+        ::listen(socket.get(), SOMAXCONN) != 0) {
+        return system_error(bind_code(errno), where, errno);
+    }
+    return socket;
+}
+
+Result<Address> local_address(const Fd& socket) {
+    SocketAddress own{.size = sizeof(sockaddr_storage)};
+    if (::getsockname(socket.get(), own.raw(), &own.size) != 0) {
+        return system_error(Errc::bad_config, "getsockname", errno);
+    }
+    return to_address(own);
+}
+
+Incoming accept_next(int listener) {
+    Incoming incoming;
+    incoming.peer.size = sizeof incoming.peer.storage;
+    incoming.socket = Fd(::accept4(listener, incoming.peer.raw(), &incoming.peer.size,
+                                   SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (incoming.socket) {
+        set_no_delay(incoming.socket.get());
+    } else {
+        incoming.error = errno;
+    }
+    return incoming;
+}
+
+Result<Fd> begin_connect(const SocketAddress& address) {
+    Fd socket = US_TRY(open_socket(address));
+    set_no_delay(socket.get());
+    if (::connect(socket.get(), address.raw(), address.size) != 0 && errno != EINPROGRESS) {
+        return system_error(Errc::unavailable, "connect to " + to_string(to_address(address)),
+                            errno);
+    }
+    return socket;
+}
+
+Result<void> connect_outcome(int socket) {
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
+    if (error == 0 && connected_to_itself(socket)) error = ECONNREFUSED;
+    if (error != 0) return system_error(Errc::unavailable, "connect", error);
+    return {};
+}
+
+bool would_block(int error) {
+    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+}
+
+}  // namespace understudy::platform

@@ -1,0 +1,24 @@
+#include "platform/thread.h"
+
+#include <csignal>
+#include <utility>
+
+#include <pthread.h>
+
+namespace understudy::platform {
+
+std::thread start_thread(const std::string& name, std::function<void()> body) {
+    // Blocked before the thread exists, so that there is no instant in which it could be chosen.
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    std::thread thread(std::move(body));
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+
+    constexpr std::size_t name_max = 15;  // The kernel's, without the terminating zero.
+    pthread_setname_np(thread.native_handle(), name.substr(0, name_max).c_str());
+    return thread;
+}
+
+}  // namespace understudy::platform

@@ -1,0 +1,81 @@
+#include "platform/worker.h"
+
+#include <utility>
+
+#include "platform/thread.h"
+
+namespace understudy::platform {
+
+ThreadWorker::ThreadWorker(Loop& loop, std::string name) : loop_(loop), name_(std::move(name)) {}
+
+ThreadWorker::~ThreadWorker() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    wake_.notify_one();
+    if (thread_.joinable()) thread_.join();
+}
+
+void ThreadWorker::submit(Job job, Job done, Place place) {
+    Item item{std::move(job), std::move(done)};
+    const bool idle = unfinished_++ == 0;
+    if (idle && place == Place::inline_if_idle) {
+        lone_ = std::move(item);
+        asio::post(loop_.context(), [this] { run_lone(); });
+        return;
+    }
+    if (lone_) {  // No longer alone: it goes ahead, to where the others go.
+        enqueue(std::move(*lone_));
+        lone_.reset();
+    }
+    enqueue(std::move(item));
+}
+
+void ThreadWorker::enqueue(Item item) {
+    {
+        const std::lock_guard lock(mutex_);
+        queue_.push_back(std::move(item));
+    }
+    if (thread_.joinable()) {
+        wake_.notify_one();
+    } else {
+        thread_ = start_thread(name_, [this] { run_thread(); });
+    }
+}
+
+void ThreadWorker::run_lone() {
+    loop_.flush_now();  // While the disk works, what was sent is already under way.
+    if (!lone_) return;
+    const Item item = std::move(*lone_);
+    lone_.reset();
+    {
+        const Loop::Frame frame(loop_);
+        item.job();
+    }
+    const Loop::Frame frame(loop_);
+    completed(item.done);
+}
+
+void ThreadWorker::run_thread() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+        wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+        if (stopping_) return;
+        Item item = std::move(queue_.front());
+        queue_.pop_front();
+        lock.unlock();
+        item.job();
+        item.job = nullptr;
+        loop_.post([this, done = std::move(item.done)] { completed(done); });
+        lock.lock();
+    }
+}
+
+void ThreadWorker::completed(const Job& done) {
+    US_ASSERT(unfinished_ > 0);
+    --unfinished_;
+    done();
+}
+
+}  // namespace understudy::platform
