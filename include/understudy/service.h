@@ -1,0 +1,125 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "understudy/record.h"
+#include "understudy/rpc.h"
+#include "understudy/types.h"
+
+namespace understudy {
+
+/// What a member does when its registry is away and its lease has lapsed.
+enum class OnRegistryLoss : std::uint8_t {
+    keep = 1,       ///< Goes on. Clients cut off together with it may hear it until they hear a
+                    ///< higher epoch.
+    step_down = 2,  ///< Stops answering.
+};
+
+struct ServiceOptions {
+    std::string family;
+    std::string member;
+    Redundancy redundancy = Redundancy::fault_tolerant;
+    /// How long a silent member keeps its role. The first member's word counts for the service.
+    Duration lease = 1s;
+    OnRegistryLoss on_registry_loss = OnRegistryLoss::keep;
+};
+
+struct RoleChange {
+    std::string family;
+    std::string member;
+    Role role;
+    Epoch epoch;
+};
+
+/// One record of one member. Copies are the same record.
+///
+/// put and remove gather until Service::publish() makes one atomic change of them. An equal value
+/// is no change.
+/// Thread: any, one at a time per record.
+class US_API Record {
+public:
+    /// Errors: bad_config, limit_exceeded (none).
+    Result<void> put(std::string_view field, Value value);
+    Result<void> put(std::string_view submap, std::string_view field, Value value);
+    bool remove(std::string_view field);
+    bool remove(std::string_view submap, std::string_view field);
+    bool remove_submap(std::string_view submap);
+    void clear();
+
+    [[nodiscard]] std::string name() const;
+    /// With the changes that are not published yet.
+    [[nodiscard]] RecordImage image() const;
+
+    struct Impl;
+
+private:
+    friend class Service;
+    explicit Record(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+    std::shared_ptr<Impl> impl_;
+};
+
+/// One member of a service, in this process. Copies are the same member.
+///
+/// The same code runs in every member: it creates its records and publishes them whatever its
+/// role; the platform lets only the active member's be heard.
+/// Thread: any. Callbacks on the agent's callback thread.
+class US_API Service {
+public:
+    /// Called with the role as it is if that is decided, then with each change. A member that was
+    /// ever standby hears standby before active.
+    void on_role(std::function<void(const RoleChange&)> listener);
+    /// The registry refuses this member: its name is held by a live process, its service is of
+    /// another redundancy.
+    void on_refused(std::function<void(const Error&)> listener);
+    /// The number of subscriptions to a record changed.
+    void on_subscriptions(std::function<void(std::string_view record, std::size_t previous,
+                                             std::size_t current)> listener);
+    /// The number of connected clients changed.
+    void on_clients(std::function<void(std::size_t clients)> listener);
+    /// May this subscription be? Called on the loop thread: must return in microseconds.
+    void set_permission_filter(
+        std::function<bool(std::string_view record, std::string_view token)> filter);
+
+    /// Errors: timed_out (none; says what it waited for), what the registry refused with, closed.
+    [[nodiscard]] Result<void> wait_registered(Duration timeout = 30s);
+
+    /// Gets the record or makes it. Errors: bad_config, limit_exceeded, closed (none).
+    [[nodiscard]] Result<Record> record(std::string_view name);
+    [[nodiscard]] std::optional<Record> find_record(std::string_view name) const;
+    [[nodiscard]] std::vector<std::string> record_names() const;
+    /// Makes one atomic change of all puts and removes since the last publish. Blocks while more
+    /// than `unsent_max` wait for the loop; not on the loop thread.
+    /// Errors: closed, not_found: the record was removed (none).
+    Result<void> publish(Record& record);
+    Result<void> remove_record(Record& record);
+
+    /// Errors: already_exists, bad_config, closed (none).
+    Result<void> publish_rpc(std::string_view name, RpcHandler handler,
+                             RunOn where = RunOn::callback_thread);
+    Result<void> unpublish_rpc(std::string_view name);
+
+    [[nodiscard]] Role role() const;
+    [[nodiscard]] Epoch epoch() const;
+    [[nodiscard]] std::string family() const;
+    [[nodiscard]] std::string member() const;
+
+    /// Takes the member out of the line. Idempotent.
+    void close();
+
+    static constexpr std::size_t unsent_max_bytes = 8 * MiB;
+
+    struct Impl;
+
+private:
+    friend class Agent;
+    explicit Service(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+    std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace understudy

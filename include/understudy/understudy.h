@@ -1,0 +1,14 @@
+#pragma once
+
+// The whole public API. A fault-tolerant service in ten lines: README.md.
+
+#include "understudy/agent.h"
+#include "understudy/limits.h"
+#include "understudy/proxy.h"
+#include "understudy/record.h"
+#include "understudy/registry.h"
+#include "understudy/result.h"
+#include "understudy/rpc.h"
+#include "understudy/service.h"
+#include "understudy/types.h"
+#include "understudy/value.h"
