@@ -48,7 +48,9 @@ public:
     /// Copies `data` to the end of the backlog. All sends of one loop turn leave in one write.
     virtual void send(Bytes data) = 0;
 
-    /// Closes once the backlog has left, or after `grace`; then observer gets closed().
+    /// Closes once the backlog has left and the peer has ended too, or after `grace`. From now on
+    /// the observer hears nothing but closed(), with `closed` if the backlog left, else with
+    /// `unavailable`. What is sent later is ignored.
     virtual void finish(Duration grace) = 0;
 
     [[nodiscard]] virtual std::size_t backlog_bytes() const = 0;
@@ -82,12 +84,15 @@ public:
 
     /// Requires of `accepted`: start() each connection within the call, or destroy it.
     /// With TLS, a connection is handed over after its handshake (deadline 5 s).
-    /// Errors: in_use, bad_config, denied (none).
+    /// An empty host is 127.0.0.1. A name is looked up within the call.
+    /// Errors: in_use, bad_config, denied, limit_exceeded (none).
     [[nodiscard]] virtual Result<std::unique_ptr<Listener>> listen(
         const Address& address, const std::optional<TlsOptions>& tls, Accepted accepted) = 0;
 
     /// Resolves the name anew, tries each of its addresses, then calls `connected` once, never
-    /// within this call. Errors: unavailable, timed_out, denied (none).
+    /// within this call. `connected` too starts the connection within the call, or destroys it.
+    /// A peer that refuses our certificate may say so only after that: closed() with `denied`.
+    /// Errors: unavailable, timed_out, denied, bad_config (none).
     [[nodiscard]] virtual std::unique_ptr<Attempt> connect(const Address& address,
                                                            const std::optional<TlsOptions>& tls,
                                                            Duration timeout,

@@ -1,0 +1,191 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "contract/harness.h"
+
+namespace understudy::contract {
+
+/// Files, as a worker's job sees them.
+class DiskContract : public ContractTest {
+protected:
+    DiskContract() : directory_(harness_->directory(0)) {}
+
+    /// Runs `body` where one may block.
+    void in_job(std::function<void(Disk&)> body) {
+        bool done = false;
+        on_loop(0, [&] {
+            node().worker("contract").submit([&] { body(node().disk()); }, [&] { done = true; });
+        });
+        ASSERT_TRUE(run_until([&] { return done; }));
+    }
+
+    [[nodiscard]] std::string path(const std::string& name) const { return directory_ + "/" + name; }
+
+    [[nodiscard]] static std::unique_ptr<File> must_open(Disk& disk, const std::string& path,
+                                                         Disk::Open how = Disk::Open::create) {
+        auto file = disk.open(path, how);
+        US_ASSERT(static_cast<bool>(file));
+        return std::move(*file);
+    }
+    [[nodiscard]] static std::string read(File& file, std::uint64_t offset, std::size_t size) {
+        Buffer space(size);
+        const auto outcome = file.read_at(offset, space);
+        return outcome ? std::string(as_text(space)) : to_string(outcome.error());
+    }
+    template <class T>
+    [[nodiscard]] static Errc code(const Result<T>& result) {
+        US_ASSERT(!result);
+        return result.error().code;
+    }
+
+    const std::string directory_;
+};
+
+TEST_P(DiskContract, OpeningWhatIsNotThereIsNotFound) {
+    in_job([this](Disk& disk) {
+        EXPECT_EQ(code(disk.open(path("a"), Disk::Open::existing)), Errc::not_found);
+        EXPECT_EQ(code(disk.open(path("no/a"), Disk::Open::create)), Errc::not_found);
+        EXPECT_EQ(code(disk.list(path("no"))), Errc::not_found);
+        EXPECT_EQ(code(disk.remove(path("a"))), Errc::not_found);
+        EXPECT_EQ(code(disk.rename(path("a"), path("b"))), Errc::not_found);
+    });
+}
+
+TEST_P(DiskContract, CreateNewSucceedsForOneOnly) {
+    in_job([this](Disk& disk) {
+        EXPECT_TRUE(disk.open(path("epoch"), Disk::Open::create_new));
+        const auto second = disk.open(path("epoch"), Disk::Open::create_new);
+        EXPECT_EQ(code(second), Errc::already_exists);
+        EXPECT_EQ(second.error().effect, Effect::none);
+    });
+}
+
+TEST_P(DiskContract, CreateKeepsWhatIsThere) {
+    in_job([this](Disk& disk) {
+        ASSERT_TRUE(must_open(disk, path("a"))->write_at(0, as_bytes("kept")));
+        EXPECT_EQ(read(*must_open(disk, path("a")), 0, 4), "kept");
+    });
+}
+
+TEST_P(DiskContract, ReadingPastTheEndIsCorrupt) {
+    in_job([this](Disk& disk) {
+        const auto file = must_open(disk, path("a"));
+        ASSERT_TRUE(file->write_at(0, as_bytes("four")));
+
+        Buffer space(5);
+        EXPECT_EQ(code(file->read_at(0, space)), Errc::corrupt);
+        EXPECT_EQ(code(file->read_at(4, std::span(space).first(1))), Errc::corrupt);
+        EXPECT_EQ(code(file->read_at(1000, std::span(space).first(1))), Errc::corrupt);
+        EXPECT_TRUE(file->read_at(1000, {}));
+    });
+}
+
+TEST_P(DiskContract, WritesOverwriteAndExtend) {
+    in_job([this](Disk& disk) {
+        const auto file = must_open(disk, path("a"));
+        ASSERT_TRUE(file->write_at(0, as_bytes("abcdef")));
+        ASSERT_TRUE(file->write_at(4, as_bytes("XYZ")));
+
+        const auto size = file->size();
+        ASSERT_TRUE(size);
+        EXPECT_EQ(*size, 7u);
+        EXPECT_EQ(read(*file, 0, 7), "abcdXYZ");
+    });
+}
+
+TEST_P(DiskContract, AGapReadsAsZeros) {
+    in_job([this](Disk& disk) {
+        const auto file = must_open(disk, path("a"));
+        ASSERT_TRUE(file->write_at(3, as_bytes("x")));
+        EXPECT_EQ(read(*file, 0, 4), std::string("\0\0\0x", 4));
+    });
+}
+
+TEST_P(DiskContract, TruncateCutsAndExtends) {
+    in_job([this](Disk& disk) {
+        const auto file = must_open(disk, path("a"));
+        ASSERT_TRUE(file->write_at(0, as_bytes("abcdef")));
+        ASSERT_TRUE(file->truncate(2));
+        ASSERT_TRUE(file->truncate(4));
+        EXPECT_EQ(read(*file, 0, 4), std::string("ab\0\0", 4));
+    });
+}
+
+TEST_P(DiskContract, SyncedBytesAreReadThroughAnotherOpen) {
+    in_job([this](Disk& disk) {
+        const auto writer = must_open(disk, path("a"));
+        const auto reader = must_open(disk, path("a"), Disk::Open::existing);
+        ASSERT_TRUE(writer->write_at(0, as_bytes("durable")));
+        ASSERT_TRUE(writer->sync());
+        EXPECT_EQ(read(*reader, 0, 7), "durable");
+    });
+}
+
+TEST_P(DiskContract, RenameReplacesAndSyncDirectoryMakesItDurable) {
+    in_job([this](Disk& disk) {
+        ASSERT_TRUE(must_open(disk, path("new"))->write_at(0, as_bytes("new")));
+        ASSERT_TRUE(must_open(disk, path("current"))->write_at(0, as_bytes("old")));
+
+        ASSERT_TRUE(disk.rename(path("new"), path("current")));
+        ASSERT_TRUE(disk.sync_directory(directory_));
+
+        EXPECT_EQ(read(*must_open(disk, path("current")), 0, 3), "new");
+        EXPECT_EQ(code(disk.open(path("new"), Disk::Open::existing)), Errc::not_found);
+    });
+}
+
+TEST_P(DiskContract, AnOpenFileSurvivesItsRemoval) {
+    in_job([this](Disk& disk) {
+        const auto file = must_open(disk, path("a"));
+        ASSERT_TRUE(disk.remove(path("a")));
+        ASSERT_TRUE(file->write_at(0, as_bytes("x")));
+        EXPECT_EQ(read(*file, 0, 1), "x");
+        EXPECT_EQ(code(disk.open(path("a"), Disk::Open::existing)), Errc::not_found);
+    });
+}
+
+TEST_P(DiskContract, ListIsSortedAndComplete) {
+    in_job([this](Disk& disk) {
+        for (const char* each : {"b", "c", "a"}) (void)must_open(disk, path(each));
+        ASSERT_TRUE(disk.make_directory(path("d")));
+
+        const auto names = disk.list(directory_);
+        ASSERT_TRUE(names);
+        EXPECT_EQ(*names, (std::vector<std::string>{"a", "b", "c", "d"}));
+    });
+}
+
+TEST_P(DiskContract, MakeDirectoryMakesParentsAndMayBeRepeated) {
+    in_job([this](Disk& disk) {
+        EXPECT_TRUE(disk.make_directory(path("x/y/z")));
+        EXPECT_TRUE(disk.make_directory(path("x/y/z")));
+        EXPECT_TRUE(disk.open(path("x/y/z/a"), Disk::Open::create_new));
+
+        (void)must_open(disk, path("file"));
+        EXPECT_FALSE(disk.make_directory(path("file")));
+    });
+}
+
+TEST_P(DiskContract, ALockExcludesEveryOtherOpenUntilItsFileIsClosed) {
+    in_job([this](Disk& disk) {
+        auto holder = must_open(disk, path("lock"));
+        const auto other = must_open(disk, path("lock"));
+        ASSERT_TRUE(holder->lock());
+        EXPECT_TRUE(holder->lock());  // It has it already.
+
+        const auto refused = other->lock();
+        EXPECT_EQ(code(refused), Errc::in_use);
+        EXPECT_EQ(refused.error().effect, Effect::none);
+
+        // A process-wide lock would go with any descriptor of the file; this one must not.
+        (void)must_open(disk, path("lock"));
+        EXPECT_EQ(code(other->lock()), Errc::in_use);
+
+        holder.reset();
+        EXPECT_TRUE(other->lock());
+    });
+}
+
+}  // namespace understudy::contract

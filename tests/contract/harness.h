@@ -1,0 +1,79 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <ostream>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "runtime/runtime.h"
+
+namespace understudy::contract {
+
+/// A world of a few nodes, whose Runtime is under test. One per test; whatever a test obtains from
+/// a node, it destroys before the harness.
+///
+/// The cases know no implementation and never sleep: they wait with run_until(), on whatever clock
+/// the implementation has.
+class Harness {
+public:
+    virtual ~Harness() = default;
+
+    /// Requires: index < the number of nodes asked for.
+    [[nodiscard]] virtual Runtime& node(std::size_t index) = 0;
+    /// Where that node may listen, port 0, and where others find it.
+    [[nodiscard]] virtual Address address(std::size_t index) = 0;
+    /// An empty directory on that node's disk.
+    [[nodiscard]] virtual std::string directory(std::size_t index) = 0;
+
+    /// Runs all nodes until `done` holds, or for `limit`. Returns whether it holds.
+    [[nodiscard]] virtual bool run_until(const std::function<bool()>& done, Duration limit) = 0;
+    /// A paused node's loop stands still, as if its process were stopped; what is sent to it waits.
+    virtual void pause(std::size_t index, bool paused) = 0;
+
+    /// A process on the host of node 0 that does nothing, until it is killed.
+    [[nodiscard]] virtual ProcessId start_process() = 0;
+    virtual void kill_process(const ProcessId& process) = 0;
+};
+
+struct Implementation {
+    const char* name;
+    std::unique_ptr<Harness> (*make)(std::size_t nodes);
+
+    friend void PrintTo(const Implementation& implementation, std::ostream* out) {
+        *out << implementation.name;
+    }
+};
+
+/// What the suites have in common.
+class ContractTest : public testing::TestWithParam<Implementation> {
+protected:
+    static constexpr Duration limit = 20s;   ///< For what must happen.
+    static constexpr Duration settle = 50ms;  ///< For what must not happen.
+
+    explicit ContractTest(std::size_t nodes = 1) : harness_(GetParam().make(nodes)) {}
+
+    [[nodiscard]] Runtime& node(std::size_t index = 0) { return harness_->node(index); }
+
+    [[nodiscard]] bool run_until(const std::function<bool()>& done) {
+        return harness_->run_until(done, limit);
+    }
+    void run_for(Duration time) {
+        (void)harness_->run_until([] { return false; }, time);
+    }
+
+    /// Runs `body` as a task of that node.
+    void on_loop(std::size_t index, const std::function<void()>& body) {
+        bool done = false;
+        node(index).post([&] {
+            body();
+            done = true;
+        });
+        US_ASSERT(run_until([&] { return done; }));
+    }
+
+    const std::unique_ptr<Harness> harness_;
+};
+
+}  // namespace understudy::contract

@@ -1,0 +1,20 @@
+#include "contract/disk_contract.h"
+#include "contract/host_contract.h"
+#include "contract/network_contract.h"
+#include "contract/platform_harness.h"
+#include "contract/runtime_contract.h"
+#include "contract/worker_contract.h"
+
+namespace understudy::contract {
+namespace {
+
+const auto platform_only = testing::Values(Implementation{"platform", &make_platform_harness});
+
+INSTANTIATE_TEST_SUITE_P(Platform, RuntimeContract, platform_only);
+INSTANTIATE_TEST_SUITE_P(Platform, WorkerContract, platform_only);
+INSTANTIATE_TEST_SUITE_P(Platform, NetworkContract, platform_only);
+INSTANTIATE_TEST_SUITE_P(Platform, DiskContract, platform_only);
+INSTANTIATE_TEST_SUITE_P(Platform, HostContract, platform_only);
+
+}  // namespace
+}  // namespace understudy::contract
