@@ -28,15 +28,15 @@ enum class Compression : std::uint8_t { none = 0, gzip = 1, zstd = 2 };
 using LogSink = std::function<void(std::string_view line)>;
 
 struct AgentOptions {
-    std::string name;                   ///< Empty: made of host name and process id.
+    std::string name;  ///< Empty: made of host name and process id.
     std::vector<std::string> registry = {"127.0.0.1:22222"};  ///< Tried in turn, for ever.
-    std::string platform = {};          ///< Refuse a registry of another one. Empty: any.
-    std::string listen = "127.0.0.1:0"; ///< Where the members of this agent meet their clients.
-    std::string advertise = {};         ///< Host told to others: containers, several addresses.
+    std::string platform = {};           ///< Refuse a registry of another one. Empty: any.
+    std::string listen = "127.0.0.1:0";  ///< Where the members of this agent meet their clients.
+    std::string advertise = {};          ///< Host told to others: containers, several addresses.
     std::optional<TlsFiles> tls = {};
-    bool insecure = false;              ///< Allows `listen` beyond loopback without TLS.
+    bool insecure = false;                      ///< Allows `listen` beyond loopback without TLS.
     std::vector<Compression> compression = {};  ///< In order of preference. Empty: none.
-    LogSink log = {};                   ///< Empty: warnings and errors go to stderr.
+    LogSink log = {};                           ///< Empty: warnings and errors go to stderr.
 };
 
 /// One member as the platform knows it.
@@ -55,7 +55,7 @@ struct ServiceStatus {
     std::string family;
     Redundancy redundancy = Redundancy::fault_tolerant;
     Epoch epoch = {};
-    std::string active;  ///< Empty: nobody, or all (load_balanced).
+    std::string active;                 ///< Empty: nobody, or all (load_balanced).
     std::vector<MemberStatus> members;  ///< In joining order.
 };
 

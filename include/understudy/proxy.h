@@ -62,9 +62,9 @@ using RecordListener = std::function<void(const RecordImage& image, const Record
 class US_API Proxy {
 public:
     /// The image first, then each atomic change, in order; after a failover an image again, which
-    /// replaces everything. A slow listener sees fewer, merged into an image: never a growing queue.
-    /// The image is valid inside the callback; copy to keep.
-    /// Errors: bad_config, limit_exceeded, closed (none).
+    /// replaces everything. A slow listener sees fewer, merged into an image: never a growing
+    /// queue. The image is valid inside the callback; copy to keep. Errors: bad_config,
+    /// limit_exceeded, closed (none).
     [[nodiscard]] Result<Subscription> subscribe(std::string_view record, RecordListener listener,
                                                  std::string_view token = {});
     /// As subscribe(), kept until the proxy is closed.
@@ -78,8 +78,10 @@ public:
 
     /// Runs a call on the active member and waits. Not on the callback thread for handlers of the
     /// same agent.
-    /// Errors: with effect none it did not run (timed_out, not_found, refused, limit_exceeded); with
-    ///         effect unknown nobody knows (unavailable, timed_out); failed: the handler's own word.
+    /// Errors: with effect none it did not run (timed_out, not_found, refused, limit_exceeded);
+    /// with
+    ///         effect unknown nobody knows (unavailable, timed_out); failed: the handler's own
+    ///         word.
     [[nodiscard]] Result<CallResult> call(std::string_view name, const Arguments& arguments = {},
                                           CallOptions options = {});
     /// The same without waiting; `done` on the callback thread, once.
@@ -91,7 +93,8 @@ public:
     /// Called with the present state first.
     void on_status(std::function<void(const ConnectionStatus&)> listener);
     void on_records(std::function<void(const std::vector<std::string>& added,
-                                       const std::vector<std::string>& removed)> listener);
+                                       const std::vector<std::string>& removed)>
+                        listener);
     void on_rpcs(std::function<void(const std::vector<std::string>& names)> listener);
 
     [[nodiscard]] ConnectionStatus status() const;

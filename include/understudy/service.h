@@ -78,8 +78,9 @@ public:
     /// another redundancy.
     void on_refused(std::function<void(const Error&)> listener);
     /// The number of subscriptions to a record changed.
-    void on_subscriptions(std::function<void(std::string_view record, std::size_t previous,
-                                             std::size_t current)> listener);
+    void on_subscriptions(
+        std::function<void(std::string_view record, std::size_t previous, std::size_t current)>
+            listener);
     /// The number of connected clients changed.
     void on_clients(std::function<void(std::size_t clients)> listener);
     /// May this subscription be? Called on the loop thread: must return in microseconds.

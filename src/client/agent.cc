@@ -28,17 +28,19 @@ namespace {
 
 Agent::Agent(Runtime& runtime, Log& log, AgentOptions options, AgentObserver& observer,
              Incarnation incarnation)
-    : runtime_(runtime), log_(log), options_(std::move(options)), observer_(observer),
+    : runtime_(runtime),
+      log_(log),
+      options_(std::move(options)),
+      observer_(observer),
       incarnation_(incarnation),
       registry_(runtime, log,
-                {.addresses = options_.registry, .tls = options_.tls,
+                {.addresses = options_.registry,
+                 .tls = options_.tls,
                  .link = {.compressions = options_.compressions, .compressor = &compressor_},
                  .heartbeat = options_.heartbeat},
                 hello(), *this) {}
 
-Agent::~Agent() {
-    US_ASSERT(proxies_.empty());
-}
+Agent::~Agent() { US_ASSERT(proxies_.empty()); }
 
 Result<std::unique_ptr<Agent>> Agent::open(Runtime& runtime, Log& log, AgentOptions options,
                                            AgentObserver& observer) {
@@ -51,10 +53,11 @@ Result<std::unique_ptr<Agent>> Agent::open(Runtime& runtime, Log& log, AgentOpti
         new Agent(runtime, log, std::move(options), observer, incarnation));
     agent->endpoint_ = US_TRY(Endpoint::open(
         runtime, log,
-        {.listen = agent->options_.listen, .tls = agent->options_.tls,
-         .link = {.compressions = agent->options_.compressions,
-                  .compressor = &agent->compressor_},
-         .platform = agent->options_.platform, .agent = agent->options_.name,
+        {.listen = agent->options_.listen,
+         .tls = agent->options_.tls,
+         .link = {.compressions = agent->options_.compressions, .compressor = &agent->compressor_},
+         .platform = agent->options_.platform,
+         .agent = agent->options_.name,
          .incarnation = incarnation},
         *agent));
     agent->registry_.start();
@@ -89,8 +92,8 @@ Result<Member*> Agent::create_member(MemberOptions options, MemberObserver& obse
     }
     follow(options.family);
     Local& local = locals_[key];
-    local.member =
-        std::make_unique<Member>(runtime_, log_, std::move(options), observer, *this);
+    local.member = std::make_unique<Member>(runtime_, log_, std::move(options), observer,
+                                            static_cast<Member::Host&>(*this));
     set_heartbeat();
     register_member(local);
     return local.member.get();
@@ -116,9 +119,9 @@ void Agent::register_member(Local& local) {
     wanted.set_known_registry(local.registry_id);
     wanted.set_known_order(member.order());
     const bool load_balanced = member.role().options().redundancy == Redundancy::load_balanced;
-    const Epoch heard = load_balanced ? member.role().epoch()
-                                      : std::max(member.role().epoch_heard(),
-                                                 directory_.epoch(member.family()));
+    const Epoch heard =
+        load_balanced ? member.role().epoch()
+                      : std::max(member.role().epoch_heard(), directory_.epoch(member.family()));
     wanted.set_known_epoch(heard.value);
     wanted.set_holds_role(member.role().role() == Role::active && member.role().epoch() == heard);
     wanted.set_known_active(member.known_active());
@@ -160,9 +163,10 @@ Result<std::unique_ptr<Proxy>> Agent::open_proxy(const std::string& family,
     if (!member.empty()) US_CHECK(check_member_name(member));
     auto proxy = std::make_unique<Proxy>(
         runtime_, log_,
-        Proxy::Options{.family = family, .member = member, .tls = options_.tls,
-                       .link = {.compressions = options_.compressions,
-                                .compressor = &compressor_},
+        Proxy::Options{.family = family,
+                       .member = member,
+                       .tls = options_.tls,
+                       .link = {.compressions = options_.compressions, .compressor = &compressor_},
                        .hello = hello()},
         directory_, observer);
     proxies_.insert(proxy.get());
@@ -213,7 +217,8 @@ void Agent::ask(pb::Ask ask, Duration timeout, Answered answered) {
     Question& question = questions_[request];
     question.answered = std::move(answered);
     question.timer = runtime_.at(runtime_.now() + timeout, [this, request] {
-        settle(request, Error{.code = Errc::timed_out, .effect = Effect::unknown,
+        settle(request, Error{.code = Errc::timed_out,
+                              .effect = Effect::unknown,
                               .detail = "the registry did not answer in time"});
     });
     (void)registry_.send(MessageType::ask, ask);
@@ -254,9 +259,9 @@ void Agent::registry_down(const Error& reason) {
         local.member->link_lost();
     }
     while (!questions_.empty()) {
-        settle(questions_.begin()->first,
-               Error{.code = Errc::unavailable, .effect = Effect::unknown,
-                     .detail = "the connection to the registry broke"});
+        settle(questions_.begin()->first, Error{.code = Errc::unavailable,
+                                                .effect = Effect::unknown,
+                                                .detail = "the connection to the registry broke"});
     }
     observer_.registry_changed(false, to_string(reason));
     for (Proxy* proxy : std::set<Proxy*>(proxies_)) {
@@ -405,8 +410,8 @@ void Agent::member_heard_epoch(Member& member, Epoch epoch) {
     if (epoch.value >= std::uint64_t{1} << 62) return;  // No real epoch: garbage.
     if (member.role().options().redundancy == Redundancy::load_balanced) return;
     if (!directory_.heard_epoch(member.family(), epoch)) return;
-    log_.warn("member.higher_epoch", {kv("service", member.family()),
-                                      kv("member", member.name()), kv("epoch", epoch)});
+    log_.warn("member.higher_epoch",
+              {kv("service", member.family()), kv("member", member.name()), kv("epoch", epoch)});
     member.heard_epoch(epoch);
     Local* local = find(member.family(), member.name());
     US_ASSERT(local != nullptr);

@@ -43,9 +43,7 @@ struct AgentOptions {
 ///
 /// Starts before its registry and goes on without it.
 /// Thread: loop only.
-class Agent final : private RegistryLink::Observer,
-                    private Endpoint::Router,
-                    private Member::Host {
+class Agent final : private RegistryLink::Observer, private Endpoint::Router, private Member::Host {
 public:
     using Answered = std::function<void(Result<wire::pb::Answer>)>;
 

@@ -115,9 +115,8 @@ Directory::Taken Directory::apply(const pb::WatchChange& change,
         *members.Add() = joined;
     }
     if (!sorted) {
-        std::sort(members.begin(), members.end(), [](const auto& left, const auto& right) {
-            return left.order() < right.order();
-        });
+        std::sort(members.begin(), members.end(),
+                  [](const auto& left, const auto& right) { return left.order() < right.order(); });
     }
     (void)heard_epoch(change.family(), Epoch{change.epoch()});
     return Taken::applied;

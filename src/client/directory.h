@@ -34,7 +34,8 @@ public:
     [[nodiscard]] wire::pb::Watch request(std::uint64_t watch) const;
 
     /// `families` gets the names of services that may have changed.
-    [[nodiscard]] Taken apply(const wire::pb::WatchImage& image, std::vector<std::string>& families);
+    [[nodiscard]] Taken apply(const wire::pb::WatchImage& image,
+                              std::vector<std::string>& families);
     [[nodiscard]] Taken apply(const wire::pb::WatchChange& change,
                               std::vector<std::string>& families);
 

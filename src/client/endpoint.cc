@@ -25,7 +25,7 @@ void Endpoint::accepted(std::unique_ptr<Connection> connection) {
     const LinkId id{++link_last_};
     Row& row = rows_[id];
     row.link = std::make_unique<Link>(runtime_, std::move(connection), wire::Side::accepting,
-                                      options_.link, *this);
+                                      options_.link, static_cast<Link::Observer&>(*this));
     ids_.emplace(row.link.get(), id);
 }
 
@@ -44,8 +44,8 @@ void Endpoint::link_hello(Link& link, Bytes opaque) {
     }
     Member* member = router_.find_member(hello->family(), hello->member());
     if (member == nullptr) {
-        return link.refuse({.code = Errc::not_found,
-                            .detail = "no member of " + hello->family() + " here"});
+        return link.refuse(
+            {.code = Errc::not_found, .detail = "no member of " + hello->family() + " here"});
     }
     auto welcome = member->welcome(*hello);
     if (!welcome) return link.refuse(welcome.error());

@@ -15,7 +15,9 @@ class Link::Core final : public Connection::Observer,
 public:
     Core(Link& owner, Runtime& runtime, std::unique_ptr<Connection> connection, wire::Side side,
          const Options& options, Link::Observer& observer)
-        : owner_(&owner), runtime_(runtime), connection_(std::move(connection)),
+        : owner_(&owner),
+          runtime_(runtime),
+          connection_(std::move(connection)),
           channel_(side, {.compressions = options.compressions, .compressor = options.compressor}),
           observer_(observer) {
         peer_ = connection_->peer();
@@ -161,8 +163,8 @@ private:
 
 Link::Link(Runtime& runtime, std::unique_ptr<Connection> connection, wire::Side side,
            const Options& options, Observer& observer)
-    : core_(std::make_shared<Core>(*this, runtime, std::move(connection), side, options,
-                                   observer)) {
+    : core_(
+          std::make_shared<Core>(*this, runtime, std::move(connection), side, options, observer)) {
     core_->start();
 }
 

@@ -14,8 +14,13 @@ using wire::MessageType;
 
 Member::Member(Runtime& runtime, Log& log, MemberOptions options, MemberObserver& observer,
                Host& host)
-    : runtime_(runtime), log_(log), options_(std::move(options)), observer_(observer), host_(host),
-      role_(options_.role), publisher_(*this) {}
+    : runtime_(runtime),
+      log_(log),
+      options_(std::move(options)),
+      observer_(observer),
+      host_(host),
+      role_(options_.role),
+      publisher_(*this) {}
 
 Member::~Member() = default;
 
@@ -63,12 +68,14 @@ void Member::answer(CallToken token, const Result<Bytes>& outcome) {
         record::RpcReply reply{.call = call.call, .outcome = Bytes{}};
         if (!acting()) {
             // It ran, but our tenure may be over: only the next active member's word counts.
-            reply.outcome = Error{.code = Errc::not_active, .effect = Effect::unknown,
+            reply.outcome = Error{.code = Errc::not_active,
+                                  .effect = Effect::unknown,
                                   .detail = "the member lost its role while the call ran"};
         } else if (!outcome) {
             reply.outcome = outcome.error();
         } else if (outcome->size() > result_size_max) {
-            reply.outcome = Error{.code = Errc::limit_exceeded, .effect = Effect::unknown,
+            reply.outcome = Error{.code = Errc::limit_exceeded,
+                                  .effect = Effect::unknown,
                                   .detail = fmt::format("result of {} bytes", outcome->size())};
         } else {
             reply.outcome = *outcome;
@@ -92,8 +99,8 @@ void Member::registered(const pb::Registered& registered, TimePoint sent) {
 }
 
 void Member::refused(const Error& reason) {
-    log_.warn("member.refused", {kv("service", family()), kv("member", name()),
-                                 kv("error", reason)});
+    log_.warn("member.refused",
+              {kv("service", family()), kv("member", name()), kv("error", reason)});
     observer_.refused(reason);
 }
 
@@ -138,9 +145,9 @@ void Member::changed(const std::optional<role::MemberMachine::Change>& change) {
     // held back first, what a new one says goes out under its own epoch.
     update_acting(role_.may_act(runtime_.now()));
     if (!change) return;
-    log_.info("member.role", {kv("service", family()), kv("member", name()),
-                              kv("role", understudy::name(change->role)),
-                              kv("epoch", change->epoch)});
+    log_.info("member.role",
+              {kv("service", family()), kv("member", name()),
+               kv("role", understudy::name(change->role)), kv("epoch", change->epoch)});
     notice_role(false);
     observer_.role_changed(change->role, change->epoch);
 }

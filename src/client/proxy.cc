@@ -14,8 +14,12 @@ using wire::MessageType;
 
 Proxy::Proxy(Runtime& runtime, Log& log, Options options, Directory& directory,
              ProxyObserver& observer)
-    : runtime_(runtime), log_(log), options_(std::move(options)), directory_(directory),
-      observer_(observer), backoff_(options_.retry_min, options_.retry_max) {}
+    : runtime_(runtime),
+      log_(log),
+      options_(std::move(options)),
+      directory_(directory),
+      observer_(observer),
+      backoff_(options_.retry_min, options_.retry_max) {}
 
 /// Members of a load-balanced service have an epoch each: nothing to compare.
 bool Proxy::fenced() const {
@@ -77,8 +81,8 @@ void Proxy::connect(const Target& target) {
         [this](Result<std::unique_ptr<Connection>> connected) {
             attempt_.reset();
             if (!connected) return retry_later();
-            link_ = std::make_unique<Link>(runtime_, *std::move(connected),
-                                           wire::Side::connecting, options_.link, *this);
+            link_ = std::make_unique<Link>(runtime_, *std::move(connected), wire::Side::connecting,
+                                           options_.link, static_cast<Link::Observer&>(*this));
             pb::Hello hello = options_.hello;
             hello.set_family(family());
             hello.set_member(options_.member);
@@ -105,8 +109,8 @@ void Proxy::drop(const Error& reason) {
     attempt_.reset();
     target_.reset();
     if (status_.connected) {
-        log_.debug("proxy.disconnected", {kv("service", family()), kv("member", status_.member),
-                                          kv("reason", reason)});
+        log_.debug("proxy.disconnected",
+                   {kv("service", family()), kv("member", status_.member), kv("reason", reason)});
         ProxyStatus status = status_;
         status.connected = false;
         set_status(std::move(status));
@@ -156,7 +160,10 @@ void Proxy::greet(const pb::Welcome& welcome) {
     hint_.reset();
     backoff_.succeeded();
     incarnation_ = Incarnation{welcome.incarnation()};
-    set_status({.connected = true, .member = welcome.member(), .epoch = epoch, .role = role,
+    set_status({.connected = true,
+                .member = welcome.member(),
+                .epoch = epoch,
+                .role = role,
                 .epochs_comparable = fenced()});
     become_ready();
 }
@@ -255,16 +262,20 @@ void Proxy::record_message(MessageType type, Bytes body) {
         observer_.record_event(*decoded);
     };
     switch (type) {
-        case MessageType::image: return pass(record::decode_image(body));
-        case MessageType::delta: return pass(record::decode_delta(body));
-        case MessageType::absent: return pass(record::decode_absent(body));
-        case MessageType::removed: return pass(record::decode_removed(body));
+        case MessageType::image:
+            return pass(record::decode_image(body));
+        case MessageType::delta:
+            return pass(record::decode_delta(body));
+        case MessageType::absent:
+            return pass(record::decode_absent(body));
+        case MessageType::removed:
+            return pass(record::decode_removed(body));
         case MessageType::subscribe_refused:
             return pass(record::decode_subscribe_refused(body));
         default:
-            link_->finish({.code = Errc::corrupt,
-                           .detail = fmt::format("message type {} to a proxy",
-                                                 static_cast<unsigned>(type))});
+            link_->finish(
+                {.code = Errc::corrupt,
+                 .detail = fmt::format("message type {} to a proxy", static_cast<unsigned>(type))});
     }
 }
 

@@ -10,8 +10,12 @@ using wire::MessageType;
 
 RegistryLink::RegistryLink(Runtime& runtime, Log& log, Options options, pb::Hello hello,
                            Observer& observer)
-    : runtime_(runtime), log_(log), options_(std::move(options)), hello_(std::move(hello)),
-      observer_(observer), backoff_(options_.retry_min, options_.retry_max) {
+    : runtime_(runtime),
+      log_(log),
+      options_(std::move(options)),
+      hello_(std::move(hello)),
+      observer_(observer),
+      backoff_(options_.retry_min, options_.retry_max) {
     US_ASSERT(!options_.addresses.empty());
 }
 
@@ -32,8 +36,8 @@ void RegistryLink::connect() {
         [this](Result<std::unique_ptr<Connection>> connected) {
             attempt_.reset();
             if (!connected) return retry(connected.error());
-            link_ = std::make_unique<Link>(runtime_, *std::move(connected),
-                                           wire::Side::connecting, options_.link, *this);
+            link_ = std::make_unique<Link>(runtime_, *std::move(connected), wire::Side::connecting,
+                                           options_.link, static_cast<Link::Observer&>(*this));
             Buffer hello;
             link_->hello(wire::encode(hello_, hello));
         });
@@ -45,9 +49,9 @@ void RegistryLink::retry(const Error& reason) {
     if (up_ || (!told_down_ && failed_in_row_ + 1 >= options_.addresses.size())) {
         told_down_ = true;
         up_ = false;
-        log_.warn("agent.registry_down",
-                  {kv("registry", to_string(options_.addresses[next_address_])),
-                   kv("error", reason)});
+        log_.warn(
+            "agent.registry_down",
+            {kv("registry", to_string(options_.addresses[next_address_])), kv("error", reason)});
         observer_.registry_down(reason);
         if (stopped_) return;
     }
@@ -69,8 +73,8 @@ void RegistryLink::link_welcome(Link& link, Bytes opaque) {
     backoff_.succeeded();
     beats_.clear();
     beat_answered_ = beat_last_;
-    log_.info("agent.registry_up", {kv("registry", to_string(link.peer())),
-                                    kv("platform", welcome->platform())});
+    log_.info("agent.registry_up",
+              {kv("registry", to_string(link.peer())), kv("platform", welcome->platform())});
     observer_.registry_up(*welcome);
     beat();
 }

@@ -99,8 +99,7 @@ template <class Message>
 bool RegistryLink::send(wire::MessageType type, const Message& message) {
     if (!up_) return false;
     scratch_.resize(message.ByteSizeLong());
-    const bool whole =
-        message.SerializeToArray(scratch_.data(), static_cast<int>(scratch_.size()));
+    const bool whole = message.SerializeToArray(scratch_.data(), static_cast<int>(scratch_.size()));
     US_ASSERT(whole);
     return send(type, Bytes(scratch_));
 }

@@ -23,7 +23,8 @@ std::optional<Target> choose_target(const TargetQuestion& question) {
         return wanted == nullptr ? std::nullopt : std::optional(to_target(*wanted));
     }
     if (service.config().redundancy() == static_cast<std::uint32_t>(Redundancy::load_balanced)) {
-        return to_target(service.members(static_cast<int>((question.turn + question.failures) % count)));
+        return to_target(
+            service.members(static_cast<int>((question.turn + question.failures) % count)));
     }
     if (question.hint) return question.hint;
     const auto* active = find_member(service, service.active());

@@ -17,12 +17,13 @@ struct Target {
 
 /// What the choice depends on.
 struct TargetQuestion {
-    const wire::pb::ServiceInfo* service = nullptr;  ///< Null: the registry knows none, or we nothing.
-    std::string member;             ///< Empty: whoever is active.
-    std::uint64_t turn = 0;         ///< Spreads load-balanced clients.
-    std::uint64_t failures = 0;     ///< Attempts in a row that led to nobody active.
-    bool registry_up = false;       ///< Then its word on who is active is fresh.
-    std::optional<Target> hint;     ///< A member said who is active, and nobody knows better.
+    const wire::pb::ServiceInfo* service =
+        nullptr;                      ///< Null: the registry knows none, or we nothing.
+    std::string member = {};          ///< Empty: whoever is active.
+    std::uint64_t turn = 0;           ///< Spreads load-balanced clients.
+    std::uint64_t failures = 0;       ///< Attempts in a row that led to nobody active.
+    bool registry_up = false;         ///< Then its word on who is active is fresh.
+    std::optional<Target> hint = {};  ///< A member said who is active, and nobody knows better.
 };
 
 /// Chooses the member to connect to; nullopt: wait for news.

@@ -13,8 +13,10 @@ using registry::SessionId;
 namespace {
 
 [[nodiscard]] ProcessId to_process_id(const pb::Process& process) {
-    return {.boot = process.boot(), .pid_namespace = process.pid_namespace(),
-            .pid = process.pid(), .start_ticks = process.start_ticks()};
+    return {.boot = process.boot(),
+            .pid_namespace = process.pid_namespace(),
+            .pid = process.pid(),
+            .start_ticks = process.start_ticks()};
 }
 
 constexpr std::size_t links_max = registry::Machine::sessions_max + 1000;
@@ -48,8 +50,8 @@ void RegistryServer::restore() {
     }
     if (state_.founded()) {
         return opened_(Error{.code = Errc::already_exists,
-                             .detail = options_.directory + " holds platform " +
-                                       state_.platform() + "; restore wants a new directory"});
+                             .detail = options_.directory + " holds platform " + state_.platform() +
+                                       "; restore wants a new directory"});
     }
     Buffer body;
     (void)wire::encode(command, body);
@@ -75,8 +77,7 @@ void RegistryServer::serve() {
     listener_ = *std::move(listener);
     log_.info("registry.serving",
               {kv("address", to_string(listener_->address())), kv("platform", state_.platform()),
-               kv("revision", state_.revision().value),
-               kv("services", state_.services().size())});
+               kv("revision", state_.revision().value), kv("services", state_.services().size())});
     arm();
     opened_({});
 }
@@ -85,8 +86,9 @@ void RegistryServer::accepted(std::unique_ptr<Connection> connection) {
     if (rows_.size() >= links_max) return;
     const SessionId id{++session_last_};
     Row& row = rows_[id];
-    row.link = std::make_unique<client::Link>(runtime_, std::move(connection),
-                                              wire::Side::accepting, options_.link, *this);
+    row.link =
+        std::make_unique<client::Link>(runtime_, std::move(connection), wire::Side::accepting,
+                                       options_.link, static_cast<client::Link::Observer&>(*this));
     ids_.emplace(row.link.get(), id);
 }
 

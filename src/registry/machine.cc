@@ -39,7 +39,10 @@ struct Machine::Turn {
 };
 
 Machine::Machine(const Options& options, State& state, Log& log, TimePoint now)
-    : options_(options), state_(state), log_(log), leases_(now, 2 * options.turn_max),
+    : options_(options),
+      state_(state),
+      log_(log),
+      leases_(now, 2 * options.turn_max),
       started_(now) {
     US_ASSERT(options.turn_max > Duration::zero());
 }
@@ -52,8 +55,13 @@ Effects Machine::start(TimePoint now, std::uint64_t wall_ms, std::uint64_t regis
         pb::RegistryCommand command;
         command.mutable_found()->set_platform(options_.platform);
         command.mutable_found()->set_registry_id(registry_id);
-        propose(turn, {.kind = Pending::Kind::found, .session = {}, .agent = {}, .family = {},
-                       .member = {}, .since = now},
+        propose(turn,
+                {.kind = Pending::Kind::found,
+                 .session = {},
+                 .agent = {},
+                 .family = {},
+                 .member = {},
+                 .since = now},
                 std::move(command), true);
     }
     for (const auto& [family, service] : state_.services()) {
@@ -162,9 +170,13 @@ Result<Effects> Machine::received(TimePoint now, std::uint64_t wall_ms, SessionI
 
 void Machine::on(Turn& turn, SessionId id, const pb::Register& wanted) {
     const Session& session = sessions_.at(id);
-    Pending pending{.kind = Pending::Kind::add, .session = id, .request = wanted.request(),
-                    .agent = session.incarnation, .family = wanted.config().family(),
-                    .member = wanted.member(), .since = turn.now};
+    Pending pending{.kind = Pending::Kind::add,
+                    .session = id,
+                    .request = wanted.request(),
+                    .agent = session.incarnation,
+                    .family = wanted.config().family(),
+                    .member = wanted.member(),
+                    .since = turn.now};
     if (auto valid = check(wanted); !valid) return refuse(turn, pending, valid.error());
 
     pb::RegistryCommand command;
@@ -238,9 +250,14 @@ void Machine::on(Turn& turn, SessionId id, const pb::Unregister& wanted) {
     remove.set_incarnation(session.incarnation.value);
     remove.set_cause(static_cast<std::uint32_t>(Cause::left));
     remove.set_evidence("it unregistered");
-    propose(turn, {.kind = Pending::Kind::remove, .session = id, .request = wanted.request(),
-                   .agent = session.incarnation, .family = wanted.family(),
-                   .member = wanted.member(), .since = turn.now},
+    propose(turn,
+            {.kind = Pending::Kind::remove,
+             .session = id,
+             .request = wanted.request(),
+             .agent = session.incarnation,
+             .family = wanted.family(),
+             .member = wanted.member(),
+             .since = turn.now},
             std::move(command), true);
 }
 
@@ -274,8 +291,13 @@ void Machine::on(Turn& turn, SessionId id, const pb::Watch& watch) {
         pb::RegistryCommand command;
         command.mutable_raise()->set_family(known.family());
         command.mutable_raise()->set_epoch(known.epoch());
-        propose(turn, {.kind = Pending::Kind::raise, .session = {}, .agent = {},
-                       .family = known.family(), .member = {}, .since = turn.now},
+        propose(turn,
+                {.kind = Pending::Kind::raise,
+                 .session = {},
+                 .agent = {},
+                 .family = known.family(),
+                 .member = {},
+                 .since = turn.now},
                 std::move(command), true);
     }
 }
@@ -372,10 +394,12 @@ void Machine::ask_switchover(Turn& turn, SessionId id, std::uint64_t request,
     if (agent == agents_.end() || agent->second.session.value == 0) {
         return refuse_with(Errc::unavailable, from->name + ", which is active, is not connected");
     }
-    handings_.emplace(ask.family(),
-                      Handing{.session = id, .request = request, .from = from->name,
-                              .to = to->name, .epoch = service->epoch,
-                              .deadline = turn.now + options_.drain_limit});
+    handings_.emplace(ask.family(), Handing{.session = id,
+                                            .request = request,
+                                            .from = from->name,
+                                            .to = to->name,
+                                            .epoch = service->epoch,
+                                            .deadline = turn.now + options_.drain_limit});
     pb::Drain drain;
     drain.set_family(ask.family());
     drain.set_member(from->name);
@@ -398,8 +422,13 @@ void Machine::on(Turn& turn, SessionId, const pb::Drained& drained) {
     hand_over.set_from(found->second.from);
     hand_over.set_to(found->second.to);
     hand_over.set_epoch(drained.epoch());
-    propose(turn, {.kind = Pending::Kind::hand_over, .session = {}, .agent = {},
-                   .family = drained.family(), .member = {}, .since = turn.now},
+    propose(turn,
+            {.kind = Pending::Kind::hand_over,
+             .session = {},
+             .agent = {},
+             .family = drained.family(),
+             .member = {},
+             .since = turn.now},
             std::move(command), true);
 }
 
@@ -433,8 +462,13 @@ void Machine::propose_removal(Turn& turn, const std::string& family, const Membe
     for (const auto& [order, other] : service.line) {
         if (!connected(other.incarnation)) remove.add_suspects(other.name);
     }
-    propose(turn, {.kind = Pending::Kind::remove, .session = {}, .agent = member.incarnation,
-                   .family = family, .member = member.name, .since = turn.now},
+    propose(turn,
+            {.kind = Pending::Kind::remove,
+             .session = {},
+             .agent = member.incarnation,
+             .family = family,
+             .member = member.name,
+             .since = turn.now},
             std::move(command), true);
 }
 
@@ -458,8 +492,7 @@ Effects Machine::process_gone(TimePoint now, std::uint64_t wall_ms, Incarnation 
     Agent& agent = found->second;
     agent.gone = true;
     agent.watched = false;
-    log_.info("registry.process_gone",
-              {kv("agent", agent.name), kv("pid", agent.process.pid())});
+    log_.info("registry.process_gone", {kv("agent", agent.name), kv("pid", agent.process.pid())});
     // A forked child may hold the sockets of the dead open for ever.
     if (agent.session.value != 0) turn.out.push_back(Close{agent.session});
     agent.session = {};
@@ -503,8 +536,13 @@ Effects Machine::tick(TimePoint now, std::uint64_t wall_ms) {
             pb::RegistryCommand command;
             command.mutable_stop_waiting()->set_family(current->first);
             command.mutable_stop_waiting()->set_epoch(service->epoch.value);
-            propose(turn, {.kind = Pending::Kind::stop_waiting, .session = {}, .agent = {},
-                           .family = current->first, .member = {}, .since = now},
+            propose(turn,
+                    {.kind = Pending::Kind::stop_waiting,
+                     .session = {},
+                     .agent = {},
+                     .family = current->first,
+                     .member = {},
+                     .since = now},
                     std::move(command), true);
         }
         waiting_.erase(current);
@@ -593,11 +631,11 @@ void Machine::settle(Turn& turn, const Pending& pending, Outcome outcome) {
             const pb::Promotion& row = service->story.back();
             decided_us_[{row.family(), row.epoch()}] = took;
             if (decided_us_.size() > timings_max) decided_us_.erase(decided_us_.begin());
-            log_.info("registry.promoted",
-                      {kv("service", row.family()), kv("member", row.member()),
-                       kv("epoch", row.epoch()),
-                       kv("cause", role::name(static_cast<Cause>(row.cause()))),
-                       kv("evidence", row.evidence()), kv("decided_us", took)});
+            log_.info(
+                "registry.promoted",
+                {kv("service", row.family()), kv("member", row.member()), kv("epoch", row.epoch()),
+                 kv("cause", role::name(static_cast<Cause>(row.cause()))),
+                 kv("evidence", row.evidence()), kv("decided_us", took)});
         }
         publish(turn, change);
         if (change.awaited().empty()) {

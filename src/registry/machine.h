@@ -59,9 +59,9 @@ public:
     struct Options {
         std::string name = "registry";
         std::string platform = "understudy";
-        std::string version;
-        Duration turn_max = 50ms;     ///< The shell calls tick() at least this often.
-        Duration drain_limit = 2s;    ///< How long an active may take to drain.
+        std::string version = {};
+        Duration turn_max = 50ms;   ///< The shell calls tick() at least this often.
+        Duration drain_limit = 2s;  ///< How long an active may take to drain.
     };
 
     static constexpr std::size_t sessions_max = 20'000;
@@ -105,10 +105,10 @@ private:
     struct Agent {
         std::string name;
         wire::pb::Process process;
-        SessionId session;  ///< 0: not connected.
+        SessionId session;     ///< 0: not connected.
         bool asked = false;    ///< WatchProcess has been said.
         bool watched = false;  ///< Its death would be noticed at once.
-        bool gone = false;  ///< Its process is proven dead.
+        bool gone = false;     ///< Its process is proven dead.
         std::set<std::pair<std::string, std::string>> members;  ///< (family, member)
     };
     /// A command on its way through the journal.
@@ -145,7 +145,8 @@ private:
     void propose(Turn& turn, Pending pending, wire::pb::RegistryCommand command, bool urgent);
     void propose_removal(Turn& turn, const std::string& family, const Member& member,
                          role::Cause cause, std::string evidence);
-    void remove_all_of(Turn& turn, Incarnation agent, role::Cause cause, const std::string& evidence);
+    void remove_all_of(Turn& turn, Incarnation agent, role::Cause cause,
+                       const std::string& evidence);
     void settle(Turn& turn, const Pending& pending, Outcome outcome);
     void refuse(Turn& turn, const Pending& pending, const Error& error);
     void confirm(Turn& turn, const Pending& pending, const Grant& grant);

@@ -50,8 +50,12 @@ void State::apply(Index index, Bytes bytes) {
         outcome.error = Error{.code = Errc::corrupt, .detail = "command does not parse"};
     } else {
         switch (command.what_case()) {
-            case pb::RegistryCommand::kFound: outcome = on(command.found()); break;
-            case pb::RegistryCommand::kAdd: outcome = on(command.add(), command.wall_ms()); break;
+            case pb::RegistryCommand::kFound:
+                outcome = on(command.found());
+                break;
+            case pb::RegistryCommand::kAdd:
+                outcome = on(command.add(), command.wall_ms());
+                break;
             case pb::RegistryCommand::kRemove:
                 outcome = on(command.remove(), command.wall_ms());
                 break;
@@ -64,7 +68,9 @@ void State::apply(Index index, Bytes bytes) {
             case pb::RegistryCommand::kStopWaiting:
                 outcome = on(command.stop_waiting(), command.wall_ms());
                 break;
-            case pb::RegistryCommand::kRestore: outcome = on(command.restore()); break;
+            case pb::RegistryCommand::kRestore:
+                outcome = on(command.restore());
+                break;
             case pb::RegistryCommand::WHAT_NOT_SET:
                 outcome.error = Error{.code = Errc::corrupt, .detail = "command of unknown kind"};
                 break;
@@ -134,17 +140,18 @@ Outcome State::on(const pb::AddMember& add, std::uint64_t wall_ms) {
     const Member* old = service.find(wanted.member());
     if (old != nullptr && old->incarnation.value != add.incarnation()) {
         if (old->incarnation.value != add.replaces()) {
-            return refuse(Errc::already_exists,
-                          fmt::format("member {}/{} is held by agent {}", family, wanted.member(),
-                                      old->agent));
+            return refuse(Errc::already_exists, fmt::format("member {}/{} is held by agent {}",
+                                                            family, wanted.member(), old->agent));
         }
         const bool was_active = old->order == service.active;
         const std::string previous = old->name;
         erase(service, old->order, change);
         if (was_active) {
             promote_next(service, {},
-                         {.cause = Cause::new_incarnation, .evidence = add.evidence(),
-                          .previous = previous, .wall_ms = wall_ms},
+                         {.cause = Cause::new_incarnation,
+                          .evidence = add.evidence(),
+                          .previous = previous,
+                          .wall_ms = wall_ms},
                          change);
         }
         old = nullptr;
@@ -166,19 +173,23 @@ Outcome State::on(const pb::AddMember& add, std::uint64_t wall_ms) {
     } else {
         // Another registry's word on the order is taken over; our own past says "to the back".
         const JoinOrder known{wanted.known_order()};
-        const bool foreign = wanted.known_registry() != 0 && wanted.known_registry() != registry_id_;
+        const bool foreign =
+            wanted.known_registry() != 0 && wanted.known_registry() != registry_id_;
         const bool ahead = wanted.known_registry() == registry_id_ && known >= service.next_order;
         const bool keep_place = known.value != 0 && (foreign || ahead) &&
                                 known.value < std::uint64_t{1} << 62 &&
                                 !service.line.contains(known);
         order = keep_place ? known : service.next_order;
         service.next_order = std::max(service.next_order, order.next());
-        service.line.emplace(
-            order, Member{.name = wanted.member(), .agent = add.agent(),
-                          .incarnation = {add.incarnation()},
-                          .endpoint = wire::from_endpoint(wanted.endpoint()), .order = order,
-                          .role = Role::standby, .epoch = {}, .process = add.process(),
-                          .joined_wall_ms = wall_ms});
+        service.line.emplace(order, Member{.name = wanted.member(),
+                                           .agent = add.agent(),
+                                           .incarnation = {add.incarnation()},
+                                           .endpoint = wire::from_endpoint(wanted.endpoint()),
+                                           .order = order,
+                                           .role = Role::standby,
+                                           .epoch = {},
+                                           .process = add.process(),
+                                           .joined_wall_ms = wall_ms});
         change.touched.insert(order);
     }
     change.told.insert(order);
@@ -196,8 +207,12 @@ Outcome State::on(const pb::AddMember& add, std::uint64_t wall_ms) {
 
     learn_epoch(service, add, change, wall_ms);
     if (service.active.value == 0 && service.awaited.empty()) {
-        promote_next(service, {}, {.cause = Cause::first_member, .evidence = "nobody was active",
-                                   .previous = {}, .wall_ms = wall_ms}, change);
+        promote_next(service, {},
+                     {.cause = Cause::first_member,
+                      .evidence = "nobody was active",
+                      .previous = {},
+                      .wall_ms = wall_ms},
+                     change);
     }
     return finish(service, change);
 }
@@ -250,7 +265,8 @@ void State::learn_epoch(Service& service, const pb::AddMember& add, Change& chan
         promote(service, member,
                 {.cause = Cause::higher_epoch,
                  .evidence = fmt::format("{} reports epoch {}", wanted.member(), known.value),
-                 .previous = member.name, .wall_ms = wall_ms},
+                 .previous = member.name,
+                 .wall_ms = wall_ms},
                 change);
         return;
     }
@@ -273,8 +289,10 @@ Outcome State::on(const pb::RemoveMember& remove, std::uint64_t wall_ms) {
     erase(service, member->order, change);
     if (was_active && service.redundancy() == Redundancy::fault_tolerant) {
         promote_next(service, {remove.suspects().begin(), remove.suspects().end()},
-                     {.cause = static_cast<Cause>(remove.cause()), .evidence = remove.evidence(),
-                      .previous = previous, .noticed_us = remove.noticed_us(),
+                     {.cause = static_cast<Cause>(remove.cause()),
+                      .evidence = remove.evidence(),
+                      .previous = previous,
+                      .noticed_us = remove.noticed_us(),
                       .wall_ms = wall_ms},
                      change);
     }
@@ -314,7 +332,9 @@ Outcome State::on(const pb::HandOver& hand_over, std::uint64_t wall_ms) {
     change.touched.insert(leaver.order);
     change.told.insert(leaver.order);
     promote(service, service.line.at(successor),
-            {.cause = Cause::switchover, .evidence = "asked for", .previous = leaver.name,
+            {.cause = Cause::switchover,
+             .evidence = "asked for",
+             .previous = leaver.name,
              .wall_ms = wall_ms},
             change);
     return finish(service, change);
@@ -342,7 +362,8 @@ Outcome State::on(const pb::RaiseEpoch& raise, std::uint64_t wall_ms) {
         promote(service, member,
                 {.cause = Cause::higher_epoch,
                  .evidence = fmt::format("a client reports epoch {}", raise.epoch()),
-                 .previous = member.name, .wall_ms = wall_ms},
+                 .previous = member.name,
+                 .wall_ms = wall_ms},
                 change);
     }
     return finish(service, change);
@@ -360,7 +381,8 @@ Outcome State::on(const pb::StopWaiting& stop, std::uint64_t wall_ms) {
         promote_next(service, {},
                      {.cause = Cause::never_returned,
                       .evidence = awaited + " was reported active and did not return in a lease",
-                      .previous = awaited, .wall_ms = wall_ms},
+                      .previous = awaited,
+                      .wall_ms = wall_ms},
                      change);
     }
     return finish(service, change);
@@ -500,13 +522,15 @@ void State::load(const pb::RegistryState& state) {
         for (const pb::MemberInfo& info : row.info().members()) {
             const JoinOrder order{info.order()};
             if (info.member() == row.info().active()) service.active = order;
-            service.line.emplace(
-                order, Member{.name = info.member(), .agent = info.agent(),
-                              .incarnation = {info.incarnation()},
-                              .endpoint = wire::from_endpoint(info.endpoint()), .order = order,
-                              .role = static_cast<Role>(info.role()), .epoch = {info.epoch()},
-                              .process = info.process(),
-                              .joined_wall_ms = info.joined_wall_ms()});
+            service.line.emplace(order, Member{.name = info.member(),
+                                               .agent = info.agent(),
+                                               .incarnation = {info.incarnation()},
+                                               .endpoint = wire::from_endpoint(info.endpoint()),
+                                               .order = order,
+                                               .role = static_cast<Role>(info.role()),
+                                               .epoch = {info.epoch()},
+                                               .process = info.process(),
+                                               .joined_wall_ms = info.joined_wall_ms()});
         }
         for (const pb::Promotion& promotion : row.story()) service.story.push_back(promotion);
         services_.emplace(service.config.family(), std::move(service));

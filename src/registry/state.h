@@ -53,7 +53,7 @@ struct Grant {
 
 /// What one command did.
 struct Outcome {
-    std::optional<Error> error;          ///< Refused; nothing changed.
+    std::optional<Error> error;  ///< Refused; nothing changed.
     std::optional<wire::pb::WatchChange> change;
     std::vector<Grant> grants;
     std::vector<Member> removed;

@@ -15,7 +15,7 @@ enum class Cause : std::uint8_t {
     switchover = 6,       ///< An operator asked for it.
     reported = 7,         ///< A registry that had forgotten it learned that it holds the role.
     never_returned = 8,   ///< The reported holder did not come back within a lease.
-    higher_epoch = 9,     ///< Somebody reported an epoch above ours; the same member goes on above it.
+    higher_epoch = 9,  ///< Somebody reported an epoch above ours; the same member goes on above it.
 };
 
 [[nodiscard]] std::string_view name(Cause cause);

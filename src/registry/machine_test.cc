@@ -1,0 +1,490 @@
+#include "registry/machine.h"
+
+#include <gtest/gtest.h>
+
+#include "wire/control.h"
+
+namespace understudy::registry {
+namespace {
+
+namespace pb = wire::pb;
+using wire::MessageType;
+
+/// A registry without a journal: commands are durable when commit() says so.
+class Stage {
+public:
+    Stage() { restart(); }
+
+    /// Only what is replicated survives.
+    void restart() {
+        machine.emplace(Machine::Options{.turn_max = 50ms}, state, log, now);
+        take(machine->start(now, 0, 77));
+        commit();
+    }
+
+    SessionId connect(std::uint64_t incarnation) {
+        const SessionId id{++session_last};
+        pb::Hello hello;
+        hello.set_agent("agent" + std::to_string(incarnation));
+        hello.set_incarnation(incarnation);
+        hello.mutable_process()->set_pid(incarnation);
+        EXPECT_TRUE(machine->welcome(hello));
+        take(machine->opened(now, id, hello));
+        return id;
+    }
+
+    template <class Message>
+    void say(SessionId from, MessageType type, const Message& message) {
+        Buffer body;
+        auto effects = machine->received(now, 0, from, type, wire::encode(message, body));
+        ASSERT_TRUE(effects);
+        take(*std::move(effects));
+    }
+
+    void join(SessionId from, const std::string& member, std::uint64_t lease_ms = 1000) {
+        pb::Register wanted;
+        wanted.set_request(++request_last);
+        wanted.mutable_config()->set_family("Foo");
+        wanted.mutable_config()->set_redundancy(1);
+        wanted.mutable_config()->set_lease_ms(lease_ms);
+        wanted.mutable_config()->set_on_registry_loss(1);
+        wanted.set_member(member);
+        wanted.mutable_endpoint()->set_host("127.0.0.1");
+        wanted.mutable_endpoint()->set_port(7000);
+        say(from, MessageType::register_member, wanted);
+    }
+
+    void beat(SessionId from) { say(from, MessageType::heartbeat, pb::Heartbeat{}); }
+
+    void pass(Duration time, std::vector<SessionId> beating = {}) {
+        const TimePoint end = now + time;
+        while (now < end) {
+            now += 20ms;
+            for (const SessionId id : beating) beat(id);
+            take(machine->tick(now, 0));
+            commit();
+        }
+    }
+
+    void take(Effects effects) {
+        for (Effect& effect : effects) {
+            if (auto* propose = std::get_if<Propose>(&effect)) {
+                proposals.push_back(std::move(*propose));
+            } else if (auto* send = std::get_if<Send>(&effect)) {
+                sent.push_back(std::move(*send));
+            } else if (const auto* close = std::get_if<Close>(&effect)) {
+                closed.push_back(close->session);
+                take(machine->closed(now, close->session));
+            } else if (const auto* watch = std::get_if<WatchProcess>(&effect)) {
+                watched.push_back(watch->agent);
+                if (!provable) machine->unprovable(watch->agent);
+            }
+        }
+        machine->check_invariants();
+    }
+
+    void commit() {
+        while (!proposals.empty()) {
+            const Propose propose = std::move(proposals.front());
+            proposals.erase(proposals.begin());
+            index = index.next();
+            state.apply(index, propose.command);
+            take(machine->committed(now, 0, propose.token, Result<Index>(index)));
+        }
+    }
+
+    void refuse(Errc code) {
+        const Propose propose = std::move(proposals.front());
+        proposals.erase(proposals.begin());
+        take(machine->committed(now, 0, propose.token, Error{.code = code}));
+    }
+
+    template <class Message>
+    std::optional<Message> last(SessionId to, MessageType type) {
+        for (auto row = sent.rbegin(); row != sent.rend(); ++row) {
+            if (row->to == to && row->type == type) return *wire::decode_as<Message>(row->body);
+        }
+        return std::nullopt;
+    }
+    std::size_t count(SessionId to, MessageType type) const {
+        std::size_t n = 0;
+        for (const Send& row : sent) n += row.to == to && row.type == type ? 1 : 0;
+        return n;
+    }
+
+    [[nodiscard]] std::string active() const {
+        const Service* service = state.find("Foo");
+        const Member* member = service == nullptr ? nullptr : service->active_member();
+        return member == nullptr ? "" : member->name;
+    }
+
+    State state;
+    NullLog log;
+    std::optional<Machine> machine;
+    TimePoint now{1000s};
+    Index index;
+    std::uint64_t session_last = 0;
+    std::uint64_t request_last = 0;
+    bool provable = true;
+    std::vector<Propose> proposals;
+    std::vector<Send> sent;
+    std::vector<SessionId> closed;
+    std::vector<Incarnation> watched;
+};
+
+TEST(Evidence, ProofOfDeathTakesTheRoleAtOnce) {
+    Stage stage;
+    const SessionId a = stage.connect(1);
+    const SessionId b = stage.connect(2);
+    stage.join(a, "Bar1");
+    stage.join(b, "Bar2");
+    stage.commit();
+    ASSERT_EQ(stage.active(), "Bar1");
+    ASSERT_EQ(stage.watched.size(), 2u);
+
+    stage.take(stage.machine->process_gone(stage.now, 0, Incarnation{1}));
+    stage.commit();
+
+    EXPECT_EQ(stage.active(), "Bar2");
+    const auto grant = stage.last<pb::RoleGrant>(b, MessageType::role_grant);
+    ASSERT_TRUE(grant);
+    EXPECT_EQ(grant->epoch(), 2u);
+    EXPECT_EQ(static_cast<Role>(grant->role()), Role::active);
+}
+
+// Nobody hears of a grant before it is durable: a crash in between must not leave two stories.
+TEST(Evidence, NothingIsToldBeforeItIsDurable) {
+    Stage stage;
+    const SessionId a = stage.connect(1);
+    const SessionId b = stage.connect(2);
+    stage.join(a, "Bar1");
+    stage.join(b, "Bar2");
+    stage.commit();
+    stage.take(stage.machine->process_gone(stage.now, 0, Incarnation{1}));
+    ASSERT_EQ(stage.proposals.size(), 1u);
+    EXPECT_FALSE(stage.last<pb::RoleGrant>(b, MessageType::role_grant));
+}
+
+// A closed connection alone proves nothing: the member keeps its role for its lease.
+TEST(Evidence, ALostConnectionIsNoProof) {
+    Stage stage;
+    const SessionId a = stage.connect(1);
+    const SessionId b = stage.connect(2);
+    stage.join(a, "Bar1");
+    stage.join(b, "Bar2");
+    stage.commit();
+
+    stage.take(stage.machine->closed(stage.now, a));
+    stage.pass(900ms, {b});
+    EXPECT_EQ(stage.active(), "Bar1");
+
+    stage.pass(200ms, {b});
+    EXPECT_EQ(stage.active(), "Bar2");
+}
+
+TEST(Evidence, AReconnectInTimeKeepsRoleEpochAndOrder) {
+    Stage stage;
+    const SessionId a = stage.connect(1);
+    const SessionId b = stage.connect(2);
+    stage.join(a, "Bar1");
+    stage.join(b, "Bar2");
+    stage.commit();
+    stage.take(stage.machine->closed(stage.now, a));
+    stage.pass(500ms, {b});
+
+    const SessionId again = stage.connect(1);
+    stage.join(again, "Bar1");
+    EXPECT_TRUE(stage.proposals.empty());  // Nothing changed, so nothing is written.
+    stage.pass(2s, {again, b});
+
+    EXPECT_EQ(stage.active(), "Bar1");
+    EXPECT_EQ(stage.state.find("Foo")->epoch, Epoch{1});
+}
+
+TEST(Evidence, SilenceOnAnOpenConnectionCostsTheRoleAfterTheLease) {
+    Stage stage;
+    const SessionId a = stage.connect(1);
+    const SessionId b = stage.connect(2);
+    stage.join(a, "Bar1");
+    stage.join(b, "Bar2");
+    stage.commit();
+
+    stage.pass(1100ms, {b});
+
+    EXPECT_EQ(stage.active(), "Bar2");
+    EXPECT_TRUE(stage.last<pb::Revoked>(a, MessageType::revoked));
+}
+
+TEST(Evidence, ARestartedRegistryGivesEveryHolderOneFullLease) {
+    Stage stage;
+    const SessionId a = stage.connect(1);
+    const SessionId b = stage.connect(2);
+    stage.join(a, "Bar1");
+    stage.join(b, "Bar2");
+    stage.commit();
+    stage.now += 60s;
+
+    stage.restart();
+    stage.pass(900ms);
+    EXPECT_EQ(stage.active(), "Bar1");
+    const SessionId back = stage.connect(2);
+    stage.join(back, "Bar2");
+    stage.pass(300ms, {back});
+
+    EXPECT_EQ(stage.active(), "Bar2");
+}
+
+TEST(Evidence, TheRegistrysOwnPauseCostsNobodyTheRole) {
+    Stage stage;
+    const SessionId a = stage.connect(1);
+    const SessionId b = stage.connect(2);
+    stage.join(a, "Bar1");
+    stage.join(b, "Bar2");
+    stage.commit();
+    stage.now += 30s;
+    stage.take(stage.machine->tick(stage.now, 0));
+    EXPECT_TRUE(stage.proposals.empty());
+}
+
+TEST(Names, ASecondProcessWithALiveMembersNameIsRefused) {
+    Stage stage;
+    const SessionId a = stage.connect(1);
+    stage.join(a, "Bar1");
+    stage.commit();
+    const SessionId second = stage.connect(9);
+
+    stage.join(second, "Bar1");
+    stage.commit();
+
+    const auto answer = stage.last<pb::Registered>(second, MessageType::registered);
+    ASSERT_TRUE(answer);
+    ASSERT_TRUE(answer->has_failure());
+    EXPECT_EQ(static_cast<Errc>(answer->failure().code()), Errc::already_exists);
+}
+
+// Same host, connection closed, process alive: it is reconnecting, not dead.
+TEST(Names, ALiveProcessKeepsItsNameThroughALostConnection) {
+    Stage stage;
+    const SessionId a = stage.connect(1);
+    stage.join(a, "Bar1");
+    stage.commit();
+    stage.take(stage.machine->closed(stage.now, a));
+    const SessionId second = stage.connect(9);
+    stage.join(second, "Bar1");
+    EXPECT_TRUE(stage.last<pb::Registered>(second, MessageType::registered)->has_failure());
+}
+
+// Another host: nothing can be proven, so the new incarnation's word counts.
+TEST(Names, ANewIncarnationProvesTheOldOneGone) {
+    Stage stage;
+    stage.provable = false;
+    const SessionId a = stage.connect(1);
+    const SessionId b = stage.connect(2);
+    stage.join(a, "Bar1");
+    stage.join(b, "Bar2");
+    stage.commit();
+    stage.take(stage.machine->closed(stage.now, a));
+
+    const SessionId restarted = stage.connect(11);
+    stage.join(restarted, "Bar1");
+    stage.commit();
+
+    EXPECT_EQ(stage.active(), "Bar2");
+    const auto answer = stage.last<pb::Registered>(restarted, MessageType::registered);
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(static_cast<Role>(answer->role()), Role::standby);
+}
+
+TEST(Names, BadRequestsAreRefusedBeforeAnythingIsWritten) {
+    Stage stage;
+    const SessionId a = stage.connect(1);
+    for (const char* name : {"", ".hidden", "a/b", "a b"}) {
+        stage.join(a, name);
+        EXPECT_TRUE(stage.proposals.empty()) << name;
+    }
+    stage.join(a, "Bar1", 5);  // A lease of 5 ms.
+    EXPECT_TRUE(stage.proposals.empty());
+}
+
+TEST(Watching, ImageFirstThenChangesByRevisionWithoutAGap) {
+    Stage stage;
+    const SessionId watcher = stage.connect(50);
+    pb::Watch watch;
+    watch.set_watch(3);
+    watch.set_family("Foo");
+    stage.say(watcher, MessageType::watch, watch);
+    const auto image = stage.last<pb::WatchImage>(watcher, MessageType::watch_image);
+    ASSERT_TRUE(image);
+    std::uint64_t revision = 0;
+
+    const SessionId a = stage.connect(1);
+    const SessionId b = stage.connect(2);
+    stage.join(a, "Bar1");
+    stage.join(b, "Bar2");
+    stage.commit();
+    stage.take(stage.machine->process_gone(stage.now, 0, Incarnation{1}));
+    stage.commit();
+
+    std::size_t changes = 0;
+    for (const Send& row : stage.sent) {
+        if (row.to != watcher || row.type != MessageType::watch_change) continue;
+        const auto change = *wire::decode_as<pb::WatchChange>(row.body);
+        EXPECT_EQ(change.watch(), 3u);
+        EXPECT_EQ(change.previous(), revision);
+        revision = change.revision();
+        ++changes;
+    }
+    EXPECT_EQ(changes, 3u);
+    EXPECT_EQ(revision, stage.state.revision().value);
+}
+
+TEST(Switchover, DrainsThenHandsOverThenAnswers) {
+    Stage stage;
+    const SessionId a = stage.connect(1);
+    const SessionId b = stage.connect(2);
+    const SessionId operator_session = stage.connect(60);
+    stage.join(a, "Bar1");
+    stage.join(b, "Bar2");
+    stage.commit();
+    pb::Ask ask;
+    ask.set_request(5);
+    ask.mutable_switchover()->set_family("Foo");
+    stage.say(operator_session, MessageType::ask, ask);
+    const auto drain = stage.last<pb::Drain>(a, MessageType::drain);
+    ASSERT_TRUE(drain);
+    EXPECT_EQ(drain->successor(), "Bar2");
+    EXPECT_TRUE(stage.proposals.empty());
+
+    pb::Drained drained;
+    drained.set_family("Foo");
+    drained.set_member("Bar1");
+    drained.set_epoch(1);
+    stage.say(a, MessageType::drained, drained);
+    stage.commit();
+
+    EXPECT_EQ(stage.active(), "Bar2");
+    const auto answer = stage.last<pb::Answer>(operator_session, MessageType::answer);
+    ASSERT_TRUE(answer);
+    EXPECT_FALSE(answer->has_failure());
+    EXPECT_EQ(answer->member(), "Bar2");
+}
+
+TEST(Switchover, AnActiveThatDoesNotDrainKeepsItsRole) {
+    Stage stage;
+    const SessionId a = stage.connect(1);
+    const SessionId b = stage.connect(2);
+    stage.join(a, "Bar1");
+    stage.join(b, "Bar2");
+    stage.commit();
+    pb::Ask ask;
+    ask.mutable_switchover()->set_family("Foo");
+    stage.say(b, MessageType::ask, ask);
+
+    stage.pass(3s, {a, b});
+
+    EXPECT_EQ(stage.active(), "Bar1");
+    const auto answer = stage.last<pb::Answer>(b, MessageType::answer);
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(static_cast<Errc>(answer->failure().code()), Errc::timed_out);
+    // It is told that it goes on, so that it takes calls again.
+    EXPECT_TRUE(stage.last<pb::RoleGrant>(a, MessageType::role_grant));
+}
+
+TEST(Switchover, AFailureDuringTheDrainIsAFailoverAndSaidSo) {
+    Stage stage;
+    const SessionId a = stage.connect(1);
+    const SessionId b = stage.connect(2);
+    stage.join(a, "Bar1");
+    stage.join(b, "Bar2");
+    stage.commit();
+    pb::Ask ask;
+    ask.mutable_switchover()->set_family("Foo");
+    stage.say(b, MessageType::ask, ask);
+    stage.take(stage.machine->process_gone(stage.now, 0, Incarnation{1}));
+    stage.commit();
+    EXPECT_EQ(stage.active(), "Bar2");
+    const auto answer = stage.last<pb::Answer>(b, MessageType::answer);
+    ASSERT_TRUE(answer);
+    EXPECT_TRUE(answer->has_failure());
+}
+
+TEST(Switchover, WhatCannotBeIsRefusedWithAReason) {
+    Stage stage;
+    const SessionId a = stage.connect(1);
+    stage.join(a, "Bar1");
+    stage.commit();
+    for (const char* family : {"Foo", "Nobody"}) {
+        pb::Ask ask;
+        ask.mutable_switchover()->set_family(family);
+        stage.say(a, MessageType::ask, ask);
+        const auto answer = stage.last<pb::Answer>(a, MessageType::answer);
+        ASSERT_TRUE(answer) << family;
+        EXPECT_FALSE(answer->failure().detail().empty()) << family;
+    }
+}
+
+// A full disk refuses a new member with a clear error; heartbeats and watches go on.
+TEST(FullDisk, AJoinIsRefusedAndNothingElseStops) {
+    Stage stage;
+    const SessionId a = stage.connect(1);
+    stage.join(a, "Bar1");
+    stage.commit();
+    const SessionId b = stage.connect(2);
+    stage.join(b, "Bar2");
+    ASSERT_EQ(stage.proposals.size(), 1u);
+    EXPECT_FALSE(stage.proposals.front().urgent);
+
+    stage.refuse(Errc::no_space);
+
+    const auto answer = stage.last<pb::Registered>(b, MessageType::registered);
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(static_cast<Errc>(answer->failure().code()), Errc::no_space);
+    EXPECT_EQ(answer->failure().effect(), 0u);
+    stage.beat(a);
+    EXPECT_GE(stage.count(a, MessageType::heartbeat_ack), 1u);
+}
+
+TEST(FullDisk, APromotionThatFoundNoRoomIsTriedAgain) {
+    Stage stage;
+    const SessionId a = stage.connect(1);
+    const SessionId b = stage.connect(2);
+    stage.join(a, "Bar1");
+    stage.join(b, "Bar2");
+    stage.commit();
+    stage.take(stage.machine->process_gone(stage.now, 0, Incarnation{1}));
+    ASSERT_EQ(stage.proposals.size(), 1u);
+    EXPECT_TRUE(stage.proposals.front().urgent);
+    stage.refuse(Errc::no_space);
+
+    stage.pass(1200ms, {b});
+
+    EXPECT_EQ(stage.active(), "Bar2");
+}
+
+TEST(Garbage, AMessageThatDoesNotParseEndsTheSession) {
+    Stage stage;
+    const SessionId a = stage.connect(1);
+    EXPECT_FALSE(stage.machine->received(stage.now, 0, a, MessageType::register_member,
+                                         as_bytes("\xff\xff")));
+    EXPECT_FALSE(stage.machine->received(stage.now, 0, a, MessageType::image, {}));
+}
+
+TEST(Leaving, AnUnregisteredMemberIsGoneAtOnce) {
+    Stage stage;
+    const SessionId a = stage.connect(1);
+    const SessionId b = stage.connect(2);
+    stage.join(a, "Bar1");
+    stage.join(b, "Bar2");
+    stage.commit();
+    pb::Unregister leave;
+    leave.set_request(9);
+    leave.set_family("Foo");
+    leave.set_member("Bar1");
+    stage.say(a, MessageType::unregister_member, leave);
+    stage.commit();
+    EXPECT_EQ(stage.active(), "Bar2");
+    EXPECT_TRUE(stage.last<pb::Answer>(a, MessageType::answer));
+}
+
+}  // namespace
+}  // namespace understudy::registry

@@ -1,0 +1,417 @@
+#include "registry/state.h"
+
+#include <gtest/gtest.h>
+
+#include "wire/control.h"
+
+namespace understudy::registry {
+namespace {
+
+namespace pb = wire::pb;
+using role::Cause;
+
+/// Drives a State as its journal would.
+class Story {
+public:
+    Story() {
+        state.go_live();
+        pb::RegistryCommand command;
+        command.mutable_found()->set_platform("test");
+        command.mutable_found()->set_registry_id(77);
+        (void)apply(command);
+    }
+
+    Outcome apply(const pb::RegistryCommand& command) {
+        Buffer body;
+        (void)wire::encode(command, body);
+        index = index.next();
+        state.apply(index, body);
+        state.check_invariants();
+        return state.take_outcome(index);
+    }
+
+    struct Join {
+        Redundancy redundancy = Redundancy::fault_tolerant;
+        std::uint64_t replaces = 0;
+        std::uint64_t known_epoch = 0;
+        std::uint64_t known_order = 0;
+        std::uint64_t known_registry = 0;
+        bool holds_role = false;
+        const char* known_active = "";
+    };
+
+    Outcome join(const std::string& member, std::uint64_t incarnation) {
+        return join(member, incarnation, Join{});
+    }
+    Outcome join(const std::string& member, std::uint64_t incarnation, const Join& how) {
+        pb::RegistryCommand command;
+        pb::AddMember& add = *command.mutable_add();
+        pb::Register& wanted = *add.mutable_wanted();
+        wanted.mutable_config()->set_family("Foo");
+        wanted.mutable_config()->set_redundancy(static_cast<std::uint32_t>(how.redundancy));
+        wanted.mutable_config()->set_lease_ms(1000);
+        wanted.mutable_config()->set_on_registry_loss(1);
+        wanted.set_member(member);
+        wanted.mutable_endpoint()->set_host("127.0.0.1");
+        wanted.mutable_endpoint()->set_port(7000);
+        wanted.set_known_epoch(how.known_epoch);
+        wanted.set_known_order(how.known_order);
+        wanted.set_known_registry(how.known_registry);
+        wanted.set_holds_role(how.holds_role);
+        wanted.set_known_active(how.known_active);
+        add.set_agent(member + "-agent");
+        add.set_incarnation(incarnation);
+        add.set_replaces(how.replaces);
+        return apply(command);
+    }
+
+    Outcome leave(const std::string& member, std::uint64_t incarnation, Cause cause,
+                  std::vector<std::string> suspects = {}) {
+        pb::RegistryCommand command;
+        pb::RemoveMember& remove = *command.mutable_remove();
+        remove.set_family("Foo");
+        remove.set_member(member);
+        remove.set_incarnation(incarnation);
+        remove.set_cause(static_cast<std::uint32_t>(cause));
+        remove.set_evidence("test");
+        for (const std::string& suspect : suspects) remove.add_suspects(suspect);
+        return apply(command);
+    }
+
+    Outcome hand_over(const std::string& from, const std::string& to, std::uint64_t epoch) {
+        pb::RegistryCommand command;
+        command.mutable_hand_over()->set_family("Foo");
+        command.mutable_hand_over()->set_from(from);
+        command.mutable_hand_over()->set_to(to);
+        command.mutable_hand_over()->set_epoch(epoch);
+        return apply(command);
+    }
+
+    [[nodiscard]] std::string active() const {
+        const Member* member = state.find("Foo")->active_member();
+        return member == nullptr ? "" : member->name;
+    }
+    [[nodiscard]] std::uint64_t epoch() const { return state.find("Foo")->epoch.value; }
+    [[nodiscard]] std::vector<std::string> line() const {
+        std::vector<std::string> names;
+        for (const auto& [order, member] : state.find("Foo")->line) names.push_back(member.name);
+        return names;
+    }
+
+    State state;
+    Index index;
+};
+
+using Names = std::vector<std::string>;
+
+TEST(I2JoinOrder, TheEarliestMemberIsActiveAndTheNextFollows) {
+    Story story;
+    story.join("Bar1", 1);
+    story.join("Bar2", 2);
+    story.join("Bar3", 3);
+    EXPECT_EQ(story.active(), "Bar1");
+
+    story.leave("Bar1", 1, Cause::process_gone);
+
+    EXPECT_EQ(story.active(), "Bar2");
+    EXPECT_EQ(story.epoch(), 2u);
+}
+
+TEST(I2JoinOrder, AReturningMemberIsLastAndTakesNothingBack) {
+    Story story;
+    story.join("Bar1", 1);
+    story.join("Bar2", 2);
+    story.join("Bar3", 3);
+    story.leave("Bar1", 1, Cause::process_gone);
+
+    story.join("Bar1", 11);
+
+    EXPECT_EQ(story.line(), (Names{"Bar2", "Bar3", "Bar1"}));
+    EXPECT_EQ(story.active(), "Bar2");
+}
+
+TEST(I2JoinOrder, AReconnectOfTheSameIncarnationKeepsItsPlaceAndWritesNothingNew) {
+    Story story;
+    story.join("Bar1", 1);
+    story.join("Bar2", 2);
+    const Revision before = story.state.revision();
+
+    const Outcome again = story.join("Bar1", 1);
+
+    EXPECT_EQ(story.line(), (Names{"Bar1", "Bar2"}));
+    EXPECT_EQ(story.state.revision(), before);
+    ASSERT_EQ(again.grants.size(), 1u);
+    EXPECT_EQ(again.grants[0].member.role, Role::active);
+    EXPECT_EQ(again.grants[0].member.epoch, Epoch{1});
+}
+
+TEST(I1OneActivePerEpoch, EachGrantRaisesTheEpoch) {
+    Story story;
+    story.join("Bar1", 1);
+    story.join("Bar2", 2);
+    std::uint64_t last = story.epoch();
+    for (std::uint64_t round = 0; round < 10; ++round) {
+        const std::string name = story.active();
+        const auto incarnation = story.state.find("Foo")->active_member()->incarnation.value;
+        story.leave(name, incarnation, Cause::process_gone);
+        story.join(name, 100 + round);
+        EXPECT_EQ(story.epoch(), last + 1) << "round " << round;
+        last = story.epoch();
+    }
+}
+
+TEST(I1OneActivePerEpoch, TheEpochOutlivesAllMembers) {
+    Story story;
+    story.join("Bar1", 1);
+    story.leave("Bar1", 1, Cause::left);
+    ASSERT_EQ(story.epoch(), 1u);
+    story.join("Bar1", 2);
+    EXPECT_EQ(story.epoch(), 2u);
+}
+
+// A new process proves the old one gone; it goes to the back, the next in line is promoted.
+TEST(Incarnations, ANewIncarnationReplacesTheOldAtTheBack) {
+    Story story;
+    story.join("Bar1", 1);
+    story.join("Bar2", 2);
+
+    const Outcome outcome = story.join("Bar1", 11, {.replaces = 1});
+
+    EXPECT_FALSE(outcome.error);
+    EXPECT_EQ(story.active(), "Bar2");
+    EXPECT_EQ(story.line(), (Names{"Bar2", "Bar1"}));
+}
+
+TEST(Incarnations, ASecondProcessWithALiveMembersNameIsRefused) {
+    Story story;
+    story.join("Bar1", 1);
+    const std::uint64_t before = story.state.hash();
+
+    const Outcome outcome = story.join("Bar1", 2);
+
+    ASSERT_TRUE(outcome.error);
+    EXPECT_EQ(outcome.error->code, Errc::already_exists);
+    EXPECT_EQ(story.state.hash(), before);
+}
+
+// Evidence against an old incarnation must not remove the new one: the message came late.
+TEST(Incarnations, LateEvidenceAgainstAPredecessorRemovesNobody) {
+    Story story;
+    story.join("Bar1", 1);
+    story.join("Bar1", 2, {.replaces = 1});
+    story.leave("Bar1", 1, Cause::silence);
+    EXPECT_EQ(story.active(), "Bar1");
+}
+
+TEST(Redundancy, OneServiceIsNeverBoth) {
+    Story story;
+    story.join("Bar1", 1);
+    const Outcome outcome = story.join("Bar2", 2, {.redundancy = Redundancy::load_balanced});
+    ASSERT_TRUE(outcome.error);
+    EXPECT_EQ(outcome.error->code, Errc::bad_config);
+    EXPECT_EQ(story.line(), Names{"Bar1"});
+}
+
+TEST(Redundancy, AllMembersOfALoadBalancedServiceAreActiveUnderTheirOwnEpochs) {
+    Story story;
+    story.join("Bar1", 1, {.redundancy = Redundancy::load_balanced});
+    story.join("Bar2", 2, {.redundancy = Redundancy::load_balanced});
+    const Service& service = *story.state.find("Foo");
+    EXPECT_EQ(service.find("Bar1")->role, Role::active);
+    EXPECT_EQ(service.find("Bar2")->role, Role::active);
+    EXPECT_NE(service.find("Bar1")->epoch, service.find("Bar2")->epoch);
+}
+
+TEST(Suspects, ASuspectIsSkippedWhileOthersAreThere) {
+    Story story;
+    story.join("Bar1", 1);
+    story.join("Bar2", 2);
+    story.join("Bar3", 3);
+    story.leave("Bar1", 1, Cause::process_gone, {"Bar2"});
+    EXPECT_EQ(story.active(), "Bar3");
+    EXPECT_EQ(story.line(), (Names{"Bar2", "Bar3"}));
+}
+
+TEST(Suspects, ASuspectIsBetterThanNobody) {
+    Story story;
+    story.join("Bar1", 1);
+    story.join("Bar2", 2);
+    story.leave("Bar1", 1, Cause::process_gone, {"Bar2"});
+    EXPECT_EQ(story.active(), "Bar2");
+}
+
+TEST(Switchover, TheOldActiveGoesToTheBack) {
+    Story story;
+    story.join("Bar1", 1);
+    story.join("Bar2", 2);
+    story.join("Bar3", 3);
+
+    const Outcome outcome = story.hand_over("Bar1", "Bar3", 1);
+
+    EXPECT_FALSE(outcome.error);
+    EXPECT_EQ(story.active(), "Bar3");
+    EXPECT_EQ(story.line(), (Names{"Bar2", "Bar3", "Bar1"}));
+    EXPECT_EQ(outcome.grants.size(), 2u);
+}
+
+TEST(Switchover, IsVoidWhenTheEpochHasMovedOn) {
+    Story story;
+    story.join("Bar1", 1);
+    story.join("Bar2", 2);
+    story.join("Bar3", 3);
+    story.leave("Bar1", 1, Cause::process_gone);
+    EXPECT_TRUE(story.hand_over("Bar1", "Bar3", 1).error);
+    EXPECT_EQ(story.active(), "Bar2");
+}
+
+// I30: every promotion has an entry that explains it, in order, without a gap in the epochs.
+TEST(I30Explain, EveryPromotionIsInTheStory) {
+    Story story;
+    story.join("Bar1", 1);
+    story.join("Bar2", 2);
+    story.leave("Bar1", 1, Cause::silence);
+    story.join("Bar1", 11);
+    story.hand_over("Bar2", "Bar1", 2);
+
+    const auto& rows = story.state.find("Foo")->story;
+
+    ASSERT_EQ(rows.size(), 3u);
+    const Cause causes[] = {Cause::first_member, Cause::silence, Cause::switchover};
+    for (std::size_t i = 0; i < 3; ++i) {
+        EXPECT_EQ(rows[i].epoch(), i + 1);
+        EXPECT_EQ(static_cast<Cause>(rows[i].cause()), causes[i]);
+        EXPECT_NE(rows[i].revision(), 0u);
+    }
+}
+
+TEST(I30Explain, TheStoryIsBounded) {
+    Story story;
+    story.join("Bar1", 1);
+    for (std::uint64_t i = 2; i < 2 + 3 * State::story_max; ++i) {
+        story.join("Bar1", i, {.replaces = i - 1});
+    }
+    EXPECT_EQ(story.state.find("Foo")->story.size(), State::story_max);
+}
+
+// A registry restored empty: the holder comes back first and goes on as it was.
+TEST(RestoredEmpty, AReportedHolderIsAdoptedUnderItsOwnEpoch) {
+    Story story;
+    story.join("Bar1", 1,
+               {.known_epoch = 5,
+                .known_order = 1,
+                .known_registry = 3,
+                .holds_role = true,
+                .known_active = "Bar1"});
+    EXPECT_EQ(story.active(), "Bar1");
+    EXPECT_EQ(story.epoch(), 5u);
+}
+
+// The standby comes back first: it must not be promoted over a holder that is merely slower.
+TEST(RestoredEmpty, AStandbyThatKnowsOfAHolderWaitsForIt) {
+    Story story;
+    story.join("Bar2", 2,
+               {.known_epoch = 5, .known_order = 2, .known_registry = 3, .known_active = "Bar1"});
+    EXPECT_EQ(story.active(), "");
+    EXPECT_EQ(story.state.find("Foo")->awaited, "Bar1");
+
+    story.join("Bar1", 1,
+               {.known_epoch = 5,
+                .known_order = 1,
+                .known_registry = 3,
+                .holds_role = true,
+                .known_active = "Bar1"});
+
+    EXPECT_EQ(story.active(), "Bar1");
+    EXPECT_EQ(story.epoch(), 5u);
+    EXPECT_EQ(story.line(), (Names{"Bar1", "Bar2"}));
+}
+
+TEST(RestoredEmpty, WhoNeverReturnsIsGivenUpAboveItsEpoch) {
+    Story story;
+    story.join("Bar2", 2,
+               {.known_epoch = 5, .known_order = 2, .known_registry = 3, .known_active = "Bar1"});
+    pb::RegistryCommand command;
+    command.mutable_stop_waiting()->set_family("Foo");
+    command.mutable_stop_waiting()->set_epoch(5);
+
+    story.apply(command);
+
+    EXPECT_EQ(story.active(), "Bar2");
+    EXPECT_EQ(story.epoch(), 6u);
+}
+
+// A newcomer was promoted at epoch 1 before the old holder of epoch 5 came back.
+TEST(RestoredEmpty, AHigherReportedHolderWinsOverAnEarlyGrant) {
+    Story story;
+    story.join("Bar9", 9);
+    ASSERT_EQ(story.active(), "Bar9");
+    story.join("Bar1", 1,
+               {.known_epoch = 5, .known_registry = 3, .holds_role = true, .known_active = "Bar1"});
+    EXPECT_EQ(story.active(), "Bar1");
+    EXPECT_EQ(story.epoch(), 5u);
+    EXPECT_EQ(story.state.find("Foo")->find("Bar9")->role, Role::standby);
+}
+
+TEST(RestoredEmpty, AnEpochThatOnlyAClientKnowsIsNeverGrantedAgain) {
+    Story story;
+    pb::RegistryCommand command;
+    command.mutable_raise()->set_family("Foo");
+    command.mutable_raise()->set_epoch(9);
+    story.apply(command);
+    story.join("Bar1", 1);
+    EXPECT_EQ(story.epoch(), 10u);
+}
+
+// Removed for silence while cut off, it still believes in its old order: our line says otherwise.
+TEST(RestoredEmpty, OurOwnFormerMemberCannotReclaimItsPlace) {
+    Story story;
+    story.join("Bar1", 1);
+    story.join("Bar2", 2);
+    story.leave("Bar1", 1, Cause::silence);
+    story.join("Bar1", 1,
+               {.known_epoch = 1,
+                .known_order = 1,
+                .known_registry = 77,
+                .holds_role = true,
+                .known_active = "Bar1"});
+    EXPECT_EQ(story.active(), "Bar2");
+    EXPECT_EQ(story.line(), (Names{"Bar2", "Bar1"}));
+}
+
+TEST(Snapshot, RestoreGivesTheSameHashAndTheSameFuture) {
+    Story story;
+    story.join("Bar1", 1);
+    story.join("Bar2", 2);
+    story.join("Bar3", 3);
+    story.leave("Bar1", 1, Cause::silence);
+    story.join("Bar1", 11);
+    Buffer image;
+    story.state.snapshot(image);
+
+    Story copy;
+    ASSERT_TRUE(copy.state.restore(image));
+    EXPECT_EQ(copy.state.hash(), story.state.hash());
+    story.leave("Bar2", 2, Cause::process_gone);
+    copy.leave("Bar2", 2, Cause::process_gone);
+    EXPECT_EQ(copy.state.hash(), story.state.hash());
+    EXPECT_EQ(copy.active(), "Bar3");
+}
+
+TEST(Snapshot, GarbageIsRefused) {
+    State state;
+    EXPECT_FALSE(state.restore(as_bytes("\xff\xff\xff\xff")));
+}
+
+// A command that does not parse is refused alike by every copy: it never stops one of them.
+TEST(Commands, GarbageIsRefusedAndChangesNothing) {
+    Story story;
+    story.join("Bar1", 1);
+    const std::uint64_t before = story.state.hash();
+    story.index = story.index.next();
+    story.state.apply(story.index, as_bytes("\xff\xff\xff"));
+    EXPECT_TRUE(story.state.take_outcome(story.index).error);
+    EXPECT_EQ(story.state.hash(), before);
+}
+
+}  // namespace
+}  // namespace understudy::registry
