@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <string>
 
@@ -24,6 +25,8 @@ public:
     [[nodiscard]] virtual Runtime& node(std::size_t index) = 0;
     /// Where that node may listen, port 0, and where others find it.
     [[nodiscard]] virtual Address address(std::size_t index) = 0;
+    /// What the nodes encrypt their streams with, if they do.
+    [[nodiscard]] virtual std::optional<TlsOptions> tls() { return std::nullopt; }
     /// An empty directory on that node's disk.
     [[nodiscard]] virtual std::string directory(std::size_t index) = 0;
 

@@ -66,7 +66,7 @@ protected:
     void listen() {
         on_loop(0, [this] {
             auto listener = node(0).network().listen(
-                harness_->address(0), std::nullopt, [this](std::unique_ptr<Connection> connection) {
+                harness_->address(0), harness_->tls(), [this](std::unique_ptr<Connection> connection) {
                     server_ = std::make_unique<End>(std::move(connection));
                 });
             US_ASSERT(static_cast<bool>(listener));
@@ -77,7 +77,7 @@ protected:
     /// Connects node 1 to `address`; `connected` is told how it went.
     void connect(const Address& address, Network::Connected connected) {
         on_loop(1, [&] {
-            attempt_ = node(1).network().connect(address, std::nullopt, limit, std::move(connected));
+            attempt_ = node(1).network().connect(address, harness_->tls(), limit, std::move(connected));
         });
     }
 
@@ -133,7 +133,7 @@ TEST_P(NetworkContract, ConnectingToNobodyIsUnavailableAndSaidLater) {
             US_ASSERT(!result);
             errors.push_back(result.error());
         };
-        attempt_ = node(1).network().connect(abandoned, std::nullopt, limit, told);
+        attempt_ = node(1).network().connect(abandoned, harness_->tls(), limit, told);
         EXPECT_TRUE(errors.empty());
     });
 
@@ -147,7 +147,7 @@ TEST_P(NetworkContract, ConnectingToNobodyIsUnavailableAndSaidLater) {
 TEST_P(NetworkContract, ATakenPortIsInUse) {
     listen();
     on_loop(0, [this] {
-        const auto second = node(0).network().listen(listener_->address(), std::nullopt,
+        const auto second = node(0).network().listen(listener_->address(), harness_->tls(),
                                                      [](std::unique_ptr<Connection>) {});
         ASSERT_FALSE(second);
         EXPECT_EQ(second.error().code, Errc::in_use);
@@ -161,7 +161,7 @@ TEST_P(NetworkContract, AListenerKnowsItsPortAndItsPortIsFreeAfterwards) {
 
     on_loop(0, [&] {
         listener_.reset();
-        auto again = node(0).network().listen(address, std::nullopt,
+        auto again = node(0).network().listen(address, harness_->tls(),
                                               [](std::unique_ptr<Connection>) {});
         ASSERT_TRUE(again);
         EXPECT_EQ((*again)->address(), address);
@@ -174,7 +174,7 @@ TEST_P(NetworkContract, BothEndsKnowTheirPeer) {
     EXPECT_EQ(client_->connection().peer(), listener_->address());
     EXPECT_NE(server_->connection().peer().port, 0);
     EXPECT_FALSE(server_->connection().peer().host.empty());
-    EXPECT_EQ(client_->connection().peer_identity(), std::nullopt);
+    EXPECT_EQ(client_->connection().peer_identity().has_value(), harness_->tls().has_value());
     EXPECT_EQ(client_->connection().backlog_bytes(), 0u);
 }
 
@@ -183,7 +183,7 @@ TEST_P(NetworkContract, ADestroyedAttemptTellsNobody) {
     bool told = false;
     on_loop(1, [&] {
         attempt_ = node(1).network().connect(
-            listener_->address(), std::nullopt, limit,
+            listener_->address(), harness_->tls(), limit,
             [&](Result<std::unique_ptr<Connection>>) { told = true; });
         attempt_.reset();
     });
@@ -227,7 +227,7 @@ TEST_P(NetworkContract, AListenerMayBeDestroyedByItsOwnHandler) {
     int seen = 0;
     on_loop(0, [&] {
         auto listener = node(0).network().listen(
-            harness_->address(0), std::nullopt,
+            harness_->address(0), harness_->tls(),
             [this, &seen, kept](std::unique_ptr<Connection> connection) {
                 listener_.reset();
                 server_ = std::make_unique<End>(std::move(connection));
@@ -247,7 +247,7 @@ TEST_P(NetworkContract, AListenerMayBeDestroyedByItsOwnHandler) {
 
 TEST_P(NetworkContract, AConnectionDestroyedByItsReceiverIsClosed) {
     on_loop(0, [&] {
-        auto listener = node(0).network().listen(harness_->address(0), std::nullopt,
+        auto listener = node(0).network().listen(harness_->address(0), harness_->tls(),
                                                  [](std::unique_ptr<Connection>) {});
         US_ASSERT(static_cast<bool>(listener));
         listener_ = std::move(*listener);

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "contract/certificates.h"
 #include "platform/asio_runtime.h"
 #include "platform/host.h"
 
@@ -27,7 +28,7 @@ ScratchDirectory::~ScratchDirectory() {
 
 namespace {
 
-class PlatformHarness final : public Harness {
+class PlatformHarness : public Harness {
 public:
     explicit PlatformHarness(std::size_t nodes) : paused_(nodes, false) {
         for (std::size_t i = 0; i < nodes; ++i) {
@@ -104,10 +105,24 @@ private:
     std::set<pid_t> children_;
 };
 
+class TlsHarness final : public PlatformHarness {
+public:
+    using PlatformHarness::PlatformHarness;
+    std::optional<TlsOptions> tls() override { return tls_; }
+
+private:
+    const ScratchDirectory directory_;
+    const TlsOptions tls_ = TestAuthority(directory_.path(), "test").issue("node", "IP:127.0.0.1");
+};
+
 }  // namespace
 
 std::unique_ptr<Harness> make_platform_harness(std::size_t nodes) {
     return std::make_unique<PlatformHarness>(nodes);
+}
+
+std::unique_ptr<Harness> make_tls_harness(std::size_t nodes) {
+    return std::make_unique<TlsHarness>(nodes);
 }
 
 }  // namespace understudy::contract

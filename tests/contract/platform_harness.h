@@ -6,6 +6,8 @@ namespace understudy::contract {
 
 /// Real loops on loopback, driven by the test's thread one after the other.
 [[nodiscard]] std::unique_ptr<Harness> make_platform_harness(std::size_t nodes);
+/// The same, and all streams are encrypted.
+[[nodiscard]] std::unique_ptr<Harness> make_tls_harness(std::size_t nodes);
 
 /// A directory that goes with all that is in it.
 class ScratchDirectory {
