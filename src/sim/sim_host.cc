@@ -1,0 +1,71 @@
+#include "sim/sim_host.h"
+
+#include <utility>
+
+#include "sim/node.h"
+#include "sim/process.h"
+#include "sim/sim_runtime.h"
+#include "sim/world.h"
+
+namespace understudy::sim {
+namespace {
+
+// What a pidfd takes from the death to the loop.
+constexpr Duration report_min = 50us;
+constexpr Duration report_max = 1ms;
+
+}  // namespace
+
+class SimHost::SimWatch final : public ProcessWatch {
+public:
+    SimWatch(SimHost& host, std::uint64_t id) : host_(host), id_(id) {}
+    SimWatch(const SimWatch&) = delete;
+    SimWatch& operator=(const SimWatch&) = delete;
+    ~SimWatch() override {
+        const auto dropped = host_.watched_.extract(id_);  // Its captures die outside the map.
+    }
+
+private:
+    SimHost& host_;
+    const std::uint64_t id_;
+};
+
+ProcessId SimHost::self() const { return runtime_.process().id(); }
+
+std::unique_ptr<ProcessWatch> SimHost::watch(const ProcessId& process,
+                                             std::function<void()> gone) {
+    US_ASSERT(gone);
+    const ProcessId own = self();
+    if (process.boot != own.boot || process.pid_namespace != own.pid_namespace) return nullptr;
+    const std::uint64_t id = ++last_id_;
+    if (runtime_.alive()) {
+        watched_.emplace(id, Watched{process, std::move(gone)});
+        if (!runtime_.node().runs(process)) report_later(id);
+    }
+    return std::make_unique<SimWatch>(*this, id);
+}
+
+std::uint64_t SimHost::wall_ms() const { return runtime_.node().wall_ms(); }
+
+void SimHost::died(const ProcessId& process) {
+    for (const auto& [id, watched] : watched_) {
+        if (watched.process == process) report_later(id);
+    }
+}
+
+void SimHost::report_later(std::uint64_t id) {
+    World& world = runtime_.world();
+    world.at(world.now() + runtime_.random().between(report_min, report_max),
+             [this, id] { report(id); });
+}
+
+void SimHost::report(std::uint64_t id) {
+    runtime_.deliver(SimRuntime::Cause::host, 0, [this, id] {
+        const auto found = watched_.find(id);
+        if (found == watched_.end() || !found->second.gone) return;  // The watch has ended.
+        const std::function<void()> gone = std::exchange(found->second.gone, nullptr);
+        gone();
+    });
+}
+
+}  // namespace understudy::sim

@@ -1,0 +1,142 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/random.h"
+#include "sim/disk_store.h"
+#include "sim/event_queue.h"
+#include "sim/fabric.h"
+#include "sim/node.h"
+#include "sim/options.h"
+#include "sim/process.h"
+#include "sim/stored_file.h"
+#include "sim/trace.h"
+#include "understudy/types.h"
+
+namespace understudy::sim {
+
+/// A whole cluster in one thread, under virtual time, from one seed.
+///
+/// All that happens is a call in one queue, ordered by time and then by age, and all chance comes
+/// from the seed: the same seed gives the same run, to the byte, and trace_hash() says so.
+///
+///     sim::World world({.seed = seed});
+///     sim::Node& one = world.add_node("h1");
+///     sim::Process& registry = one.start("registry", [](Runtime& runtime, Log& log) {
+///         return std::make_unique<App>(runtime, log);
+///     });
+///     ASSERT_TRUE(world.run_until([&] { return registry.app<App>().ready(); }, 10s));
+///     registry.crash();
+///
+/// What is modelled and what is not: docs/decisions/0005-simulator.md.
+/// When not to use this: for what only a real kernel does. That is what tests/process is for.
+class World {
+public:
+    explicit World(WorldOptions options = {});
+    World(const World&) = delete;
+    World& operator=(const World&) = delete;
+    ~World();
+
+    Node& add_node(const std::string& name);
+    [[nodiscard]] Node& node(std::string_view name);  ///< Requires: exists.
+    /// A shared directory, for Node::mount().
+    DiskStore& add_disk(const std::string& name);
+    /// Lets a name resolve to a node besides the node's own, or to another one from now on.
+    void set_name(const std::string& host, std::string_view node_name);
+
+    // Time.
+
+    [[nodiscard]] TimePoint now() const { return now_; }
+    [[nodiscard]] TimePoint start() const { return start_; }
+    /// Lets the next event happen; false if there is none.
+    bool step();
+    /// Until `done`, asked after each event, or `limit`; returns what `done` says then.
+    bool run_until(const std::function<bool()>& done, TimePoint limit);
+    bool run_until(const std::function<bool()>& done, Duration within);
+    void run_for(Duration duration);
+    /// Calls `task` between events: the scenario's script.
+    EventQueue::Id at(TimePoint when, EventQueue::Task task);
+    EventQueue::Id after(Duration delay, EventQueue::Task task);
+    void cancel(EventQueue::Id id) { queue_.cancel(id); }
+    /// Asked after each event: for invariants that must hold between any two.
+    void after_every_event(std::function<void()> check) { check_ = std::move(check); }
+
+    // Faults of the network, by names of nodes. Cuts are silent, as a dead switch is.
+
+    void cut(std::string_view a, std::string_view b);
+    void cut_one_way(std::string_view from, std::string_view to);
+    void heal(std::string_view a, std::string_view b);
+    void isolate(std::string_view name);  ///< From all other nodes.
+    void heal_network();                  ///< All cuts and extra delays.
+    /// Breaks the connections between two nodes; returns how many.
+    std::size_t reset_connections(std::string_view a, std::string_view b);
+    void set_extra_delay(std::string_view a, std::string_view b, Duration extra);
+
+    // Evidence.
+
+    [[nodiscard]] std::uint64_t trace_hash() const { return trace_.hash(); }
+    [[nodiscard]] std::string trace_tail() const { return trace_.tail(); }
+    [[nodiscard]] std::uint64_t events() const { return events_; }
+    /// Log events of this name may be errors without failing the run.
+    void expect_error(const std::string& event) { expected_errors_.push_back(event); }
+    /// What was logged as an error and not expected.
+    [[nodiscard]] const std::vector<std::string>& errors() const { return errors_; }
+    /// Empty if no error was logged; else the errors, how to repeat the run, and its last events.
+    [[nodiscard]] std::string verdict() const;
+    /// "REPRO understudy-sim --seed=S --until=T"
+    [[nodiscard]] std::string repro() const;
+
+    [[nodiscard]] const WorldOptions& options() const { return options_; }
+    /// For changing the network's health at run time.
+    [[nodiscard]] NetworkOptions& network() { return options_.network; }
+    /// For the scenario; nothing else draws from it.
+    [[nodiscard]] Random& random() { return random_; }
+    [[nodiscard]] const std::vector<std::unique_ptr<Node>>& nodes() const { return nodes_; }
+
+    // The rest is for the simulator.
+
+    /// A source of its own for each purpose: one more draw here changes nothing there.
+    [[nodiscard]] Random fork(std::string_view purpose, std::uint64_t number) const;
+    [[nodiscard]] Trace& trace() { return trace_; }
+    [[nodiscard]] Fabric& fabric() { return *fabric_; }
+    [[nodiscard]] Node* resolve(std::string_view host) const;
+    [[nodiscard]] Owner new_owner() { return last_owner_ = last_owner_.next(); }
+    void record_error(std::string_view who, std::string_view event, const std::string& text);
+    void bury_later(Process& process) { dying_.push_back(&process); }
+    void enter() { ++inside_; }
+    void leave() { --inside_; }
+    /// An event is happening and no process is inside a turn.
+    [[nodiscard]] bool between_turns() const { return stepping_ && inside_ == 0; }
+
+private:
+    void clean_up();
+
+    WorldOptions options_;
+    const TimePoint start_;
+    TimePoint now_;
+    EventQueue queue_;
+    Trace trace_;
+    Random random_;
+    std::uint64_t events_ = 0;
+    std::uint64_t events_now_ = 0;  // At this very instant.
+    Owner last_owner_;
+    bool stepping_ = false;
+    int inside_ = 0;
+    std::unique_ptr<Fabric> fabric_;
+    std::vector<std::unique_ptr<Node>> nodes_;
+    std::vector<std::unique_ptr<DiskStore>> disks_;
+    std::map<std::string, Node*, std::less<>> names_;
+    std::vector<Process*> dying_;
+    std::vector<std::string> expected_errors_;
+    std::vector<std::string> errors_;
+    std::function<void()> check_;
+};
+
+}  // namespace understudy::sim
