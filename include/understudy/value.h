@@ -58,6 +58,14 @@ public:
     /// The number, if the value is one: 3, 3.5 and "3.5". An integer may be rounded.
     [[nodiscard]] std::optional<double> to_real() const;
 
+    /// Puts another text into the memory of the text held; false, and nothing done, if none is.
+    bool assign_text(std::string_view text) {
+        auto* held = std::get_if<std::string>(&state_);
+        if (held == nullptr) return false;
+        held->assign(text);
+        return true;
+    }
+
     friend US_API bool operator==(const Value& left, const Value& right);
 
 private:

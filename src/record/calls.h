@@ -28,7 +28,7 @@ enum class Repeat : std::uint8_t {
 struct SendCall {
     CallId call;
 };
-/// The call is over: hand this to the caller. The table has forgotten it.
+/// The call is over: hand this to the caller. Comes once for each call that is not cancelled.
 struct FinishCall {
     CallId call;
     Result<Buffer> outcome;
@@ -54,7 +54,7 @@ public:
         std::string name;
         Buffer arguments;
         TimePoint deadline;
-        Answer answer = Answer::wanted;  ///< Unwanted: over once sent.
+        Answer answer = Answer::wanted;  ///< Unwanted: over, with an empty result, once sent.
         Repeat repeat = Repeat::never;
     };
 
@@ -75,10 +75,10 @@ public:
     /// Ends all: the proxy is being closed.
     void close(CallEffects& effects);
 
-    /// What to send for a SendCall, with the time left. Views live until the call is over.
-    /// Requires: the call was named by a SendCall and is not over; one whose answer is unwanted is
-    /// over with the next call to this table.
-    [[nodiscard]] RpcRequest request(CallId call, TimePoint now) const;
+    /// What to send for a SendCall, with the time left; once for each, also if the call was over
+    /// before its turn came. Views live until the next command.
+    /// Requires: a SendCall named it; no ready(), lost() or close() since.
+    [[nodiscard]] RpcRequest request(CallId call, TimePoint now);
 
     /// When expire() has something to do if nothing happens until then.
     [[nodiscard]] std::optional<TimePoint> next_deadline() const;
@@ -93,17 +93,21 @@ private:
         Call call;
         State state = State::queued;
         bool maybe_done = false;  // Some earlier sending may have taken effect.
+        bool requested = false;   // request() has been asked since it was last sent.
     };
 
     void queue(CallId id, Entry& entry);
     void send(CallId id, Entry& entry, CallEffects& effects);
     void finish(CallId id, Result<Buffer> outcome, CallEffects& effects);
-    void finish(CallId id, Errc code, std::string detail, CallEffects& effects);
+    void fail(CallId id, Errc code, std::string detail, CallEffects& effects);
+    void erase(CallId id);
+    void begin_command();
 
     std::map<CallId, Entry> calls_;
     std::set<CallId> queued_;  // Ordered by begin().
     std::set<std::pair<TimePoint, CallId>> deadlines_;
-    std::optional<Epoch> ready_;  // A link takes calls; the tenure behind it.
+    std::map<CallId, Entry> parting_;  // Over, but request() has not been asked yet.
+    std::optional<Epoch> ready_;       // A link takes calls; the tenure behind it.
     std::size_t arguments_bytes_ = 0;
     CallId last_;
 };

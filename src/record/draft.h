@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "record/codec.h"
 #include "understudy/record.h"
 #include "understudy/types.h"
 
@@ -43,7 +44,7 @@ public:
     void roll_back();
 
     [[nodiscard]] const RecordImage& image() const { return image_; }
-    [[nodiscard]] std::size_t size_bytes() const { return size_bytes_; }  ///< Of the encoded image.
+    [[nodiscard]] std::size_t size_bytes() const { return size_bytes_; }  ///< As codec.h counts.
     [[nodiscard]] std::size_t fields() const { return fields_; }          ///< Sub-maps included.
 
 private:
@@ -53,12 +54,17 @@ private:
     Result<void> put_into(Fields& fields, Before& before, std::string_view name, Value value,
                           std::size_t extra_bytes);
     bool remove_from(Fields& fields, Before& before, std::string_view name);
+    static void note(Before& before, std::string_view name, std::optional<Value> value);
+    Before& before_of(std::string_view submap);
+    void forget_if_empty(std::string_view submap);
+    void gather(std::string_view submap, const Before& before, const Fields* fields);
 
     RecordImage image_;
     Before before_;
     std::map<std::string, Before, std::less<>> before_submaps_;
     std::size_t size_bytes_ = 0;
     std::size_t fields_ = 0;
+    DeltaSource source_;  // Reused.
 };
 
 }  // namespace understudy::record

@@ -45,6 +45,7 @@ struct Delta {
 };
 struct Absent {
     SubscriptionId subscription;
+    Epoch epoch;  ///< Of the member that says so.
 };
 struct Removed {
     SubscriptionId subscription;

@@ -2,14 +2,14 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/types.h"
@@ -30,12 +30,11 @@ enum class Flow : std::uint8_t {
     full,  ///< The link is over its high-water mark: nothing more until Publisher::drained().
 };
 
-/// Where a publisher's output goes.
+/// Where a publisher's output goes. Must not call back into the publisher.
 class Outlet {
 public:
     virtual ~Outlet() = default;
     /// Sends one message, its body in parts that live as long as the call. Never refuses.
-    /// Must not call back into the publisher.
     virtual Flow send(LinkId link, wire::MessageType type, std::span<const Bytes> parts) = 0;
     /// The number of subscriptions to a record changed, whether or not the record exists.
     virtual void subscriptions_changed(std::string_view record, std::size_t previous,
@@ -51,8 +50,8 @@ public:
 /// Works while the member is active. While it stands by, records and subscriptions are kept, and
 /// nothing is sent: with the new tenure's epoch each subscription gets its image at once.
 ///
-/// Bounds: records_max, subscriptions_max per link, record_size_max per record: refused. Messages
-///         beyond a full link: one listing of names, and none for subscriptions.
+/// Bounds: records_max, subscriptions_max per link, record_size_max per record: refused. A full link
+///         gets nothing but refusals of what it asks for; a listing of names, once begun, is finished.
 /// Thread: loop only.
 class Publisher {
 public:
@@ -75,15 +74,15 @@ public:
     /// Errors: already_exists, limit_exceeded, bad_config, corrupt (none).
     [[nodiscard]] Result<RecordId> create(std::string_view name, Bytes image = {});
     /// One change, made by Draft::commit() on the record's current state.
-    /// Errors: not_found, corrupt, limit_exceeded (none).
+    /// Errors: not_found, corrupt, limit_exceeded (none). The record is unchanged.
     [[nodiscard]] Result<void> commit(RecordId record, Bytes delta);
     /// Errors: not_found (none).
     [[nodiscard]] Result<void> remove(RecordId record);
 
     /// The member is active from now on: subscribers get images of this epoch.
-    /// Requires: epoch above all earlier ones.
+    /// Requires: standing by; an epoch not below any earlier one, and not 0.
     void activate(Epoch epoch);
-    /// The member is not active any more.
+    /// The member is not active any more. Idempotent.
     void stand_by();
 
     // What subscribers do. Events of a link that is not there are ignored.
@@ -109,7 +108,7 @@ public:
     [[nodiscard]] std::size_t records() const;
     [[nodiscard]] std::vector<std::string_view> names() const;
     [[nodiscard]] std::size_t subscriptions(std::string_view record) const;
-    [[nodiscard]] std::size_t subscriptions() const;
+    [[nodiscard]] std::size_t subscriptions() const { return subscriptions_; }
     [[nodiscard]] const Metrics& metrics() const { return metrics_; }
 
 private:
@@ -119,28 +118,35 @@ private:
 
     Topic& topic(std::string_view name);
     void drop_if_unused(Topic& topic);
-    void send(Link& link, wire::MessageType type, std::span<const Bytes> parts);
+    [[nodiscard]] Topic* find_record(RecordId record) const;
+    [[nodiscard]] Link* find_link(LinkId link) const;
+
+    void send(Link& link, wire::MessageType type, std::initializer_list<Bytes> parts);
+    void publish(Topic& topic, Bytes delta);
     void answer(Link& link, Subscription& subscription);
-    void mark_behind(Link& link, Subscription& subscription);
-    void send_image(Link& link, Subscription& subscription);
+    void send_image(Link& link, const Subscription& subscription);
+    void send_absent(Link& link, const Subscription& subscription);
+    void send_refused(Link& link, SubscriptionId subscription, Error reason);
     void send_listing(Link& link);
+    void send_behind(Link& link);
     void notify(std::string_view name, bool added);
-    void unlink(Subscription& subscription);
-    [[nodiscard]] Link* find_link(LinkId link);
+    void unlink(Link& link, Subscription& subscription);
+    void stamp(const Topic& topic);
 
     Outlet& outlet_;
     Epoch epoch_;
     Epoch epoch_last_;
     std::map<std::string, std::unique_ptr<Topic>, std::less<>> topics_;
-    std::map<RecordId, Topic*> records_;
+    std::unordered_map<std::uint64_t, Topic*> records_;  // By RecordId; never iterated.
     std::map<LinkId, std::unique_ptr<Link>> links_;
     RecordId record_last_;
-    Sequence sequence_floor_;  // Above the last sequence of every removed record of this epoch.
+    Sequence sequence_floor_;  // Not below the last sequence of any removed record of this epoch.
+    std::size_t subscriptions_ = 0;
     Metrics metrics_;
 
     // Reused, so that a change allocates nothing.
-    DeltaView delta_;
-    Buffer head_;
+    DeltaView view_;
+    Buffer stamp_;  // (epoch, sequence) of the message being sent.
     Buffer body_;
     Buffer image_;
     const Topic* image_of_ = nullptr;  // Whose current image image_ holds.

@@ -1,0 +1,95 @@
+#include "record/mirror.h"
+
+namespace understudy::record {
+
+Result<Applied> Mirror::apply_image(Epoch epoch, Sequence sequence, Bytes image,
+                                    RecordChange* change) {
+    if (epoch < epoch_) return Applied::stale_epoch;
+    US_CHECK(decode_image(image, view_));
+    begin(change, true, epoch, sequence);
+#ifdef US_PLANT_IMAGE_MERGES
+    apply(image_, view_, change);
+    size_bytes_ = record::size_bytes(image_);
+#else
+    size_bytes_ = replace(image_, view_, change);
+#endif
+    stamp(epoch, sequence);
+    exists_ = true;
+    return Applied::changed;
+}
+
+Result<Applied> Mirror::apply_delta(Epoch epoch, Sequence sequence, Bytes delta,
+                                    RecordChange* change) {
+#ifndef US_PLANT_DELTA_ACROSS_EPOCHS
+    if (epoch < epoch_) return Applied::stale_epoch;
+    if (epoch != epoch_ || !in_sync_) return gap();
+#endif
+#ifndef US_PLANT_DELTA_OVER_GAP
+    if (sequence != sequence_.next()) return gap();
+#endif
+    // In the record's absence there is nothing that a change could be made on.
+    if (!exists_) return gap();
+
+    auto decoded = decode_delta(delta, view_);
+    if (decoded) decoded = check_growth(image_, size_bytes_, view_);
+    if (!decoded) {
+        in_sync_ = false;
+        return std::move(decoded).error();
+    }
+    begin(change, false, epoch, sequence);
+    size_bytes_ = static_cast<std::size_t>(static_cast<std::ptrdiff_t>(size_bytes_) +
+                                           apply(image_, view_, change));
+    stamp(epoch, sequence);
+    return Applied::changed;
+}
+
+Applied Mirror::apply_removed(Epoch epoch, Sequence sequence, RecordChange* change) {
+    if (epoch < epoch_) return Applied::stale_epoch;
+    begin(change, true, epoch, sequence);
+    drain(change);
+    stamp(epoch, sequence);
+    return Applied::changed;
+}
+
+Applied Mirror::apply_absent(Epoch epoch, RecordChange* change) {
+    if (epoch < epoch_) return Applied::stale_epoch;
+    const bool was_here = exists_;
+    begin(change, true, epoch, Sequence{});
+    drain(change);
+    stamp(epoch, Sequence{});
+    return was_here ? Applied::changed : Applied::unchanged;
+}
+
+Applied Mirror::gap() {
+    in_sync_ = false;
+    return Applied::gap;
+}
+
+void Mirror::begin(RecordChange* change, bool is_image, Epoch epoch, Sequence sequence) {
+    if (change == nullptr) return;
+    *change = RecordChange();
+    change->is_image = is_image;
+    change->epoch = epoch;
+    change->sequence = sequence.value;
+}
+
+void Mirror::stamp(Epoch epoch, Sequence sequence) {
+    epoch_ = epoch;
+    sequence_ = sequence;
+    in_sync_ = true;
+}
+
+// The record is no more: all that was in it is removed.
+void Mirror::drain(RecordChange* change) {
+    if (change != nullptr) {
+        change->fields.removed = std::move(image_.fields);
+        for (auto& [name, fields] : image_.submaps) {
+            change->submaps[name].removed = std::move(fields);
+        }
+    }
+    image_.clear();
+    size_bytes_ = image_size_min;
+    exists_ = false;
+}
+
+}  // namespace understudy::record
