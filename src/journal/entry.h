@@ -23,22 +23,32 @@ struct Entry {
     Bytes body;
 };
 
-/// Everything before it, as far as a reader must check it: the checksum of the entry before, and
-/// the highest index that was durable when this entry was written.
+/// What ties an entry to those before it.
 struct Link {
-    std::uint32_t previous = 0;
-    Index synced;
+    std::uint32_t previous = 0;  ///< Checksum of the entry before; 0 before the first.
+    Index synced;                ///< Was durable when this entry was written.
     friend bool operator==(const Link&, const Link&) = default;
 };
 
-struct DecodedEntry {
-    Entry entry;
+/// An entry without its body.
+struct EntryHeader {
+    Index index;
+    Epoch epoch;
+    EntryType type = EntryType::command;
     Link link;
-    std::uint32_t checksum = 0;    ///< The next entry's Link::previous.
-    std::size_t encoded_bytes = 0;  ///< Header, body and padding.
+    std::uint32_t body_bytes = 0;
+    std::uint32_t body_checksum = 0;
+    std::uint32_t checksum = 0;  ///< Over all the rest; the next entry's Link::previous.
+
+    [[nodiscard]] std::size_t encoded_bytes() const;  ///< Header, body and padding.
 };
 
-/// Size of an entry's header on disk. An entry with an empty body is no longer than that.
+struct DecodedEntry {
+    EntryHeader header;
+    Bytes body;
+};
+
+/// Size of a header on disk; an entry with an empty body is no longer than that.
 inline constexpr std::size_t entry_header_bytes = 40;
 
 /// Where entries may begin: at multiples of this. They are padded with zeros up to it.
@@ -55,8 +65,8 @@ inline constexpr std::uint64_t body_bytes_max = 16 * MiB;
 
 /// What the checksums of a segment's entries start from.
 ///
-/// It differs between segments, so that bytes which were valid entries in another file, or in the
-/// body of an entry, are not taken for entries of this one.
+/// It differs between segments, so that bytes which were valid entries in another file, or stand
+/// in the body of an entry, are not taken for entries of this one.
 [[nodiscard]] std::uint32_t checksum_seed(std::uint64_t generation);
 
 /// Appends `entry` to `out`, and returns its checksum.
@@ -64,11 +74,10 @@ inline constexpr std::uint64_t body_bytes_max = 16 * MiB;
 /// Source: docs/formats/journal.md, section "Entries".
 std::uint32_t encode(const Entry& entry, const Link& link, std::uint32_t seed, Buffer& out);
 
-/// What the entry at the front of `header` takes on disk if it is one; nullopt if it is none.
+/// The header at the front of `bytes` if its checksum is right, whatever follows it.
 ///
-/// Asks only the fields that have a small range of values, not the checksum: tells a reader how
-/// much to read. At most encoded_bytes(body_bytes_max).
-[[nodiscard]] std::optional<std::size_t> claimed_bytes(Bytes header);
+/// Apart from the body, so that a claim of durability outlives damage to the body behind it.
+[[nodiscard]] std::optional<EntryHeader> decode_header(Bytes bytes, std::uint32_t seed);
 
 /// The valid entry at the front of `bytes`, or nullopt. Its body is a view into `bytes`.
 [[nodiscard]] std::optional<DecodedEntry> decode(Bytes bytes, std::uint32_t seed);

@@ -87,7 +87,8 @@ private:
     void failed(const Error& error) override;
 
     void take_checkpoint();
-    void checkpoint_ended(Index at, const Result<void>& result);
+    void checkpoint_ended(Index at, const std::vector<Proposed>& wanted,
+                          const Result<void>& result);
 
     Runtime& runtime_;
     Log& log_;
@@ -99,8 +100,11 @@ private:
     bool taking_checkpoint_ = false;
     std::vector<Proposed> want_checkpoint_;  ///< Served by the next one.
     std::unique_ptr<Timer> retry_;           ///< After a checkpoint that failed.
+    bool retry_armed_ = false;
+    bool closing_ = false;
     std::function<void(const Error&)> on_failed_;
     std::function<void(Space)> on_space_changed_;
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  ///< Ends with the Replica.
     std::unique_ptr<journal::Journal> journal_;  ///< Null while opening.
 };
 

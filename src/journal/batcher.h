@@ -1,0 +1,135 @@
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "journal/chain.h"
+#include "journal/journal.h"
+#include "journal/segment.h"
+
+namespace understudy::journal {
+
+/// The end of what is written, or is on its way to the disk.
+struct Tail {
+    std::uint64_t generation = 0;
+    std::uint64_t segment_bytes = 0;
+    std::uint64_t used_bytes = 0;
+    Chain chain;
+};
+
+/// Entries that somebody wants next to each other.
+struct Append {
+    std::vector<Draft> drafts;
+    Urgency urgency = Urgency::ordinary;
+    Journal::Appended done;  ///< Empty for a mark of our own.
+};
+
+/// What one write and one sync make durable.
+struct Batch {
+    struct Placed {
+        Index index;
+        EntryType type = EntryType::command;
+        std::uint32_t checksum = 0;
+        std::size_t body_offset = 0;  ///< In `bytes`.
+        std::size_t body_bytes = 0;
+    };
+    struct Acknowledgement {
+        std::size_t entries = 0;  ///< How many of `placed` it is about, after those before.
+        Journal::Appended done;
+    };
+
+    std::uint64_t offset = 0;     ///< In the segment.
+    bool begins_segment = false;  ///< Goes to the reserve, which is the segment from now on.
+    Buffer bytes;
+    std::vector<Placed> placed;
+    std::vector<Acknowledgement> acknowledgements;
+};
+
+/// Decides which appends are written next, where, and which are refused before any write.
+///
+/// Appends collect while a flush is in flight; form() packs what has collected into one batch, up
+/// to `batch_bytes_max`, promotions first. A batch lies in one segment. When the next append does
+/// not fit, the reserve becomes the segment and another reserve is wanted.
+///
+/// Invariant, which is what keeps room for promotions on a full disk: either a reserve is ready, or
+/// ordinary appends have filled the segment no further than ordinary_limit().
+///
+/// Thread: the owner's. Pure: no I/O, no clock.
+/// Bounds: `queue_bytes_max` encoded bytes wait per urgency; what exceeds it is refused.
+/// Source: docs/formats/journal.md, section "Full disk".
+class Batcher {
+public:
+    /// The segment that comes after the present one, zeros only.
+    enum class Reserve {
+        wanted,  ///< Not there. Appends that need it wait for what comes of making it.
+        failed,  ///< Could not be made. Appends that need it are refused.
+        ready,
+    };
+
+    static constexpr std::uint64_t batch_bytes_max = 1 * MiB;
+
+    struct Options {
+        std::uint64_t segment_bytes = 0;  ///< Of reserves to come.
+        std::uint64_t queue_bytes_max = 0;
+    };
+
+    struct Formed {
+        std::optional<Batch> batch;    ///< Nothing to write now if absent.
+        std::vector<Append> refused;  ///< For want of space; nothing of them was written.
+    };
+
+    Batcher(const Tail& tail, Reserve reserve, Options options);
+
+    /// Takes over `append`, or leaves it as it is and says why not.
+    /// Requires: its drafts are not empty; commands and marks only.
+    /// Errors: limit_exceeded, no_space (none).
+    [[nodiscard]] Result<void> offer(Append& append);
+
+    /// Packs the next batch, as if it were written: later ones go behind it.
+    [[nodiscard]] Formed form();
+
+    void reserve_made();
+    void reserve_failed();
+
+    /// Everything that waits, in the order in which it would have been written.
+    [[nodiscard]] std::vector<Append> take_waiting();
+
+    /// Why an append is refused for want of space.
+    [[nodiscard]] static Error no_space();
+
+    [[nodiscard]] Space space() const { return space_; }
+    [[nodiscard]] Reserve reserve() const { return reserve_; }
+    [[nodiscard]] const Tail& tail() const { return tail_; }
+    [[nodiscard]] std::uint64_t waiting_bytes() const {
+        return promotions_.bytes + ordinary_.bytes;
+    }
+    [[nodiscard]] bool idle() const { return promotions_.appends.empty() && ordinary_.appends.empty(); }
+    /// Nothing but a mark was written last: one more would add nothing.
+    [[nodiscard]] bool marked() const { return last_type_ == EntryType::mark; }
+
+private:
+    enum class Place { here, in_reserve, later, nowhere };
+
+    struct Queue {
+        std::deque<Append> appends;
+        std::uint64_t bytes = 0;  ///< Encoded.
+    };
+
+    [[nodiscard]] Place place(std::uint64_t bytes, Urgency urgency) const;
+    [[nodiscard]] Queue& queue(Urgency urgency);
+    [[nodiscard]] Queue* next_queue();
+    Append pop(Queue& queue);
+    void begin_segment(Batch& batch);
+    void write(Append append, Index synced, Batch& batch);
+    const Options options_;
+    Tail tail_;
+    Reserve reserve_;
+    Space space_ = Space::ok;
+    EntryType last_type_ = EntryType::tenure;
+    std::uint32_t seed_;
+    Queue promotions_;
+    Queue ordinary_;
+};
+
+}  // namespace understudy::journal

@@ -1,0 +1,265 @@
+#include "journal/fake_disk_test.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace understudy::journal {
+
+namespace {
+
+Error failure(Errc code, std::string_view call, const std::string& path) {
+    return {.code = code,
+            .effect = code == Errc::disk_failed ? Effect::unknown : Effect::none,
+            .detail = std::string(call) + " " + path};
+}
+
+}  // namespace
+
+class FakeDisk::OpenFile final : public File {
+public:
+    OpenFile(FakeDisk& disk, InodePtr inode, std::string path)
+        : disk_(disk), inode_(std::move(inode)), path_(std::move(path)), boot_(disk.boot_) {}
+    OpenFile(const OpenFile&) = delete;
+    OpenFile& operator=(const OpenFile&) = delete;
+    ~OpenFile() override {
+        if (inode_->locked_by == this) inode_->locked_by = nullptr;
+    }
+
+    Result<std::uint64_t> size() override {
+        US_CHECK(enter("size"));
+        return inode_->now.size();
+    }
+
+    Result<void> read_at(std::uint64_t offset, std::span<std::byte> out) override {
+        US_CHECK(enter("read"));
+        const Buffer& now = inode_->now;
+        if (offset > now.size() || out.size() > now.size() - offset) {
+            return failure(Errc::corrupt, "read past the end", path_);
+        }
+        if (!out.empty()) std::memcpy(out.data(), now.data() + offset, out.size());
+        return {};
+    }
+
+    Result<void> write_at(std::uint64_t offset, Bytes data) override {
+        if (auto entered = enter("write"); !entered) {
+            // A write that fails may have written any part of it.
+            if (!disk_.dead_ && boot_ == disk_.boot_ &&
+                entered.error().code == Errc::disk_failed) {
+                write(offset, data.first(static_cast<std::size_t>(
+                                  disk_.random_.below(data.size() + 1))));
+            }
+            return entered;
+        }
+        const std::uint64_t end = offset + data.size();
+        const std::uint64_t grows = end > inode_->now.size() ? end - inode_->now.size() : 0;
+        if (disk_.used() + grows > disk_.capacity_) {
+            return failure(Errc::no_space, "write", path_);
+        }
+        write(offset, data);
+        return {};
+    }
+
+    Result<void> truncate(std::uint64_t) override { return failure(Errc::denied, "truncate", path_); }
+
+    Result<void> sync() override {
+        if (auto entered = enter("sync"); !entered) {
+            // An arbitrary part is on the platter; the rest is forgotten, though still to be read,
+            // and the next sync has nothing to do.
+            if (!disk_.dead_ && boot_ == disk_.boot_) {
+                for (const Write& write : std::exchange(inode_->pending, {})) {
+                    if (disk_.random_.chance(1, 2)) apply(write, inode_->platter);
+                }
+            }
+            return entered;
+        }
+        for (const Write& write : std::exchange(inode_->pending, {})) {
+            apply(write, inode_->platter);
+        }
+        return {};
+    }
+
+    Result<void> lock() override {
+        US_CHECK(enter("lock"));
+        if (inode_->locked_by != nullptr && inode_->locked_by != this) {
+            return failure(Errc::in_use, "lock", path_);
+        }
+        inode_->locked_by = this;
+        return {};
+    }
+
+private:
+    Result<void> enter(std::string_view call) {
+        if (boot_ != disk_.boot_) return failure(Errc::disk_failed, "closed", path_);
+        return disk_.enter(call, path_);
+    }
+    void write(std::uint64_t offset, Bytes data) {
+        Write write{.offset = offset, .bytes = Buffer(data.begin(), data.end())};
+        apply(write, inode_->now);
+        inode_->pending.push_back(std::move(write));
+    }
+
+    FakeDisk& disk_;
+    const InodePtr inode_;
+    const std::string path_;
+    const std::uint64_t boot_;
+};
+
+Result<std::unique_ptr<File>> FakeDisk::open(const std::string& path, Open how) {
+    US_CHECK(enter("open", path));
+    auto found = names_.find(path);
+    if (found == names_.end()) {
+        if (how == Open::existing) return failure(Errc::not_found, "open", path);
+        change({.gone = "", .there = path, .inode = std::make_shared<Inode>()});
+        found = names_.find(path);
+    } else if (how == Open::create_new) {
+        return failure(Errc::already_exists, "open", path);
+    }
+    return std::unique_ptr<File>(std::make_unique<OpenFile>(*this, found->second, path));
+}
+
+Result<std::vector<std::string>> FakeDisk::list(const std::string& directory) {
+    US_CHECK(enter("list", directory));
+    if (!directories_.contains(directory)) return failure(Errc::not_found, "list", directory);
+    std::vector<std::string> found;
+    const std::string prefix = directory + "/";
+    for (const auto& [path, inode] : names_) {
+        if (path.starts_with(prefix)) found.push_back(path.substr(prefix.size()));
+    }
+    return found;
+}
+
+Result<void> FakeDisk::make_directory(const std::string& path) {
+    US_CHECK(enter("make_directory", path));
+    directories_.insert(path);
+    return {};
+}
+
+Result<void> FakeDisk::rename(const std::string& from, const std::string& to) {
+    US_CHECK(enter("rename", to));
+    const auto found = names_.find(from);
+    if (found == names_.end()) return failure(Errc::not_found, "rename", from);
+    change({.gone = from, .there = to, .inode = found->second});
+    return {};
+}
+
+Result<void> FakeDisk::remove(const std::string& path) {
+    US_CHECK(enter("remove", path));
+    if (!names_.contains(path)) return failure(Errc::not_found, "remove", path);
+    change({.gone = path, .there = "", .inode = nullptr});
+    return {};
+}
+
+Result<void> FakeDisk::sync_directory(const std::string& path) {
+    US_CHECK(enter("sync_directory", path));
+    if (!directories_.contains(path)) return {};  // One above: nothing of ours changes there.
+    for (const NameChange& pending : std::exchange(pending_names_, {})) {
+        apply(pending, platter_names_);
+    }
+    return {};
+}
+
+void FakeDisk::power_cut(Survival survival) {
+    for (const NameChange& pending : std::exchange(pending_names_, {})) {
+        const bool kept = survival == Survival::all ||
+                          (survival != Survival::none && random_.chance(1, 2));
+        if (kept) apply(pending, platter_names_);
+    }
+    for (auto& [path, inode] : platter_names_) keep_some(*inode, survival);
+    names_ = platter_names_;
+    restart_process();
+}
+
+void FakeDisk::restart_process() {
+    for (auto& [path, inode] : names_) inode->locked_by = nullptr;
+    ++boot_;
+    dead_ = false;
+    die_at_ = UINT64_MAX;
+    calls_ = 0;
+}
+
+std::uint64_t FakeDisk::used() const {
+    std::uint64_t bytes = 0;
+    for (const auto& [path, inode] : names_) bytes += inode->now.size();
+    return bytes;
+}
+
+std::vector<std::string> FakeDisk::names() const {
+    std::vector<std::string> found;
+    for (const auto& [path, inode] : names_) found.push_back(path);
+    return found;
+}
+
+const Buffer& FakeDisk::contents(const std::string& path) const { return names_.at(path)->now; }
+
+void FakeDisk::put(const std::string& path, Buffer contents) {
+    auto inode = std::make_shared<Inode>();
+    inode->now = contents;
+    inode->platter = std::move(contents);
+    names_[path] = inode;
+    platter_names_[path] = inode;
+}
+
+void FakeDisk::erase(const std::string& path) {
+    names_.erase(path);
+    platter_names_.erase(path);
+}
+
+void FakeDisk::flip(const std::string& path, std::uint64_t bit) {
+    const auto mask = static_cast<std::byte>(1U << (bit % 8));
+    Inode& inode = *names_.at(path);
+    inode.now.at(bit / 8) ^= mask;
+    if (bit / 8 < inode.platter.size()) inode.platter[bit / 8] ^= mask;
+}
+
+Result<void> FakeDisk::enter(std::string_view call, const std::string& path) {
+    if (++calls_ >= die_at_) dead_ = true;
+    if (dead_) return failure(Errc::disk_failed, "dead", path);
+    if (fault_) {
+        if (const auto code = fault_(call, path)) return failure(*code, call, path);
+    }
+    return {};
+}
+
+void FakeDisk::change(NameChange change) {
+    apply(change, names_);
+    pending_names_.push_back(std::move(change));
+}
+
+void FakeDisk::apply(const NameChange& change, Names& names) {
+    if (!change.gone.empty()) names.erase(change.gone);
+    if (!change.there.empty()) names[change.there] = change.inode;
+}
+
+void FakeDisk::apply(const Write& write, Buffer& contents) {
+    const std::size_t end = static_cast<std::size_t>(write.offset) + write.bytes.size();
+    if (contents.size() < end) contents.resize(end);
+    std::copy(write.bytes.begin(), write.bytes.end(),
+              contents.begin() + static_cast<std::ptrdiff_t>(write.offset));
+}
+
+void FakeDisk::keep_some(Inode& inode, Survival survival) {
+    for (const Write& write : std::exchange(inode.pending, {})) {
+        if (survival == Survival::all) {
+            apply(write, inode.platter);
+        } else if (survival == Survival::some) {
+            if (random_.chance(1, 2)) apply(write, inode.platter);
+        } else if (survival == Survival::torn) {
+            // Pieces of any length, each there or not.
+            for (std::size_t at = 0; at < write.bytes.size();) {
+                const auto left = write.bytes.size() - at;
+                const auto piece = static_cast<std::size_t>(
+                    random_.between(std::uint64_t{1}, std::uint64_t{left}));
+                if (random_.chance(1, 2)) {
+                    const Bytes bytes = Bytes(write.bytes).subspan(at, piece);
+                    apply({.offset = write.offset + at, .bytes = Buffer(bytes.begin(), bytes.end())},
+                          inode.platter);
+                }
+                at += piece;
+            }
+        }
+    }
+    inode.now = inode.platter;
+}
+
+}  // namespace understudy::journal

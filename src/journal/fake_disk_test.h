@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "runtime/disk.h"
+
+namespace understudy::journal {
+
+/// A disk in memory that dies, fails and fills up at the very call a test chooses.
+///
+/// Two layers: what processes read, and what is on the platter. Calls are counted from 1; from the
+/// one at which it dies on, none has an effect.
+class FakeDisk final : public Disk {
+public:
+    /// What a power cut leaves of the writes that no sync has followed, and of changed names.
+    enum class Survival { none, all, some, torn };
+
+    explicit FakeDisk(std::uint64_t seed) : random_(seed) {}
+
+    Result<std::unique_ptr<File>> open(const std::string& path, Open how) override;
+    Result<std::vector<std::string>> list(const std::string& directory) override;
+    Result<void> make_directory(const std::string& path) override;
+    Result<void> rename(const std::string& from, const std::string& to) override;
+    Result<void> remove(const std::string& path) override;
+    Result<void> sync_directory(const std::string& path) override;
+
+    // What goes wrong.
+    void die_at(std::uint64_t call) { die_at_ = call; }
+    /// Decides for each call, by what it is ("write", "sync", ...) and the path, whether it fails.
+    using Fault = std::function<std::optional<Errc>(std::string_view call, const std::string& path)>;
+    void set_fault(Fault fault) { fault_ = std::move(fault); }
+    void set_capacity(std::uint64_t bytes) { capacity_ = bytes; }
+    /// The plug was pulled; a new boot.
+    void power_cut(Survival survival);
+    /// The process died; the kernel and its memory live on.
+    void restart_process();
+
+    [[nodiscard]] bool dead() const { return dead_; }
+    [[nodiscard]] std::uint64_t calls() const { return calls_; }
+    [[nodiscard]] std::uint64_t used() const;
+
+    // What a test looks at and tampers with, in both layers.
+    [[nodiscard]] std::vector<std::string> names() const;
+    [[nodiscard]] bool exists(const std::string& path) const { return names_.contains(path); }
+    [[nodiscard]] const Buffer& contents(const std::string& path) const;
+    void put(const std::string& path, Buffer contents);
+    void erase(const std::string& path);
+    void flip(const std::string& path, std::uint64_t bit);
+
+private:
+    class OpenFile;
+
+    struct Write {
+        std::uint64_t offset = 0;
+        Buffer bytes;
+    };
+    struct Inode {
+        Buffer now;
+        Buffer platter;
+        std::vector<Write> pending;
+        const void* locked_by = nullptr;
+    };
+    using InodePtr = std::shared_ptr<Inode>;
+    struct NameChange {
+        std::string gone;  // Empty: none.
+        std::string there;
+        InodePtr inode;
+    };
+    using Names = std::map<std::string, InodePtr>;
+
+    Result<void> enter(std::string_view call, const std::string& path);
+    void change(NameChange change);
+    static void apply(const NameChange& change, Names& names);
+    static void apply(const Write& write, Buffer& contents);
+    void keep_some(Inode& inode, Survival survival);
+
+    Random random_;
+    Names names_;
+    Names platter_names_;
+    std::vector<NameChange> pending_names_;
+    std::set<std::string> directories_;
+    std::uint64_t calls_ = 0;
+    std::uint64_t die_at_ = UINT64_MAX;
+    std::uint64_t capacity_ = UINT64_MAX;
+    std::uint64_t boot_ = 0;
+    bool dead_ = false;
+    Fault fault_;
+};
+
+}  // namespace understudy::journal

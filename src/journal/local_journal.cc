@@ -1,0 +1,47 @@
+#include "journal/local_journal.h"
+
+#include <utility>
+
+#include "journal/local_journal_core.h"
+#include "journal/local_journal_start.h"
+
+namespace understudy::journal {
+
+std::unique_ptr<Opening> LocalJournal::open(Runtime& runtime, Log& log, Options options,
+                                            Observer& observer, Opened opened) {
+    class Handle final : public Opening {
+    public:
+        explicit Handle(std::shared_ptr<Start> start) : start_(std::move(start)) {}
+        Handle(const Handle&) = delete;
+        Handle& operator=(const Handle&) = delete;
+        ~Handle() override { start_->give_up(); }
+
+    private:
+        const std::shared_ptr<Start> start_;
+    };
+    auto start = std::make_shared<Start>(runtime, log, std::move(options), observer,
+                                         std::move(opened));
+    start->begin();
+    return std::make_unique<Handle>(std::move(start));
+}
+
+LocalJournal::LocalJournal(std::shared_ptr<Core> core) : core_(std::move(core)) {}
+
+LocalJournal::~LocalJournal() { core_->detach(); }
+
+void LocalJournal::append(std::vector<Draft> drafts, Urgency urgency, Appended done) {
+    core_->append(std::move(drafts), urgency, std::move(done));
+}
+
+void LocalJournal::save_checkpoint(Buffer state, Done done) {
+    core_->save_checkpoint(std::move(state), std::move(done));
+}
+
+void LocalJournal::close(std::function<void()> done) { core_->close(std::move(done)); }
+
+Epoch LocalJournal::epoch() const { return core_->epoch(); }
+Index LocalJournal::committed() const { return core_->committed(); }
+Index LocalJournal::checkpoint() const { return core_->checkpoint(); }
+Space LocalJournal::space() const { return core_->space(); }
+
+}  // namespace understudy::journal

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/log.h"
+#include "journal/journal.h"
+#include "runtime/runtime.h"
+
+namespace understudy::journal {
+
+/// A journal in a directory of this machine, for one process at a time.
+///
+/// Who has one: a registry that runs alone, a service whose only copy is this one. It survives the
+/// process and the power, not the disk.
+///
+/// When not to use it: for a service that another machine must take over. A second process that
+/// finds the directory locked is told so, and does not wait.
+class LocalJournal final : public Journal {
+public:
+    struct Options {
+        std::string directory;                       ///< Made if absent, mode 0700.
+        std::uint64_t segment_size_bytes = 1 * MiB;  ///< 64 KiB to 4 GiB, in steps of 4 KiB.
+        std::uint64_t queue_bytes_max = 32 * MiB;    ///< Waiting for the disk, per urgency.
+        Duration reserve_retry_interval = 1s;        ///< After the disk was full.
+        Duration mark_after = 1s;  ///< Idle time, then the last entry is vouched for.
+    };
+
+    /// Locks the directory, tells `observer` all there is, begins a new epoch (one above the
+    /// highest ever, durable before anything is served), then calls `opened` once, never within
+    /// this call. A torn end of what was never acknowledged is cut; damage ends the opening.
+    ///
+    /// Requires: `observer` outlives the opening and the journal.
+    /// Errors: bad_config (none), in_use (none), corrupt (none: says which entry), no_space (none),
+    ///         disk_failed (unknown), or what observer.restore() returned.
+    [[nodiscard]] static std::unique_ptr<Opening> open(Runtime& runtime, Log& log, Options options,
+                                                       Observer& observer, Opened opened);
+    ~LocalJournal() override;
+
+    void append(std::vector<Draft> drafts, Urgency urgency, Appended done) override;
+    void save_checkpoint(Buffer state, Done done) override;
+    void close(std::function<void()> done) override;
+
+    [[nodiscard]] Epoch epoch() const override;
+    [[nodiscard]] Index committed() const override;
+    [[nodiscard]] Index checkpoint() const override;
+    [[nodiscard]] Space space() const override;
+
+private:
+    class Core;
+    class Start;
+
+    explicit LocalJournal(std::shared_ptr<Core> core);
+
+    std::shared_ptr<Core> core_;
+};
+
+}  // namespace understudy::journal

@@ -1,0 +1,400 @@
+#include "journal/local_journal_core.h"
+
+#include <utility>
+
+#include "journal/whole_file.h"
+
+namespace understudy::journal {
+
+namespace {
+
+constexpr std::size_t in_flight_max = 2;
+
+// A second batch follows the first at once only if it is worth a flush of its own: up to here a
+// flush costs the same whatever its size, so fewer bytes had better wait for company.
+constexpr std::uint64_t full_batch_bytes = 64 * KiB;
+
+// Longer batches come from many commands under way; while one is written the loop has work to do.
+constexpr std::size_t inline_bytes_max = 16 * KiB;
+
+Batcher::Reserve reserve_of(const Recovered& recovered) {
+    return recovered.reserve ? Batcher::Reserve::ready : Batcher::Reserve::wanted;
+}
+
+}  // namespace
+
+LocalJournal::Core::Core(Runtime& runtime, Log& log, Options options, Observer& observer,
+                         Recovered recovered)
+    : runtime_(runtime),
+      log_(log),
+      options_(std::move(options)),
+      observer_(observer),
+      batcher_(recovered.tail, reserve_of(recovered),
+               {.segment_bytes = options_.segment_size_bytes,
+                .queue_bytes_max = options_.queue_bytes_max}),
+      lock_(std::move(recovered.lock)),
+      writer_(std::make_shared<SegmentWriter>(std::move(recovered.segment))),
+      committed_(recovered.tail.chain),
+      reserve_(std::move(recovered.reserve)),
+      segments_(std::move(recovered.segments)),
+      checkpoints_(std::move(recovered.checkpoints)),
+      leftovers_(std::move(recovered.leftovers)) {}
+
+void LocalJournal::Core::start() {
+    make_reserve();
+    arm_mark();
+}
+
+void LocalJournal::Core::detach() {
+    US_ASSERT(state_ != State::detached);
+    if (state_ != State::releasing) release_files([](Core&) {});
+    state_ = State::detached;
+}
+
+Index LocalJournal::Core::checkpoint() const {
+    return checkpoints_.empty() ? Index{} : checkpoints_.back();
+}
+
+void LocalJournal::Core::append(std::vector<Draft> drafts, Urgency urgency, Appended done) {
+    US_ASSERT(!drafts.empty());
+    Append append{.drafts = std::move(drafts), .urgency = urgency, .done = std::move(done)};
+    Result<void> taken;
+    if (poisoned_) {
+        taken = *poisoned_;
+    } else if (state_ != State::serving) {
+        taken = Error{.code = Errc::closed, .detail = "the journal is being closed"};
+    } else {
+        taken = batcher_.offer(append);
+    }
+    if (!taken) {
+        later([refused = std::move(append.done), error = taken.error()](Core&) {
+            if (refused) refused(error);
+        });
+        return;
+    }
+    schedule_flush();
+}
+
+void LocalJournal::Core::later(std::function<void(Core&)> task) {
+    runtime_.post([weak = weak_from_this(), task = std::move(task)] {
+        const auto core = weak.lock();
+        if (core && core->state_ != State::detached) task(*core);
+    });
+}
+
+void LocalJournal::Core::run(std::string_view worker, Worker::Job job,
+                             std::function<void(Core&)> done, Worker::Place place) {
+    runtime_.worker(worker).submit(
+        [lock = lock_, job = std::move(job)] { job(); },
+        [weak = weak_from_this(), done = std::move(done)] {
+            const auto core = weak.lock();
+            if (core && core->state_ != State::detached) done(*core);
+        },
+        place);
+}
+
+/// At the end of the turn, so that all appends of one turn share a flush.
+void LocalJournal::Core::schedule_flush() {
+    if (flush_scheduled_) return;
+    flush_scheduled_ = true;
+    later([](Core& core) {
+        core.flush_scheduled_ = false;
+        core.flush();
+    });
+}
+
+void LocalJournal::Core::flush() {
+    while (!poisoned_ && in_flight_.size() < in_flight_max) {
+        if (!in_flight_.empty() && batcher_.waiting_bytes() < full_batch_bytes) break;
+        Batcher::Formed formed = batcher_.form();
+        const bool formed_batch = formed.batch.has_value();
+        if (formed_batch) submit(std::move(*formed.batch));
+        refuse(std::move(formed.refused), Batcher::no_space());
+        if (state_ == State::detached) return;
+        if (!formed_batch) break;
+    }
+    make_reserve();
+    watch_space();
+    settle();
+}
+
+void LocalJournal::Core::submit(Batch batch) {
+    US_ASSERT(!batch.placed.empty());
+    auto flush = std::make_shared<Flush>();
+    flush->offset = batch.offset;
+    flush->bytes = std::move(batch.bytes);
+    if (batch.begins_segment) {
+        US_ASSERT(reserve_ != nullptr);
+        flush->next_segment = std::move(reserve_);
+        segments_.push_back({.generation = batcher_.tail().generation,
+                             .first = batch.placed.front().index});
+    }
+    const auto place = flush->bytes.size() <= inline_bytes_max ? Worker::Place::inline_if_idle
+                                                               : Worker::Place::worker_thread;
+    in_flight_.push_back({.batch = std::move(batch), .flush = flush});
+    run("journal", [writer = writer_, flush] { writer->run(*flush); },
+        [flush](Core& core) { core.flushed(flush); }, place);
+}
+
+void LocalJournal::Core::flushed(const std::shared_ptr<Flush>& flush) {
+    if (poisoned_) return;
+    US_ASSERT(!in_flight_.empty());
+    US_ASSERT(in_flight_.front().flush == flush);
+    if (!flush->result) return poison(flush->result.error());
+
+    const InFlight done = std::move(in_flight_.front());
+    in_flight_.pop_front();
+    std::size_t next = 0;
+    for (const Batch::Acknowledgement& acknowledgement : done.batch.acknowledgements) {
+        for (std::size_t i = 0; i < acknowledgement.entries; ++i) {
+            if (!deliver(done.batch.placed[next++], *flush)) return;
+        }
+        if (acknowledgement.done) acknowledgement.done(committed_.last);
+        if (state_ == State::detached) return;
+    }
+    US_ASSERT(next == done.batch.placed.size());
+    arm_mark();
+    this->flush();
+}
+
+/// False if the observer destroyed the journal.
+bool LocalJournal::Core::deliver(const Batch::Placed& placed, const Flush& flush) {
+    US_ASSERT(placed.index == committed_.last.next());
+    committed_.last = placed.index;
+    committed_.checksum = placed.checksum;
+    observer_.committed({.index = placed.index,
+                         .epoch = committed_.epoch,
+                         .type = placed.type,
+                         .body = Bytes(flush.bytes).subspan(placed.body_offset, placed.body_bytes)});
+    return state_ != State::detached;
+}
+
+void LocalJournal::Core::refuse(std::vector<Append> refused, const Error& error) {
+    for (const Append& append : refused) {
+        if (append.done) append.done(error);
+        if (state_ == State::detached) return;
+    }
+}
+
+/// Ends the tenure: nobody knows any more what is on the disk.
+void LocalJournal::Core::poison(Error error) {
+    if (poisoned_) return;
+    error.effect = Effect::unknown;
+    poisoned_ = std::move(error);
+    reserve_timer_.reset();
+    mark_timer_.reset();
+
+    const std::deque<InFlight> in_flight = std::exchange(in_flight_, {});
+    for (const InFlight& one : in_flight) {
+        for (const Batch::Acknowledgement& acknowledgement : one.batch.acknowledgements) {
+            if (acknowledgement.done) acknowledgement.done(*poisoned_);
+            if (state_ == State::detached) return;
+        }
+    }
+    refuse(batcher_.take_waiting(), *poisoned_);
+    if (state_ == State::detached) return;
+    observer_.failed(*poisoned_);
+    if (state_ == State::detached) return;
+    settle();
+}
+
+void LocalJournal::Core::make_reserve() {
+    if (batcher_.reserve() == Batcher::Reserve::ready || making_reserve_ || poisoned_) return;
+    if (reserve_retry_armed_) return;
+    if (state_ != State::serving && batcher_.idle()) return;
+
+    making_reserve_ = true;
+    ++jobs_;
+    auto made = std::make_shared<std::optional<Result<std::unique_ptr<File>>>>();
+    run("reserve",
+        [made, &disk = runtime_.disk(), directory = options_.directory,
+         generation = batcher_.tail().generation + 1, size = options_.segment_size_bytes] {
+            made->emplace(make_segment(disk, directory, generation, size));
+        },
+        [made](Core& core) { core.reserve_made(std::move(**made)); });
+}
+
+void LocalJournal::Core::reserve_made(Result<std::unique_ptr<File>> file) {
+    making_reserve_ = false;
+    --jobs_;
+    if (poisoned_) return settle();
+    if (file) {
+        reserve_ = std::move(*file);
+        batcher_.reserve_made();
+        flush();
+        return;
+    }
+    if (file.error().effect == Effect::unknown) return poison(std::move(file).error());
+
+    if (batcher_.reserve() != Batcher::Reserve::failed) {
+        log_.warn("journal.reserve.failed",
+                  {kv("directory", options_.directory), kv("error", file.error())});
+    }
+    batcher_.reserve_failed();
+    reserve_retry_armed_ = true;
+    reserve_timer_ = runtime_.at(runtime_.now() + options_.reserve_retry_interval,
+                                 [weak = weak_from_this()] {
+                                     const auto core = weak.lock();
+                                     if (!core) return;
+                                     core->reserve_retry_armed_ = false;
+                                     core->make_reserve();
+                                 });
+    flush();
+}
+
+void LocalJournal::Core::save_checkpoint(Buffer state, Done done) {
+    Result<void> refused;
+    if (poisoned_) {
+        refused = Error{.code = Errc::disk_failed, .detail = poisoned_->detail};
+    } else if (state_ != State::serving) {
+        refused = Error{.code = Errc::closed, .detail = "the journal is being closed"};
+    } else if (writing_checkpoint_) {
+        refused = Error{.code = Errc::limit_exceeded, .detail = "a checkpoint is being written"};
+    }
+    if (!refused || committed_.last == checkpoint()) {
+        later([done = std::move(done), refused](Core&) { done(refused); });
+        return;
+    }
+    writing_checkpoint_ = true;
+    ++jobs_;
+    const Checkpoint checkpoint{.journal = journal_id(batcher_.tail().generation),
+                                .at = committed_.last,
+                                .epoch = committed_.epoch,
+                                .checksum = committed_.checksum};
+    auto written = std::make_shared<Result<void>>();
+    run("checkpoint",
+        [written, &disk = runtime_.disk(), directory = options_.directory, checkpoint,
+         state = std::make_shared<const Buffer>(std::move(state))] {
+            *written = write_checkpoint(disk, directory, checkpoint, *state);
+        },
+        [written, checkpoint, done = std::move(done)](Core& core) {
+            core.checkpoint_written(checkpoint, *written, done);
+        });
+}
+
+void LocalJournal::Core::checkpoint_written(const Checkpoint& checkpoint,
+                                            const Result<void>& written, const Done& done) {
+    writing_checkpoint_ = false;
+    --jobs_;
+    const bool names_in_doubt = !written && written.error().effect == Effect::unknown;
+    if (written) {
+        checkpoints_.push_back(checkpoint.at);
+        log_.debug("journal.checkpoint", {kv("directory", options_.directory),
+                                          kv("index", checkpoint.at.value)});
+        trim();
+    }
+    Result<void> result = written;
+    // Whatever became of the file: without it nothing is lost.
+    if (!written) result = Error{.code = written.error().code, .detail = written.error().detail};
+    done(result);
+    if (state_ == State::detached) return;
+    if (names_in_doubt) return poison(written.error());
+    settle();
+}
+
+/// Removes what two durable checkpoints make superfluous, oldest first. What cannot be removed now
+/// is tried again next time; what a crash brings back is known for what it is by Recovery.
+void LocalJournal::Core::trim() {
+    std::vector<std::string> superfluous = std::exchange(leftovers_, {});
+    std::erase(superfluous, path_in(options_.directory, checkpoint_name(checkpoints_.back())));
+    while (checkpoints_.size() > 2) {
+        superfluous.push_back(path_in(options_.directory, checkpoint_name(checkpoints_.front())));
+        checkpoints_.erase(checkpoints_.begin());
+    }
+    if (checkpoints_.size() == 2) {
+        const Index needed = checkpoints_.front().next();
+        while (segments_.size() > 1 && segments_[1].first <= needed) {
+            superfluous.push_back(
+                path_in(options_.directory, segment_name(segments_.front().generation)));
+            segments_.erase(segments_.begin());
+        }
+    }
+    if (superfluous.empty()) return;
+
+    ++jobs_;
+    auto kept = std::make_shared<std::vector<std::string>>();
+    run("checkpoint",
+        [kept, &disk = runtime_.disk(), superfluous = std::move(superfluous)] {
+            for (const std::string& path : superfluous) {
+                const auto removed = disk.remove(path);
+                if (!removed && removed.error().code != Errc::not_found) kept->push_back(path);
+            }
+        },
+        [kept](Core& core) {
+            --core.jobs_;
+            if (!kept->empty()) {
+                core.log_.warn("journal.trim.failed", {kv("file", kept->front())});
+            }
+            core.leftovers_.insert(core.leftovers_.end(), kept->begin(), kept->end());
+            core.settle();
+        });
+}
+
+/// When nothing has come for a while, vouches for the last entry: from then on damage to it is
+/// told from a torn end.
+void LocalJournal::Core::arm_mark() {
+    if (mark_armed_ || batcher_.marked() || poisoned_ || state_ != State::serving) return;
+    mark_armed_ = true;
+    mark_timer_ = runtime_.at(runtime_.now() + options_.mark_after, [weak = weak_from_this()] {
+        const auto core = weak.lock();
+        if (!core) return;
+        core->mark_armed_ = false;
+        // While entries come, each vouches for those before it.
+        if (core->in_flight_.empty() && core->batcher_.idle()) core->offer_mark();
+    });
+}
+
+void LocalJournal::Core::offer_mark() {
+    Append mark{.drafts = {{.type = EntryType::mark, .body = {}}}, .done = {}};
+    // Refused on a full disk: the room that is left has better uses.
+    if (batcher_.offer(mark)) schedule_flush();
+}
+
+void LocalJournal::Core::watch_space() {
+    const Space now = batcher_.space();
+    if (now == told_space_ || poisoned_ || state_ == State::detached) return;
+    told_space_ = now;
+    log_.warn("journal.space", {kv("directory", options_.directory),
+                                kv("space", now == Space::ok ? "ok" : "reserve_only")});
+    observer_.space_changed(now);
+}
+
+void LocalJournal::Core::close(std::function<void()> done) {
+    US_ASSERT(state_ == State::serving);
+    state_ = State::closing;
+    closed_ = std::move(done);
+    mark_timer_.reset();
+    later([](Core& core) { core.settle(); });
+}
+
+/// Goes on with close() once nothing is under way.
+void LocalJournal::Core::settle() {
+    if (state_ != State::closing || jobs_ > 0 || !in_flight_.empty()) return;
+    if (!poisoned_) {
+        if (!batcher_.idle()) return;
+        if (!batcher_.marked() && !mark_offered_) {
+            mark_offered_ = true;
+            offer_mark();
+            if (!batcher_.idle()) return;
+        }
+    }
+    state_ = State::releasing;
+    release_files([](Core& core) {
+        const auto closed = std::move(core.closed_);
+        closed();
+    });
+}
+
+/// Behind the flushes under way, and where files may be closed.
+void LocalJournal::Core::release_files(std::function<void(Core&)> done) {
+    reserve_timer_.reset();
+    mark_timer_.reset();
+    auto job = [writer = writer_, reserve = std::shared_ptr<File>(std::move(reserve_))]() mutable {
+        writer->release();
+        reserve.reset();
+    };
+    run("journal", std::move(job), std::move(done));
+    lock_.reset();
+}
+
+}  // namespace understudy::journal

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "journal/local_journal.h"
+#include "journal/recovery.h"
+#include "journal/segment_writer.h"
+
+namespace understudy::journal {
+
+/// A local journal in service: carries out what Batcher decides, on three workers.
+///
+/// `journal` writes and syncs batches, one at a time; at most two are with it, so that the disk has
+/// work while the loop hears of the first. `reserve` makes the next segment, `checkpoint` writes
+/// checkpoints and removes what they make superfluous. A job owns what it touches and comes back to
+/// the loop with its result; if the journal is gone by then, nobody hears of it.
+class LocalJournal::Core final : public std::enable_shared_from_this<Core> {
+public:
+    Core(Runtime& runtime, Log& log, Options options, Observer& observer, Recovered recovered);
+
+    /// To be called once, when it is owned: tells the observer of the tenure's first entry.
+    void start();
+    /// The journal is destroyed: nobody is called from now on.
+    void detach();
+
+    void append(std::vector<Draft> drafts, Urgency urgency, Appended done);
+    void save_checkpoint(Buffer state, Done done);
+    void close(std::function<void()> done);
+
+    [[nodiscard]] Epoch epoch() const { return batcher_.tail().chain.epoch; }
+    [[nodiscard]] Index committed() const { return committed_.last; }
+    [[nodiscard]] Index checkpoint() const;
+    [[nodiscard]] Space space() const { return batcher_.space(); }
+
+private:
+    enum class State {
+        serving,
+        closing,    ///< Takes nothing new; what was accepted goes on.
+        releasing,  ///< All is done but giving the files back.
+        detached,
+    };
+    struct InFlight {
+        Batch batch;
+        std::shared_ptr<Flush> flush;
+    };
+
+    /// Runs `task` on the loop unless the journal is destroyed before.
+    void later(std::function<void(Core&)> task);
+    /// Runs `job` on `worker`, then `done` on the loop unless the journal is destroyed before. The
+    /// directory stays locked until the job has ended, come what may.
+    void run(std::string_view worker, Worker::Job job, std::function<void(Core&)> done,
+             Worker::Place place = Worker::Place::worker_thread);
+
+    void schedule_flush();
+    void flush();
+    void submit(Batch batch);
+    void flushed(const std::shared_ptr<Flush>& flush);
+    bool deliver(const Batch::Placed& placed, const Flush& flush);
+    void refuse(std::vector<Append> refused, const Error& error);
+    void poison(Error error);
+
+    void make_reserve();
+    void reserve_made(Result<std::unique_ptr<File>> file);
+    void checkpoint_written(const Checkpoint& checkpoint, const Result<void>& written,
+                            const Done& done);
+    void trim();
+
+    void arm_mark();
+    void offer_mark();
+    void watch_space();
+    void settle();
+    void release_files(std::function<void(Core&)> done);
+
+    Runtime& runtime_;
+    Log& log_;
+    const Options options_;
+    Observer& observer_;
+    Batcher batcher_;
+    State state_ = State::serving;
+    std::optional<Error> poisoned_;
+
+    std::shared_ptr<File> lock_;             ///< Of the directory; each job has a share.
+    std::shared_ptr<SegmentWriter> writer_;  ///< The journal worker's.
+    std::deque<InFlight> in_flight_;
+    bool flush_scheduled_ = false;
+    Chain committed_;
+
+    std::unique_ptr<File> reserve_;
+    bool making_reserve_ = false;
+    std::unique_ptr<Timer> reserve_timer_;
+    bool reserve_retry_armed_ = false;
+
+    std::vector<SegmentPlace> segments_;  ///< Oldest first; the last is the one appended to.
+    std::vector<Index> checkpoints_;      ///< Durable, at most two, oldest first.
+    std::vector<std::string> leftovers_;  ///< To be removed with the next checkpoint.
+    bool writing_checkpoint_ = false;
+
+    std::unique_ptr<Timer> mark_timer_;
+    bool mark_armed_ = false;
+    bool mark_offered_ = false;  ///< By close(): once is enough.
+    Space told_space_ = Space::ok;
+    std::size_t jobs_ = 0;  ///< On the workers, apart from flushes.
+    std::function<void()> closed_;
+};
+
+}  // namespace understudy::journal

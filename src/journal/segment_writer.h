@@ -1,0 +1,40 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "runtime/disk.h"
+
+namespace understudy::journal {
+
+/// One write and one sync, on their way to the journal worker and back.
+struct Flush {
+    std::uint64_t offset = 0;
+    Buffer bytes;
+    std::unique_ptr<File> next_segment;  ///< If set, the bytes go there, and so do all later ones.
+    Result<void> result;                 ///< Set by the worker.
+};
+
+/// The segment that a journal in service appends to.
+///
+/// After a failed write or sync nobody knows what is on the platter: the kernel may drop the dirty
+/// pages and report success to the next sync. So the first failure is kept, and nothing reaches the
+/// file after it, not even what was submitted before the failure was known.
+///
+/// Thread: the journal worker.
+class SegmentWriter {
+public:
+    explicit SegmentWriter(std::unique_ptr<File> segment);
+
+    /// Errors, in flush.result: disk_failed (unknown), and the same for ever.
+    void run(Flush& flush);
+
+    /// Closes the file.
+    void release();
+
+private:
+    std::unique_ptr<File> segment_;
+    std::optional<Error> failed_;
+};
+
+}  // namespace understudy::journal
