@@ -135,7 +135,7 @@ Result<void> DiskStore::remove(const std::string& path, Owner owner) {
     if (found == at.directory->entries().end()) return no_such(path);
     const DirectoryPtr* directory = as_directory(found->second);
     if (directory && !(*directory)->entries().empty()) {
-        return Error{.code = Errc::in_use, .detail = fmt::format("{}: not empty", path)};
+        return Error{.code = Errc::disk_failed, .detail = fmt::format("{}: not empty", path)};
     }
     at.directory->unlink(at.name, owner);
     return {};

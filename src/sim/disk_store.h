@@ -74,10 +74,10 @@ private:
     DiskOptions options_;
     Random random_;
     std::shared_ptr<std::uint64_t> used_pages_;
-    StoredDirectory::DirectoryPtr root_;
     // All that exist, in order of creation: a crash visits them in it.
     std::vector<std::weak_ptr<StoredFile>> files_;
     std::vector<std::weak_ptr<StoredDirectory>> directories_;
+    StoredDirectory::DirectoryPtr root_;
 };
 
 }  // namespace understudy::sim

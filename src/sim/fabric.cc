@@ -222,7 +222,7 @@ void Fabric::complete(std::uint64_t id) {
 }
 
 // May come when all is over already, or outside a turn.
-void Fabric::fail(std::uint64_t id, const Error& why) {
+void Fabric::fail(std::uint64_t id, Error why) {
     const auto found = dials_.find(id);
     if (found == dials_.end() || !found->second.runtime->alive()) return;
     SimRuntime& runtime = *found->second.runtime;
@@ -232,7 +232,7 @@ void Fabric::fail(std::uint64_t id, const Error& why) {
     Dial dial = std::move(dials_.extract(found).mapped());
     if (Stream* const stream = find(dial.stream)) stream->abandon(0);
     note(runtime, "net.not_connected", id, static_cast<std::uint64_t>(why.code));
-    dial.connected(why);
+    dial.connected(std::move(why));
 }
 
 void Fabric::give_up(std::uint64_t id) {

@@ -95,7 +95,7 @@ private:
     void answer_later(std::uint64_t id, std::optional<Error> outcome, int trips);
     void answer(std::uint64_t id);
     void complete(std::uint64_t id);
-    void fail(std::uint64_t id, const Error& why);
+    void fail(std::uint64_t id, Error why);
     void give_up(std::uint64_t id);
     void accept_later(std::uint64_t stream, std::uint64_t open, Duration wait);
     void accept(std::uint64_t stream, std::uint64_t open);

@@ -57,6 +57,7 @@ public:
         if (happens(store_.random(), store_.options().read_error_rate)) {
             return failed(path_, "read: input/output error");
         }
+        if (out.empty()) return {};
         const std::uint64_t size = file_->cached().size();
         if (offset > size || out.size() > size - offset) {
             return Error{.code = Errc::corrupt,
@@ -74,7 +75,7 @@ public:
             file_->write(offset, data.first(store_.random().below(data.size() + 1)), owner);
         }
         US_CHECK(enter(Call::write, data.size()));
-        if (!room) return Error{.code = Errc::no_space, .detail = path_};
+        if (!room) return fill_up(offset, data);
         if (happens(store_.random(), store_.options().write_error_rate)) {
             file_->write(offset, data.first(store_.random().below(data.size() + 1)), owner);
             return failed(path_, "write: input/output error", Effect::unknown);
@@ -114,6 +115,23 @@ public:
     }
 
 private:
+    // The kernel writes what fits, then says that the rest does not.
+    Error fill_up(std::uint64_t offset, Bytes data) {
+        std::size_t fits = 0;
+        if (store_.random().chance(1, 2)) {
+            const std::size_t step = PagedFile::page_bytes;
+            const auto first = std::min(data.size(), step - static_cast<std::size_t>(offset % step));
+            for (std::size_t next = first; next <= data.size(); next += step) {
+                if (!store_.has_room(file_->cached().missing_pages(offset, next))) break;
+                fits = next;
+            }
+        }
+        file_->write(offset, data.first(fits), disk_.runtime_.owner());
+        return {.code = Errc::no_space,
+                .effect = fits == 0 ? Effect::none : Effect::unknown,
+                .detail = path_};
+    }
+
     Result<void> enter(Call call, std::uint64_t bytes = 0) {
         const bool reachable = disk_.runtime_.node().reaches(store_);
         return disk_.enter(call, reachable ? &store_ : nullptr, path_, bytes);

@@ -249,14 +249,14 @@ void Stream::grace_over(Side side) {
     if (!end.open || end.last) return;
     drop_backlog(side);
     send_ending(side, Ending::reset);
-    end.skip_unread = true;
     end_with(side, {.code = Errc::unavailable, .detail = "not sent within the grace period"});
 }
 
 void Stream::want_turn(Side side) {
     End& end = ends_[side];
-    const bool due = end.drained_due || end.last || flows_[other(side)].unread > 0;
-    if (!due || end.turn_due || end.observer == nullptr) return;
+    // After finish() only closed() comes.
+    const bool news = !end.finishing && (end.drained_due || flows_[other(side)].unread > 0);
+    if ((!news && !end.last) || end.turn_due || end.observer == nullptr) return;
     end.turn_due = true;
     end.runtime->deliver(SimRuntime::Cause::socket, id_ << 1 | side, [this, side] { turn(side); });
 }
@@ -267,10 +267,10 @@ void Stream::turn(Side side) {
     End& end = ends_[side];
     end.turn_due = false;
     if (end.observer == nullptr) return settle();
-    const bool unread = flows_[other(side)].unread > 0 && !end.skip_unread;
-    if (std::exchange(end.drained_due, false) && !end.last) {
+    const bool listens = !end.finishing && !end.skip_unread;
+    if (listens && std::exchange(end.drained_due, false)) {
         end.observer->drained();
-    } else if (unread) {
+    } else if (listens && flows_[other(side)].unread > 0) {
         read(side);
     } else if (end.last) {
         Connection::Observer* const observer = std::exchange(end.observer, nullptr);
@@ -301,7 +301,6 @@ void Stream::conclude(Side side) {
     End& end = ends_[side];
     if (end.last) return;
     send_ending(side, Ending::fin);
-    end.skip_unread = true;
     end_with(side, {.code = Errc::closed, .detail = "finished"});
 }
 
