@@ -35,9 +35,10 @@ bench:
 
 sim:
 	@scripts/bootstrap test
-	@cmake --preset dev > /dev/null
-	@cmake --build --preset dev --target understudy_sim_program -j $(JOBS)
-	@build/dev/src/sim/understudy-sim $(if $(SEED),--seed=$(SEED)) $(SIM_ARGS)
+	@cmake --preset release > /dev/null
+	@cmake --build --preset release --target understudy_sim_program --target understudy_planted_program -j $(JOBS)
+	@build/release/tests/swarm/understudy-sim $(if $(SEED),--seed=$(SEED) --trace,--seconds=$(or $(SECONDS),60)) $(SIM_ARGS)
+	@$(if $(SEED),true,build/release/tests/swarm/understudy-sim-planted --plant=all --seeds=400 --chaos=20)
 
 install:
 	@scripts/bootstrap build

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/plant.h"
 #include "understudy/limits.h"
 #include "wire/control.h"
 
@@ -44,9 +45,10 @@ void Proxy::directory_changed(bool registry_up) {
 
 /// Is the member we are connected to still the right one, as far as is known?
 bool Proxy::still_there() const {
-#ifndef US_PLANT_PROXY_IGNORES_EPOCH
-    if (fenced() && options_.member.empty() && status_.epoch < floor()) return false;
-#endif
+    if (fenced() && options_.member.empty() && status_.epoch < floor() &&
+        !planted(Plant::proxy_ignores_epoch)) {
+        return false;
+    }
     const pb::ServiceInfo* service = directory_.find(family());
     if (service == nullptr || !registry_up_) return true;
     const pb::MemberInfo* info = find_member(*service, status_.member);
@@ -241,15 +243,10 @@ void Proxy::link_message(Link& link, MessageType type, Bytes body) {
 }
 
 bool Proxy::stale(Epoch epoch) {
-#ifdef US_PLANT_PROXY_IGNORES_EPOCH
-    (void)epoch;
-    return false;
-#else
-    if (epoch >= floor()) return false;
+    if (epoch >= floor() || planted(Plant::proxy_ignores_epoch)) return false;
     drop({.code = Errc::stale_epoch, .detail = status_.member + " published under an old epoch"});
     retry_later();
     return true;
-#endif
 }
 
 void Proxy::record_message(MessageType type, Bytes body) {

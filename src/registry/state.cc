@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/checksum.h"
+#include "base/plant.h"
 #include "wire/control.h"
 
 namespace understudy::registry {
@@ -176,7 +177,8 @@ Outcome State::on(const pb::AddMember& add, std::uint64_t wall_ms) {
         const bool foreign =
             wanted.known_registry() != 0 && wanted.known_registry() != registry_id_;
         const bool ahead = wanted.known_registry() == registry_id_ && known >= service.next_order;
-        const bool keep_place = known.value != 0 && (foreign || ahead) &&
+        const bool keep_place = known.value != 0 &&
+                                (foreign || ahead || planted(Plant::keeps_place)) &&
                                 known.value < std::uint64_t{1} << 62 &&
                                 !service.line.contains(known);
         order = keep_place ? known : service.next_order;
@@ -223,9 +225,7 @@ void State::learn_epoch(Service& service, const pb::AddMember& add, Change& chan
     const pb::Register& wanted = add.wanted();
     const Epoch known{wanted.known_epoch()};
     if (service.awaited == wanted.member()) service.awaited.clear();
-#ifdef US_PLANT_FORGET_REPORTED_EPOCH
-    return;
-#endif
+    if (planted(Plant::forget_reported_epoch)) return;
     if (known <= service.epoch && !(known == service.epoch && wanted.holds_role() &&
                                     service.active.value == 0 && known.value != 0)) {
         return;
@@ -405,18 +405,14 @@ void State::promote_next(Service& service, const std::vector<std::string>& suspe
         return std::find(suspects.begin(), suspects.end(), row.second.name) == suspects.end();
     });
     if (next == service.line.end()) next = service.line.begin();
-#ifdef US_PLANT_LAST_IN_LINE
-    next = std::prev(service.line.end());
-#endif
+    if (planted(Plant::last_in_line)) next = std::prev(service.line.end());
     promote(service, next->second, std::move(why), change);
 }
 
 void State::promote(Service& service, Member& member, Why why, Change& change) {
-#ifndef US_PLANT_EPOCH_NOT_RAISED
-    service.epoch = service.epoch.next();
-#else
-    if (service.epoch.value == 0) service.epoch = Epoch{1};
-#endif
+    if (!planted(Plant::epoch_not_raised) || service.epoch.value == 0) {
+        service.epoch = service.epoch.next();
+    }
     if (service.active.value != 0 && service.active != member.order) {
         Member& old = service.line.at(service.active);
         old.role = Role::standby;

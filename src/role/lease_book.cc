@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/plant.h"
+
 namespace understudy::role {
 
 LeaseBook::LeaseBook(TimePoint now, Duration stall_max) : stall_max_(stall_max), turn_last_(now) {
@@ -12,12 +14,8 @@ void LeaseBook::turn(TimePoint now) {
     US_ASSERT(now >= turn_last_);
     const Duration away = now - turn_last_;
     turn_last_ = now;
-#ifndef US_PLANT_NO_STALL_GRACE
-    if (away <= stall_max_) return;
+    if (away <= stall_max_ || planted(Plant::no_stall_grace)) return;
     for (auto& [holder, row] : rows_) row.heard = std::min(now, row.heard + away);
-#else
-    (void)away;
-#endif
 }
 
 void LeaseBook::open(Incarnation holder, Duration lease, TimePoint now) {

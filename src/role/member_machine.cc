@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/plant.h"
+
 namespace understudy::role {
 
 namespace {
@@ -38,13 +40,9 @@ void MemberMachine::renewed(TimePoint sent) { renewed_last_ = std::max(renewed_l
 
 bool MemberMachine::may_act(TimePoint now) const {
     if (role_ != Role::active) return false;
-#ifndef US_PLANT_NO_LEASE_CHECK
+    if (planted(Plant::no_lease_check)) return true;
     if (now < renewed_last_ + holder_lease(options_.lease)) return true;
     return link_lost_ && options_.on_registry_loss == OnRegistryLoss::keep;
-#else
-    (void)now;
-    return true;
-#endif
 }
 
 std::optional<MemberMachine::Change> MemberMachine::become(Role role, Epoch epoch) {

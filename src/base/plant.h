@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+
+namespace understudy {
+
+/// Bugs that a test build can switch on, one at a time, to prove that the simulator sees them.
+///
+/// Only with US_PLANTS defined, which no shipped build does; otherwise planted() is a constant.
+enum class Plant : std::uint8_t {
+    none,
+    no_stall_grace,         ///< The registry holds its own pauses against the members.
+    no_lease_check,         ///< A resumed active member answers before it has heard the registry.
+    last_in_line,           ///< The latest member is promoted instead of the earliest.
+    epoch_not_raised,       ///< A promotion keeps the epoch of its predecessor.
+    forget_reported_epoch,  ///< A restored registry ignores the epochs that members report.
+    told_before_durable,    ///< Commands are applied and told before they are on the disk.
+    proxy_ignores_epoch,    ///< A proxy takes what a member of an old tenure sends.
+    image_merges,           ///< An image is laid over what was there.
+    delta_over_gap,         ///< A delta is applied although one before it is missing.
+    delta_across_epochs,    ///< A delta is applied to a state of another epoch.
+    sent_call_retried,      ///< A call whose outcome is unknown is sent again.
+    watch_skips_change,     ///< A watcher is not told of some changes.
+    keeps_place,            ///< A returning member takes its old place in the line.
+};
+
+#ifdef US_PLANTS
+namespace detail {
+inline Plant planted_now = Plant::none;
+}
+[[nodiscard]] inline bool planted(Plant plant) { return detail::planted_now == plant; }
+inline void plant(Plant plant) { detail::planted_now = plant; }
+#else
+[[nodiscard]] constexpr bool planted(Plant) { return false; }
+#endif
+
+}  // namespace understudy

@@ -1,0 +1,254 @@
+#include "tests/swarm/apps.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+
+namespace understudy::swarm {
+
+namespace {
+
+[[nodiscard]] client::AgentOptions options_of(const AgentPlan& plan) {
+    client::AgentOptions options;
+    options.name = plan.name;
+    options.registry = {plan.registry};
+    options.listen = {plan.host, 0};
+    if (plan.compress) options.compressions = {wire::Compression::zstd};
+    return options;
+}
+
+}  // namespace
+
+RegistryApp::RegistryApp(Runtime& runtime, Log& log, const std::string& host,
+                         const std::string& directory) {
+    server_ = std::make_unique<node::RegistryServer>(
+        runtime, log,
+        node::RegistryServer::Options{.listen = {host, registry_port},
+                                      .tls = {},
+                                      .link = {},
+                                      .directory = directory,
+                                      .segment_size_bytes = 64 * KiB,
+                                      .machine = {},
+                                      .restore = {}},
+        [this](const Result<void>& opened) {
+            if (opened) {
+                serving_ = true;
+            } else {
+                refusal_ = opened.error();
+                ended_ = true;
+            }
+        });
+    server_->on_failed([this](const Error& error) {
+        serving_ = false;
+        refusal_ = error;
+        ended_ = true;
+    });
+}
+
+MemberApp::MemberApp(Runtime& runtime, Log& log, Oracle& oracle, AgentPlan plan)
+    : runtime_(runtime), oracle_(oracle), plan_(std::move(plan)) {
+    auto agent = client::Agent::open(runtime, log, options_of(plan_), *this);
+    US_ASSERT(agent);
+    agent_ = *std::move(agent);
+    auto member = agent_->create_member(
+        {.family = family,
+         .member = plan_.name,
+         .role = {.redundancy = Redundancy::fault_tolerant,
+                  .lease = plan_.lease,
+                  .on_registry_loss = plan_.on_registry_loss}},
+        *this);
+    US_ASSERT(member);
+    member_ = *member;
+    member_->publish_rpc("run");
+    auto record = member_->create(record_name, {});
+    US_ASSERT(record);
+    record_ = *record;
+    publish();
+}
+
+MemberApp::~MemberApp() = default;
+
+void MemberApp::publish() {
+    ++count_;
+    const std::string writer = fmt::format("writer:{}-{}", plan_.name, incarnation().value);
+    US_ASSERT(draft_.put("n", count_));
+    US_ASSERT(draft_.put("twice", 2 * count_));
+    US_ASSERT(draft_.put(writer, count_));
+    if (count_ % 7 == 0) US_ASSERT(draft_.put("sub", fmt::format("k{}", count_ % 5), count_));
+    if (count_ % 11 == 0) (void)draft_.remove_submap("sub");
+    if (const auto delta = draft_.commit()) US_ASSERT(member_->commit(*record_, *delta));
+    publish_timer_ = runtime_.at(runtime_.now() + runtime_.random().between(2ms, 60ms),
+                                 [this] { publish(); });
+}
+
+void MemberApp::role_changed(Role role, Epoch epoch) {
+    oracle_.role_told(family, plan_.name, incarnation(), role, epoch);
+}
+
+/// Its name is still held by a predecessor that nobody has seen die yet: a supervisor tries again.
+void MemberApp::refused(const Error& reason) {
+    if (reason.code != Errc::already_exists && reason.code != Errc::no_space &&
+        reason.code != Errc::limit_exceeded && reason.code != Errc::disk_failed &&
+        reason.code != Errc::closed) {
+        oracle_.broken(fmt::format("{} refused: {}", plan_.name, to_string(reason)));
+    }
+}
+
+void MemberApp::call(client::CallToken token, std::string_view, Bytes arguments, TimePoint) {
+    ByteReader reader(arguments);
+    const auto id = reader.fixed<std::uint64_t>();
+    US_ASSERT(id.has_value());
+    oracle_.executed(*id, member_->role().epoch());
+    Buffer reply(arguments.begin(), arguments.end());
+    if (runtime_.random().chance(3, 4)) return member_->answer(token, Bytes(reply));
+    answers_[token] = runtime_.at(runtime_.now() + runtime_.random().between(0ms, 50ms),
+                                  [this, token, reply = std::move(reply)] {
+                                      const auto timer = answers_.extract(token);
+                                      member_->answer(token, Bytes(reply));
+                                  });
+}
+
+ClientApp::ClientApp(Runtime& runtime, Log& log, Oracle& oracle, AgentPlan plan,
+                     std::uint64_t& next_call)
+    : runtime_(runtime), oracle_(oracle), plan_(std::move(plan)), next_call_(next_call) {
+    auto agent = client::Agent::open(runtime, log, options_of(plan_), *this);
+    US_ASSERT(agent);
+    agent_ = *std::move(agent);
+    auto proxy = agent_->open_proxy(family, {}, *this);
+    US_ASSERT(proxy);
+    proxy_ = *std::move(proxy);
+    auto subscription = proxy_->subscribe(record_name);
+    US_ASSERT(subscription);
+    subscription_ = *subscription;
+    call_later();
+}
+
+ClientApp::~ClientApp() {
+    agent_->release_proxy(*proxy_);
+    proxy_.reset();
+}
+
+void ClientApp::call_later() {
+    call_timer_ = runtime_.at(runtime_.now() + runtime_.random().between(1ms, 100ms), [this] {
+        make_call();
+        call_later();
+    });
+}
+
+void ClientApp::make_call() {
+    const std::uint64_t id = ++next_call_;
+    Buffer arguments;
+    ByteWriter(arguments).fixed(id);
+    const Duration patience = runtime_.random().between(5ms, 3s);
+    auto call = proxy_->call({.name = "run",
+                              .arguments = std::move(arguments),
+                              .deadline = runtime_.now() + patience});
+    if (!call) return oracle_.call_refused(id);
+    calls_.emplace(*call, id);
+}
+
+void ClientApp::call_finished(CallId call, Result<Buffer> outcome) {
+    const auto found = calls_.find(call);
+    // A call may be over before call() has returned its number: only the unanswered kind is.
+    US_ASSERT(found != calls_.end());
+    const std::uint64_t id = found->second;
+    calls_.erase(found);
+    if (outcome) {
+        ++calls_done_;
+        done_last_ = runtime_.now();
+        return oracle_.call_done(id);
+    }
+    if (outcome.error().effect == Effect::none) return oracle_.call_refused(id);
+    oracle_.call_unknown(id);
+}
+
+/// I5 and S5: revisions and epochs never go back, as long as it is the same registry.
+void ClientApp::service_changed(const std::string& name) {
+    const client::Directory& directory = agent_->directory();
+    if (directory.registry_id() == registry_id_ && directory.revision() < revision_) {
+        oracle_.broken(fmt::format("S5: {} saw revision {} after {}", plan_.name,
+                                   directory.revision().value, revision_.value));
+    }
+    registry_id_ = directory.registry_id();
+    revision_ = directory.revision();
+    const auto* service = directory.find(name);
+    if (service == nullptr) return;
+    const Epoch epoch{service->epoch()};
+    if (epoch < service_epoch_) {
+        oracle_.broken(fmt::format("I1: {} saw the service's epoch {} after {}", plan_.name,
+                                   epoch.value, service_epoch_.value));
+    }
+    service_epoch_ = epoch;
+    std::size_t active = 0;
+    std::uint64_t order = 0;
+    for (const auto& member : service->members()) {
+        active += member.role() == static_cast<std::uint32_t>(Role::active) ? 1 : 0;
+        if (member.order() <= order) oracle_.broken("I2: members out of joining order");
+        order = member.order();
+    }
+    if (active > 1) oracle_.broken(fmt::format("I1: {} sees {} active", plan_.name, active));
+}
+
+void ClientApp::status_changed(const client::ProxyStatus& status) {
+    if (status.connected != status_.connected || status.member != status_.member) {
+        mirror_.disconnected();
+        image_due_ = true;
+    }
+    status_ = status;
+}
+
+void ClientApp::record_event(const client::RecordEvent& event) {
+    RecordChange change;
+    Result<record::Applied> applied = record::Applied::changed;
+    bool is_image = true;
+    Epoch epoch;
+    if (const auto* image = std::get_if<record::Image>(&event)) {
+        applied = mirror_.apply_image(image->epoch, image->sequence, image->image, &change);
+        epoch = image->epoch;
+    } else if (const auto* delta = std::get_if<record::Delta>(&event)) {
+        applied = mirror_.apply_delta(delta->epoch, delta->sequence, delta->delta, &change);
+        is_image = false;
+        epoch = delta->epoch;
+    } else {
+        return;  // Absent, removed: this member never does either while it is active.
+    }
+    if (!applied) return oracle_.broken("a record message does not decode");
+    if (image_due_ && !is_image) {
+        oracle_.broken(fmt::format("I4: {} got a delta before an image", plan_.name));
+    }
+    if (*applied == record::Applied::gap) {
+        // Links are in order and publishers coalesce into images: nothing can be missing.
+        oracle_.broken(fmt::format("I5: {} met a gap in epoch {}", plan_.name, epoch.value));
+        return proxy_->resync(subscription_);
+    }
+    if (*applied == record::Applied::stale_epoch) {
+        return oracle_.broken(fmt::format("I1: {} was sent a stale epoch", plan_.name));
+    }
+    image_due_ = false;
+    oracle_.applied(plan_.name, family, epoch, is_image ? "an image" : "a delta");
+    check_state(change);
+}
+
+/// Whatever a client sees is one member's state at one moment.
+void ClientApp::check_state(const RecordChange&) {
+    const RecordImage& image = mirror_.image();
+    std::size_t writers = 0;
+    const auto count = image.integer("n");
+    for (const auto& [name, value] : image.fields) {
+        if (!name.starts_with("writer:")) continue;
+        ++writers;
+        if (value.to_integer() != count) {
+            oracle_.broken(fmt::format("I4: {} sees a field of two moments", plan_.name));
+        }
+    }
+    if (writers > 1) {
+        oracle_.broken(fmt::format("I4: {} sees fields of {} writers", plan_.name, writers));
+    }
+    if (count && image.integer("twice") != 2 * *count) {
+        oracle_.broken(fmt::format("I4: {} sees half a change", plan_.name));
+    }
+}
+
+}  // namespace understudy::swarm

@@ -1,0 +1,435 @@
+#include "tests/swarm/swarm.h"
+
+#include <algorithm>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "sim/world.h"
+#include "tests/swarm/apps.h"
+#include "tests/swarm/oracle.h"
+
+namespace understudy::swarm {
+
+namespace {
+
+constexpr Duration heal_limit = 60s;
+constexpr Duration calm = 8s;
+constexpr Duration restart_max = 2s;
+
+[[nodiscard]] sim::WorldOptions world_options(const SwarmOptions& options, const Faults& faults,
+                                              Random& random) {
+    sim::WorldOptions world;
+    world.seed = options.seed;
+    world.sink = options.sink;
+    if (faults.delay) {
+        world.network.tail_rate = static_cast<std::uint32_t>(random.between(100, 20'000));
+        world.network.tail_max = random.between(5ms, 400ms);
+    }
+    if (faults.reset) {
+        world.network.reset_rate = static_cast<std::uint32_t>(random.between(10, 2'000));
+    }
+    if (faults.drift) world.clock.drift_ppm_max = 9'000;  // Two clocks differ by up to 1.8 %.
+    world.clock.offset_max = 1000s;
+    world.clock.wall_offset_max = 3600s;
+    return world;
+}
+
+/// One simulated platform and the hand that breaks it.
+class Cluster {
+public:
+    explicit Cluster(const SwarmOptions& options)
+        : options_(options),
+          plan_(options.seed ^ 0x5eedULL),
+          faults_(draw_faults(options.seed)),
+          world_(world_options(options, faults_, plan_)) {
+        world_.expect_error("registry.journal_failed");
+        build();
+    }
+
+    SwarmResult run();
+
+private:
+    using Node = sim::Node;
+    using Process = sim::Process;
+
+    void build();
+    void start_registry();
+    void supervise();
+    void break_something();
+    void schedule_fault();
+    void heal();
+    [[nodiscard]] bool healthy();
+    void check_healed();
+    [[nodiscard]] std::string describe();
+    [[nodiscard]] Process& any_process();
+    [[nodiscard]] const std::string& any_node();
+    void later_restart(Process& process);
+
+    const SwarmOptions options_;
+    Random plan_;
+    const Faults faults_;
+    Oracle oracle_;
+    std::uint64_t next_call_ = 0;
+    sim::World world_;  // Its processes speak to the oracle until the end.
+    std::uint64_t registry_lives_ = 0;
+    std::string directory_ = "/data";
+    std::vector<std::string> node_names_;
+    Process* registry_ = nullptr;
+    std::vector<Process*> members_;
+    std::vector<Process*> clients_;
+    std::uint64_t faults_done_ = 0;
+    bool chaos_ = true;
+};
+
+void Cluster::build() {
+    const auto add_node = [&](const std::string& name) -> Node& {
+        node_names_.push_back(name);
+        return world_.add_node(name);
+    };
+    Node& home = add_node("r");
+    start_registry();
+    const std::uint64_t member_count = plan_.between(2, 4);
+    const std::uint64_t client_count = plan_.between(1, 3);
+    const Duration lease = plan_.chance(1, 2) ? 1s : plan_.between(200ms, 2s);
+    const auto policy =
+        plan_.chance(1, 3) ? role::OnRegistryLoss::step_down : role::OnRegistryLoss::keep;
+    const bool compress = plan_.chance(1, 4);
+    for (std::uint64_t i = 1; i <= member_count; ++i) {
+        const std::string name = fmt::format("Bar{}", i);
+        Node& node = plan_.chance(1, 2) ? home : add_node(fmt::format("n{}", i));
+        AgentPlan plan{.name = name, .host = node.name(), .registry = {"r", registry_port},
+                       .lease = lease, .on_registry_loss = policy, .compress = compress};
+        members_.push_back(&node.start(name, [this, plan](Runtime& runtime, Log& log) {
+            return std::make_unique<MemberApp>(runtime, log, oracle_, plan);
+        }));
+    }
+    for (std::uint64_t i = 1; i <= client_count; ++i) {
+        const std::string name = fmt::format("client{}", i);
+        Node& node = plan_.chance(1, 3) ? home : add_node(fmt::format("c{}", i));
+        AgentPlan plan{.name = name, .host = node.name(), .registry = {"r", registry_port},
+                       .compress = compress};
+        clients_.push_back(&node.start(name, [this, plan](Runtime& runtime, Log& log) {
+            return std::make_unique<ClientApp>(runtime, log, oracle_, plan, next_call_);
+        }));
+    }
+}
+
+void Cluster::start_registry() {
+    Node& home = world_.node("r");
+    registry_ = &home.start("registry", [this](Runtime& runtime, Log& log) {
+        return std::make_unique<RegistryApp>(runtime, log, "r", directory_);
+    });
+}
+
+/// A supervisor per process: what has ended or died is started again after a while.
+void Cluster::supervise() {
+    if (registry_->alive() && !registry_->paused() && registry_->app<RegistryApp>().ended()) {
+        const auto& refusal = registry_->app<RegistryApp>().refusal();
+        if (refusal && refusal->code == Errc::corrupt) {
+            oracle_.broken("the registry calls its own journal corrupt: " + to_string(*refusal));
+        }
+        registry_->stop();
+        later_restart(*registry_);
+    }
+    world_.after(100ms, [this] { supervise(); });
+}
+
+void Cluster::later_restart(Process& process) {
+    const Duration wait = plan_.between(1ms, restart_max);
+    world_.after(wait, [this, &process] {
+        if (process.alive()) return;
+        if (!process.node().powered()) {
+            if (chaos_) return later_restart(process);
+            process.node().power_on();
+        }
+        process.restart();
+    });
+}
+
+Cluster::Process& Cluster::any_process() {
+    const std::uint64_t pick = plan_.below(4);
+    if (pick == 0) return *registry_;
+    if (pick == 1) return *clients_[plan_.below(clients_.size())];
+    return *members_[plan_.below(members_.size())];
+}
+
+const std::string& Cluster::any_node() { return node_names_[plan_.below(node_names_.size())]; }
+
+void Cluster::break_something() {
+    std::vector<std::function<void()>> kinds;
+    if (faults_.crash) {
+        kinds.push_back([this] {
+            Process& victim = any_process();
+            if (!victim.alive()) return;
+            if (&victim == registry_ && plan_.chance(1, 2)) {
+                victim.crash_at_disk_call(plan_.between(1, 30));
+                // Whether or not it gets there, it is started again.
+                world_.after(3s, [this] {
+                    if (!registry_->alive()) later_restart(*registry_);
+                });
+                return;
+            }
+            victim.crash();
+            later_restart(victim);
+        });
+    }
+    if (faults_.pause) {
+        kinds.push_back([this] {
+            Process& victim = any_process();
+            if (!victim.alive() || victim.paused()) return;
+            victim.pause();
+            world_.after(plan_.between(10ms, 6s), [&victim] {
+                if (victim.alive()) victim.resume();
+            });
+        });
+    }
+    if (faults_.cut || faults_.cut_one_way) {
+        kinds.push_back([this] {
+            const std::string a = any_node();
+            const std::string b = any_node();
+            if (a == b) return;
+            if (faults_.cut && (!faults_.cut_one_way || plan_.chance(1, 2))) {
+                if (plan_.chance(1, 3)) {
+                    world_.isolate(a);
+                } else {
+                    world_.cut(a, b);
+                }
+            } else {
+                world_.cut_one_way(a, b);
+            }
+            world_.after(plan_.between(50ms, 8s), [this, a, b] {
+                world_.heal(a, b);
+                if (plan_.chance(1, 2)) world_.heal_network();
+            });
+        });
+    }
+    if (faults_.reset) {
+        kinds.push_back([this] { (void)world_.reset_connections(any_node(), any_node()); });
+    }
+    if (faults_.power) {
+        kinds.push_back([this] {
+            Node& node = world_.node(any_node());
+            if (!node.powered()) return;
+            node.power_off();
+            for (const auto& process : node.processes()) later_restart(*process);
+            world_.after(plan_.between(10ms, 3s), [&node] {
+                if (!node.powered()) node.power_on();
+            });
+        });
+    }
+    if (faults_.disk_error) {
+        kinds.push_back([this] {
+            sim::DiskOptions& disk = world_.node("r").disk().options();
+            disk.sync_error_rate = 200'000;
+            disk.write_error_rate = plan_.chance(1, 2) ? 100'000 : 0;
+            world_.after(plan_.between(10ms, 1s), [&disk] {
+                disk.sync_error_rate = 0;
+                disk.write_error_rate = 0;
+            });
+        });
+    }
+    if (faults_.disk_full) {
+        kinds.push_back([this] {
+            sim::DiskStore& disk = world_.node("r").disk();
+            disk.set_capacity(disk.used_bytes() + plan_.between(0, 100'000));
+            world_.after(plan_.between(100ms, 10s), [&disk] { disk.set_capacity(GiB); });
+        });
+    }
+    if (faults_.wall_jump) {
+        kinds.push_back([this] {
+            const auto ms = static_cast<std::int64_t>(plan_.between(0, 7'200'000)) - 3'600'000;
+            world_.node(any_node()).jump_wall(ms);
+        });
+    }
+    if (faults_.slow) {
+        kinds.push_back([this] {
+            Process& victim = any_process();
+            if (!victim.alive()) return;
+            victim.slow_down(plan_.between(100us, 30ms));
+            world_.after(plan_.between(100ms, 3s), [&victim] { victim.slow_down(0ns); });
+        });
+    }
+    if (faults_.registry_emptied) {
+        kinds.push_back([this] {
+            if (!plan_.chance(1, 4) || !registry_->alive()) return;
+            registry_->crash();
+            directory_ = fmt::format("/data{}", ++registry_lives_);
+            later_restart(*registry_);
+        });
+    }
+    if (kinds.empty()) return;
+    ++faults_done_;
+    kinds[plan_.below(kinds.size())]();
+}
+
+void Cluster::schedule_fault() {
+    world_.after(plan_.between(20ms, 2500ms), [this] {
+        if (!chaos_) return;
+        break_something();
+        schedule_fault();
+    });
+}
+
+void Cluster::heal() {
+    chaos_ = false;
+    world_.heal_network();
+    world_.network().tail_rate = 0;
+    world_.network().reset_rate = 0;
+    sim::DiskStore& disk = world_.node("r").disk();
+    disk.options().sync_error_rate = 0;
+    disk.options().write_error_rate = 0;
+    disk.set_capacity(GiB);
+    for (const auto& node : world_.nodes()) {
+        if (!node->powered()) node->power_on();
+        for (const auto& process : node->processes()) {
+            process->crash_at_disk_call(0);
+            process->slow_down(0ns);
+            if (!process->alive()) {
+                later_restart(*process);
+            } else if (process->paused()) {
+                process->resume();
+            }
+        }
+    }
+}
+
+bool Cluster::healthy() {
+    if (!registry_->alive() || !registry_->app<RegistryApp>().serving()) return false;
+    const auto* service = registry_->app<RegistryApp>().server().state().find(family);
+    if (service == nullptr || service->active_member() == nullptr) return false;
+    if (service->line.size() != members_.size()) return false;
+    std::size_t active = 0;
+    for (Process* member : members_) {
+        if (!member->alive() || !member->app<MemberApp>().registered()) return false;
+        if (member->app<MemberApp>().active()) {
+            ++active;
+            if (member->app<MemberApp>().incarnation() != service->active_member()->incarnation) {
+                return false;
+            }
+        }
+    }
+    if (active != 1) return false;
+    for (Process* process : clients_) {
+        if (!process->alive()) return false;
+        const ClientApp& client = process->app<ClientApp>();
+        if (!client.in_sync() || client.status().member != service->active_member()->name) {
+            return false;
+        }
+        if (client.mirror().epoch() != service->epoch) return false;
+    }
+    return true;
+}
+
+void Cluster::check_healed() {
+    const bool healed = world_.run_until([this] { return healthy(); }, heal_limit);
+    if (!healed) {
+        oracle_.broken(fmt::format("L10: not healed within {} s: {}",
+                                   heal_limit / 1s, describe()));
+        return;
+    }
+    std::vector<std::uint64_t> calls;
+    for (Process* client : clients_) calls.push_back(client->app<ClientApp>().calls_done());
+    const std::uint64_t grants = oracle_.grants();
+    world_.run_for(calm);
+    if (oracle_.grants() != grants) {
+        oracle_.broken("L8: the role moved although nothing failed any more");
+    }
+    if (!healthy()) oracle_.broken("L10: unhealthy again without a fault: " + describe());
+    for (std::size_t i = 0; i < clients_.size(); ++i) {
+        if (clients_[i]->app<ClientApp>().calls_done() < calls[i] + 10) {
+            oracle_.broken(fmt::format("L10: {} gets no answers", clients_[i]->name()));
+        }
+    }
+}
+
+std::string Cluster::describe() {
+    std::string out;
+    if (!registry_->alive() || !registry_->app<RegistryApp>().serving()) {
+        out = "registry not serving";
+        if (registry_->alive() && registry_->app<RegistryApp>().refusal()) {
+            out += " (" + to_string(*registry_->app<RegistryApp>().refusal()) + ")";
+        }
+    } else if (const auto* service =
+                   registry_->app<RegistryApp>().server().state().find(family)) {
+        const auto* active = service->active_member();
+        out = fmt::format("registry: active {} epoch {} line {} awaited '{}'",
+                          active == nullptr ? "-" : active->name, service->epoch.value,
+                          service->line.size(), service->awaited);
+    }
+    for (Process* member : members_) {
+        out += fmt::format("; {} {}", member->name(),
+                           !member->alive()                       ? "dead"
+                           : member->app<MemberApp>().active()    ? "active"
+                           : member->app<MemberApp>().registered() ? "standby"
+                                                                   : "unregistered");
+    }
+    for (Process* process : clients_) {
+        if (!process->alive()) {
+            out += fmt::format("; {} dead", process->name());
+            continue;
+        }
+        const ClientApp& client = process->app<ClientApp>();
+        out += fmt::format("; {} {} {} epoch {} sync {}", process->name(),
+                           client.status().connected ? "to" : "off", client.status().member,
+                           client.mirror().epoch().value, client.mirror().in_sync());
+    }
+    return out;
+}
+
+SwarmResult Cluster::run() {
+    supervise();
+    schedule_fault();
+    std::uint64_t events = 0;
+    world_.after_every_event([this, &events] {
+        // Dear checks now and then; what they look for does not go away by itself.
+        if (++events % 256 != 0 || !registry_->alive()) return;
+        if (const auto* machine = registry_->app<RegistryApp>().server().machine()) {
+            machine->check_invariants();
+        }
+    });
+    const TimePoint begin = world_.now();
+    world_.run_for(options_.chaos);
+    heal();
+    check_healed();
+    oracle_.finish();
+
+    SwarmResult result;
+    result.violations = oracle_.violations();
+    for (const std::string& error : world_.errors()) result.violations.push_back(error);
+    result.repro = fmt::format("REPRO understudy-sim --seed={} --chaos={}", options_.seed,
+                               options_.chaos / 1s);
+    if (!result.violations.empty()) result.tail = world_.trace_tail();
+    result.trace_hash = world_.trace_hash();
+    result.events = world_.events();
+    result.simulated = world_.now() - begin;
+    result.promotions = oracle_.grants();
+    result.calls_done = oracle_.calls_done();
+    result.calls_refused = oracle_.calls_refused();
+    result.calls_unknown = oracle_.calls_unknown();
+    result.changes = oracle_.changes();
+    result.faults = faults_done_;
+    return result;
+}
+
+}  // namespace
+
+Faults draw_faults(std::uint64_t seed) {
+    Random random(seed * 0x9e3779b97f4a7c15ULL + 1);
+    Faults faults;
+    if (random.chance(1, 20)) return faults;  // One run in twenty is without any.
+    for (bool Faults::* fault :
+         {&Faults::crash, &Faults::pause, &Faults::cut, &Faults::cut_one_way, &Faults::reset,
+          &Faults::delay, &Faults::power, &Faults::disk_error, &Faults::disk_full,
+          &Faults::wall_jump, &Faults::drift, &Faults::slow, &Faults::registry_emptied}) {
+        faults.*fault = random.chance(1, 2);
+    }
+    return faults;
+}
+
+SwarmResult run_swarm(const SwarmOptions& options) {
+    Cluster cluster(options);
+    return cluster.run();
+}
+
+}  // namespace understudy::swarm

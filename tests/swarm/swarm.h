@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "understudy/types.h"
+
+namespace understudy::swarm {
+
+/// Which faults a run may have. Leaving some out finds more than running all of them always.
+struct Faults {
+    bool crash = false;          ///< kill -9 of members, clients, registry.
+    bool pause = false;          ///< SIGSTOP for longer than a lease.
+    bool cut = false;            ///< Silent cuts between nodes, both ways.
+    bool cut_one_way = false;
+    bool reset = false;          ///< Connections that break.
+    bool delay = false;          ///< Long tails.
+    bool power = false;          ///< Whole nodes, with loss of what was not synced.
+    bool disk_error = false;     ///< Failing writes and syncs under the registry.
+    bool disk_full = false;
+    bool wall_jump = false;
+    bool drift = false;
+    bool slow = false;           ///< Starved processes.
+    bool registry_emptied = false;  ///< The registry comes back without its data.
+};
+
+struct SwarmOptions {
+    std::uint64_t seed = 1;
+    Duration chaos = 30s;  ///< How long faults go on, in simulated time.
+    std::function<void(std::string_view line)> sink = {};  ///< Every trace line, for people.
+};
+
+struct SwarmResult {
+    std::vector<std::string> violations;
+    std::string repro;        ///< The one line that repeats the run.
+    std::string tail;         ///< Last events, if something was violated.
+    std::uint64_t trace_hash = 0;
+    std::uint64_t events = 0;
+    Duration simulated{};
+    std::uint64_t promotions = 0;
+    std::uint64_t calls_done = 0;
+    std::uint64_t calls_refused = 0;
+    std::uint64_t calls_unknown = 0;
+    std::uint64_t changes = 0;
+    std::uint64_t faults = 0;
+};
+
+[[nodiscard]] Faults draw_faults(std::uint64_t seed);
+
+/// One run: a registry, two to four members, one to three clients, on nodes that fail.
+///
+/// Safety phase: faults drawn from the seed, while the oracle watches. Liveness phase: everything
+/// heals, and within a bound every client must be connected to the one active member, in sync,
+/// and get its calls answered; then nothing may change any more.
+[[nodiscard]] SwarmResult run_swarm(const SwarmOptions& options);
+
+}  // namespace understudy::swarm
