@@ -1,0 +1,326 @@
+// What sockets of the real world can do to us beyond the contract: run out, hang, be inherited.
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <set>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include "contract/certificates.h"
+#include "contract/end.h"
+#include "contract/platform_harness.h"
+#include "platform/asio_runtime.h"
+#include "platform/signals.h"
+#include "platform/socket.h"
+
+// There in builds with a sanitizer, which has an allocator of its own.
+extern "C" __attribute__((weak)) std::size_t __sanitizer_get_current_allocated_bytes();
+
+namespace understudy::contract {
+namespace {
+
+class RealNetwork : public testing::Test {
+protected:
+    ~RealNetwork() override {
+        client_.reset();
+        clients_.clear();
+        servers_.clear();
+        attempt_.reset();
+        attempts_.clear();
+        listener_.reset();
+    }
+
+    [[nodiscard]] bool run_until(const std::function<bool()>& done, Duration limit = 20s) {
+        return harness_->run_until(done, limit);
+    }
+    [[nodiscard]] platform::AsioRuntime& node(std::size_t index) {
+        return dynamic_cast<platform::AsioRuntime&>(harness_->node(index));
+    }
+
+    void listen(const std::optional<TlsOptions>& tls = std::nullopt) {
+        auto listener =
+            node(0).network().listen({"127.0.0.1", 0}, tls, [this](std::unique_ptr<Connection> in) {
+                servers_.push_back(std::make_unique<End>(std::move(in)));
+            });
+        US_ASSERT(static_cast<bool>(listener));
+        listener_ = std::move(*listener);
+    }
+
+    void connect(const Address& address, Duration timeout,
+                 const std::optional<TlsOptions>& tls = std::nullopt) {
+        error_.reset();
+        client_.reset();
+        attempt_ = node(1).network().connect(address, tls, timeout, [this](auto result) {
+            if (result) {
+                client_ = std::make_unique<End>(std::move(*result));
+            } else {
+                error_ = result.error();
+            }
+        });
+        US_ASSERT(run_until([&] { return error_ || client_; }));
+    }
+
+    // Connections until there are `count` more, all quiet.
+    void connect_many(std::size_t count) {
+        const std::size_t wanted = clients_.size() + count;
+        for (std::size_t i = 0; i < count; ++i) {
+            attempts_.push_back(node(1).network().connect(
+                listener_->address(), std::nullopt, 20s, [this](auto result) {
+                    US_ASSERT(static_cast<bool>(result));
+                    clients_.push_back(std::make_unique<End>(std::move(*result)));
+                }));
+        }
+        US_ASSERT(run_until([&] { return clients_.size() == wanted; }));
+    }
+
+    const std::unique_ptr<Harness> harness_ = make_platform_harness(2);
+    std::unique_ptr<Listener> listener_;
+    std::unique_ptr<Attempt> attempt_;
+    std::vector<std::unique_ptr<Attempt>> attempts_;
+    std::vector<std::unique_ptr<End>> servers_;
+    std::vector<std::unique_ptr<End>> clients_;
+    std::unique_ptr<End> client_;
+    std::optional<Error> error_;
+};
+
+std::set<int> open_descriptors() {
+    std::set<int> descriptors;
+    DIR* directory = ::opendir("/proc/self/fd");
+    while (const dirent* entry = ::readdir(directory)) {
+        if (entry->d_name[0] != '.') descriptors.insert(std::stoi(entry->d_name));
+    }
+    descriptors.erase(::dirfd(directory));
+    ::closedir(directory);
+    return descriptors;
+}
+
+// --- names and addresses -------------------------------------------------------------------------
+
+TEST_F(RealNetwork, ANameIsResolvedAndEachOfItsAddressesTried) {
+    listen();  // On IPv4 alone, while localhost may be an IPv6 address first.
+    connect({"localhost", listener_->address().port}, 10s);
+
+    ASSERT_FALSE(error_) << to_string(*error_);
+    EXPECT_EQ(client_->connection().peer().host, "localhost");
+}
+
+// Name servers may take their time to say no; the attempt has its own.
+TEST_F(RealNetwork, ANameThatDoesNotExistIsUnavailableOrTimesOut) {
+    connect({"no-such-host.invalid", 1}, 500ms);
+
+    ASSERT_TRUE(error_);
+    EXPECT_TRUE(error_->code == Errc::unavailable || error_->code == Errc::timed_out);
+    EXPECT_EQ(error_->effect, Effect::none);
+}
+
+TEST_F(RealNetwork, AnEmptyHostIsThisMachineAlone) {
+    auto listener = node(0).network().listen({"", 0}, std::nullopt, [](auto) {});
+
+    ASSERT_TRUE(listener);
+    EXPECT_EQ((*listener)->address().host, "127.0.0.1");
+}
+
+TEST_F(RealNetwork, AnAddressThatIsNotOursIsBadConfig) {
+    for (const char* host : {"192.0.2.1", "no-such-host.invalid"}) {
+        auto listener = node(0).network().listen({host, 0}, std::nullopt, [](auto) {});
+        ASSERT_FALSE(listener);
+        EXPECT_EQ(listener.error().code, Errc::bad_config) << host;
+    }
+}
+
+// A listener whose queue is full drops what comes: to the client it looks like a dead network.
+TEST_F(RealNetwork, APeerThatAnswersNothingTimesOut) {
+    const platform::Fd deaf(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const auto any = platform::numeric_address({"127.0.0.1", 0});
+    ASSERT_EQ(::bind(deaf.get(), any->raw(), any->size), 0);
+    ASSERT_EQ(::listen(deaf.get(), 0), 0);
+    const auto address = platform::local_address(deaf);
+    ASSERT_TRUE(address);
+    connect(*address, 10s);
+    ASSERT_FALSE(error_);
+    const auto fills_the_queue = std::move(client_);
+
+    const TimePoint begin = node(1).now();
+    connect(*address, 100ms);
+
+    ASSERT_TRUE(error_);
+    EXPECT_EQ(error_->code, Errc::timed_out);
+    EXPECT_GE(node(1).now() - begin, 100ms);
+}
+
+// To a port that nobody has, the kernel may connect a socket with itself.
+TEST_F(RealNetwork, ASocketConnectedToItselfIsNobody) {
+    const platform::Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const auto any = platform::numeric_address({"127.0.0.1", 0});
+    ASSERT_EQ(::bind(socket.get(), any->raw(), any->size), 0);
+    const auto own = platform::numeric_address(*platform::local_address(socket));
+    ASSERT_EQ(::connect(socket.get(), own->raw(), own->size), 0);
+
+    const auto outcome = platform::connect_outcome(socket.get());
+
+    ASSERT_FALSE(outcome);
+    EXPECT_EQ(outcome.error().code, Errc::unavailable);
+}
+
+// --- economy -------------------------------------------------------------------------------------
+
+TEST_F(RealNetwork, SendsOfOneTurnLeaveInOneWrite) {
+    listen();
+    connect(listener_->address(), 10s);
+    ASSERT_TRUE(run_until([&] { return servers_.size() == 1; }));
+    int reads = 0;
+    servers_.front()->on_received = [&] { ++reads; };
+
+    bool sent = false;
+    node(1).post([&] {
+        for (int i = 0; i < 100; ++i) client_->connection().send(as_bytes("0123456789"));
+        sent = true;
+    });
+
+    ASSERT_TRUE(run_until([&] { return servers_.front()->text.size() == 1000; }));
+    EXPECT_EQ(reads, 1);
+}
+
+std::size_t allocated_bytes() {
+    if (&__sanitizer_get_current_allocated_bytes != nullptr) {
+        return __sanitizer_get_current_allocated_bytes();
+    }
+    return ::mallinfo2().uordblks;
+}
+
+// Ten thousand quiet subscribers must not cost a gigabyte.
+TEST_F(RealNetwork, AnIdleConnectionCostsLessThanFourKilobytes) {
+    constexpr std::size_t connections = 200;
+    listen();
+    connect_many(20);  // What the loops keep for all of them is there afterwards.
+    const std::size_t before = allocated_bytes();
+
+    connect_many(connections);
+    ASSERT_TRUE(run_until([&] { return servers_.size() == clients_.size(); }));
+    const Buffer chunk(100 * KiB);
+    for (std::size_t i = 20; i < clients_.size(); ++i) {
+        clients_[i]->connection().send(chunk);
+        ASSERT_TRUE(run_until([&] {
+            return std::any_of(servers_.begin(), servers_.end(), [&](const auto& server) {
+                return server->text.size() == chunk.size();
+            });
+        }));
+        for (const auto& server : servers_) {
+            server->text.clear();
+            server->text.shrink_to_fit();
+        }
+    }
+    attempts_.clear();
+    (void)run_until([] { return false; }, 10ms);
+
+    const std::size_t ends = 2 * connections;
+    const std::size_t each = (allocated_bytes() - before) / ends;
+    RecordProperty("bytes_per_connection", static_cast<int>(each));
+    EXPECT_LT(each, 4 * KiB);
+}
+
+// --- descriptors ---------------------------------------------------------------------------------
+
+TEST_F(RealNetwork, EveryDescriptorIsClosedOnExec) {
+    const std::set<int> before = open_descriptors();
+    const ScratchDirectory scratch;
+    const TestAuthority authority(scratch.path(), "ours");
+    const TlsOptions tls = authority.issue("node", "IP:127.0.0.1");
+
+    NullLog log;
+    platform::AsioRuntime other(log);
+    listen(tls);
+    connect(listener_->address(), 10s, tls);
+    ASSERT_FALSE(error_);
+    const auto encrypted = std::move(client_);
+    listen();
+    connect({"localhost", listener_->address().port}, 10s);
+    ASSERT_FALSE(error_);
+    const ProcessId process = harness_->start_process();
+    const auto watch = node(0).host().watch(process, [] {});
+    const auto signals = platform::Signals::open(other, {SIGUSR1}, [](int) {});
+    ASSERT_TRUE(signals);
+    const auto file = node(0).disk().open(scratch.path() + "/file", Disk::Open::create);
+    ASSERT_TRUE(file);
+    bool done = false;
+    node(0).worker("journal").submit([] {}, [&] { done = true; });
+    ASSERT_TRUE(run_until([&] { return done; }));
+
+    std::size_t ours = 0;
+    for (const int descriptor : open_descriptors()) {
+        if (before.contains(descriptor)) continue;
+        ++ours;
+        EXPECT_NE(::fcntl(descriptor, F_GETFD) & FD_CLOEXEC, 0)
+            << std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(descriptor));
+    }
+    EXPECT_GE(ours, 10u);
+    harness_->kill_process(process);
+}
+
+TEST_F(RealNetwork, WhatIsDestroyedLeavesNoDescriptor) {
+    listen();
+    connect(listener_->address(), 10s);
+    ASSERT_TRUE(run_until([&] { return servers_.size() == 1; }));
+    const std::size_t before = open_descriptors().size();
+
+    connect_many(20);
+    ASSERT_TRUE(run_until([&] { return servers_.size() == 21; }));
+    EXPECT_EQ(open_descriptors().size(), before + 40);
+    clients_.clear();
+    attempts_.clear();
+    ASSERT_TRUE(run_until([&] {
+        return std::count_if(servers_.begin(), servers_.end(),
+                             [](const auto& server) { return server->is_closed(); }) == 20;
+    }));
+
+    EXPECT_EQ(open_descriptors().size(), before);
+}
+
+class DescriptorLimit {
+public:
+    explicit DescriptorLimit(rlim_t limit) {
+        US_ASSERT(::getrlimit(RLIMIT_NOFILE, &before_) == 0);
+        rlimit lowered = before_;
+        lowered.rlim_cur = limit;
+        US_ASSERT(::setrlimit(RLIMIT_NOFILE, &lowered) == 0);
+    }
+    ~DescriptorLimit() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+    DescriptorLimit(const DescriptorLimit&) = delete;
+    DescriptorLimit& operator=(const DescriptorLimit&) = delete;
+
+private:
+    rlimit before_{};
+};
+
+// Without descriptors the listener rests instead of spinning, and goes on when there are some.
+TEST_F(RealNetwork, RunningOutOfDescriptorsDelaysClientsAndLosesNone) {
+    listen();
+    harness_->pause(0, true);
+    connect_many(5);  // The kernel has accepted them; the listener has not.
+    const int highest = *open_descriptors().rbegin();
+    {
+        const DescriptorLimit limit(static_cast<rlim_t>(highest) + 3);  // Two more, and no hole.
+        std::vector<platform::Fd> holes;
+        for (int fd = 0; fd < highest; fd = holes.back().get()) {
+            holes.emplace_back(::fcntl(0, F_DUPFD_CLOEXEC, 0));
+            if (holes.back().get() > highest || !holes.back()) break;
+        }
+        holes.pop_back();
+        harness_->pause(0, false);
+        ASSERT_TRUE(run_until([&] { return node(0).figures().accept_pauses > 0; }));
+        const std::uint64_t handlers = node(0).figures().handlers;
+        (void)run_until([] { return false; }, 50ms);
+        EXPECT_LT(node(0).figures().handlers - handlers, 10u);
+        EXPECT_EQ(servers_.size(), 2u);
+    }
+
+    EXPECT_TRUE(run_until([&] { return servers_.size() == 5; }));
+}
+
+}  // namespace
+}  // namespace understudy::contract
