@@ -105,13 +105,35 @@ private:
     const std::uint64_t boot_;
 };
 
+FakeDisk::Tree::Tree(const Tree& other) { *this = other; }
+
+FakeDisk::Tree& FakeDisk::Tree::operator=(const Tree& other) {
+    if (this == &other) return *this;
+    names = other.names;
+    platter = other.platter;
+    pending = other.pending;
+    std::map<InodePtr, InodePtr> copies;
+    const auto copy_of = [&](const InodePtr& inode) {
+        InodePtr& copy = copies[inode];
+        if (inode && !copy) {
+            copy = std::make_shared<Inode>(*inode);
+            copy->locked_by = nullptr;
+        }
+        return copy;
+    };
+    for (auto& [path, inode] : names) inode = copy_of(inode);
+    for (auto& [path, inode] : platter) inode = copy_of(inode);
+    for (NameChange& change : pending) change.inode = copy_of(change.inode);
+    return *this;
+}
+
 Result<std::unique_ptr<File>> FakeDisk::open(const std::string& path, Open how) {
     US_CHECK(enter("open", path));
-    auto found = names_.find(path);
-    if (found == names_.end()) {
+    auto found = tree_.names.find(path);
+    if (found == tree_.names.end()) {
         if (how == Open::existing) return failure(Errc::not_found, "open", path);
         change({.gone = "", .there = path, .inode = std::make_shared<Inode>()});
-        found = names_.find(path);
+        found = tree_.names.find(path);
     } else if (how == Open::create_new) {
         return failure(Errc::already_exists, "open", path);
     }
@@ -123,7 +145,7 @@ Result<std::vector<std::string>> FakeDisk::list(const std::string& directory) {
     if (!directories_.contains(directory)) return failure(Errc::not_found, "list", directory);
     std::vector<std::string> found;
     const std::string prefix = directory + "/";
-    for (const auto& [path, inode] : names_) {
+    for (const auto& [path, inode] : tree_.names) {
         if (path.starts_with(prefix)) found.push_back(path.substr(prefix.size()));
     }
     return found;
@@ -137,15 +159,15 @@ Result<void> FakeDisk::make_directory(const std::string& path) {
 
 Result<void> FakeDisk::rename(const std::string& from, const std::string& to) {
     US_CHECK(enter("rename", to));
-    const auto found = names_.find(from);
-    if (found == names_.end()) return failure(Errc::not_found, "rename", from);
+    const auto found = tree_.names.find(from);
+    if (found == tree_.names.end()) return failure(Errc::not_found, "rename", from);
     change({.gone = from, .there = to, .inode = found->second});
     return {};
 }
 
 Result<void> FakeDisk::remove(const std::string& path) {
     US_CHECK(enter("remove", path));
-    if (!names_.contains(path)) return failure(Errc::not_found, "remove", path);
+    if (!tree_.names.contains(path)) return failure(Errc::not_found, "remove", path);
     change({.gone = path, .there = "", .inode = nullptr});
     return {};
 }
@@ -153,25 +175,25 @@ Result<void> FakeDisk::remove(const std::string& path) {
 Result<void> FakeDisk::sync_directory(const std::string& path) {
     US_CHECK(enter("sync_directory", path));
     if (!directories_.contains(path)) return {};  // One above: nothing of ours changes there.
-    for (const NameChange& pending : std::exchange(pending_names_, {})) {
-        apply(pending, platter_names_);
+    for (const NameChange& pending : std::exchange(tree_.pending, {})) {
+        apply(pending, tree_.platter);
     }
     return {};
 }
 
 void FakeDisk::power_cut(Survival survival) {
-    for (const NameChange& pending : std::exchange(pending_names_, {})) {
+    for (const NameChange& pending : std::exchange(tree_.pending, {})) {
         const bool kept = survival == Survival::all ||
                           (survival != Survival::none && random_.chance(1, 2));
-        if (kept) apply(pending, platter_names_);
+        if (kept) apply(pending, tree_.platter);
     }
-    for (auto& [path, inode] : platter_names_) keep_some(*inode, survival);
-    names_ = platter_names_;
+    for (auto& [path, inode] : tree_.platter) keep_some(*inode, survival);
+    tree_.names = tree_.platter;
     restart_process();
 }
 
 void FakeDisk::restart_process() {
-    for (auto& [path, inode] : names_) inode->locked_by = nullptr;
+    for (auto& [path, inode] : tree_.names) inode->locked_by = nullptr;
     ++boot_;
     dead_ = false;
     die_at_ = UINT64_MAX;
@@ -180,34 +202,34 @@ void FakeDisk::restart_process() {
 
 std::uint64_t FakeDisk::used() const {
     std::uint64_t bytes = 0;
-    for (const auto& [path, inode] : names_) bytes += inode->now.size();
+    for (const auto& [path, inode] : tree_.names) bytes += inode->now.size();
     return bytes;
 }
 
 std::vector<std::string> FakeDisk::names() const {
     std::vector<std::string> found;
-    for (const auto& [path, inode] : names_) found.push_back(path);
+    for (const auto& [path, inode] : tree_.names) found.push_back(path);
     return found;
 }
 
-const Buffer& FakeDisk::contents(const std::string& path) const { return names_.at(path)->now; }
+const Buffer& FakeDisk::contents(const std::string& path) const { return tree_.names.at(path)->now; }
 
 void FakeDisk::put(const std::string& path, Buffer contents) {
     auto inode = std::make_shared<Inode>();
     inode->now = contents;
     inode->platter = std::move(contents);
-    names_[path] = inode;
-    platter_names_[path] = inode;
+    tree_.names[path] = inode;
+    tree_.platter[path] = inode;
 }
 
 void FakeDisk::erase(const std::string& path) {
-    names_.erase(path);
-    platter_names_.erase(path);
+    tree_.names.erase(path);
+    tree_.platter.erase(path);
 }
 
 void FakeDisk::flip(const std::string& path, std::uint64_t bit) {
     const auto mask = static_cast<std::byte>(1U << (bit % 8));
-    Inode& inode = *names_.at(path);
+    Inode& inode = *tree_.names.at(path);
     inode.now.at(bit / 8) ^= mask;
     if (bit / 8 < inode.platter.size()) inode.platter[bit / 8] ^= mask;
 }
@@ -222,8 +244,8 @@ Result<void> FakeDisk::enter(std::string_view call, const std::string& path) {
 }
 
 void FakeDisk::change(NameChange change) {
-    apply(change, names_);
-    pending_names_.push_back(std::move(change));
+    apply(change, tree_.names);
+    tree_.pending.push_back(std::move(change));
 }
 
 void FakeDisk::apply(const NameChange& change, Names& names) {

@@ -24,6 +24,7 @@ public:
     enum class Survival { none, all, some, torn };
 
     explicit FakeDisk(std::uint64_t seed) : random_(seed) {}
+    // A copy is another disk with the same contents. Open files stay with the original.
 
     Result<std::unique_ptr<File>> open(const std::string& path, Open how) override;
     Result<std::vector<std::string>> list(const std::string& directory) override;
@@ -49,7 +50,7 @@ public:
 
     // What a test looks at and tampers with, in both layers.
     [[nodiscard]] std::vector<std::string> names() const;
-    [[nodiscard]] bool exists(const std::string& path) const { return names_.contains(path); }
+    [[nodiscard]] bool exists(const std::string& path) const { return tree_.names.contains(path); }
     [[nodiscard]] const Buffer& contents(const std::string& path) const;
     void put(const std::string& path, Buffer contents);
     void erase(const std::string& path);
@@ -82,10 +83,20 @@ private:
     static void apply(const Write& write, Buffer& contents);
     void keep_some(Inode& inode, Survival survival);
 
+    /// The names and what they stand for.
+    struct Tree {
+        Tree() = default;
+        Tree(const Tree& other);
+        Tree& operator=(const Tree& other);
+        ~Tree() = default;
+
+        Names names;
+        Names platter;
+        std::vector<NameChange> pending;
+    };
+
     Random random_;
-    Names names_;
-    Names platter_names_;
-    std::vector<NameChange> pending_names_;
+    Tree tree_;
     std::set<std::string> directories_;
     std::uint64_t calls_ = 0;
     std::uint64_t die_at_ = UINT64_MAX;
