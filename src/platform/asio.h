@@ -9,6 +9,9 @@
 #ifndef BOOST_ASIO_NO_DEPRECATED
 #define BOOST_ASIO_NO_DEPRECATED
 #endif
+#if defined(__SANITIZE_THREAD__) && !defined(BOOST_ASIO_DISABLE_FENCED_BLOCK)
+#define BOOST_ASIO_DISABLE_FENCED_BLOCK  // The sanitizer knows no fences; Asio's locks suffice it.
+#endif
 
 #include <chrono>
 

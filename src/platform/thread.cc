@@ -13,11 +13,12 @@ std::thread start_thread(const std::string& name, std::function<void()> body) {
     sigset_t before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    std::thread thread(std::move(body));
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-
     constexpr std::size_t name_max = 15;  // The kernel's, without the terminating zero.
-    pthread_setname_np(thread.native_handle(), name.substr(0, name_max).c_str());
+    std::thread thread([name = name.substr(0, name_max), run = std::move(body)] {
+        pthread_setname_np(pthread_self(), name.c_str());
+        run();
+    });
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
     return thread;
 }
 

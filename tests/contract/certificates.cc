@@ -1,6 +1,7 @@
-#include "contract/certificates.h"
+#include "tests/contract/certificates.h"
 
 #include <cstdio>
+#include <memory>
 #include <utility>
 
 #include <sys/stat.h>

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "contract/harness.h"
+#include "tests/contract/harness.h"
 
 namespace understudy::contract {
 

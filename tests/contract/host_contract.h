@@ -1,6 +1,8 @@
 #pragma once
 
-#include "contract/harness.h"
+#include <memory>
+
+#include "tests/contract/harness.h"
 
 namespace understudy::contract {
 

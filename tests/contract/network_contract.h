@@ -1,13 +1,14 @@
 #pragma once
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/random.h"
-#include "contract/end.h"
-#include "contract/harness.h"
+#include "tests/contract/end.h"
+#include "tests/contract/harness.h"
 
 namespace understudy::contract {
 

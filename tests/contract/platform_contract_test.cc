@@ -1,9 +1,9 @@
-#include "contract/disk_contract.h"
-#include "contract/host_contract.h"
-#include "contract/network_contract.h"
-#include "contract/platform_harness.h"
-#include "contract/runtime_contract.h"
-#include "contract/worker_contract.h"
+#include "tests/contract/disk_contract.h"
+#include "tests/contract/host_contract.h"
+#include "tests/contract/network_contract.h"
+#include "tests/contract/platform_harness.h"
+#include "tests/contract/runtime_contract.h"
+#include "tests/contract/worker_contract.h"
 
 namespace understudy::contract {
 namespace {

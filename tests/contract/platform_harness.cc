@@ -1,4 +1,4 @@
-#include "contract/platform_harness.h"
+#include "tests/contract/platform_harness.h"
 
 #include <chrono>
 #include <csignal>
@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "contract/certificates.h"
+#include "tests/contract/certificates.h"
 #include "platform/asio_runtime.h"
 #include "platform/host.h"
 

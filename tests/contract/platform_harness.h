@@ -1,6 +1,9 @@
 #pragma once
 
-#include "contract/harness.h"
+#include <memory>
+#include <string>
+
+#include "tests/contract/harness.h"
 
 namespace understudy::contract {
 

@@ -9,8 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "contract/end.h"
-#include "contract/platform_harness.h"
+#include "tests/contract/end.h"
+#include "tests/contract/platform_harness.h"
 #include "platform/fd.h"
 #include "platform/host.h"
 

@@ -11,9 +11,9 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-#include "contract/certificates.h"
-#include "contract/end.h"
-#include "contract/platform_harness.h"
+#include "tests/contract/certificates.h"
+#include "tests/contract/end.h"
+#include "tests/contract/platform_harness.h"
 #include "platform/asio_runtime.h"
 #include "platform/signals.h"
 #include "platform/socket.h"

@@ -1,9 +1,10 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
-#include "contract/harness.h"
+#include "tests/contract/harness.h"
 
 namespace understudy::contract {
 

@@ -3,11 +3,11 @@
 #include <string>
 #include <vector>
 
-#include "contract/disk_contract.h"
-#include "contract/host_contract.h"
-#include "contract/network_contract.h"
-#include "contract/runtime_contract.h"
-#include "contract/worker_contract.h"
+#include "tests/contract/disk_contract.h"
+#include "tests/contract/host_contract.h"
+#include "tests/contract/network_contract.h"
+#include "tests/contract/runtime_contract.h"
+#include "tests/contract/worker_contract.h"
 #include "sim/world.h"
 
 namespace understudy::contract {

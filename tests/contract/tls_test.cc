@@ -11,9 +11,9 @@
 #include <openssl/ssl.h>
 
 #include "base/random.h"
-#include "contract/certificates.h"
-#include "contract/end.h"
-#include "contract/platform_harness.h"
+#include "tests/contract/certificates.h"
+#include "tests/contract/end.h"
+#include "tests/contract/platform_harness.h"
 #include "platform/asio_runtime.h"
 #include "platform/network.h"
 

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
+#include <memory>
 #include <vector>
 
-#include "contract/harness.h"
+#include "tests/contract/harness.h"
 
 namespace understudy::contract {
 
