@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "base/plant.h"
+
 namespace understudy::record {
 
 namespace {
@@ -63,15 +65,11 @@ void CallTable::lost(TimePoint now, CallEffects& effects) {
         Entry& entry = calls_.at(id);
         // From here on nobody can say whether it ran.
         entry.maybe_done = true;
-#ifdef US_PLANT_SENT_CALL_RETRIED
-        queue(id, entry);
-#else
-        if (entry.call.repeat == Repeat::allowed) {
+        if (entry.call.repeat == Repeat::allowed || planted(Plant::sent_call_retried)) {
             queue(id, entry);
         } else {
             fail(id, Errc::unavailable, "the link to the active member was lost", effects);
         }
-#endif
     }
 }
 
@@ -117,9 +115,9 @@ void CallTable::close(CallEffects& effects) {
 }
 
 RpcRequest CallTable::request(CallId call, TimePoint now) {
-    auto found = calls_.find(call);
-    if (found == calls_.end()) found = parting_.find(call);
-    US_ASSERT(found != parting_.end());
+    auto& calls = calls_.contains(call) ? calls_ : parting_;
+    const auto found = calls.find(call);
+    US_ASSERT(found != calls.end());
     found->second.requested = true;
     const Call& asked = found->second.call;
     return RpcRequest{.call = call,

@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
-#include "understudy/limits.h"
 
 namespace understudy::record {
 
@@ -364,6 +363,7 @@ void encode_delta(const DeltaSource& delta, Buffer& out) {
         writer.text(delta.sections[i].submap);
         write(delta, delta.sections[i], writer);
     }
+    US_ASSERT(out.size() <= delta_size_max);
 }
 
 void encode_delta(const RecordChange& change, Buffer& out) {
@@ -378,7 +378,14 @@ Result<void> decode_image(Bytes image, DeltaView& view) {
     return Decoder(image, view).image();
 }
 
-Result<void> decode_delta(Bytes delta, DeltaView& view) { return Decoder(delta, view).delta(); }
+Result<void> decode_delta(Bytes delta, DeltaView& view) {
+    if (delta.size() > delta_size_max) {
+        return Error{.code = Errc::limit_exceeded,
+                     .detail = fmt::format("delta of {} bytes, at most {}", delta.size(),
+                                           delta_size_max)};
+    }
+    return Decoder(delta, view).delta();
+}
 
 Result<RecordImage> to_image(Bytes image) {
     DeltaView view;

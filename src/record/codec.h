@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "understudy/limits.h"
 #include "understudy/record.h"
 #include "understudy/types.h"
 #include "understudy/value.h"
@@ -68,6 +69,10 @@ struct DeltaSource {
 [[nodiscard]] std::size_t submap_size_bytes(std::string_view name);
 inline constexpr std::size_t count_size_max = 3;  ///< A varint up to fields_max.
 inline constexpr std::size_t image_size_min = 2 * count_size_max;
+
+/// Of any change from one record to another: the names of what goes, and what comes. A field that
+/// goes leaves out two bytes at least, and of the longest names no more than 4,049 fit a record.
+inline constexpr std::size_t delta_size_max = 2 * record_size_max - 4 * KiB;
 
 /// Fields of an image, sub-maps included.
 [[nodiscard]] std::size_t count_fields(const RecordImage& image);

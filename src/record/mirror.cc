@@ -1,5 +1,7 @@
 #include "record/mirror.h"
 
+#include "base/plant.h"
+
 namespace understudy::record {
 
 Result<Applied> Mirror::apply_image(Epoch epoch, Sequence sequence, Bytes image,
@@ -7,12 +9,12 @@ Result<Applied> Mirror::apply_image(Epoch epoch, Sequence sequence, Bytes image,
     if (epoch < epoch_) return Applied::stale_epoch;
     US_CHECK(decode_image(image, view_));
     begin(change, true, epoch, sequence);
-#ifdef US_PLANT_IMAGE_MERGES
-    apply(image_, view_, change);
-    size_bytes_ = record::size_bytes(image_);
-#else
-    size_bytes_ = replace(image_, view_, change);
-#endif
+    if (planted(Plant::image_merges)) {
+        apply(image_, view_, change);
+        size_bytes_ = record::size_bytes(image_);
+    } else {
+        size_bytes_ = replace(image_, view_, change);
+    }
     stamp(epoch, sequence);
     exists_ = true;
     return Applied::changed;
@@ -20,13 +22,11 @@ Result<Applied> Mirror::apply_image(Epoch epoch, Sequence sequence, Bytes image,
 
 Result<Applied> Mirror::apply_delta(Epoch epoch, Sequence sequence, Bytes delta,
                                     RecordChange* change) {
-#ifndef US_PLANT_DELTA_ACROSS_EPOCHS
-    if (epoch < epoch_) return Applied::stale_epoch;
-    if (epoch != epoch_ || !in_sync_) return gap();
-#endif
-#ifndef US_PLANT_DELTA_OVER_GAP
-    if (sequence != sequence_.next()) return gap();
-#endif
+    if (!planted(Plant::delta_across_epochs)) {
+        if (epoch < epoch_) return Applied::stale_epoch;
+        if (epoch != epoch_ || !in_sync_) return gap();
+    }
+    if (sequence != sequence_.next() && !planted(Plant::delta_over_gap)) return gap();
     // In the record's absence there is nothing that a change could be made on.
     if (!exists_) return gap();
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "base/plant.h"
 #include "record/messages.h"
 #include "wire/channel.h"
 
@@ -15,8 +16,9 @@ namespace {
 constexpr std::size_t listing_size = 64 * KiB;  // Of one message of a listing, about.
 constexpr std::size_t stamp_size_max = 3 * 10;  // Three varints.
 
-static_assert(record_size_max + stamp_size_max <= wire::Channel::message_size_max,
-              "an image always fits a message");
+static_assert(record_size_max + stamp_size_max <= wire::Channel::message_size_max &&
+                  delta_size_max + stamp_size_max <= wire::Channel::message_size_max,
+              "images and deltas always fit a message");
 
 // A number as a varint, in place: the head of a message is not worth an allocation.
 class Number {
@@ -128,19 +130,15 @@ Result<void> Publisher::commit(RecordId record, Bytes delta) {
 // The path that is walked for each change and each subscriber.
 void Publisher::publish(Topic& topic, Bytes delta) {
     ++metrics_.changes;
-    // A change that takes out and puts in more than a message holds goes as an image.
-    const bool as_delta = delta.size() + stamp_size_max <= wire::Channel::message_size_max;
     stamp(topic);
     for (const auto& subscriber : topic.subscribers) {
         if (subscriber.link->full) {
             subscriber.link->mark_behind(*subscriber.subscription);
             ++metrics_.coalesced;
-        } else if (as_delta) {
+        } else {
             send(*subscriber.link, wire::MessageType::delta,
                  {Number(subscriber.id.value).bytes(), stamp_, delta});
             ++metrics_.deltas;
-        } else {
-            send_image(*subscriber.link, *subscriber.subscription);
         }
     }
 }
@@ -227,6 +225,10 @@ void Publisher::drained(LinkId id) {
 
 // In turn, from where the last time ended: a link that fills up again and again serves all alike.
 void Publisher::send_behind(Link& link) {
+    if (planted(Plant::delta_over_gap)) {
+        for (const SubscriptionId id : link.behind) link.subscriptions.at(id).behind = false;
+        link.behind.clear();
+    }
     while (!link.full && !link.behind.empty()) {
         auto next = link.behind.upper_bound(link.served_last);
         if (next == link.behind.end()) next = link.behind.begin();

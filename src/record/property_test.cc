@@ -1,0 +1,382 @@
+// Publishers and mirrors through everything that can go wrong between them, against a dumb model.
+//
+// Two members hold the same service's records, one of them active. Clients with a mirror per record
+// are linked to a member. Messages travel in order on each link, late; links fill up, drain and
+// break; the active member changes, sometimes while the former one does not know; deltas are lost
+// on purpose (which a link never does), so that the gap and the resync are walked too. The model is
+// a history: which contents each record had in each epoch. A mirror that shows anything else is
+// broken, at any time; and in the end, when all is calm, every mirror shows the present content.
+#include <deque>
+#include <map>
+
+#include <gtest/gtest.h>
+
+#include "record/draft.h"
+#include "record/messages.h"
+#include "record/mirror.h"
+#include "record/publisher.h"
+#include "record/sample.h"
+
+namespace understudy::record {
+namespace {
+
+using wire::MessageType;
+
+constexpr std::size_t names_count = 4;
+constexpr std::size_t clients_count = 5;
+
+std::string record_name(std::size_t number) { return "record" + std::to_string(number); }
+
+struct Message {
+    MessageType type;
+    Buffer body;
+};
+
+class Member final : public Outlet {
+public:
+    Flow send(LinkId link, MessageType type, std::span<const Bytes> parts) override {
+        Buffer body;
+        for (const Bytes part : parts) body.insert(body.end(), part.begin(), part.end());
+        auto& queue = links[link];
+        queue.push_back({type, std::move(body)});
+        queue_longest = std::max(queue_longest, queue.size());
+        return queue.size() >= high_water ? Flow::full : Flow::open;
+    }
+    void subscriptions_changed(std::string_view record, std::size_t previous,
+                               std::size_t current) override {
+        EXPECT_EQ(counts[std::string(record)], previous);
+        counts[std::string(record)] = current;
+    }
+
+    static constexpr std::size_t high_water = 6;
+
+    Publisher publisher{*this};
+    std::map<std::size_t, Draft> drafts;
+    std::map<LinkId, std::deque<Message>> links;
+    std::map<std::string, std::size_t> counts;
+    std::size_t queue_longest = 0;
+};
+
+// What a record held; nullopt: there was none.
+using Content = std::optional<RecordImage>;
+
+struct Client {
+    std::optional<std::size_t> member;  // Linked to.
+    LinkId link;
+    std::map<SubscriptionId, std::size_t> records;  // Of the present link.
+    Mirror mirrors[names_count];
+};
+
+class World {
+public:
+    explicit World(std::uint64_t seed) : random_(seed) { activate(0); }
+
+    void step() {
+        switch (random_.below(24)) {
+            case 0: take_over(); break;
+            case 1: connect(); break;
+            case 2: disconnect(); break;
+            case 3: remove_record(); break;
+            case 4: unsubscribe(); break;
+            case 5:
+            case 6: subscribe(); break;
+            case 7:
+            case 8:
+            case 9:
+            case 10:
+            case 11:
+            case 12:
+            case 13: change_record(); break;
+            default: deliver(); break;
+        }
+    }
+
+    // Everybody is linked to the active member, and nothing is under way.
+    void calm_down() {
+        loses_ = false;
+        for (auto& client : clients_) {
+            unlink(client);
+            link(client, active_);
+            for (std::size_t i = 0; i < names_count; ++i) subscribe(client, i);
+        }
+        for (auto& client : clients_) {
+            while (deliver(client)) {
+            }
+        }
+        const Publisher& publisher = members_[active_].publisher;
+        for (const auto& client : clients_) {
+            for (std::size_t i = 0; i < names_count; ++i) {
+                const auto record = publisher.find(record_name(i));
+                ASSERT_EQ(client.mirrors[i].exists(), record.has_value()) << record_name(i);
+                ASSERT_TRUE(client.mirrors[i].in_sync());
+                if (record) {
+                    ASSERT_EQ(client.mirrors[i].image(), *publisher.image(*record));
+                }
+            }
+        }
+        EXPECT_EQ(publisher.subscriptions(), clients_count * names_count);
+        for (const auto& member : members_) EXPECT_LE(member.queue_longest, Member::high_water);
+    }
+
+    [[nodiscard]] std::uint64_t gaps() const { return gaps_; }
+    [[nodiscard]] std::uint64_t stale() const { return stale_; }
+    [[nodiscard]] std::uint64_t deltas() const { return deltas_; }
+    [[nodiscard]] std::uint64_t coalesced() const {
+        return members_[0].publisher.metrics().coalesced +
+               members_[1].publisher.metrics().coalesced;
+    }
+
+private:
+    // --- What members do
+
+    void activate(std::size_t member) {
+        active_ = member;
+        epoch_ = epoch_.next();
+        members_[member].publisher.activate(epoch_);
+        for (std::size_t i = 0; i < names_count; ++i) note(member, i);
+    }
+
+    void take_over() {
+        // The former active member hears of it only in two of three cases: else it goes on.
+        Publisher& former = members_[active_].publisher;
+        if (random_.chance(2, 3)) former.stand_by();
+        Publisher& next = members_[1 - active_].publisher;
+        next.stand_by();
+        activate(1 - active_);
+    }
+
+    void change_record() {
+        const std::size_t member = random_.below(2), number = random_.below(names_count);
+        Member& at = members_[member];
+        auto record = at.publisher.find(record_name(number));
+        if (!record) {
+            record = at.publisher.create(record_name(number)).value_or_throw();
+            at.drafts[number] = Draft();
+            note(member, number);
+        }
+        Draft& draft = at.drafts[number];
+        for (std::uint64_t i = 1 + random_.below(3); i > 0; --i) {
+            const std::string field = sample_name(random_, 'f'), submap = sample_name(random_, 'm');
+            switch (random_.below(4)) {
+                case 0: draft.remove(field); break;
+                case 1: ASSERT_TRUE(draft.put(submap, field, sample_value(random_))); break;
+                default: ASSERT_TRUE(draft.put(field, sample_value(random_)));
+            }
+        }
+        const auto delta = draft.commit();
+        if (!delta) return;
+        ASSERT_TRUE(at.publisher.commit(*record, *delta));
+        ASSERT_EQ(*at.publisher.image(*record), draft.image());
+        note(member, number);
+    }
+
+    void remove_record() {
+        const std::size_t member = random_.below(2), number = random_.below(names_count);
+        const auto record = members_[member].publisher.find(record_name(number));
+        if (!record) return;
+        ASSERT_TRUE(members_[member].publisher.remove(*record));
+        note(member, number);
+    }
+
+    // The content of a record as from now is one that may be shown in this epoch.
+    void note(std::size_t member, std::size_t number) {
+        const Publisher& publisher = members_[member].publisher;
+        const auto record = publisher.find(record_name(number));
+        Content content;
+        if (record) content = *publisher.image(*record);
+        contents_[number][publisher.epoch()].push_back(std::move(content));
+    }
+
+    // --- What clients do
+
+    void connect() {
+        Client& client = clients_[random_.below(clients_count)];
+        unlink(client);
+        link(client, random_.chance(3, 4) ? active_ : 1 - active_);
+        for (std::size_t i = 0; i < names_count; ++i) {
+            if (random_.chance(3, 4)) subscribe(client, i);
+        }
+    }
+
+    void disconnect() { unlink(clients_[random_.below(clients_count)]); }
+
+    void link(Client& client, std::size_t member) {
+        link_last_ = link_last_.next();
+        client.member = member;
+        client.link = link_last_;
+        members_[member].publisher.link_added(link_last_);
+    }
+
+    void unlink(Client& client) {
+        if (!client.member) return;
+        Member& member = members_[*client.member];
+        member.publisher.link_gone(client.link);
+        member.links.erase(client.link);
+        client.member.reset();
+        client.records.clear();
+        for (Mirror& mirror : client.mirrors) mirror.disconnected();
+    }
+
+    void subscribe() {
+        Client& client = clients_[random_.below(clients_count)];
+        if (client.member) subscribe(client, random_.below(names_count));
+    }
+
+    void subscribe(Client& client, std::size_t number) {
+        for (const auto& [id, record] : client.records) {
+            if (record == number) return;
+        }
+        subscription_last_ = subscription_last_.next();
+        client.records.emplace(subscription_last_, number);
+        members_[*client.member].publisher.subscribe(client.link, subscription_last_,
+                                                     record_name(number));
+    }
+
+    void unsubscribe() {
+        Client& client = clients_[random_.below(clients_count)];
+        if (!client.member || client.records.empty()) return;
+        auto found = client.records.begin();
+        std::advance(found, static_cast<std::ptrdiff_t>(random_.below(client.records.size())));
+        members_[*client.member].publisher.unsubscribe(client.link, found->first);
+        client.mirrors[found->second].disconnected();
+        client.records.erase(found);
+    }
+
+    void deliver() {
+        Client& client = clients_[random_.below(clients_count)];
+        for (std::uint64_t i = random_.below(8); i > 0 && deliver(client); --i) {
+        }
+    }
+
+    // One message; and when the queue is empty again, its link has drained. False: nothing came.
+    bool deliver(Client& client) {
+        if (!client.member) return false;
+        Member& member = members_[*client.member];
+        auto& queue = member.links[client.link];
+        if (queue.empty()) return false;
+        const Message message = std::move(queue.front());
+        queue.pop_front();
+        if (!(loses_ && message.type == MessageType::delta && random_.chance(1, 6))) {
+            take(client, message);
+        }
+        if (queue.empty()) member.publisher.drained(client.link);
+        return true;
+    }
+
+    void take(Client& client, const Message& message) {
+        switch (message.type) {
+            case MessageType::image: {
+                const auto image = decode_image(message.body).value_or_throw();
+                return apply(client, image.subscription, [&](Mirror& mirror, RecordChange& change) {
+                    return mirror.apply_image(image.epoch, image.sequence, image.image, &change)
+                        .value_or_throw();
+                });
+            }
+            case MessageType::delta: {
+                const auto delta = decode_delta(message.body).value_or_throw();
+                ++deltas_;
+                return apply(client, delta.subscription, [&](Mirror& mirror, RecordChange& change) {
+                    return mirror.apply_delta(delta.epoch, delta.sequence, delta.delta, &change)
+                        .value_or_throw();
+                });
+            }
+            case MessageType::absent: {
+                const auto absent = decode_absent(message.body).value_or_throw();
+                return apply(client, absent.subscription,
+                             [&](Mirror& mirror, RecordChange& change) {
+                                 return mirror.apply_absent(absent.epoch, &change);
+                             });
+            }
+            case MessageType::removed: {
+                const auto removed = decode_removed(message.body).value_or_throw();
+                return apply(client, removed.subscription,
+                             [&](Mirror& mirror, RecordChange& change) {
+                                 return mirror.apply_removed(removed.epoch, removed.sequence,
+                                                             &change);
+                             });
+            }
+            default: FAIL() << "unexpected message";
+        }
+    }
+
+    template <class Apply>
+    void apply(Client& client, SubscriptionId subscription, const Apply& apply_to) {
+        const auto found = client.records.find(subscription);
+        if (found == client.records.end()) return;  // Unsubscribed meanwhile.
+        Mirror& mirror = client.mirrors[found->second];
+        const RecordImage before = mirror.image();
+        const Epoch epoch_before = mirror.epoch();
+        RecordChange change;
+        switch (apply_to(mirror, change)) {
+            case Applied::gap:
+                ++gaps_;
+                EXPECT_EQ(mirror.image(), before);
+                members_[*client.member].publisher.resync(client.link, subscription);
+                break;
+            case Applied::stale_epoch:
+                ++stale_;
+                EXPECT_EQ(mirror.image(), before);
+                break;
+            case Applied::unchanged: EXPECT_EQ(mirror.image(), before); break;
+            case Applied::changed:
+                EXPECT_LE(epoch_before, mirror.epoch());
+                expect_leads(before, change, mirror.image());
+                if (change.is_image && mirror.exists()) {
+                    EXPECT_EQ(change.fields.puts, mirror.image().fields);
+                }
+                EXPECT_EQ(change.epoch, mirror.epoch());
+                EXPECT_EQ(change.sequence, mirror.sequence().value);
+        }
+        expect_true(mirror, found->second);
+    }
+
+    // What the mirror shows was the content of that record in that epoch, and under one stamp all
+    // mirrors show the same.
+    void expect_true(const Mirror& mirror, std::size_t number) {
+        if (!mirror.in_sync()) return;
+        Content shown;
+        if (mirror.exists()) shown = mirror.image();
+        const auto& contents = contents_[number][mirror.epoch()];
+        EXPECT_NE(std::find(contents.begin(), contents.end(), shown), contents.end())
+            << record_name(number) << " never looked like this in epoch " << mirror.epoch().value;
+        auto [at, first] = by_stamp_[number].emplace(
+            std::pair(mirror.epoch(), mirror.sequence()), shown);
+        if (!first && mirror.sequence().value != 0) {  // 0: absent, whenever that is asked.
+            EXPECT_EQ(at->second, shown) << "two contents under one stamp";
+        }
+    }
+
+    Random random_;
+    Member members_[2];
+    Client clients_[clients_count];
+    std::size_t active_ = 0;
+    Epoch epoch_;
+    LinkId link_last_;
+    SubscriptionId subscription_last_;
+    bool loses_ = true;
+    std::map<Epoch, std::vector<Content>> contents_[names_count];
+    std::map<std::pair<Epoch, Sequence>, Content> by_stamp_[names_count];
+    std::uint64_t gaps_ = 0, stale_ = 0, deltas_ = 0;
+};
+
+TEST(PublisherAndMirrors, AgreeWhateverHappensBetweenThem) {
+    std::uint64_t gaps = 0, stale = 0, deltas = 0, coalesced = 0;
+    for (std::uint64_t seed = 0; seed < 150; ++seed) {
+        World world(seed);
+        for (int turn = 0; turn < 600; ++turn) world.step();
+        world.calm_down();
+        ASSERT_FALSE(testing::Test::HasFailure()) << "seed " << seed;
+        gaps += world.gaps();
+        stale += world.stale();
+        deltas += world.deltas();
+        coalesced += world.coalesced();
+    }
+    // The runs went where they were meant to go.
+    EXPECT_GT(gaps, 100U);
+    EXPECT_GT(stale, 100U);
+    EXPECT_GT(deltas, 1000U);
+    EXPECT_GT(coalesced, 1000U);
+}
+
+}  // namespace
+}  // namespace understudy::record
