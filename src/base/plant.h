@@ -17,10 +17,10 @@ enum class Plant : std::uint8_t {
     told_before_durable,    ///< Commands are applied and told before they are on the disk.
     proxy_ignores_epoch,    ///< A proxy takes what a member of an old tenure sends.
     image_merges,           ///< An image is laid over what was there.
-    delta_over_gap,         ///< A delta is applied although one before it is missing.
+    delta_over_gap,         ///< A link that was full goes on without an image, and nobody minds.
     delta_across_epochs,    ///< A delta is applied to a state of another epoch.
     sent_call_retried,      ///< A call whose outcome is unknown is sent again.
-    watch_skips_change,     ///< A watcher is not told of some changes.
+    watch_gap_ignored,      ///< A watcher misses a change and does not notice.
     keeps_place,            ///< A returning member takes its old place in the line.
 };
 

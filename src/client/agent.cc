@@ -100,6 +100,7 @@ Result<Member*> Agent::create_member(MemberOptions options, MemberObserver& obse
 }
 
 void Agent::register_member(Local& local) {
+    local.retry.reset();
     if (!registry_.up() || closing_) return;
     const Member& member = *local.member;
     pb::Register wanted;
@@ -271,7 +272,7 @@ void Agent::registry_down(const Error& reason) {
 
 void Agent::registry_heard(TimePoint sent) {
     for (auto& [key, local] : locals_) {
-        if (local.request == 0) local.member->renewed(sent);
+        if (local.request == 0 && !local.refused) local.member->renewed(sent);
     }
 }
 
@@ -286,11 +287,12 @@ void Agent::registry_message(MessageType type, Bytes body) {
             if (!registered) break;
             Local* local = find(registered->config().family(), registered->member());
             if (local == nullptr || local->request != registered->request()) return;
-            if (registered->has_failure()) {
-                local->member->refused(wire::from_failure(registered->failure()));
-                return;
-            }
             local->request = 0;
+            if (registered->has_failure()) {
+                return refused(*local, wire::from_failure(registered->failure()));
+            }
+            local->refused = false;
+            local->backoff.succeeded();
             local->registry_id = directory_.registry_id();
             local->member->registered(*registered, local->sent);
             set_heartbeat();
@@ -348,6 +350,14 @@ void Agent::registry_message(MessageType type, Bytes body) {
             break;  // A newer registry may say more than we understand.
     }
     log_.warn("agent.registry_message_ignored", {kv("type", static_cast<unsigned>(type))});
+}
+
+/// What stands in the way may go away: a predecessor that dies, a disk that is freed.
+void Agent::refused(Local& local, const Error& reason) {
+    local.refused = true;
+    local.member->refused(reason);
+    local.retry = runtime_.at(runtime_.now() + local.backoff.wait(runtime_.random()),
+                              [this, &local] { register_member(local); });
 }
 
 void Agent::families_changed(std::vector<std::string>& families) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "client/backoff.h"
 #include "client/directory.h"
 #include "client/endpoint.h"
 #include "client/member.h"
@@ -93,6 +94,9 @@ private:
         std::uint64_t request = 0;  ///< Registration under way; 0: none.
         TimePoint sent;
         std::uint64_t registry_id = 0;  ///< That has it in line.
+        bool refused = false;           ///< The registry's last word on it.
+        Backoff backoff{200ms, 2s};     ///< Between refusals.
+        std::unique_ptr<Timer> retry = nullptr;
     };
     struct Question {
         Answered answered;
@@ -101,6 +105,7 @@ private:
     using Key = std::pair<std::string, std::string>;
 
     void register_member(Local& local);
+    void refused(Local& local, const Error& reason);
     void watch(std::uint64_t id);
     void families_changed(std::vector<std::string>& families);
     void settle(std::uint64_t request, Result<wire::pb::Answer> answer);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/plant.h"
+
 namespace understudy::client {
 
 namespace pb = wire::pb;
@@ -78,7 +80,8 @@ Directory::Taken Directory::apply(const pb::WatchChange& change,
     const auto found = followed_.find(change.watch());
     if (found == followed_.end()) return Taken::unknown;
     Followed& followed = found->second;
-    if (!followed.imaged || change.previous() != followed.revision) {
+    if (!followed.imaged ||
+        (change.previous() != followed.revision && !planted(Plant::watch_gap_ignored))) {
         followed.imaged = false;
         return Taken::gap;
     }

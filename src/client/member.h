@@ -34,7 +34,7 @@ public:
     virtual void role_changed(Role role, Epoch epoch) = 0;
     /// The registry has the member in line, at this place.
     virtual void registered(std::uint64_t order) = 0;
-    /// The registry refuses the member; it is tried again only after a reconnect.
+    /// The registry refuses the member; it is tried again after a while.
     virtual void refused(const Error& reason) = 0;
     /// Answer with Member::answer(). `arguments` lives as long as the call.
     virtual void call(CallToken token, std::string_view name, Bytes arguments,

@@ -2,12 +2,15 @@
 
 #include <utility>
 
+#include "base/plant.h"
+
 namespace understudy::journal {
 
 namespace {
 
 Result<void> write_and_sync(File& file, const Flush& flush) {
     US_CHECK(file.write_at(flush.offset, flush.bytes));
+    if (planted(Plant::told_before_durable)) return {};
     return file.sync();
 }
 

@@ -226,14 +226,24 @@ void State::learn_epoch(Service& service, const pb::AddMember& add, Change& chan
     const Epoch known{wanted.known_epoch()};
     if (service.awaited == wanted.member()) service.awaited.clear();
     if (planted(Plant::forget_reported_epoch)) return;
-    if (known <= service.epoch && !(known == service.epoch && wanted.holds_role() &&
-                                    service.active.value == 0 && known.value != 0)) {
-        return;
+    const JoinOrder self = service.find(wanted.member())->order;
+    if (known < service.epoch || known.value == 0) return;
+    if (known == service.epoch) {
+        if (!wanted.holds_role() || service.active == self) return;
+        if (service.active.value != 0) {
+            // Granted by a registry whose data is lost, and by us: nobody keeps this epoch.
+            Member& member = service.line.at(service.active);
+            return promote(service, member,
+                           {.cause = Cause::higher_epoch,
+                            .evidence = fmt::format("{} reports that it holds epoch {}, too",
+                                                    wanted.member(), known.value),
+                            .previous = wanted.member(), .wall_ms = wall_ms},
+                           change);
+        }
     }
 
     service.epoch = known;
     change.changed = true;
-    const JoinOrder self = service.find(wanted.member())->order;
     if (wanted.holds_role()) {
         // Adopted as it is: a healthy active member is not demoted by our forgetfulness.
         if (service.active.value != 0 && service.active != self) {
@@ -341,6 +351,7 @@ Outcome State::on(const pb::HandOver& hand_over, std::uint64_t wall_ms) {
 }
 
 Outcome State::on(const pb::RaiseEpoch& raise, std::uint64_t wall_ms) {
+    if (planted(Plant::forget_reported_epoch)) return {};
     const auto found = services_.find(raise.family());
     if (found == services_.end()) {
         // Nobody has joined yet: remember the epoch for when somebody does.

@@ -352,6 +352,18 @@ TEST(RestoredEmpty, AHigherReportedHolderWinsOverAnEarlyGrant) {
     EXPECT_EQ(story.state.find("Foo")->find("Bar9")->role, Role::standby);
 }
 
+// The same epoch was granted twice, by a registry whose data is lost and by its successor.
+TEST(RestoredEmpty, TwoHoldersOfOneEpochEndInAHigherOne) {
+    Story story;
+    story.join("Bar2", 2);
+    ASSERT_EQ(story.epoch(), 1u);
+    story.join("Bar1", 1, {.known_epoch = 1, .known_order = 1, .known_registry = 3,
+                           .holds_role = true, .known_active = "Bar1"});
+    EXPECT_EQ(story.active(), "Bar2");
+    EXPECT_EQ(story.epoch(), 2u);
+    EXPECT_EQ(story.state.find("Foo")->find("Bar1")->role, Role::standby);
+}
+
 TEST(RestoredEmpty, AnEpochThatOnlyAClientKnowsIsNeverGrantedAgain) {
     Story story;
     pb::RegistryCommand command;

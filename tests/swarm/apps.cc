@@ -10,6 +10,8 @@ namespace understudy::swarm {
 
 namespace {
 
+constexpr std::int64_t marks = 4;
+
 [[nodiscard]] client::AgentOptions options_of(const AgentPlan& plan) {
     client::AgentOptions options;
     options.name = plan.name;
@@ -76,6 +78,12 @@ void MemberApp::publish() {
     US_ASSERT(draft_.put("n", count_));
     US_ASSERT(draft_.put("twice", 2 * count_));
     US_ASSERT(draft_.put(writer, count_));
+    // Each change leaves its mark in one of a few fields: a change that is missed shows later.
+    US_ASSERT(draft_.put(fmt::format("mark{}", count_ % marks), count_));
+    if (plan_.pad_bytes > 0) {
+        std::string pad(plan_.pad_bytes, static_cast<char>('a' + count_ % 26));
+        US_ASSERT(draft_.put("pad", std::move(pad)));
+    }
     if (count_ % 7 == 0) US_ASSERT(draft_.put("sub", fmt::format("k{}", count_ % 5), count_));
     if (count_ % 11 == 0) (void)draft_.remove_submap("sub");
     if (const auto delta = draft_.commit()) US_ASSERT(member_->commit(*record_, *delta));
@@ -100,7 +108,9 @@ void MemberApp::call(client::CallToken token, std::string_view, Bytes arguments,
     ByteReader reader(arguments);
     const auto id = reader.fixed<std::uint64_t>();
     US_ASSERT(id.has_value());
-    oracle_.executed(*id, member_->role().epoch());
+    const bool must_have_stopped =
+        plan_.on_registry_loss == role::OnRegistryLoss::step_down && plan_.epochs_are_final;
+    oracle_.executed(*id, member_->role().epoch(), must_have_stopped);
     Buffer reply(arguments.begin(), arguments.end());
     if (runtime_.random().chance(3, 4)) return member_->answer(token, Bytes(reply));
     answers_[token] = runtime_.at(runtime_.now() + runtime_.random().between(0ms, 50ms),
@@ -123,6 +133,19 @@ ClientApp::ClientApp(Runtime& runtime, Log& log, Oracle& oracle, AgentPlan plan,
     US_ASSERT(subscription);
     subscription_ = *subscription;
     call_later();
+    if (plan_.switchover_every > Duration::zero()) switch_over_later();
+}
+
+void ClientApp::switch_over_later() {
+    const Duration wait =
+        runtime_.random().between(plan_.switchover_every / 2, 2 * plan_.switchover_every);
+    switchover_timer_ = runtime_.at(runtime_.now() + wait, [this] {
+        if (!*plan_.chaos) return;
+        wire::pb::Ask ask;
+        ask.mutable_switchover()->set_family(family);
+        agent_->ask(std::move(ask), 10s, [](const Result<wire::pb::Answer>&) {});
+        switch_over_later();
+    });
 }
 
 ClientApp::~ClientApp() {
@@ -171,6 +194,11 @@ void ClientApp::service_changed(const std::string& name) {
         oracle_.broken(fmt::format("S5: {} saw revision {} after {}", plan_.name,
                                    directory.revision().value, revision_.value));
     }
+    if (directory.registry_id() != registry_id_) {
+        service_epoch_ = {};  // It may have to relearn.
+        line_.clear();
+        order_max_ = 0;
+    }
     registry_id_ = directory.registry_id();
     revision_ = directory.revision();
     const auto* service = directory.find(name);
@@ -188,7 +216,24 @@ void ClientApp::service_changed(const std::string& name) {
         if (member.order() <= order) oracle_.broken("I2: members out of joining order");
         order = member.order();
     }
+    check_order(*service);
     if (active > 1) oracle_.broken(fmt::format("I1: {} sees {} active", plan_.name, active));
+}
+
+/// I2: whoever joins, or comes back after having been removed, is behind all who ever joined.
+void ClientApp::check_order(const wire::pb::ServiceInfo& service) {
+    const std::uint64_t before = order_max_;
+    std::map<std::uint64_t, std::uint64_t> line;
+    for (const auto& member : service.members()) {
+        line.emplace(member.incarnation(), member.order());
+        order_max_ = std::max(order_max_, member.order());
+        const auto known = line_.find(member.incarnation());
+        if (!plan_.epochs_are_final || before == 0) continue;
+        if (known == line_.end() ? member.order() <= before : member.order() < known->second) {
+            oracle_.broken(fmt::format("I2: {} came back before others", member.member()));
+        }
+    }
+    line_ = std::move(line);
 }
 
 void ClientApp::status_changed(const client::ProxyStatus& status) {
@@ -227,7 +272,7 @@ void ClientApp::record_event(const client::RecordEvent& event) {
         return oracle_.broken(fmt::format("I1: {} was sent a stale epoch", plan_.name));
     }
     image_due_ = false;
-    oracle_.applied(plan_.name, family, epoch, is_image ? "an image" : "a delta");
+    oracle_.applied(plan_.name, agent_->incarnation(), epoch, is_image ? "an image" : "a delta");
     check_state(change);
 }
 
@@ -245,6 +290,12 @@ void ClientApp::check_state(const RecordChange&) {
     }
     if (writers > 1) {
         oracle_.broken(fmt::format("I4: {} sees fields of {} writers", plan_.name, writers));
+    }
+    for (std::int64_t i = 0; count && i < marks && i < *count; ++i) {
+        const std::int64_t last = *count - i;
+        if (image.integer(fmt::format("mark{}", last % marks)) != last) {
+            oracle_.broken(fmt::format("I5: {} missed change {}", plan_.name, last));
+        }
     }
     if (count && image.integer("twice") != 2 * *count) {
         oracle_.broken(fmt::format("I4: {} sees half a change", plan_.name));

@@ -45,6 +45,10 @@ struct AgentPlan {
     Duration lease = 1s;
     role::OnRegistryLoss on_registry_loss = role::OnRegistryLoss::keep;
     bool compress = false;
+    bool epochs_are_final = true;  ///< No registry of this run loses its data.
+    std::size_t pad_bytes = 0;     ///< Of each published change: fills links.
+    Duration switchover_every{};   ///< A client asks for one about this often; 0: never,
+    const bool* chaos = nullptr;   ///< and only while this is true.
 };
 
 /// A member that publishes a record whose fields betray any mixture of two writers or two
@@ -104,6 +108,8 @@ public:
 
 private:
     void call_later();
+    void switch_over_later();
+    void check_order(const wire::pb::ServiceInfo& service);
     void make_call();
     void check_state(const RecordChange& change);
 
@@ -132,6 +138,9 @@ private:
     std::uint64_t calls_done_ = 0;
     TimePoint done_last_;
     std::unique_ptr<Timer> call_timer_;
+    std::unique_ptr<Timer> switchover_timer_;
+    std::map<std::uint64_t, std::uint64_t> line_;  ///< Incarnation to order, as last seen.
+    std::uint64_t order_max_ = 0;
 };
 
 }  // namespace understudy::swarm

@@ -48,9 +48,8 @@ const std::map<std::string, Plant>& plants() {
         {"proxy_ignores_epoch", Plant::proxy_ignores_epoch},
         {"image_merges", Plant::image_merges},
         {"delta_over_gap", Plant::delta_over_gap},
-        {"delta_across_epochs", Plant::delta_across_epochs},
         {"sent_call_retried", Plant::sent_call_retried},
-        {"watch_skips_change", Plant::watch_skips_change},
+        {"watch_gap_ignored", Plant::watch_gap_ignored},
         {"keeps_place", Plant::keeps_place},
     };
     return all;

@@ -24,15 +24,20 @@ void Oracle::role_told(const std::string& family, const std::string& member,
         last->second = {role, epoch};
     }
     if (role != Role::active) return;
-    const auto [holder, news] = holders_.try_emplace({family, epoch}, incarnation);
+    granted_last_ = std::max(granted_last_, epoch);
+    const auto [holder, news] = holders_.try_emplace({family, registry_, epoch}, incarnation);
     if (!news && holder->second != incarnation) {
         broken(fmt::format("I1: two members of {} are active in epoch {}, one is {}", family,
                            epoch.value, member));
     }
 }
 
-void Oracle::executed(std::uint64_t id, Epoch) {
+void Oracle::executed(std::uint64_t id, Epoch epoch, bool must_have_stopped) {
     Call& call = calls_[id];
+    if (must_have_stopped && epoch < granted_last_) {
+        broken(fmt::format("S3: call {} ran in epoch {} after epoch {} was granted", id,
+                           epoch.value, granted_last_.value));
+    }
     if (++call.executions > 1) broken(fmt::format("I6: call {} ran {} times", id, call.executions));
     if (call.said == Said::refused) broken(fmt::format("I6: call {} ran after its refusal", id));
 }
@@ -59,10 +64,10 @@ void Oracle::call_unknown(std::uint64_t id) {
     calls_[id].said = Said::unknown;
 }
 
-void Oracle::applied(const std::string& client, const std::string& family, Epoch epoch,
+void Oracle::applied(const std::string& client, Incarnation incarnation, Epoch epoch,
                      const std::string& why) {
     ++changes_;
-    Epoch& seen = seen_[{client, family}];
+    Epoch& seen = seen_[{client, incarnation}];
     if (epoch < seen) {
         broken(fmt::format("I1: {} heard {} of epoch {} after epoch {}", client, why, epoch.value,
                            seen.value));

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "base/types.h"
@@ -13,17 +14,22 @@ namespace understudy::swarm {
 /// judges it by the promises of docs/protocols/roles.md. Knows nothing of how they are kept.
 class Oracle {
 public:
+    /// From now on epochs are granted by a registry that has lost everything: those of its
+    /// predecessor may come again, until somebody reports them.
+    void registry_emptied() { ++registry_; }
     /// A member's application was told its role.
     void role_told(const std::string& family, const std::string& member, Incarnation incarnation,
                    Role role, Epoch epoch);
     /// A member ran a call; `id` is unique over the run.
-    void executed(std::uint64_t id, Epoch epoch);
+    /// `must_have_stopped`: its service steps down with its lease, so that nothing may run under
+    /// an epoch once a later one was granted.
+    void executed(std::uint64_t id, Epoch epoch, bool must_have_stopped);
     /// What a client was told of its call.
     void call_done(std::uint64_t id);
     void call_refused(std::uint64_t id);
     void call_unknown(std::uint64_t id);
     /// A client's view of a record changed.
-    void applied(const std::string& client, const std::string& family, Epoch epoch,
+    void applied(const std::string& client, Incarnation incarnation, Epoch epoch,
                  const std::string& why);
     void broken(std::string what);
 
@@ -47,10 +53,12 @@ private:
         Said said = Said::nothing;
     };
 
-    std::map<std::pair<std::string, Epoch>, Incarnation> holders_;
+    std::map<std::tuple<std::string, std::uint64_t, Epoch>, Incarnation> holders_;
+    std::uint64_t registry_ = 0;
     std::map<std::pair<std::string, Incarnation>, std::pair<Role, Epoch>> told_;
+    Epoch granted_last_;
     std::map<std::uint64_t, Call> calls_;
-    std::map<std::pair<std::string, std::string>, Epoch> seen_;
+    std::map<std::pair<std::string, Incarnation>, Epoch> seen_;
     std::vector<std::string> violations_;
     std::uint64_t done_ = 0;
     std::uint64_t unknown_ = 0;

@@ -14,6 +14,8 @@ namespace understudy::swarm {
 namespace {
 
 constexpr Duration heal_limit = 60s;
+/// What the last faults set going may still end a lease after they stopped.
+constexpr Duration settle = 5s;
 constexpr Duration calm = 8s;
 constexpr Duration restart_max = 2s;
 
@@ -57,6 +59,9 @@ private:
     void start_registry();
     void supervise();
     void break_something();
+    void break_gently();
+    void lull_registry();
+    void check_promotion();
     void schedule_fault();
     void heal();
     [[nodiscard]] bool healthy();
@@ -71,6 +76,7 @@ private:
     const Faults faults_;
     Oracle oracle_;
     std::uint64_t next_call_ = 0;
+    bool chaos_ = true;
     sim::World world_;  // Its processes speak to the oracle until the end.
     std::uint64_t registry_lives_ = 0;
     std::string directory_ = "/data";
@@ -79,7 +85,7 @@ private:
     std::vector<Process*> members_;
     std::vector<Process*> clients_;
     std::uint64_t faults_done_ = 0;
-    bool chaos_ = true;
+    Epoch epoch_seen_;
 };
 
 void Cluster::build() {
@@ -95,11 +101,14 @@ void Cluster::build() {
     const auto policy =
         plan_.chance(1, 3) ? role::OnRegistryLoss::step_down : role::OnRegistryLoss::keep;
     const bool compress = plan_.chance(1, 4);
+    const std::size_t pad = faults_.big ? 30'000 : 0;
+    const Duration switchover = faults_.switchovers ? 4s : 0s;
     for (std::uint64_t i = 1; i <= member_count; ++i) {
         const std::string name = fmt::format("Bar{}", i);
         Node& node = plan_.chance(1, 2) ? home : add_node(fmt::format("n{}", i));
         AgentPlan plan{.name = name, .host = node.name(), .registry = {"r", registry_port},
-                       .lease = lease, .on_registry_loss = policy, .compress = compress};
+                       .lease = lease, .on_registry_loss = policy, .compress = compress,
+                       .epochs_are_final = !faults_.registry_emptied, .pad_bytes = pad};
         members_.push_back(&node.start(name, [this, plan](Runtime& runtime, Log& log) {
             return std::make_unique<MemberApp>(runtime, log, oracle_, plan);
         }));
@@ -108,7 +117,10 @@ void Cluster::build() {
         const std::string name = fmt::format("client{}", i);
         Node& node = plan_.chance(1, 3) ? home : add_node(fmt::format("c{}", i));
         AgentPlan plan{.name = name, .host = node.name(), .registry = {"r", registry_port},
-                       .compress = compress};
+                       .compress = compress,
+                       .epochs_are_final = !faults_.registry_emptied,
+                       .switchover_every = switchover,
+                       .chaos = &chaos_};
         clients_.push_back(&node.start(name, [this, plan](Runtime& runtime, Log& log) {
             return std::make_unique<ClientApp>(runtime, log, oracle_, plan, next_call_);
         }));
@@ -255,6 +267,7 @@ void Cluster::break_something() {
             if (!plan_.chance(1, 4) || !registry_->alive()) return;
             registry_->crash();
             directory_ = fmt::format("/data{}", ++registry_lives_);
+            oracle_.registry_emptied();
             later_restart(*registry_);
         });
     }
@@ -263,10 +276,51 @@ void Cluster::break_something() {
     kinds[plan_.below(kinds.size())]();
 }
 
+void Cluster::break_gently() {
+    ++faults_done_;
+    Process& victim = plan_.chance(1, 4) ? *clients_[plan_.below(clients_.size())]
+                                         : *members_[plan_.below(members_.size())];
+    if (!victim.alive()) return;
+    victim.crash();
+    later_restart(victim);
+}
+
+void Cluster::lull_registry() {
+    ++faults_done_;
+    if (!registry_->alive() || registry_->paused()) return;
+    registry_->pause();
+    world_.after(plan_.between(1s, 4s), [this] { registry_->resume(); });
+}
+
+/// I2 where nothing blurs it: the new active member is the first in line.
+void Cluster::check_promotion() {
+    if (!faults_.gentle && !faults_.sleepy_registry) return;
+    if (!registry_->alive() || !registry_->app<RegistryApp>().serving()) return;
+    const auto* service = registry_->app<RegistryApp>().server().state().find(family);
+    if (service == nullptr || service->epoch == epoch_seen_) return;
+    epoch_seen_ = service->epoch;
+    if (faults_.sleepy_registry && service->epoch > Epoch{1}) {
+        oracle_.broken("I29: the registry's own sleep cost a member its role");
+    }
+    if (service->active != service->line.begin()->first && !faults_.switchovers) {
+        oracle_.broken(fmt::format("I2: {} was promoted before {}",
+                                   service->active_member()->name,
+                                   service->line.begin()->second.name));
+    }
+}
+
 void Cluster::schedule_fault() {
-    world_.after(plan_.between(20ms, 2500ms), [this] {
+    const bool slow = faults_.gentle || faults_.sleepy_registry;
+    const Duration wait = slow ? plan_.between(4s, 7s) : plan_.between(20ms, 2500ms);
+    world_.after(wait, [this] {
         if (!chaos_) return;
-        break_something();
+        if (faults_.gentle) {
+            break_gently();
+        } else if (faults_.sleepy_registry) {
+            lull_registry();
+        } else {
+            break_something();
+        }
         schedule_fault();
     });
 }
@@ -322,6 +376,7 @@ bool Cluster::healthy() {
 }
 
 void Cluster::check_healed() {
+    world_.run_for(settle);
     const bool healed = world_.run_until([this] { return healthy(); }, heal_limit);
     if (!healed) {
         oracle_.broken(fmt::format("L10: not healed within {} s: {}",
@@ -383,6 +438,7 @@ SwarmResult Cluster::run() {
     std::uint64_t events = 0;
     world_.after_every_event([this, &events] {
         // Dear checks now and then; what they look for does not go away by itself.
+        check_promotion();
         if (++events % 256 != 0 || !registry_->alive()) return;
         if (const auto* machine = registry_->app<RegistryApp>().server().machine()) {
             machine->check_invariants();
@@ -417,11 +473,19 @@ SwarmResult Cluster::run() {
 Faults draw_faults(std::uint64_t seed) {
     Random random(seed * 0x9e3779b97f4a7c15ULL + 1);
     Faults faults;
-    if (random.chance(1, 20)) return faults;  // One run in twenty is without any.
+    faults.big = random.chance(1, 4);
+    switch (random.below(20)) {  // Most runs are wild; some are tame, so that more can be asked.
+        case 0: return faults;
+        case 1:
+        case 2: faults.gentle = true; return faults;
+        case 3: faults.sleepy_registry = true; return faults;
+        default: break;
+    }
     for (bool Faults::* fault :
          {&Faults::crash, &Faults::pause, &Faults::cut, &Faults::cut_one_way, &Faults::reset,
           &Faults::delay, &Faults::power, &Faults::disk_error, &Faults::disk_full,
-          &Faults::wall_jump, &Faults::drift, &Faults::slow, &Faults::registry_emptied}) {
+          &Faults::wall_jump, &Faults::drift, &Faults::slow, &Faults::registry_emptied,
+          &Faults::switchovers}) {
         faults.*fault = random.chance(1, 2);
     }
     return faults;

@@ -25,6 +25,13 @@ struct Faults {
     bool drift = false;
     bool slow = false;           ///< Starved processes.
     bool registry_emptied = false;  ///< The registry comes back without its data.
+    bool switchovers = false;       ///< Clients ask for them.
+    bool big = false;               ///< Changes so big that links fill up.
+    /// Only members and clients die, one at a time, with time to recover in between: then each
+    /// promotion must be that of the earliest in line.
+    bool gentle = false;
+    /// Only the registry is stopped and continued: then nobody may lose a role at all.
+    bool sleepy_registry = false;
 };
 
 struct SwarmOptions {
