@@ -78,7 +78,7 @@ private:
         const auto outcome = connect_outcome(descriptor_.native_handle());
         if (!outcome) return failed(outcome.error());
         slice_timer_.reset();
-        stream_ = std::make_shared<Stream>(loop_, std::move(descriptor_), address_);
+        stream_ = std::make_shared<Stream>(loop_, Fd(descriptor_.release()), address_);
         if (!tls_) return conclude(make_connection(std::exchange(stream_, nullptr)));
 
         const auto context = contexts_.get(*tls_);

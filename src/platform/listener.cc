@@ -80,9 +80,8 @@ private:
 
     void welcome(Incoming incoming) {
         short_of_descriptors_ = false;
-        auto stream = std::make_shared<Stream>(
-            loop_, Descriptor(loop_.context(), incoming.socket.release()),
-            to_address(incoming.peer));
+        auto stream = std::make_shared<Stream>(loop_, std::move(incoming.socket),
+                                               to_address(incoming.peer));
         if (!tls_) return hand_over(std::move(stream));
         const auto context = contexts_.get(*tls_);
         if (context) {

@@ -9,8 +9,7 @@ namespace {
 
 constexpr std::size_t read_buffer_bytes = 256 * KiB;
 constexpr std::size_t plain_buffer_bytes = 64 * KiB;
-constexpr std::size_t spare_buffers_max = 16;
-constexpr std::size_t spare_buffer_bytes_max = 256 * KiB;
+constexpr std::size_t spare_bytes_max = 4 * MiB;
 constexpr std::size_t tasks_kept_max = 4096;  // A burst's memory is not kept for ever.
 constexpr int poll_handlers_max = 64;         // After which the caller of poll() may look around.
 
@@ -178,12 +177,13 @@ Buffer Loop::take_buffer() {
     if (spare_buffers_.empty()) return {};
     Buffer buffer = std::move(spare_buffers_.back());
     spare_buffers_.pop_back();
+    spare_bytes_ -= buffer.capacity();
     return buffer;
 }
 
 void Loop::give_back(Buffer buffer) {
-    if (spare_buffers_.size() == spare_buffers_max) return;
-    if (buffer.capacity() == 0 || buffer.capacity() > spare_buffer_bytes_max) return;
+    if (buffer.capacity() == 0 || spare_bytes_ + buffer.capacity() > spare_bytes_max) return;
+    spare_bytes_ += buffer.capacity();
     buffer.clear();
     spare_buffers_.push_back(std::move(buffer));
 }

@@ -85,6 +85,7 @@ private:
     std::unique_ptr<std::byte[]> read_buffer_;
     std::unique_ptr<std::byte[]> plain_buffer_;
     std::vector<Buffer> spare_buffers_;
+    std::size_t spare_bytes_ = 0;  // Their capacity.
 
     TimerHeap timers_;
     TimePoint armed_for_ = TimePoint::max();  // When wake_ will go off; max: it is not armed.

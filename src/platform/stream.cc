@@ -5,7 +5,6 @@
 
 #include <sys/socket.h>
 
-#include "platform/fd.h"
 #include "platform/socket.h"
 
 namespace understudy::platform {
@@ -26,8 +25,8 @@ void append(Loop& loop, Buffer& buffer, Bytes data) {
 
 }  // namespace
 
-Stream::Stream(Loop& loop, Descriptor descriptor, Address peer)
-    : loop_(loop), descriptor_(std::move(descriptor)), peer_(std::move(peer)) {}
+Stream::Stream(Loop& loop, Fd socket, Address peer)
+    : loop_(loop), descriptor_(loop.context(), socket.release()), peer_(std::move(peer)) {}
 
 Stream::~Stream() = default;
 
@@ -95,10 +94,12 @@ std::optional<std::string> Stream::peer_identity() const {
 
 void Stream::await_readable() {
     if (std::exchange(reading_, true)) return;
-    descriptor_.async_wait(Descriptor::wait_read, [self = shared_from_this()](const auto& error) {
-        self->reading_ = false;
-        if (!error) self->on_readable();
-    });
+    descriptor_.async_wait(Descriptor::wait_read,
+                           [self = shared_from_this(), round = round_](const auto& error) {
+                               if (error || round != self->round_) return;
+                               self->reading_ = false;
+                               self->on_readable();
+                           });
 }
 
 void Stream::on_readable() {
@@ -224,6 +225,7 @@ void Stream::write() {
 
 void Stream::await_writable() {
     if (std::exchange(writing_, true)) return;
+    write_waited_ = true;
     descriptor_.async_wait(Descriptor::wait_write, [self = shared_from_this()](const auto& error) {
         self->writing_ = false;
         if (error || self->phase_ == Phase::closed) return;
@@ -232,8 +234,18 @@ void Stream::await_writable() {
     });
 }
 
+// Once it has waited for room, Asio asks the kernel about it with every later wait, and each would
+// return at once. A new registration knows nothing of that.
+void Stream::forget_writability() {
+    if (!std::exchange(write_waited_, false)) return;
+    descriptor_.assign(descriptor_.release());
+    ++round_;
+    if (std::exchange(reading_, false)) await_readable();
+}
+
 void Stream::output_left() {
     release_output();
+    forget_writability();
     if (phase_ == Phase::finishing) return end_output();
     if (std::exchange(was_high_, false) && phase_ == Phase::open) observer_->drained();
 }

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "platform/fd.h"
 #include "platform/loop.h"
 #include "platform/tls.h"
 #include "runtime/network.h"
@@ -21,7 +23,7 @@ class Stream final : public Loop::Flushable, public std::enable_shared_from_this
 public:
     using Ready = std::function<void(Result<void>)>;
 
-    Stream(Loop& loop, Descriptor descriptor, Address peer);
+    Stream(Loop& loop, Fd socket, Address peer);
     ~Stream() override;
 
     /// Calls `ready` once, never within this call. Whoever is still there within it must start(),
@@ -53,6 +55,7 @@ private:
 
     void await_readable();
     void await_writable();
+    void forget_writability();
     void on_readable();
     bool read_once();
     void take(Bytes data);
@@ -78,6 +81,8 @@ private:
     Phase phase_ = Phase::fresh;
     bool reading_ = false;       // A wait for input is under way.
     bool writing_ = false;       // The socket took less than we had: a wait for room is under way.
+    bool write_waited_ = false;  // There was one since the descriptor was registered.
+    std::uint32_t round_ = 0;    // Counts the registrations; a wait of an older one is void.
     bool flush_wanted_ = false;  // On the loop's list.
     bool was_high_ = false;      // drained() is owed.
     int send_error_ = 0;         // The peer takes nothing more; what it said before is being read.

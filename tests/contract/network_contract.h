@@ -285,6 +285,21 @@ TEST_P(NetworkContract, TheBacklogGrowsWhileThePeerDoesNotReadAndDrainsOnceItDoe
     EXPECT_EQ(client_->drains, 1);
 }
 
+TEST_P(NetworkContract, AConnectionThatWasFullWorksAsBefore) {
+    establish();
+    for (int round = 0; round < 3; ++round) {
+        server_->text.clear();
+        client_->text.clear();
+        overfill(1);
+        ASSERT_TRUE(run_until([&] { return server_->text.size() == overfilled_bytes; }));
+
+        send(0, as_bytes("question"));
+        ASSERT_TRUE(run_until([&] { return client_->text == "question"; })) << "round " << round;
+        send(1, as_bytes("answer"));
+        ASSERT_TRUE(run_until([&] { return server_->text.ends_with("answer"); }));
+    }
+}
+
 TEST_P(NetworkContract, ABacklogBelowTheHighWaterMarkDrainsInSilence) {
     establish();
     const Buffer chunk(Connection::high_water_bytes - 1);

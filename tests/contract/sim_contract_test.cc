@@ -3,12 +3,12 @@
 #include <string>
 #include <vector>
 
+#include "sim/world.h"
 #include "tests/contract/disk_contract.h"
 #include "tests/contract/host_contract.h"
 #include "tests/contract/network_contract.h"
 #include "tests/contract/runtime_contract.h"
 #include "tests/contract/worker_contract.h"
-#include "sim/world.h"
 
 namespace understudy::contract {
 namespace {
@@ -62,8 +62,9 @@ std::unique_ptr<Harness> make_sim(std::size_t nodes) {
 }
 
 std::unique_ptr<Harness> make_sim_with_tls(std::size_t nodes) {
-    return std::make_unique<SimHarness>(nodes, sim::WorldOptions{.seed = 2},
-                                        TlsOptions{"/tls/node.pem", "/tls/node.key", "/tls/ca.pem"});
+    return std::make_unique<SimHarness>(
+        nodes, sim::WorldOptions{.seed = 2},
+        TlsOptions{"/tls/node.pem", "/tls/node.key", "/tls/ca.pem"});
 }
 
 // What a healthy but unpleasant network and clock do may change no promise.
