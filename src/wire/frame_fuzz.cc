@@ -1,4 +1,5 @@
 // Whatever comes, decode() stays inside its input, and what it accepts is what seal() writes.
+#include <algorithm>
 #include <cstdint>
 
 #include "wire/frame.h"

@@ -1,4 +1,5 @@
 // Whatever decodes encodes again to the same value, in MessagePack and through JSON.
+#include <algorithm>
 #include <cstdint>
 
 #include "wire/json.h"
