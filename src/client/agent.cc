@@ -344,7 +344,8 @@ void Agent::registry_message(MessageType type, Bytes body) {
         case MessageType::answer: {
             auto answer = wire::decode_as<pb::Answer>(body);
             if (!answer) break;
-            return settle(answer->request(), std::move(answer));
+            const std::uint64_t request = answer->request();
+            return settle(request, std::move(answer));
         }
         default:
             break;  // A newer registry may say more than we understand.

@@ -131,6 +131,16 @@ void Member::link_up() { role_.link_up(); }
 void Member::link_lost() {
     role_.link_lost();
     (void)acting();
+    arm_step_down();
+}
+
+void Member::arm_step_down() {
+    const auto when = role_.steps_down_at();
+    if (!when) return step_down_timer_.reset();
+    step_down_timer_ = runtime_.at(*when, [this] {
+        changed(role_.check_lease(runtime_.now()));
+        arm_step_down();
+    });
 }
 
 void Member::drain() {

@@ -130,6 +130,7 @@ private:
 
     void changed(const std::optional<role::MemberMachine::Change>& change);
     void update_acting(bool acting);
+    void arm_step_down();
     void rpc_request(LinkId id, Client& client, Bytes body);
     void refuse_call(Client& client, CallId call, record::Answer answer, const Error& reason);
     void send_rpc_names(Client& client);
@@ -151,6 +152,7 @@ private:
     std::string known_active_;
     bool acting_ = false;
     bool drain_told_ = false;
+    std::unique_ptr<Timer> step_down_timer_;
     Buffer scratch_;
 };
 

@@ -177,10 +177,9 @@ Outcome State::on(const pb::AddMember& add, std::uint64_t wall_ms) {
         const bool foreign =
             wanted.known_registry() != 0 && wanted.known_registry() != registry_id_;
         const bool ahead = wanted.known_registry() == registry_id_ && known >= service.next_order;
-        const bool keep_place = known.value != 0 &&
-                                (foreign || ahead || planted(Plant::keeps_place)) &&
-                                known.value < std::uint64_t{1} << 62 &&
-                                !service.line.contains(known);
+        const bool keep_place =
+            known.value != 0 && (foreign || ahead || planted(Plant::keeps_place)) &&
+            known.value < std::uint64_t{1} << 62 && !service.line.contains(known);
         order = keep_place ? known : service.next_order;
         service.next_order = std::max(service.next_order, order.next());
         service.line.emplace(order, Member{.name = wanted.member(),
@@ -229,6 +228,9 @@ void State::learn_epoch(Service& service, const pb::AddMember& add, Change& chan
     const JoinOrder self = service.find(wanted.member())->order;
     if (known < service.epoch || known.value == 0) return;
     if (known == service.epoch) {
+        const bool foreign =
+            wanted.known_registry() != 0 && wanted.known_registry() != registry_id_;
+        if (!wanted.holds_role() && foreign) return await(service, wanted, change);
         if (!wanted.holds_role() || service.active == self) return;
         if (service.active.value != 0) {
             // Granted by a registry whose data is lost, and by us: nobody keeps this epoch.
@@ -237,7 +239,8 @@ void State::learn_epoch(Service& service, const pb::AddMember& add, Change& chan
                            {.cause = Cause::higher_epoch,
                             .evidence = fmt::format("{} reports that it holds epoch {}, too",
                                                     wanted.member(), known.value),
-                            .previous = wanted.member(), .wall_ms = wall_ms},
+                            .previous = wanted.member(),
+                            .wall_ms = wall_ms},
                            change);
         }
     }
@@ -280,9 +283,16 @@ void State::learn_epoch(Service& service, const pb::AddMember& add, Change& chan
                 change);
         return;
     }
-    if (!wanted.known_active().empty() && wanted.known_active() != wanted.member()) {
-        service.awaited = wanted.known_active();
-    }
+    await(service, wanted, change);
+}
+
+/// Nobody is promoted over a holder that others know and that is merely slower to come back.
+void State::await(Service& service, const pb::Register& wanted, Change& change) {
+    const std::string& holder = wanted.known_active();
+    if (service.active.value != 0 || holder.empty() || holder == wanted.member()) return;
+    if (service.find(holder) != nullptr) return;
+    service.awaited = holder;
+    change.changed = true;
 }
 
 Outcome State::on(const pb::RemoveMember& remove, std::uint64_t wall_ms) {

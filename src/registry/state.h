@@ -115,6 +115,7 @@ private:
 
     void learn_epoch(Service& service, const wire::pb::AddMember& add, Change& change,
                      std::uint64_t wall_ms);
+    void await(Service& service, const wire::pb::Register& wanted, Change& change);
     void erase(Service& service, JoinOrder order, Change& change);
     void promote_next(Service& service, const std::vector<std::string>& suspects, Why why,
                       Change& change);

@@ -357,8 +357,12 @@ TEST(RestoredEmpty, TwoHoldersOfOneEpochEndInAHigherOne) {
     Story story;
     story.join("Bar2", 2);
     ASSERT_EQ(story.epoch(), 1u);
-    story.join("Bar1", 1, {.known_epoch = 1, .known_order = 1, .known_registry = 3,
-                           .holds_role = true, .known_active = "Bar1"});
+    story.join("Bar1", 1,
+               {.known_epoch = 1,
+                .known_order = 1,
+                .known_registry = 3,
+                .holds_role = true,
+                .known_active = "Bar1"});
     EXPECT_EQ(story.active(), "Bar2");
     EXPECT_EQ(story.epoch(), 2u);
     EXPECT_EQ(story.state.find("Foo")->find("Bar1")->role, Role::standby);

@@ -38,6 +38,18 @@ std::optional<MemberMachine::Change> MemberMachine::heard_epoch(Epoch epoch) {
 
 void MemberMachine::renewed(TimePoint sent) { renewed_last_ = std::max(renewed_last_, sent); }
 
+std::optional<MemberMachine::Change> MemberMachine::check_lease(TimePoint now) {
+    const auto end = steps_down_at();
+    if (!end || now < *end) return std::nullopt;
+    return become(Role::standby, epoch_heard_);
+}
+
+std::optional<TimePoint> MemberMachine::steps_down_at() const {
+    if (role_ != Role::active || !link_lost_) return std::nullopt;
+    if (options_.on_registry_loss != OnRegistryLoss::step_down) return std::nullopt;
+    return renewed_last_ + holder_lease(options_.lease);
+}
+
 bool MemberMachine::may_act(TimePoint now) const {
     if (role_ != Role::active) return false;
     if (planted(Plant::no_lease_check)) return true;

@@ -47,6 +47,11 @@ public:
     /// Anyone showed an epoch of this service; above our own, we are not active any more.
     [[nodiscard]] std::optional<Change> heard_epoch(Epoch epoch);
 
+    /// The lease may have ended: who steps down then hears standby.
+    [[nodiscard]] std::optional<Change> check_lease(TimePoint now);
+    /// When check_lease() has something to say; nullopt: never.
+    [[nodiscard]] std::optional<TimePoint> steps_down_at() const;
+
     /// The registry acknowledged a heartbeat that was *sent* at `sent`.
     void renewed(TimePoint sent);
     void link_up() { link_lost_ = false; }

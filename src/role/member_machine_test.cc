@@ -79,6 +79,21 @@ TEST(RegistryLoss, StepDownStopsWhenTheLeaseLapses) {
     EXPECT_FALSE(machine.may_act(start + 1s));
 }
 
+// Stopping is not a secret: the application hears it, and hears it when the role is back.
+TEST(RegistryLoss, SteppingDownIsToldAndSoIsComingBack) {
+    MemberMachine machine = member(OnRegistryLoss::step_down);
+    ASSERT_TRUE(machine.granted(Role::active, Epoch{1}));
+    EXPECT_FALSE(machine.steps_down_at());  // The link is fine: the registry would have said.
+    machine.link_lost();
+    ASSERT_EQ(machine.steps_down_at(), start + 980ms);
+    EXPECT_FALSE(machine.check_lease(start + 979ms));
+    EXPECT_EQ(machine.check_lease(start + 980ms)->role, Role::standby);
+    EXPECT_FALSE(machine.steps_down_at());
+
+    machine.link_up();
+    EXPECT_EQ(machine.granted(Role::active, Epoch{1})->role, Role::active);
+}
+
 // The holder counts from sending and leaves a margin for drift: it stops before the granter acts.
 TEST(RegistryLoss, TheHolderGivesUpBeforeTheGranter) {
     MemberMachine machine = member(OnRegistryLoss::step_down);

@@ -1,0 +1,193 @@
+// The registry away, back, replaced: what runs goes on (docs/protocols/roles.md).
+
+#include <gtest/gtest.h>
+
+#include "tests/scenario/stage.h"
+
+namespace understudy::scenario {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+/// Counts what becomes of many members.
+struct Extras final : client::MemberObserver {
+    void role_changed(Role, Epoch) override {}
+    void registered(std::uint64_t) override { ++registrations; }
+    void refused(const Error& reason) override {
+        refused_no_space += reason.code == Errc::no_space ? 1 : 0;
+    }
+    void call(client::CallToken, std::string_view, Bytes, TimePoint) override {}
+    void call_abandoned(client::CallToken) override {}
+    void subscriptions_changed(std::string_view, std::size_t, std::size_t) override {}
+    void clients_changed(std::size_t) override {}
+    std::optional<Error> permit(std::string_view, std::string_view) override { return {}; }
+    std::size_t registrations = 0;
+    std::size_t refused_no_space = 0;
+};
+
+struct Trio {
+    Trio() {
+        registry = &stage.start_registry();
+        for (const char* name : {"Bar1", "Bar2", "Bar3"}) {
+            members.push_back(&stage.start_member(std::string("n") + name, name));
+            EXPECT_TRUE(stage.until([&] { return stage.line().size() == members.size(); }));
+        }
+        client = &stage.start_client("c", "client");
+        EXPECT_TRUE(stage.until([&] { return seen().mirror.in_sync(); }));
+    }
+    ClientApp& seen() { return client->app<ClientApp>(); }
+    MemberApp& member(std::size_t i) { return members[i]->app<MemberApp>(); }
+    bool all_back() {
+        return stage.until(
+            [&] {
+                if (!stage.registry().serving) return false;
+                for (auto* process : members) {
+                    if (process->alive() && !process->app<MemberApp>().agent->registry_up()) {
+                        return false;
+                    }
+                }
+                return seen().agent->registry_up();
+            },
+            10s);
+    }
+
+    Stage stage;
+    sim::Process* registry;
+    std::vector<sim::Process*> members;
+    sim::Process* client;
+};
+
+// I2: neither order, epoch nor active member change; nobody is demoted, no client is dropped.
+TEST(I2RegistryRestart, ChangesNothing) {
+    Trio trio;
+    const Lines statuses = trio.seen().statuses;
+    for (int round = 0; round < 5; ++round) {
+        trio.registry->crash();
+        trio.stage.world.run_for(500ms);
+        trio.registry->restart();
+        ASSERT_TRUE(trio.all_back()) << "round " << round;
+        trio.stage.world.run_for(3s);
+        EXPECT_EQ(trio.stage.line(), (Lines{"Bar1", "Bar2", "Bar3"})) << "round " << round;
+    }
+    EXPECT_EQ(trio.stage.active(), "Bar1");
+    EXPECT_EQ(trio.stage.service().epoch, Epoch{1});
+    EXPECT_EQ(trio.member(0).heard, Lines{"active 1"});
+    EXPECT_EQ(trio.member(1).heard, Lines{"standby 1"});
+    EXPECT_EQ(trio.seen().statuses, statuses);
+    EXPECT_EQ(trio.seen().shown, Lines{"Bar1"});
+}
+
+TEST(RegistryAway, RecordsAndCallsGoOn) {
+    Trio trio;
+    trio.registry->crash();
+    trio.stage.world.run_for(10s);
+    trio.member(0).publish(42);
+    trio.seen().call(1s);
+    ASSERT_TRUE(trio.stage.until([&] { return trio.seen().outcomes.size() == 1; }));
+    EXPECT_TRUE(trio.seen().outcomes[0]);
+    EXPECT_EQ(trio.seen().mirror.image().integer("n"), 42);
+}
+
+// The active dies while the registry is away: promoted as soon as it is back and its lease is up.
+TEST(RegistryAway, ADeathMeanwhileIsNoticedAfterTheReturn) {
+    Trio trio;
+    trio.registry->crash();
+    trio.stage.world.run_for(200ms);
+    trio.members[0]->crash();
+    trio.stage.world.run_for(200ms);
+    trio.registry->restart();
+    ASSERT_TRUE(trio.stage.until([&] { return trio.seen().shown.back() == "Bar2"; }));
+    EXPECT_EQ(trio.stage.service().epoch, Epoch{2});
+}
+
+// The client's link to the registry is cut; a failover happens; a member redirects it.
+TEST(RegistryAway, AClientCutOffFromTheRegistryFollowsAFailover) {
+    Trio trio;
+    trio.stage.world.cut("c", "r");
+    trio.stage.world.run_for(3s);
+    trio.members[0]->crash();
+    ASSERT_TRUE(trio.stage.until([&] { return trio.seen().shown.back() == "Bar2"; }));
+    EXPECT_EQ(trio.seen().shown, (Lines{"Bar1", "Bar2"}));
+}
+
+// The holder cannot reach the registry and is replaced; a client that has met both tells it.
+TEST(HigherEpoch, AMemberThatHearsOfASuccessorFromAClientStepsDown) {
+    Trio trio;
+    trio.stage.world.cut("c", "r");
+    trio.stage.world.cut("nBar1", "r");
+    ASSERT_TRUE(trio.stage.until([&] { return trio.stage.active() == "Bar2"; }));
+    EXPECT_EQ(trio.seen().status.member, "Bar1");  // Neither has heard of it: keep.
+    trio.stage.world.cut("c", "nBar1");
+    (void)trio.stage.world.reset_connections("c", "nBar1");
+    ASSERT_TRUE(trio.stage.until([&] { return trio.seen().shown.back() == "Bar2"; }));
+    EXPECT_EQ(trio.member(0).role(), Role::active);
+
+    trio.stage.world.heal("c", "nBar1");
+    trio.members[1]->crash();  // The client looks for another, and asks Bar1, too.
+
+    ASSERT_TRUE(trio.stage.until([&] { return trio.member(0).role() == Role::standby; }));
+    EXPECT_EQ(trio.member(0).heard, (Lines{"active 1", "standby 2"}));
+}
+
+TEST(RegistryEmptied, NoEpochIsGrantedTwiceAndTheActiveStaysActive) {
+    Trio trio;
+    trio.members[0]->crash();
+    ASSERT_TRUE(trio.stage.until([&] { return trio.seen().shown.back() == "Bar2"; }));
+    trio.registry->crash();
+    trio.stage.directory = "/new";
+    trio.registry->restart();
+    ASSERT_TRUE(trio.stage.until(
+        [&] { return trio.stage.registry().serving && trio.stage.line().size() == 2; }));
+    trio.stage.world.run_for(5s);
+
+    EXPECT_EQ(trio.stage.active(), "Bar2");
+    EXPECT_EQ(trio.stage.line(), (Lines{"Bar2", "Bar3"}));
+    EXPECT_GE(trio.stage.service().epoch, Epoch{2});
+    EXPECT_EQ(trio.member(1).role(), Role::active);
+    EXPECT_EQ(trio.member(2).heard, Lines{"standby 1"});
+}
+
+TEST(SecondRegistry, OnTheSameDirectoryIsRefused) {
+    Stage stage;
+    stage.start_registry();
+    sim::Process& second = stage.world.node("r").start("second", [&](Runtime& runtime, Log& log) {
+        return std::make_unique<RegistryApp>(runtime, log, stage.directory);
+    });
+    ASSERT_TRUE(stage.until([&] { return second.app<RegistryApp>().refusal.has_value(); }));
+    EXPECT_EQ(second.app<RegistryApp>().refusal->code, Errc::in_use);
+    EXPECT_NE(second.app<RegistryApp>().refusal->detail.find(stage.directory), std::string::npos);
+}
+
+// The full disk: no new member, everything else goes on, promotions included.
+TEST(FullDisk, ChangesAreRefusedAndPromotionsStillWork) {
+    Trio trio;
+    sim::DiskStore& disk = trio.stage.world.node("r").disk();
+    disk.set_capacity(disk.used_bytes());
+    // Ordinary changes eat what is left of the room that is not kept for promotions.
+    Extras extras;
+    client::Agent& agent = *trio.seen().agent;
+    for (int i = 0; i < 3000; ++i) {
+        ASSERT_TRUE(agent.create_member(
+            {.family = "Other", .member = "Extra" + std::to_string(i), .role = {}}, extras));
+    }
+    ASSERT_TRUE(trio.stage.until([&] { return extras.refused_no_space > 0; }));
+    EXPECT_GT(extras.registrations, 0u);
+    trio.member(0).publish(7);
+
+    trio.members[0]->crash();
+
+    ASSERT_TRUE(trio.stage.until([&] { return trio.seen().shown.back() == "Bar2"; }));
+    EXPECT_EQ(trio.stage.service().epoch, Epoch{2});
+    disk.set_capacity(GiB);
+    MemberPlan plan{.member = "Late", .family = "Other"};
+    sim::Process& late = trio.stage.start_member("y", plan);
+    ASSERT_TRUE(trio.stage.until(
+        [&] {
+            return late.app<MemberApp>().heard.size() > 0 &&
+                   late.app<MemberApp>().heard.back().starts_with("standby");
+        },
+        30s));
+}
+
+}  // namespace
+}  // namespace understudy::scenario
