@@ -1,8 +1,8 @@
 #include "sim/disk_store.h"
 
-#include <fmt/format.h>
-
 #include <utility>
+
+#include <fmt/format.h>
 
 namespace understudy::sim {
 namespace {

@@ -1,11 +1,11 @@
 #include "sim/event_queue.h"
 
-#include <gtest/gtest.h>
-
 #include <map>
 #include <memory>
 #include <utility>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "base/random.h"
 
@@ -64,9 +64,10 @@ TEST(EventQueue, CancellingTwiceOrAfterTheCallDoesNotTouchTheSlotsNextOwner) {
 // A task that is cancelled may own the handle of another call and cancel it when it dies.
 TEST(EventQueue, ADyingTaskMayCancelAnotherCall) {
     struct CancelsAtDeath {
+        CancelsAtDeath(EventQueue& in, EventQueue::Id what) : queue(in), other(what) {}
+        ~CancelsAtDeath() { queue.cancel(other); }
         EventQueue& queue;
         EventQueue::Id other;
-        ~CancelsAtDeath() { queue.cancel(other); }
     };
     EventQueue queue;
     const EventQueue::Id other = queue.schedule(at(1), [] {});

@@ -1,8 +1,8 @@
 #include "sim/fabric.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "sim/draw.h"
 #include "sim/node.h"
@@ -20,9 +20,7 @@ constexpr std::size_t read_max = 64 * KiB;
 bool is_loopback(const std::string& host) {
     return host == "localhost" || host == "127.0.0.1" || host == "::1";
 }
-bool is_any(const std::string& host) {
-    return host.empty() || host == "0.0.0.0" || host == "::";
-}
+bool is_any(const std::string& host) { return host.empty() || host == "0.0.0.0" || host == "::"; }
 
 // The name in a certificate is, in the simulator, the stem of its file's name.
 std::string identity_of(const TlsOptions& tls) {
@@ -54,7 +52,7 @@ struct Fabric::Dial {
     Dialling wanted;
     Network::Connected connected;
     Node* target = nullptr;
-    std::uint64_t stream = 0;  // Once the other side has answered.
+    std::uint64_t stream = 0;                  // Once the other side has answered.
     std::optional<std::string> identity = {};  // Of the other side.
     std::optional<Error> outcome = {};
     Duration retry = syn_again_first;
@@ -102,8 +100,7 @@ Result<std::unique_ptr<Listener>> Fabric::listen(SimRuntime& runtime, const Addr
                      .detail = fmt::format("{}: not an address of this host", address.host)};
     }
     Address bound = address;
-    while (bound.port == 0 ||
-           (address.port == 0 && ports_.contains({node.number(), bound.port}))) {
+    while (bound.port == 0 || (address.port == 0 && ports_.contains({node.number(), bound.port}))) {
         bound.port = node.new_port();
     }
     const std::uint64_t id = ++last_id_;
@@ -119,15 +116,14 @@ std::unique_ptr<Attempt> Fabric::dial(SimRuntime& runtime, Dialling dialling,
                                       Network::Connected connected) {
     const std::uint64_t id = ++last_id_;
     if (!runtime.alive()) return std::make_unique<SimAttempt>(*this, id);
-    Dial& dial = dials_.emplace(id, Dial{&runtime, std::move(dialling), std::move(connected)})
-                     .first->second;
+    Dial& dial =
+        dials_.emplace(id, Dial{&runtime, std::move(dialling), std::move(connected)}).first->second;
     dial.target = resolve(dial.wanted.address.host, runtime.node());
     note(runtime, "net.dial", id, dial.wanted.address.port);
     if (dial.target == nullptr) {
         const std::string detail = fmt::format("{}: no such host", dial.wanted.address.host);
-        world_.at(now() + resolve_time, [this, id, detail] {
-            fail(id, {.code = Errc::unavailable, .detail = detail});
-        });
+        world_.at(now() + resolve_time,
+                  [this, id, detail] { fail(id, {.code = Errc::unavailable, .detail = detail}); });
     } else {
         world_.at(now() + delay(runtime.node(), *dial.target), [this, id] { syn(id); });
     }
@@ -205,7 +201,8 @@ void Fabric::answer(std::uint64_t id) {
         dial.retry *= 2;
         return;
     }
-    dial.runtime->deliver(SimRuntime::Cause::socket, dial.stream << 1, [this, id] { complete(id); });
+    dial.runtime->deliver(SimRuntime::Cause::socket, dial.stream << 1,
+                          [this, id] { complete(id); });
 }
 
 void Fabric::complete(std::uint64_t id) {
@@ -259,7 +256,7 @@ void Fabric::accept(std::uint64_t number, std::uint64_t open) {
 
 void Fabric::hand_over(std::uint64_t number, std::uint64_t id) {
     const auto found = open_.find(id);
-    if (found == open_.end()) return;  // Closed, and the stream with it.
+    if (found == open_.end()) return;    // Closed, and the stream with it.
     const OpenPtr open = found->second;  // The listener may be destroyed in the call.
     const auto waiting = std::find_if(open->queue.begin(), open->queue.end(),
                                       [&](const auto& one) { return one.stream == number; });
@@ -339,9 +336,8 @@ void Fabric::lose_process(SimRuntime& runtime, Goodbye goodbye) {
             if (&stream->runtime(side) == &runtime) stream->lose_process(side, goodbye);
         }
     }
-    std::erase_if(ports_, [&](const auto& one) {
-        return open_.at(one.second)->runtime == &runtime;
-    });
+    std::erase_if(ports_,
+                  [&](const auto& one) { return open_.at(one.second)->runtime == &runtime; });
 }
 
 void Fabric::forget(SimRuntime& runtime) {
@@ -355,7 +351,8 @@ void Fabric::forget(SimRuntime& runtime) {
     }
     for (auto at = open_.begin(); at != open_.end();) {
         const auto next = std::next(at);
-        if (at->second->runtime == &runtime) opened.push_back(std::move(open_.extract(at).mapped()));
+        if (at->second->runtime == &runtime)
+            opened.push_back(std::move(open_.extract(at).mapped()));
         at = next;
     }
 }

@@ -1,8 +1,8 @@
 #include "sim/node.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "sim/fabric.h"
 #include "sim/world.h"
@@ -12,7 +12,7 @@ namespace {
 
 // A small range, so that pids come back soon: only their start times tell them apart.
 constexpr std::uint64_t pid_first = 300;
-constexpr std::uint64_t pid_count = 32;
+constexpr std::uint64_t pid_count_min = 32;
 constexpr std::uint16_t port_first = 32768;
 constexpr Duration tick = 10ms;
 constexpr std::uint64_t wall_start_ms = 1'700'000'000'000;
@@ -29,23 +29,20 @@ Node::Node(World& world, std::string name, std::size_t number)
       number_(number),
       random_(world.fork(name_, 0)),
       disk_(name_, world.options().disk, random_.next()) {
-    const auto wall_max =
-        static_cast<std::int64_t>(world.options().clock.wall_offset_max / 1ms);
+    const auto wall_max = static_cast<std::int64_t>(world.options().clock.wall_offset_max / 1ms);
     const std::uint64_t drawn = random_.between(0, static_cast<std::uint64_t>(2 * wall_max));
     wall_offset_ms_ = static_cast<std::int64_t>(drawn) - wall_max;
     boot_up();
 }
 
-Node::~Node() {
-    for (const auto& process : processes_) process->end();
-}
+Node::~Node() = default;
 
 void Node::boot_up() {
     boot_ = fmt::format("{:016x}-{}", random_.next(), name_);
     booted_at_ = world_.now();
     monotonic_offset_ = random_.between(Duration::zero(), world_.options().clock.offset_max);
     last_ticks_.clear();
-    next_pid_ = random_.below(pid_count);
+    next_pid_ = random_.below(pid_count_min);
 }
 
 Process& Node::place_for(const std::string& name) {
@@ -93,6 +90,13 @@ void Node::lose_unsynced(Owner owner, Loss loss) {
     }
 }
 
+void Node::cut_storage(bool cut) {
+    storage_cut_ = cut;
+    for (const auto& process : processes_) {
+        if (process->alive()) process->runtime().disk().storage_changed(cut);
+    }
+}
+
 std::pair<DiskStore*, std::string> Node::store_of(const std::string& path) {
     const std::string whole = path.starts_with('/') ? path : '/' + path;
     for (const Mount& mount : mounts_) {
@@ -110,7 +114,7 @@ ProcessId Node::new_process_id() {
         return std::any_of(running_.begin(), running_.end(),
                            [&](const ProcessId& one) { return one.pid == pid; });
     };
-    US_ASSERT(running_.size() < pid_count);
+    const std::uint64_t pid_count = std::max<std::uint64_t>(pid_count_min, 2 * running_.size());
     do {
         id.pid = pid_first + next_pid_++ % pid_count;
     } while (in_use(id.pid));

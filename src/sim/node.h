@@ -54,8 +54,10 @@ public:
     void jump_wall(std::int64_t ms) { wall_offset_ms_ += ms; }
     /// Puts a shared directory (World::add_disk) at `path`.
     void mount(const std::string& path, DiskStore& store);
-    /// Calls to a mounted store fail with disk_failed until it is reachable again.
-    void cut_storage(bool cut) { storage_cut_ = cut; }
+    /// Calls to mounted stores fail with disk_failed until they are reachable again. After
+    /// DiskOptions::lock_lease others may take this node's locks; then the files that held them
+    /// fail for good.
+    void cut_storage(bool cut);
 
     [[nodiscard]] DiskStore& disk() { return disk_; }
     [[nodiscard]] const std::string& name() const { return name_; }

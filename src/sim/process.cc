@@ -88,6 +88,7 @@ void Process::lose_power() {
     if (!alive()) return;
     world_.fabric().lose_process(*runtime_, Goodbye::none);
     const Owner owner = runtime_->owner();
+    runtime_->disk().lose_power();
     die();
     node_.lose_unsynced(owner, Node::Loss::power);
     bury();

@@ -1,9 +1,9 @@
 #include "sim/sim_disk.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "base/checksum.h"
 #include "sim/draw.h"
@@ -15,15 +15,25 @@
 namespace understudy::sim {
 
 enum class SimDisk::Call : std::uint8_t {
-    open, list, make_directory, rename, remove, sync_directory,
-    size, read, write, truncate, sync, lock,
+    open,
+    list,
+    make_directory,
+    rename,
+    remove,
+    sync_directory,
+    size,
+    read,
+    write,
+    truncate,
+    sync,
+    lock,
 };
 
 namespace {
 
 Error failed(const std::string& path, std::string_view why, Effect effect = Effect::none) {
-    return {.code = Errc::disk_failed, .effect = effect,
-            .detail = fmt::format("{}: {}", path, why)};
+    return {
+        .code = Errc::disk_failed, .effect = effect, .detail = fmt::format("{}: {}", path, why)};
 }
 
 }  // namespace
@@ -39,11 +49,13 @@ public:
           // One number for each open description in the world: a process opens less than 2^32.
           description_(disk.runtime_.owner().value << 32 | number_) {
         disk_.files_.emplace(number_, this);
+        file_->hold();
     }
     SimFile(const SimFile&) = delete;
     SimFile& operator=(const SimFile&) = delete;
     ~SimFile() override {
         unlock();
+        file_->drop();
         disk_.files_.erase(number_);
     }
 
@@ -60,9 +72,9 @@ public:
         if (out.empty()) return {};
         const std::uint64_t size = file_->cached().size();
         if (offset > size || out.size() > size - offset) {
-            return Error{.code = Errc::corrupt,
-                         .detail = fmt::format("{}: {} bytes at {} of {}", path_, out.size(),
-                                               offset, size)};
+            return Error{
+                .code = Errc::corrupt,
+                .detail = fmt::format("{}: {} bytes at {} of {}", path_, out.size(), offset, size)};
         }
         file_->cached().read(offset, out);
         return {};
@@ -103,15 +115,28 @@ public:
 
     Result<void> lock() override {
         US_CHECK(enter(Call::lock));
-        if (file_->locked_by != 0 && file_->locked_by != description_) {
-            return Error{.code = Errc::in_use, .detail = fmt::format("{}: locked", path_)};
-        }
+        const bool free = file_->locked_by == 0 || file_->locked_by == description_ ||
+                          file_->locked_until <= disk_.runtime_.world().now();
+        if (!free) return Error{.code = Errc::in_use, .detail = fmt::format("{}: locked", path_)};
         file_->locked_by = description_;
+        file_->locked_until = TimePoint::max();
+        locked_ = true;
         return {};
     }
 
     void unlock() {
-        if (file_->locked_by == description_) file_->locked_by = 0;
+        // Out of reach, the store is not told: the lease runs out.
+        if (holds_lock() && file_->locked_until == TimePoint::max()) file_->locked_by = 0;
+    }
+    void storage_changed(bool cut) {
+        if (!holds_lock() || !is_shared()) return;
+        file_->locked_until =
+            cut ? disk_.runtime_.world().now() + store_.options().lock_lease : TimePoint::max();
+    }
+    void lose_power() {
+        if (!is_shared()) return unlock();
+        if (file_->locked_until == TimePoint::max()) storage_changed(true);
+        locked_ = false;
     }
 
 private:
@@ -120,7 +145,8 @@ private:
         std::size_t fits = 0;
         if (store_.random().chance(1, 2)) {
             const std::size_t step = PagedFile::page_bytes;
-            const auto first = std::min(data.size(), step - static_cast<std::size_t>(offset % step));
+            const auto first =
+                std::min(data.size(), step - static_cast<std::size_t>(offset % step));
             for (std::size_t next = first; next <= data.size(); next += step) {
                 if (!store_.has_room(file_->cached().missing_pages(offset, next))) break;
                 fits = next;
@@ -134,8 +160,13 @@ private:
 
     Result<void> enter(Call call, std::uint64_t bytes = 0) {
         const bool reachable = disk_.runtime_.node().reaches(store_);
-        return disk_.enter(call, reachable ? &store_ : nullptr, path_, bytes);
+        US_CHECK(disk_.enter(call, reachable ? &store_ : nullptr, path_, bytes));
+        // As the Linux client of NFS answers on the descriptor that held the lock.
+        if (locked_ && !holds_lock()) return failed(path_, "the lock was lost");
+        return {};
     }
+    [[nodiscard]] bool holds_lock() const { return locked_ && file_->locked_by == description_; }
+    [[nodiscard]] bool is_shared() const { return &store_ != &disk_.runtime_.node().disk(); }
 
     SimDisk& disk_;
     DiskStore& store_;
@@ -143,6 +174,7 @@ private:
     const std::string path_;
     const std::uint64_t number_;
     const std::uint64_t description_;
+    bool locked_ = false;  // Was, once.
 };
 
 Result<std::unique_ptr<File>> SimDisk::open(const std::string& path, Open how) {
@@ -189,6 +221,14 @@ Result<void> SimDisk::sync_directory(const std::string& path) {
 
 void SimDisk::close_all() {
     for (const auto& [number, file] : files_) file->unlock();
+}
+
+void SimDisk::lose_power() {
+    for (const auto& [number, file] : files_) file->lose_power();
+}
+
+void SimDisk::storage_changed(bool cut) {
+    for (const auto& [number, file] : files_) file->storage_changed(cut);
 }
 
 Result<void> SimDisk::enter(Call call, DiskStore* store, const std::string& path,

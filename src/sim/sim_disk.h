@@ -32,6 +32,10 @@ public:
 
     /// What the kernel does at the process's end: closes its files, which frees their locks.
     void close_all();
+    /// The node has lost its power: nobody tells the store of a shared directory.
+    void lose_power();
+    /// The store of a shared directory is out of reach, or back.
+    void storage_changed(bool cut);
 
 private:
     class SimFile;

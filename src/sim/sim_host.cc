@@ -32,8 +32,7 @@ private:
 
 ProcessId SimHost::self() const { return runtime_.process().id(); }
 
-std::unique_ptr<ProcessWatch> SimHost::watch(const ProcessId& process,
-                                             std::function<void()> gone) {
+std::unique_ptr<ProcessWatch> SimHost::watch(const ProcessId& process, std::function<void()> gone) {
     US_ASSERT(gone);
     const ProcessId own = self();
     if (process.boot != own.boot || process.pid_namespace != own.pid_namespace) return nullptr;

@@ -10,18 +10,21 @@ namespace {
 
 std::string_view name_of(LogLevel level) {
     switch (level) {
-        case LogLevel::debug: return "log.debug";
-        case LogLevel::info: return "log.info";
-        case LogLevel::warn: return "log.warn";
-        case LogLevel::error: return "log.error";
+        case LogLevel::debug:
+            return "log.debug";
+        case LogLevel::info:
+            return "log.info";
+        case LogLevel::warn:
+            return "log.warn";
+        case LogLevel::error:
+            return "log.error";
     }
     return "log.unknown";
 }
 
 }  // namespace
 
-void SimLog::write(LogLevel level, std::string_view event,
-                   std::initializer_list<LogField> fields) {
+void SimLog::write(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
     // Alive also while the program is built and destroyed: then it logs as well.
     if (!process_.alive()) return;
     std::string text(event);

@@ -16,8 +16,8 @@ Result<std::unique_ptr<Listener>> SimNetwork::listen(const Address& address,
 }
 
 std::unique_ptr<Attempt> SimNetwork::connect(const Address& address,
-                                             const std::optional<TlsOptions>& tls,
-                                             Duration timeout, Connected connected) {
+                                             const std::optional<TlsOptions>& tls, Duration timeout,
+                                             Connected connected) {
     US_ASSERT(connected);
     return runtime_.world().fabric().dial(
         runtime_, {.address = address, .tls = tls, .timeout = timeout}, std::move(connected));

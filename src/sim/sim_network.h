@@ -22,8 +22,7 @@ public:
                                                            Accepted accepted) override;
     [[nodiscard]] std::unique_ptr<Attempt> connect(const Address& address,
                                                    const std::optional<TlsOptions>& tls,
-                                                   Duration timeout,
-                                                   Connected connected) override;
+                                                   Duration timeout, Connected connected) override;
 
 private:
     SimRuntime& runtime_;

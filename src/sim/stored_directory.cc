@@ -27,7 +27,7 @@ void StoredDirectory::move(const std::string& from, const DirectoryPtr& target,
 }
 
 void StoredDirectory::link_durably(const std::string& name, Entry entry) {
-    entries_.insert_or_assign(name, entry);
+    put(name, entry);
     durable_.insert_or_assign(name, std::move(entry));
 }
 
@@ -55,8 +55,9 @@ void StoredDirectory::crash(std::optional<Owner> owner, Random& random) {
         ++position;
     }
     pending_ = std::move(others);
-    entries_ = durable_;
-    for (const Pending& pending : pending_) apply(entries_, pending);
+    while (!entries_.empty()) take(entries_.begin()->first);
+    for (const auto& [name, entry] : durable_) put(name, entry);
+    for (const Pending& pending : pending_) show(pending);
 }
 
 void StoredDirectory::apply(Entries& entries, const Pending& pending) {
@@ -65,8 +66,26 @@ void StoredDirectory::apply(Entries& entries, const Pending& pending) {
 }
 
 void StoredDirectory::change(Pending pending) {
-    apply(entries_, pending);
+    show(pending);
     pending_.push_back(std::move(pending));
+}
+
+void StoredDirectory::show(const Pending& pending) {
+    if (!pending.unlinked.empty()) take(pending.unlinked);
+    if (pending.entry) put(pending.linked, *pending.entry);
+}
+
+void StoredDirectory::put(const std::string& name, const Entry& entry) {
+    take(name);
+    entries_.emplace(name, entry);
+    if (const FilePtr* file = std::get_if<FilePtr>(&entry)) (*file)->hold();
+}
+
+void StoredDirectory::take(const std::string& name) {
+    const auto found = entries_.find(name);
+    if (found == entries_.end()) return;
+    if (const FilePtr* file = std::get_if<FilePtr>(&found->second)) (*file)->drop();
+    entries_.erase(found);
 }
 
 }  // namespace understudy::sim

@@ -42,15 +42,18 @@ public:
 private:
     struct Pending {
         Owner owner;
-        std::string unlinked;         // Empty: none.
-        std::string linked;           // Empty: none.
-        std::optional<Entry> entry;   // Of `linked`.
-        bool moved = false;           // `unlinked` lives on in another directory:
+        std::string unlinked;        // Empty: none.
+        std::string linked;          // Empty: none.
+        std::optional<Entry> entry;  // Of `linked`.
+        bool moved = false;          // `unlinked` lives on in another directory:
         std::weak_ptr<StoredDirectory> moved_to;
     };
 
     static void apply(Entries& entries, const Pending& pending);
     void change(Pending pending);
+    void show(const Pending& pending);
+    void put(const std::string& name, const Entry& entry);
+    void take(const std::string& name);
 
     Entries entries_;
     Entries durable_;

@@ -15,7 +15,18 @@ std::uint64_t sectors_of(std::uint64_t bytes) { return (bytes + sector - 1) / se
 StoredFile::StoredFile(std::shared_ptr<std::uint64_t> used_pages)
     : used_pages_(std::move(used_pages)) {}
 
-StoredFile::~StoredFile() { *used_pages_ -= cached_.allocated_pages(); }
+StoredFile::~StoredFile() {
+    if (holders_ > 0) *used_pages_ -= cached_.allocated_pages();
+}
+
+void StoredFile::hold() {
+    if (holders_++ == 0) *used_pages_ += cached_.allocated_pages();
+}
+
+void StoredFile::drop() {
+    US_ASSERT(holders_ > 0);
+    if (--holders_ == 0) *used_pages_ -= cached_.allocated_pages();
+}
 
 void StoredFile::write(std::uint64_t offset, Bytes data, Owner owner) {
     if (data.empty()) return;
@@ -46,9 +57,7 @@ void StoredFile::sync() {
     pending_.clear();
 }
 
-void StoredFile::fail_sync(Random& random) {
-    keep_some(std::exchange(pending_, {}), random);
-}
+void StoredFile::fail_sync(Random& random) { keep_some(std::exchange(pending_, {}), random); }
 
 void StoredFile::crash(std::optional<Owner> owner, Random& random) {
     std::deque<Pending> lost;
@@ -93,17 +102,17 @@ void StoredFile::apply_sectors(const Pending& pending, std::uint64_t first, std:
     if (pending.image.empty()) {
         platter_.write_zeros(at, to - from);
     } else {
-        platter_.write(at, Bytes(pending.image)
-                               .subspan(static_cast<std::size_t>(from),
-                                        static_cast<std::size_t>(to - from)));
+        platter_.write(
+            at, Bytes(pending.image)
+                    .subspan(static_cast<std::size_t>(from), static_cast<std::size_t>(to - from)));
     }
 }
 
 void StoredFile::keep_some(const std::deque<Pending>& lost, Random& random) {
     if (lost.empty()) return;
     const auto survival = static_cast<Survival>(random.below(survival_count));
-    const auto whole = static_cast<std::size_t>(
-        survival == Survival::prefix ? random.below(lost.size()) : 0);
+    const auto whole =
+        static_cast<std::size_t>(survival == Survival::prefix ? random.below(lost.size()) : 0);
     std::uint64_t size_after = platter_.size();
     for (std::size_t i = 0; i < lost.size(); ++i) {
         const Pending& pending = lost[i];
@@ -142,7 +151,7 @@ void StoredFile::rebuild_cache() {
 }
 
 void StoredFile::account(std::uint64_t pages_before) {
-    *used_pages_ += cached_.allocated_pages() - pages_before;
+    if (holders_ > 0) *used_pages_ += cached_.allocated_pages() - pages_before;
 }
 
 }  // namespace understudy::sim

@@ -35,11 +35,16 @@ public:
     static constexpr std::size_t sector_bytes = 512;
     static constexpr std::size_t pending_max = 4096;
 
-    /// Counts the pages of the cached layer in `used_pages` as long as the file lives.
+    /// Counts the pages of the cached layer in `used_pages` while somebody holds the file.
     explicit StoredFile(std::shared_ptr<std::uint64_t> used_pages);
     StoredFile(const StoredFile&) = delete;
     StoredFile& operator=(const StoredFile&) = delete;
     ~StoredFile();
+
+    /// A name or an open description refers to it. Without any, its space is free, although a
+    /// crash may bring a name back.
+    void hold();
+    void drop();
 
     // What processes do.
     void write(std::uint64_t offset, Bytes data, Owner owner);
@@ -61,6 +66,8 @@ public:
 
     /// The open description that holds the file's lock; 0: free.
     std::uint64_t locked_by = 0;
+    /// Its lease ends then, since the store has not heard from its node.
+    TimePoint locked_until = TimePoint::max();
 
 private:
     struct Pending {
@@ -80,6 +87,7 @@ private:
     void account(std::uint64_t pages_before);
 
     std::shared_ptr<std::uint64_t> used_pages_;
+    std::size_t holders_ = 0;
     PagedFile cached_;
     PagedFile platter_;
     std::deque<Pending> pending_;

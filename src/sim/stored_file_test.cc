@@ -1,11 +1,11 @@
 #include "sim/stored_file.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <memory>
 #include <set>
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "sim/paged_file.h"
 
@@ -203,9 +203,14 @@ TEST(StoredFile, ItsPagesAreGivenBackWhenItGoes) {
     const auto used = std::make_shared<std::uint64_t>(0);
     {
         StoredFile file(used);
+        file.hold();
         file.write(0, Buffer(10 * KiB), writer);
         EXPECT_EQ(*used, 3U);
         file.truncate(1, writer);
+        EXPECT_EQ(*used, 1U);
+        file.drop();
+        EXPECT_EQ(*used, 0U);
+        file.hold();
         EXPECT_EQ(*used, 1U);
     }
     EXPECT_EQ(*used, 0U);

@@ -123,8 +123,8 @@ void Stream::path_changed() {
         if (!passes(side)) continue;
         if ((flow.stuck > 0 || flow.fin_stuck) && !flow.retransmit_due) {
             flow.retransmit_due = true;
-            const Duration wait = fabric_.random().between(Duration::zero(),
-                                                           fabric_.options().retransmit_max);
+            const Duration wait =
+                fabric_.random().between(Duration::zero(), fabric_.options().retransmit_max);
             later(fabric_.now() + wait, Step::retransmit, side);
         }
         if (flow.backlog > 0 && passes(other(side)) && !flow.window_due) {
@@ -144,8 +144,8 @@ bool Stream::over() const {
 void Stream::later(TimePoint when, Step step, Side side, std::size_t amount) {
     ++pending_;
     // Packed, so that the call fits the small buffer of std::function.
-    const std::uint64_t packed = std::uint64_t{amount} << 8 |
-                                 static_cast<std::uint64_t>(step) << 1 | side;
+    const std::uint64_t packed =
+        std::uint64_t{amount} << 8 | static_cast<std::uint64_t>(step) << 1 | side;
     fabric_.world().at(when, [this, packed] {
         --pending_;
         happen(static_cast<Step>(packed >> 1 & 0x7f), static_cast<Side>(packed & 1),
@@ -156,11 +156,16 @@ void Stream::later(TimePoint when, Step step, Side side, std::size_t amount) {
 
 void Stream::happen(Step step, Side side, std::size_t amount) {
     switch (step) {
-        case Step::arrive: return arrive(side, amount);
-        case Step::fin: return fin_arrives(side);
-        case Step::reset: return reset_arrives(side);
-        case Step::retransmit: return retransmit(side);
-        case Step::stalled: return stalled(side);
+        case Step::arrive:
+            return arrive(side, amount);
+        case Step::fin:
+            return fin_arrives(side);
+        case Step::reset:
+            return reset_arrives(side);
+        case Step::retransmit:
+            return retransmit(side);
+        case Step::stalled:
+            return stalled(side);
         case Step::window:
             flows_[side].window_due = false;
             if (passes(other(side))) flush(side);  // Else lost; path_changed() asks again.

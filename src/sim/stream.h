@@ -69,14 +69,14 @@ private:
         SimRuntime* runtime = nullptr;
         SimConnection* connection = nullptr;  // Null: not handed over yet, or destroyed.
         Connection::Observer* observer = nullptr;
-        bool open = true;          // The kernel's socket.
+        bool open = true;  // The kernel's socket.
         bool turn_due = false;
-        bool unsent = false;       // In its runtime's list of what to flush.
-        bool high = false;         // The backlog has been at the high-water mark.
+        bool unsent = false;  // In its runtime's list of what to flush.
+        bool high = false;    // The backlog has been at the high-water mark.
         bool drained_due = false;
         bool finishing = false;
-        bool skip_unread = false;  // `last` comes before what is not read yet.
-        std::optional<Error> last; // closed() is due, with this.
+        bool skip_unread = false;   // `last` comes before what is not read yet.
+        std::optional<Error> last;  // closed() is due, with this.
         EventQueue::Id grace;
     };
     struct Flow {  // From the end of the same number to the other.

@@ -1,9 +1,9 @@
 #include "sim/trace.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "base/checksum.h"
 

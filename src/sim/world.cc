@@ -1,9 +1,9 @@
 #include "sim/world.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "base/checksum.h"
 
@@ -30,6 +30,10 @@ World::World(WorldOptions options)
 
 World::~World() {
     clean_up();
+    // All first: what one process closes, another one's node may hear of.
+    for (const auto& node : nodes_) {
+        for (const auto& process : node->processes()) process->end();
+    }
     nodes_.clear();
 }
 
@@ -78,6 +82,7 @@ bool World::step() {
 }
 
 bool World::run_until(const std::function<bool()>& done, TimePoint limit) {
+    US_ASSERT(!stepping_);
     US_ASSERT(limit >= now_);
     while (!done()) {
         if (queue_.empty() || queue_.next_at() > limit) {
