@@ -192,28 +192,32 @@ TEST(LocalJournal, ASyncThatFailsOnceIsNotTriedAgain) {
     Session session(disk);
     session.opened();
     ASSERT_TRUE(session.append("durable"));
-    int left = 1;
-    disk.set_fault([&](std::string_view call, const std::string&) -> std::optional<Errc> {
-        if (call == "sync" && left-- > 0) return Errc::disk_failed;
+    int syncs = 0;
+    int writes_after = 0;
+    disk.set_fault([&](std::string_view call, const std::string& path) -> std::optional<Errc> {
+        if (path.find(".seg") == std::string::npos) return std::nullopt;
+        if (call == "write" && syncs > 0) ++writes_after;
+        if (call == "sync" && ++syncs == 1) return Errc::disk_failed;
         return std::nullopt;
     });
     session.runtime.hold_jobs(true);
     session.offer("in the flush that fails");
     session.runtime.settle();
-    session.offer(filler(40'000));
-    session.offer(filler(30'000));
+    for (int i = 0; i < 3; ++i) session.offer(filler(25'000));  // Two in a flush behind it.
     session.runtime.settle();
     session.offer("waiting");
     session.runtime.hold_jobs(false);
     session.runtime.settle();
 
-    ASSERT_EQ(session.outcomes.size(), 5U);
-    for (std::size_t i = 1; i < 5; ++i) {
+    ASSERT_EQ(session.outcomes.size(), 6U);
+    for (std::size_t i = 1; i < 6; ++i) {
         ASSERT_FALSE(session.outcomes[i]) << i;
         EXPECT_EQ(session.outcomes[i].error().effect, Effect::unknown);
     }
     EXPECT_EQ(session.recorder.failures.size(), 1U);
     EXPECT_FALSE(session.append("refused"));
+    EXPECT_EQ(syncs, 1);
+    EXPECT_EQ(writes_after, 0) << "a later batch behind a lost one would look like damage";
 }
 
 // A restart reads what the failed sync left in memory, and must not take it for durable.

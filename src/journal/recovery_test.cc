@@ -120,6 +120,8 @@ TEST(Recovery, ATornTailIsCutAtEveryByte) {
             session.opened();
             ASSERT_TRUE(session.journal) << tear << " " << behind << to_string(*session.error);
             EXPECT_EQ(session.recorder.commands(), Commands{"first"}) << tear << " " << behind;
+            const Bytes rest = Bytes(disk.contents(path)).subspan(last.begin + entry_header_bytes);
+            EXPECT_EQ(Buffer(rest.begin(), rest.end()), Buffer(rest.size())) << "old bytes remain";
             ASSERT_TRUE(session.append("second")) << tear;
             session.journal.reset();
             disk.power_cut(FakeDisk::Survival::none);
@@ -374,6 +376,29 @@ TEST(Recovery, ADamagedCheckpointFallsBackToTheOlderOne) {
         Session next(disk, byte);
         next.opened();
         EXPECT_EQ(next.recorder.restored, "state 3");
+    }
+}
+
+// Wherever in its segment the older checkpoint lies, all behind it can still be replayed.
+TEST(Recovery, TrimmingLeavesWhatTheOlderCheckpointNeeds) {
+    for (int before = 1; before <= 12; ++before) {
+        FakeDisk disk(1);
+        {
+            Session session(disk);
+            session.opened();
+            for (int i = 0; i < before; ++i) ASSERT_TRUE(session.append(std::string(15'000, 'x')));
+            ASSERT_TRUE(session.checkpoint("older"));
+            for (int i = 0; i < 9; ++i) ASSERT_TRUE(session.append(std::string(15'000, 'y')));
+            ASSERT_TRUE(session.checkpoint("newer"));
+            ASSERT_TRUE(session.close());
+        }
+        disk.power_cut(FakeDisk::Survival::all);
+        disk.flip(files(disk, ".ckpt").back(), 100);
+        Session session(disk, 7);
+        session.opened();
+        ASSERT_TRUE(session.journal) << before << ": " << to_string(*session.error);
+        EXPECT_EQ(session.recorder.restored, "older");
+        EXPECT_EQ(session.recorder.commands().size(), 9U) << before;
     }
 }
 

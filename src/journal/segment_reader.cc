@@ -1,6 +1,7 @@
 #include "journal/segment_reader.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 namespace understudy::journal {
@@ -8,6 +9,13 @@ namespace understudy::journal {
 namespace {
 
 constexpr std::uint64_t window_bytes = 256 * KiB;  // One read; longer entries get a longer one.
+
+// How many bytes at the front are known to be zero at one look: most of a segment often is.
+std::size_t zeros_ahead(Bytes bytes) {
+    static const std::array<std::byte, 4 * KiB> zeros{};
+    if (bytes.size() < zeros.size()) return 0;
+    return std::memcmp(bytes.data(), zeros.data(), zeros.size()) == 0 ? zeros.size() : 0;
+}
 
 // Whether the first eight bytes, or the fewer that are left, are zero.
 bool begins_with_zeros(Bytes bytes) {
@@ -46,7 +54,12 @@ Result<SegmentReader::Remains> SegmentReader::search(std::uint64_t offset) {
             last ? chunk.size() : chunk.size() - entry_header_bytes + entry_alignment;
         for (std::size_t at = 0; at < places; at += entry_alignment) {
             const Bytes rest = chunk.subspan(at);
-            if (begins_with_zeros(rest)) continue;
+            if (begins_with_zeros(rest)) {
+                // A header is longer than what its first bytes may hide.
+                const std::size_t zeros = zeros_ahead(rest);
+                if (zeros > 0) at += zeros - entry_header_bytes;
+                continue;
+            }
             remains.end = std::min(offset + at + entry_alignment, size_bytes_);
             const auto header = decode_header(rest, seed_);
             if (header) remains.claimed = std::max(remains.claimed, header->link.synced);
