@@ -15,6 +15,7 @@ namespace {
 
 constexpr Duration resolve_time = 200us;
 constexpr Duration syn_again_first = 1s;
+constexpr Duration timeout_max = std::chrono::hours(24 * 365);  // Beyond it: never.
 constexpr std::size_t read_max = 64 * KiB;
 
 bool is_loopback(const std::string& host) {
@@ -127,7 +128,7 @@ std::unique_ptr<Attempt> Fabric::dial(SimRuntime& runtime, Dialling dialling,
     } else {
         world_.at(now() + delay(runtime.node(), *dial.target), [this, id] { syn(id); });
     }
-    world_.at(now() + dial.wanted.timeout, [this, id] {
+    world_.at(now() + std::min(dial.wanted.timeout, timeout_max), [this, id] {
         fail(id, {.code = Errc::timed_out, .detail = "no connection in time"});
     });
     return std::make_unique<SimAttempt>(*this, id);
@@ -166,8 +167,9 @@ void Fabric::syn(std::uint64_t id) {
     dial.identity = identity_of(*open.tls);
     // The handshake needs the program itself, not only its kernel.
     open.runtime->deliver(SimRuntime::Cause::socket, dial.stream << 1 | 1,
-                          [this, id, number, since = now()] {
-                              if (now() - since <= tls_handshake_max) handshake(id, number);
+                          [this, id, number, stream = dial.stream, since = now()] {
+                              const bool in_time = now() - since <= tls_handshake_max;
+                              if (!in_time || !handshake(id, number)) turn_away(stream, number);
                           });
 }
 
@@ -177,12 +179,20 @@ void Fabric::syn_again(std::uint64_t id) {
     dial.retry *= 2;
 }
 
-void Fabric::handshake(std::uint64_t id, std::uint64_t open) {
+bool Fabric::handshake(std::uint64_t id, std::uint64_t open) {
     const auto found = dials_.find(id);
-    if (found == dials_.end()) return;  // Given up; its end has come or will.
+    if (found == dials_.end()) return false;
     const Dial& dial = found->second;
     accept_later(dial.stream, open, 4 * delay(*dial.target, dial.runtime->node()));
     answer_later(id, std::nullopt, 3);
+    return true;
+}
+
+void Fabric::turn_away(std::uint64_t number, std::uint64_t id) {
+    const auto found = open_.find(id);
+    if (found == open_.end()) return;  // Closed, and the stream with it.
+    std::erase_if(found->second->queue, [&](const auto& one) { return one.stream == number; });
+    if (Stream* const stream = find(number)) stream->abandon(1);
 }
 
 void Fabric::answer_later(std::uint64_t id, std::optional<Error> outcome, int trips) {

@@ -91,7 +91,8 @@ private:
 
     void syn(std::uint64_t id);
     void syn_again(std::uint64_t id);
-    void handshake(std::uint64_t id, std::uint64_t open);
+    [[nodiscard]] bool handshake(std::uint64_t id, std::uint64_t open);
+    void turn_away(std::uint64_t stream, std::uint64_t open);
     void answer_later(std::uint64_t id, std::optional<Error> outcome, int trips);
     void answer(std::uint64_t id);
     void complete(std::uint64_t id);

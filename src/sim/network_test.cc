@@ -262,6 +262,14 @@ TEST(Network, WithTlsAPausedProcessIsNotConnectedTo) {
     world.run_for(3s);
     ASSERT_TRUE(client.failure);
     EXPECT_EQ(client.failure->code, Errc::timed_out);
+
+    server.resume();
+    Client late(world.node("b").process("client").runtime(), "a", 2s, tls);
+    EXPECT_TRUE(world.run_until([&] { return late.end != nullptr; }, 1s));
+    world.run_for(1s);
+    EXPECT_EQ(server.app<Server>().ends.size(), 1U);
+    EXPECT_EQ(world.fabric().stream_count(), 1U);  // Of the first attempt nothing is left.
+    late.end.reset();
 }
 
 TEST(Network, AListenerOnLoopbackIsThereForItsOwnNodeOnly) {

@@ -45,8 +45,9 @@ void Stream::finish(Side side, Duration grace) {
     End& end = ends_[side];
     if (!end.open || end.finishing) return;
     end.finishing = true;
-    end.grace = fabric_.world().at(fabric_.now() + std::max(grace, Duration::zero()),
-                                   [this, side] { grace_over(side); });
+    const Duration wait =
+        std::clamp<Duration>(grace, Duration::zero(), std::chrono::hours(24 * 365));
+    end.grace = fabric_.world().at(fabric_.now() + wait, [this, side] { grace_over(side); });
     if (end.unsent) return;
     end.unsent = true;
     end.runtime->flush_later(*this, side);
