@@ -49,10 +49,19 @@ Result<Fd> open_socket(const SocketAddress& address) {
     return socket;
 }
 
-void set_no_delay(int socket) {
-    const int on = 1;
-    // Refused only for a connection that is already dead; the first read will say so.
-    (void)::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+/// Small messages leave at once; a peer that vanished without a word is noticed within seconds,
+/// also by an end that only listens. A peer that is merely stopped is answered for by its kernel.
+void set_options(int socket) {
+    const auto set = [socket](int level, int option, int value) {
+        // Refused only for a connection that is already dead; the first read will say so.
+        (void)::setsockopt(socket, level, option, &value, sizeof value);
+    };
+    set(IPPROTO_TCP, TCP_NODELAY, 1);
+    set(SOL_SOCKET, SO_KEEPALIVE, 1);
+    set(IPPROTO_TCP, TCP_KEEPIDLE, 3);
+    set(IPPROTO_TCP, TCP_KEEPINTVL, 1);
+    set(IPPROTO_TCP, TCP_KEEPCNT, 3);
+    set(IPPROTO_TCP, TCP_USER_TIMEOUT, 8'000);  // Sent and not acknowledged, in ms.
 }
 
 Errc bind_code(int error) {
@@ -122,7 +131,7 @@ Incoming accept_next(int listener) {
     incoming.socket = Fd(::accept4(listener, incoming.peer.raw(), &incoming.peer.size,
                                    SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (incoming.socket) {
-        set_no_delay(incoming.socket.get());
+        set_options(incoming.socket.get());
     } else {
         incoming.error = errno;
     }
@@ -131,7 +140,7 @@ Incoming accept_next(int listener) {
 
 Result<Fd> begin_connect(const SocketAddress& address) {
     Fd socket = US_TRY(open_socket(address));
-    set_no_delay(socket.get());
+    set_options(socket.get());
     if (::connect(socket.get(), address.raw(), address.size) != 0 && errno != EINPROGRESS) {
         return system_error(Errc::unavailable, "connect to " + to_string(to_address(address)),
                             errno);
