@@ -14,6 +14,10 @@
 
 namespace understudy {
 
+namespace library {
+struct Access;
+}
+
 /// Certificates of this process: TLS 1.3 on every connection, both ends prove who they are.
 struct TlsFiles {
     std::string certificate;  ///< PEM, own chain.
@@ -112,7 +116,9 @@ public:
     struct Impl;
 
 private:
+    friend struct library::Access;
     explicit Agent(std::shared_ptr<Impl> impl);
+    [[nodiscard]] Result<Proxy> open_proxy(std::string_view family, std::string_view member);
     std::shared_ptr<Impl> impl_;
 };
 

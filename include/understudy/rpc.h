@@ -42,7 +42,7 @@ public:
 
 private:
     Fields values_;
-    std::string rich_;  ///< JSON of the whole, if there is more in it than scalars.
+    Buffer rich_;  ///< MessagePack of the whole, if there is more in it than scalars.
 };
 
 /// What a call gives back: a value, JSON, or nothing.
@@ -63,7 +63,7 @@ public:
 
 private:
     std::optional<Value> value_;
-    std::string rich_;
+    Buffer rich_;  ///< MessagePack of what is more than a scalar.
 };
 
 /// Runs a call. An Error's effect says whether something may have happened; failed (unknown) is

@@ -28,6 +28,8 @@ struct ServiceOptions {
     /// How long a silent member keeps its role. The first member's word counts for the service.
     Duration lease = 1s;
     OnRegistryLoss on_registry_loss = OnRegistryLoss::keep;
+    /// Answers the call understudy.record.put: operators may change records of this member.
+    bool allow_record_put = false;
 };
 
 struct RoleChange {
@@ -67,7 +69,10 @@ private:
 /// One member of a service, in this process. Copies are the same member.
 ///
 /// The same code runs in every member: it creates its records and publishes them whatever its
-/// role; the platform lets only the active member's be heard.
+/// role; the platform lets only the active member's be heard. Each member also has the record
+/// "understudy.member", in which the platform shows its role, clients and counts.
+///
+/// A member stays until close() or the end of its agent, whoever holds it.
 /// Thread: any. Callbacks on the agent's callback thread.
 class US_API Service {
 public:
@@ -90,19 +95,22 @@ public:
     /// Errors: timed_out (none; says what it waited for), what the registry refused with, closed.
     [[nodiscard]] Result<void> wait_registered(Duration timeout = 30s);
 
-    /// Gets the record or makes it. Errors: bad_config, limit_exceeded, closed (none).
+    /// Gets the record or makes it; subscribers see it from its first publish() on. Names that begin
+    /// with "understudy." are the platform's own.
+    /// Errors: bad_config, limit_exceeded, closed (none).
     [[nodiscard]] Result<Record> record(std::string_view name);
     [[nodiscard]] std::optional<Record> find_record(std::string_view name) const;
     [[nodiscard]] std::vector<std::string> record_names() const;
-    /// Makes one atomic change of all puts and removes since the last publish. Blocks while more
-    /// than `unsent_max` wait for the loop; not on the loop thread.
+    /// Makes one atomic change of all puts and removes since the last publish. Waits while more than
+    /// `unsent_max_bytes` are on their way to the loop.
     /// Errors: closed, not_found: the record was removed (none).
     Result<void> publish(Record& record);
     Result<void> remove_record(Record& record);
 
-    /// Errors: already_exists, bad_config, closed (none).
+    /// From then on callers find it. Errors: already_exists, bad_config, closed (none).
     Result<void> publish_rpc(std::string_view name, RpcHandler handler,
                              RunOn where = RunOn::callback_thread);
+    /// Errors: not_found, closed (none).
     Result<void> unpublish_rpc(std::string_view name);
 
     [[nodiscard]] Role role() const;
@@ -120,6 +128,7 @@ public:
 private:
     friend class Agent;
     explicit Service(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+    [[nodiscard]] Result<void> check_own(const Record& record) const;
     std::shared_ptr<Impl> impl_;
 };
 

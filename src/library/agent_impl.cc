@@ -1,0 +1,177 @@
+#include "library/agent_impl.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "library/clock.h"
+#include "library/proxy_impl.h"
+#include "library/service_impl.h"
+#include "library/service_view.h"
+
+namespace understudy {
+
+namespace {
+
+constexpr std::size_t changes_kept = 64;  // Of the registry's presence, for a slow listener.
+constexpr Duration members_grace = 300ms;  // Of the time to close: for what comes after them.
+
+// What was sent last passes the loop in this many turns: link, stream, socket.
+constexpr int turns_to_leave = 3;
+
+// Services are never over: one without members is reported as such.
+[[nodiscard]] bool never_over(const ServiceStatus&) { return false; }
+
+}  // namespace
+
+Agent::Impl::Impl(std::shared_ptr<Log> its_log, client::AgentOptions its_options)
+    : log(std::move(its_log)),
+      options(std::move(its_options)),
+      callbacks(std::make_shared<library::Callbacks>(log, "us-callback")),
+      started(library::clock_now()),
+      registry_listeners(callbacks, "registry listener", changes_kept),
+      service_listeners(callbacks, "service listener", never_over),
+      loop(log, "us-loop") {
+    registry_listeners.tell(false);
+}
+
+Agent::Impl::~Impl() { US_ASSERT(client == nullptr); }
+
+Result<void> Agent::Impl::open() {
+    Result<void> opened;
+    (void)loop.run([&] {
+        auto made = client::Agent::open(loop.runtime(), *log, options, *this);
+        if (!made) {
+            opened = std::move(made).error();
+            return;
+        }
+        client = *std::move(made);
+        address = to_string(client->address());
+        publish_statistics();
+    });
+    if (!opened) {
+        loop.stop();
+        (void)loop.join(library::clock_now() + close_max);
+        callbacks->close(library::clock_now() + close_max);
+    }
+    return opened;
+}
+
+Error Agent::Impl::closed_error() const {
+    return {.code = Errc::closed, .detail = "agent " + options.name + " is closed"};
+}
+
+std::string Agent::Impl::registry_trouble() const {
+    const std::lock_guard lock(mutex);
+    if (registry_up) return {};
+    std::string addresses;
+    for (const Address& each : options.registry) {
+        addresses += (addresses.empty() ? "" : ", ") + to_string(each);
+    }
+    return fmt::format("no registry at {} ({})", addresses,
+                       registry_detail.empty() ? "no answer yet" : registry_detail);
+}
+
+void Agent::Impl::publish_statistics() {
+    for (const auto& [key, service] : services) service->publish_statistics();
+    Runtime& runtime = loop.runtime();
+    statistics = runtime.at(runtime.now() + statistics_interval, [this] { publish_statistics(); });
+}
+
+// --- The directory -------------------------------------------------------------------------------
+
+void Agent::Impl::follow(const std::string& family) {
+    if (followed[family]++ == 0) {
+        // What was seen while it was followed before may be old.
+        const std::lock_guard lock(mutex);
+        if (family.empty()) {
+            services_seen.clear();
+        } else {
+            services_seen.erase(family);
+        }
+    }
+    client->follow(family);
+}
+
+void Agent::Impl::unfollow(const std::string& family) {
+    if (client == nullptr) return;
+    const auto found = followed.find(family);
+    US_ASSERT(found != followed.end());
+    if (--found->second == 0) followed.erase(found);
+    client->unfollow(family);
+}
+
+void Agent::Impl::registry_changed(bool available, const std::string& detail) {
+    {
+        const std::lock_guard lock(mutex);
+        registry_up = available;
+        registry_detail = available ? std::string() : detail;
+    }
+    changed.notify_all();
+    registry_listeners.tell(available);
+}
+
+void Agent::Impl::service_changed(const std::string& family) {
+    ServiceStatus status = library::to_status(family, client->directory().find(family));
+    {
+        const std::lock_guard lock(mutex);
+        services_seen.insert_or_assign(family, status);
+    }
+    changed.notify_all();
+    service_listeners.tell(family, std::move(status));
+}
+
+// --- The end -------------------------------------------------------------------------------------
+
+void Agent::Impl::close(Duration limit) {
+    const TimePoint deadline =
+        library::later(library::clock_now(), std::clamp(limit, Duration::zero(), close_max));
+    if (closing.exchange(true)) {
+        if (loop.on_loop() || callbacks->on_thread()) return;
+        std::unique_lock lock(mutex);
+        changed.wait_until(lock, library::to_steady(deadline), [this] { return closed; });
+        return;
+    }
+    registry_listeners.close();
+    service_listeners.close();
+    changed.notify_all();
+    loop.post([self = shared_from_this(), deadline] { self->close_on_loop(deadline); });
+    if (loop.on_loop()) {
+        callbacks->close(TimePoint{});  // A handler on the loop may not wait.
+    } else {
+        (void)loop.join(deadline);
+        callbacks->close(deadline);
+    }
+    const std::lock_guard lock(mutex);
+    closed = true;
+    changed.notify_all();
+}
+
+void Agent::Impl::close_on_loop(TimePoint deadline) {
+    statistics.reset();
+    for (const auto& [key, service] : services) service->close_on_loop();
+    services.clear();
+    std::map<Key, std::shared_ptr<Proxy::Impl>> open_proxies;
+    {
+        const std::lock_guard lock(mutex);
+        open_proxies.swap(proxies);
+    }
+    for (const auto& [key, proxy] : open_proxies) proxy->close_on_loop();
+    const Duration left = deadline - loop.runtime().now() - members_grace;
+    client->close(std::max(left, Duration::zero()), [self = shared_from_this()] {
+        self->loop.post([self] { self->end_on_loop(turns_to_leave); });
+    });
+}
+
+void Agent::Impl::end_on_loop(int turns_left) {
+    if (turns_left > 0) {
+        loop.post([self = shared_from_this(), turns_left] { self->end_on_loop(turns_left - 1); });
+        return;
+    }
+    client.reset();
+    loop.stop();
+}
+
+}  // namespace understudy

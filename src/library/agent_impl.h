@@ -1,0 +1,79 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "client/agent.h"
+#include "library/callbacks.h"
+#include "library/listeners.h"
+#include "library/loop_thread.h"
+#include "understudy/agent.h"
+
+namespace understudy {
+
+/// What stands behind an Agent and all that came from it.
+///
+/// Two halves: what the loop alone touches, and what any thread reads under the mutex. Everything
+/// that was made from the agent keeps this alive; close() breaks the circle.
+struct Agent::Impl final : client::AgentObserver, std::enable_shared_from_this<Impl> {
+    using Key = std::pair<std::string, std::string>;  ///< Family and member.
+
+    static constexpr Duration close_max = 2s;
+    static constexpr Duration statistics_interval = 2s;
+
+    Impl(std::shared_ptr<Log> its_log, client::AgentOptions its_options);
+    ~Impl() override;
+
+    [[nodiscard]] Result<void> open();
+    void close(Duration limit);
+    [[nodiscard]] Error closed_error() const;
+    /// What is wrong with the registry; empty: nothing. Thread: any.
+    [[nodiscard]] std::string registry_trouble() const;
+
+    // On the loop.
+    /// Services, proxies and whoever waits: while one of them follows a family, what was seen of it
+    /// is what it is.
+    void follow(const std::string& family);
+    void unfollow(const std::string& family);
+
+    // client::AgentObserver
+    void registry_changed(bool available, const std::string& detail) override;
+    void service_changed(const std::string& family) override;
+
+    const std::shared_ptr<Log> log;
+    const client::AgentOptions options;
+    const std::shared_ptr<library::Callbacks> callbacks;
+    const TimePoint started;
+    std::string address;  ///< Set by open().
+    library::Listeners<bool> registry_listeners;
+    library::ListenersByName<ServiceStatus> service_listeners;
+    std::atomic<bool> closing{false};
+
+    mutable std::mutex mutex;
+    std::condition_variable changed;  ///< Of anything below.
+    bool closed = false;
+    bool registry_up = false;
+    std::string registry_detail;
+    std::map<std::string, ServiceStatus> services_seen;  ///< Followed ones, once they are known.
+    std::map<Key, std::shared_ptr<Proxy::Impl>> proxies;
+
+    // Loop only.
+    std::unique_ptr<client::Agent> client;
+    std::map<Key, std::shared_ptr<Service::Impl>> services;
+    std::map<std::string, std::size_t> followed;
+    std::unique_ptr<Timer> statistics;
+
+    library::LoopThread loop;  ///< Last: its end leaves everything else in place.
+
+private:
+    void close_on_loop(TimePoint deadline);
+    void end_on_loop(int turns_left);
+    void publish_statistics();
+};
+
+}  // namespace understudy

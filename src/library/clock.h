@@ -1,0 +1,34 @@
+#pragma once
+
+#include <chrono>
+
+#include "understudy/types.h"
+
+namespace understudy::library {
+
+/// The time on the application's threads, on the same scale as Runtime::now().
+[[nodiscard]] inline TimePoint clock_now() {
+    return TimePoint(std::chrono::steady_clock::now().time_since_epoch());
+}
+
+/// For condition variables, which want a clock that can be read.
+[[nodiscard]] inline std::chrono::steady_clock::time_point to_steady(TimePoint when) {
+    return std::chrono::steady_clock::time_point(when.time_since_epoch());
+}
+
+/// `from` later by `wait`, without running over the end of time.
+[[nodiscard]] inline TimePoint later(TimePoint from, Duration wait) {
+    if (wait <= Duration::zero()) return from;
+    return wait < TimePoint::max() - from ? from + wait : TimePoint::max();
+}
+
+/// Tells the processor that this thread spins.
+inline void relax() {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+}
+
+}  // namespace understudy::library

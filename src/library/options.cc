@@ -1,0 +1,99 @@
+#include "library/options.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cctype>
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "understudy/limits.h"
+
+namespace understudy::library {
+
+namespace {
+
+[[nodiscard]] bool is_loopback(const std::string& host) {
+    return host == "localhost" || host == "::1" || host.starts_with("127.");
+}
+
+[[nodiscard]] bool is_wildcard(const std::string& host) {
+    return host.empty() || host == "0.0.0.0" || host == "::";
+}
+
+// Host name, process, and from the second agent of this process on its number.
+[[nodiscard]] std::string make_name() {
+    static std::atomic<unsigned> agents{0};
+    char host[256] = "host";
+    (void)::gethostname(host, sizeof host - 1);
+    std::string name;
+    for (const char letter : std::string_view(host)) {
+        const bool fine = std::isalnum(static_cast<unsigned char>(letter)) != 0 || letter == '-';
+        name += fine ? letter : '_';
+    }
+    name.resize(std::min(name.size(), identifier_size_max - 32));
+    name += fmt::format("-{}", ::getpid());
+    const unsigned number = ++agents;
+    return number == 1 ? name : fmt::format("{}-{}", name, number);
+}
+
+[[nodiscard]] Error bad(std::string detail) {
+    return {.code = Errc::bad_config, .detail = std::move(detail)};
+}
+
+}  // namespace
+
+Result<void> check_not_reserved(std::string_view what, std::string_view name) {
+    if (!name.starts_with(reserved_prefix)) return {};
+    return bad(fmt::format("{} {}: names that begin with {} are the platform's own", what, name,
+                           reserved_prefix));
+}
+
+Result<Address> check_listen(std::string_view listen, bool has_tls, bool insecure) {
+    Address address = US_TRY(parse_address(listen));
+    if (is_loopback(address.host) || has_tls || insecure) return address;
+    return bad(fmt::format(
+        "listen {}: others than this machine could connect, in the clear; give certificates (tls), "
+        "or say insecure to have it so",
+        listen));
+}
+
+std::optional<TlsOptions> to_options(const std::optional<TlsFiles>& files) {
+    if (!files) return std::nullopt;
+    return TlsOptions{.certificate_file = files->certificate, .key_file = files->key,
+                      .authority_file = files->authority};
+}
+
+Result<client::AgentOptions> check(const AgentOptions& options) {
+    client::AgentOptions out;
+    out.name = options.name.empty() ? make_name() : options.name;
+    US_CHECK(check_identifier("agent", out.name));
+    out.platform = options.platform;
+    if (!out.platform.empty()) US_CHECK(check_identifier("platform", out.platform));
+    if (options.registry.empty()) return bad("registry: at least one address is needed");
+    for (const std::string& text : options.registry) {
+        Address address = US_TRY(parse_address(text));
+        if (address.host.empty() || address.port == 0) {
+            return bad(fmt::format("registry {}: expected HOST:PORT", text));
+        }
+        out.registry.push_back(std::move(address));
+    }
+    out.listen = US_TRY(check_listen(options.listen, options.tls.has_value(), options.insecure));
+    out.advertise = options.advertise;
+    if (out.advertise.empty() && is_wildcard(out.listen.host)) {
+        return bad(fmt::format("listen {}: say in advertise under which host others reach it",
+                               options.listen));
+    }
+    out.tls = to_options(options.tls);
+    for (const Compression compression : options.compression) {
+        out.compressions.push_back(static_cast<wire::Compression>(compression));
+    }
+    constexpr std::size_t compressions_max = 16;
+    if (out.compressions.size() > compressions_max) {
+        return bad(fmt::format("compression: at most {} kinds", compressions_max));
+    }
+    return out;
+}
+
+}  // namespace understudy::library

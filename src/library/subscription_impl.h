@@ -1,0 +1,68 @@
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "base/log.h"
+#include "base/types.h"
+#include "library/inbox.h"
+#include "record/mirror.h"
+#include "understudy/proxy.h"
+
+namespace understudy {
+
+/// One subscription: the record as it is known here, and who listens to it.
+///
+/// The callback thread alone changes record and status; the mutex is for those who look at them
+/// meanwhile.
+struct Subscription::Impl : std::enable_shared_from_this<Impl> {
+    using StatusListener = std::function<void(RecordStatus)>;
+
+    Impl(std::string its_record, std::string its_token, RecordListener its_listener)
+        : record(std::move(its_record)),
+          token(std::move(its_token)),
+          listener(std::move(its_listener)) {}
+
+    // On the callback thread.
+
+    /// One thing that the member said. True: a fresh image is to be asked for.
+    [[nodiscard]] bool take(Log& log, const library::Inbox::Entry& entry);
+    void refused(Log& log) { set_status(log, RecordStatus::refused); }
+    void connection_lost(Log& log);
+    void add_status_listener(Log& log, StatusListener added);
+
+    /// The proxy is closed: no listener is called any more, the image stays. Thread: any.
+    void abandon();
+
+    const std::string record;
+    const std::string token;
+    const RecordListener listener;
+    SubscriptionId id;  ///< Loop only; 0: the platform does not know it.
+    /// Takes it from its proxy; set before anybody has it.
+    std::function<void(const std::shared_ptr<Impl>&)> unsubscribe;
+
+    std::atomic<bool> ended{false};
+    std::atomic<std::uint64_t> coalesced{0};
+    /// Set by the loop when it drops something, until it has handed on a fresh image.
+    std::atomic<bool> lagging{false};
+
+    mutable std::mutex mutex;
+    record::Mirror mirror;
+    RecordStatus status = RecordStatus::connecting;
+
+private:
+    [[nodiscard]] record::Applied apply(Log& log, const library::Inbox::Entry& entry);
+    void set_status(Log& log, RecordStatus now);
+
+    // Callback thread only.
+    RecordChange change_;
+    std::deque<StatusListener> status_listeners_;
+    std::uint32_t connection_ = 0;  // Over which the mirror's state came.
+    bool wants_image_ = false;      // Nothing before the next image is of any use.
+};
+
+}  // namespace understudy
