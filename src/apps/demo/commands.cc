@@ -1,0 +1,142 @@
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "apps/demo/hello.h"
+#include "apps/demo/parts.h"
+#include "apps/quantity.h"
+
+namespace understudy::apps::demo {
+
+namespace {
+
+/// A directory of our own that goes with us.
+class TemporaryDirectory {
+public:
+    [[nodiscard]] static Result<std::unique_ptr<TemporaryDirectory>> make() {
+        const char* const base = std::getenv("TMPDIR");
+        std::string path = fmt::format("{}/understudy-demo-XXXXXX",
+                                       base == nullptr || *base == '\0' ? "/tmp" : base);
+        if (::mkdtemp(path.data()) == nullptr) {
+            return Error{.code = Errc::failed, .detail = "no temporary directory in " + path};
+        }
+        return std::unique_ptr<TemporaryDirectory>(new TemporaryDirectory(std::move(path)));
+    }
+    ~TemporaryDirectory() {
+        std::error_code ignored;
+        std::filesystem::remove_all(path_, ignored);
+    }
+    TemporaryDirectory(const TemporaryDirectory&) = delete;
+    TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+
+    [[nodiscard]] const std::string& path() const { return path_; }
+
+private:
+    explicit TemporaryDirectory(std::string path) : path_(std::move(path)) {}
+    const std::string path_;
+};
+
+struct Wanted {
+    std::string rounds = "1";
+    std::string pause;
+    std::string registry;
+    std::string member;
+};
+
+constexpr std::uint64_t rounds_max = 10'000;
+
+[[nodiscard]] Result<Hello::Options> hello_options(const Invocation& invocation,
+                                                   const Wanted& wanted) {
+    Hello::Options options{.paint = invocation.paint};
+    const char* const end = wanted.rounds.data() + wanted.rounds.size();
+    const auto parsed = std::from_chars(wanted.rounds.data(), end, options.rounds);
+    if (parsed.ec != std::errc{} || parsed.ptr != end || options.rounds < 1 ||
+        options.rounds > rounds_max) {
+        return Error{.code = Errc::bad_config,
+                     .detail = fmt::format("--rounds wants 1 to {}", rounds_max)};
+    }
+    options.summary_only = !invocation.for_people();
+    const bool watched = is_terminal(STDOUT_FILENO) && options.rounds == 1;
+    if (watched && !options.summary_only) options.pause = 700ms;
+    if (!wanted.pause.empty()) {
+        const auto pause = parse_duration_ms(wanted.pause);
+        if (!pause || *pause > 60'000) {
+            return Error{.code = Errc::bad_config, .detail = "--pause wants 0ms to 1m"};
+        }
+        options.pause = std::chrono::milliseconds(*pause);
+    }
+    return options;
+}
+
+/// The play brings all of its own: what the environment says about other platforms is not for it.
+void forget_environment() {
+    std::vector<std::string> ours;
+    for (char** entry = environ; *entry != nullptr; ++entry) {
+        const std::string_view text = *entry;
+        if (text.starts_with("UNDERSTUDY_")) ours.emplace_back(text.substr(0, text.find('=')));
+    }
+    for (const std::string& variable : ours) (void)::unsetenv(variable.c_str());
+}
+
+Result<Exit> hello(const Invocation& invocation, const Wanted& wanted) {
+    const auto options = US_TRY(hello_options(invocation, wanted));
+    const auto directory = US_TRY(TemporaryDirectory::make());
+    forget_environment();
+    Troupe::take_interrupts();
+    Exit exit = Exit::done;
+    Hello play(options, directory->path());
+    if (const auto played = play.play(); !played) {
+        exit = played.error().code == Errc::closed ? Exit::interrupted : Exit::no;
+        (void)print_error(played.error());
+        if (exit == Exit::no) (void)std::fputs(play.errors().c_str(), stderr);
+    }
+    if (options.summary_only && exit != Exit::interrupted) {
+        auto summary = play.summary_json();
+        summary["ok"] = exit == Exit::done;
+        print(to_json_line(summary));
+    }
+    return exit;
+}
+
+}  // namespace
+
+void add_demo_commands(const Command& root, Globals& globals) {
+    const auto wanted = std::make_shared<Wanted>();
+    const Command demo = root.add("demo", "Plays a source document with real processes and kills.");
+    const Command playing =
+        demo.add("hello", "Registry, two members, a client: kill -9 the active one and measure.");
+    playing.option({.names = "--rounds", .value_name = "N",
+                    .about = "Kills the active member N times, to and fro."},
+                   wanted->rounds);
+    playing.option({.names = "--pause", .value_name = "DURATION",
+                    .about = "Waits so long between acts; 700ms on a terminal, else none."},
+                   wanted->pause);
+    playing.runs(globals.running(
+        [wanted](const Invocation& invocation) { return hello(invocation, *wanted); }));
+    playing.footer("Exit code 0 only if every line of every process was the expected one.");
+
+    const Command member = root.add_hidden("demo-member");
+    member.required_option({.names = "--registry", .value_name = "HOST:PORT", .about = ""},
+                           wanted->registry);
+    member.required_option({.names = "--member", .value_name = "NAME", .about = ""},
+                           wanted->member);
+    member.runs(globals.running(
+        [wanted](const Invocation&) { return run_member(wanted->registry, wanted->member); }));
+
+    const Command client = root.add_hidden("demo-client");
+    client.required_option({.names = "--registry", .value_name = "HOST:PORT", .about = ""},
+                           wanted->registry);
+    client.runs(
+        globals.running([wanted](const Invocation&) { return run_client(wanted->registry); }));
+}
+
+}  // namespace understudy::apps::demo

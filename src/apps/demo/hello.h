@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "apps/command.h"
+#include "apps/demo/columns.h"
+#include "apps/demo/troupe.h"
+#include "apps/invocation.h"
+
+namespace understudy::apps::demo {
+
+/// The fault-tolerant hello world with four real processes: a registry, two members of a service,
+/// a client. Kills the active member, measures, brings it back, switches over, ends everything.
+///
+/// Every line of every process must be the expected one, or the demonstration fails.
+class Hello {
+public:
+    struct Options {
+        std::uint64_t rounds = 1;
+        Duration pause{};  ///< Between acts, for those who watch.
+        bool summary_only = false;  ///< Standard output holds the JSON summary alone.
+        Paint paint = Paint::plain;
+    };
+
+    struct Round {
+        std::string killed;
+        std::string successor;
+        std::uint64_t failover_us = 0;  ///< Just before kill(), to the client's line read.
+        std::uint64_t client_us = 0;    ///< The client itself: member lost, to message there.
+    };
+
+    Hello(const Options& options, std::string directory);
+
+    /// Plays it all. Errors: failed, timed_out (none), closed (none): interrupted.
+    [[nodiscard]] Result<void> play();
+    [[nodiscard]] wire::Dynamic::Map summary_json() const;
+    /// What the processes wrote to standard error, for when something went wrong.
+    [[nodiscard]] std::string errors() const;
+
+private:
+    enum Actor : std::size_t { registry, bar1, bar2, client };
+
+    [[nodiscard]] Result<void> raise_curtain();
+    [[nodiscard]] Result<void> kill_active();
+    [[nodiscard]] Result<void> bring_back(Actor victim);
+    [[nodiscard]] Result<void> switch_over();
+    [[nodiscard]] Result<void> end();
+    [[nodiscard]] Result<void> start_member(Actor member);
+
+    void show(const std::string& text) const;
+    void act(const std::string& text) const;
+    [[nodiscard]] static std::string member_name(Actor member);
+    [[nodiscard]] std::string message_of(Actor member) const;
+    [[nodiscard]] Actor other() const { return active_ == bar1 ? bar2 : bar1; }
+
+    const Options options_;
+    const std::string directory_;
+    const Columns columns_;
+    const Clock::time_point begun_ = Clock::now();
+    Troupe troupe_;
+    std::string address_;
+    Actor active_ = bar1;
+    std::vector<Round> rounds_;
+    std::optional<std::uint64_t> switchover_us_;
+    std::uint64_t switchover_client_us_ = 0;
+};
+
+/// understudy demo hello, and the hidden commands of its processes.
+void add_demo_commands(const Command& root, Globals& globals);
+
+}  // namespace understudy::apps::demo

@@ -1,0 +1,59 @@
+#include "apps/demo/parts.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "apps/demo/child.h"
+#include "apps/invocation.h"
+#include "understudy/understudy.h"
+
+namespace understudy::apps::demo {
+
+namespace {
+
+void note(std::string_view what) {
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    const std::string line =
+        fmt::format("{} {}\n", what,
+                    std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
+    (void)!::write(Child::notes_descriptor, line.data(), line.size());
+}
+
+}  // namespace
+
+Result<Exit> run_member(const std::string& registry, const std::string& member) {
+    auto agent = US_TRY(Agent::open({.name = "Foo" + member + "-agent", .registry = {registry}}));
+    auto service = US_TRY(agent.create_service({.family = family, .member = member}));
+    service.on_role([](const RoleChange& change) {
+        print(change.role == Role::active ? "MASTER\n" : "STANDBY\n");
+    });
+
+    auto record = US_TRY(service.record(record_name));
+    US_CHECK(record.put(field_name, "Hello World (from " + member + ")"));
+    US_CHECK(service.publish(record));
+    agent.wait();
+    return Exit::done;
+}
+
+Result<Exit> run_client(const std::string& registry) {
+    auto agent = US_TRY(Agent::open({.name = "FT-client", .registry = {registry}}));
+    US_CHECK(agent.wait_for_service(family));
+    auto proxy = US_TRY(agent.proxy(family));
+    proxy.on_status([was = false](const ConnectionStatus& status) mutable {
+        if (was && !status.connected) note("lost");
+        was = status.connected;
+    });
+    US_CHECK(proxy.on_record(record_name, [](const RecordImage& image, const RecordChange&) {
+        note("found");
+        print(image.text(field_name, "") + '\n');
+    }));
+    agent.wait();
+    return Exit::done;
+}
+
+}  // namespace understudy::apps::demo

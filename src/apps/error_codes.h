@@ -1,0 +1,19 @@
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "understudy/result.h"
+
+namespace understudy::apps {
+
+struct ErrorCode {
+    Errc code;
+    std::string_view meaning;
+    std::string_view what_to_do;
+};
+
+/// Every code there is, in the order of their numbers.
+[[nodiscard]] std::span<const ErrorCode> error_codes();
+
+}  // namespace understudy::apps

@@ -1,0 +1,58 @@
+#include "apps/exit.h"
+
+#include <cstdio>
+
+#include <fmt/format.h>
+
+namespace understudy::apps {
+
+Exit exit_of(const Error& error) {
+    if (error.code == Errc::denied) return Exit::denied;
+    if (error.effect == Effect::unknown) return Exit::again;
+    switch (error.code) {
+        case Errc::bad_config: return Exit::usage;
+        case Errc::unavailable: return Exit::unreachable;
+        case Errc::timed_out:
+        case Errc::not_active:
+        case Errc::session_expired:
+        case Errc::stale_epoch:
+        case Errc::closed: return Exit::again;
+        case Errc::denied: return Exit::denied;
+        case Errc::limit_exceeded:
+        case Errc::corrupt:
+        case Errc::disk_failed:
+        case Errc::refused:
+        case Errc::not_found:
+        case Errc::already_exists:
+        case Errc::no_space:
+        case Errc::in_use:
+        case Errc::failed: return Exit::no;
+    }
+    return Exit::no;  // A code of a newer peer.
+}
+
+Error advise(Error error, std::string_view next) {
+    if (error.detail.find('\n') == std::string::npos) {
+        error.detail += fmt::format("\ntry: {}", next);
+    }
+    return error;
+}
+
+std::string error_text(const Error& error) {
+    const std::size_t end = error.detail.find('\n');
+    const std::string sentence = error.detail.substr(0, end);
+    const std::string_view unknown = error.effect == Effect::unknown ? ", outcome unknown" : "";
+    std::string text = sentence.empty()
+                           ? fmt::format("understudy: {}{}\n", name(error.code), unknown)
+                           : fmt::format("understudy: {} [{}{}]\n", sentence, name(error.code), unknown);
+    if (end != std::string::npos) text += error.detail.substr(end + 1) + '\n';
+    return text;
+}
+
+Exit print_error(const Error& error) {
+    (void)std::fflush(stdout);
+    (void)std::fputs(error_text(error).c_str(), stderr);
+    return exit_of(error);
+}
+
+}  // namespace understudy::apps

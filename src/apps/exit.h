@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "understudy/types.h"
+
+namespace understudy::apps {
+
+/// What the program tells its caller. Documented in docs/cli.md: never renumber.
+enum class Exit : int {
+    done = 0,
+    no = 1,             ///< The answer is no, or not healthy; nothing will change by asking again.
+    usage = 2,          ///< The command line or a configuration is wrong.
+    unreachable = 69,   ///< Nobody answers there (EX_UNAVAILABLE).
+    again = 75,         ///< No active member yet, timed out, outcome unknown (EX_TEMPFAIL).
+    denied = 77,        ///< Not authenticated or not allowed (EX_NOPERM).
+    interrupted = 130,  ///< Ctrl-C.
+};
+
+[[nodiscard]] Exit exit_of(const Error& error);
+
+/// The same error with the next command to type, which print_error() puts on a line of its own.
+[[nodiscard]] Error advise(Error error, std::string_view next);
+
+/// "understudy: no registry answers at 127.0.0.1:22222 [unavailable]", then the advice.
+[[nodiscard]] std::string error_text(const Error& error);
+
+/// Writes error_text() to standard error and returns exit_of().
+Exit print_error(const Error& error);
+
+}  // namespace understudy::apps

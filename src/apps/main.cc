@@ -1,0 +1,29 @@
+#include "apps/command.h"
+#include "apps/demo/hello.h"
+#include "apps/interrupt.h"
+#include "apps/invocation.h"
+#include "apps/meta_commands.h"
+#include "apps/record_commands.h"
+#include "apps/registry_commands.h"
+#include "apps/service_commands.h"
+#include "apps/version.h"
+
+int main(int argc, char** argv) {
+    using namespace understudy::apps;
+    exit_on_interrupt();  // The registry and the demonstrations take the signal for themselves.
+
+    CommandLine line("understudy", "High availability for services: state that outlives its process.",
+                     version());
+    Globals globals;
+    const Command root = line.root();
+    globals.add_to(root);
+    add_registry_commands(root, globals);
+    add_service_commands(root, globals);
+    add_record_commands(root, globals);
+    demo::add_demo_commands(root, globals);
+    add_meta_commands(line, globals);
+    root.footer("The options above are taken by every command.\n"
+                "Exit codes: 0 done; 1 the answer is no; 2 usage; 69 unreachable; 75 try again "
+                "(no active\nmember, timed out, outcome unknown); 77 denied; 130 interrupted.");
+    return static_cast<int>(line.run(argc, argv));
+}

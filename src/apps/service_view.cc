@@ -1,0 +1,234 @@
+#include "apps/service_view.h"
+
+#include <chrono>
+#include <ctime>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include "apps/quantity.h"
+#include "role/cause.h"
+
+namespace understudy::apps {
+
+namespace pb = wire::pb;
+using wire::Dynamic;
+
+namespace {
+
+[[nodiscard]] Dynamic text_or_nil(const std::string& text) {
+    return text.empty() ? Dynamic() : Dynamic(text);
+}
+
+[[nodiscard]] Role role_of(const pb::MemberInfo& member) {
+    return static_cast<Role>(member.role());
+}
+
+[[nodiscard]] std::string redundancy_of(const pb::ServiceInfo& service) {
+    return std::string(name(static_cast<Redundancy>(service.config().redundancy())));
+}
+
+[[nodiscard]] std::string endpoint_of(const pb::MemberInfo& member) {
+    return to_string(Address{member.endpoint().host(),
+                             static_cast<std::uint16_t>(member.endpoint().port())});
+}
+
+[[nodiscard]] std::string time_text(const Dynamic& wall_ms) {
+    const std::int64_t* const value = wall_ms.as<std::int64_t>();
+    if (value == nullptr || *value <= 0) return "-";
+    const std::time_t seconds = *value / 1000;
+    return fmt::format("{:%Y-%m-%d %H:%M:%S}.{:03}Z", fmt::gmtime(seconds), *value % 1000);
+}
+
+[[nodiscard]] std::string microseconds_text(const Dynamic& value) {
+    const std::int64_t* const held = value.as<std::int64_t>();
+    return held == nullptr ? "-" : humane_us(static_cast<std::uint64_t>(*held));
+}
+
+[[nodiscard]] Dynamic::Map member_json(const pb::MemberInfo& member, std::uint64_t place) {
+    return {{"member", member.member()},
+            {"role", std::string(name(role_of(member)))},
+            {"place", place},
+            {"order", member.order()},
+            {"epoch", member.epoch()},
+            {"endpoint", endpoint_of(member)},
+            {"agent", member.agent()},
+            {"pid", member.process().pid() == 0 ? Dynamic() : Dynamic(member.process().pid())},
+            {"joined_ms", member.joined_wall_ms()}};
+}
+
+[[nodiscard]] std::string joined(const std::vector<std::string>& texts) {
+    return texts.empty() ? "-" : fmt::format("{}", fmt::join(texts, ", "));
+}
+
+[[nodiscard]] std::vector<std::string> standbys_of(const pb::ServiceInfo& service) {
+    std::vector<std::string> names;
+    for (const pb::MemberInfo& member : service.members()) {
+        if (role_of(member) == Role::standby) names.push_back(member.member());
+    }
+    return names;
+}
+
+}  // namespace
+
+std::string next_in_line(const pb::ServiceInfo& service) {
+    const auto standbys = standbys_of(service);
+    return standbys.empty() ? "" : standbys.front();
+}
+
+bool is_served(const pb::ServiceInfo& service) {
+    for (const pb::MemberInfo& member : service.members()) {
+        if (role_of(member) == Role::active) return true;
+    }
+    return false;
+}
+
+Listing list_services(const std::vector<pb::ServiceInfo>& services) {
+    Listing listing{.columns = {{.key = "service", .title = "SERVICE"},
+                                {.key = "redundancy", .title = "REDUNDANCY"},
+                                {.key = "active", .title = "ACTIVE"},
+                                {.key = "epoch", .title = "EPOCH"},
+                                {.key = "members", .title = "MEMBERS"},
+                                {.key = "next", .title = "NEXT"}},
+                    .rows = {},
+                    .name_key = "service"};
+    for (const pb::ServiceInfo& service : services) {
+        listing.rows.push_back({{"service", service.config().family()},
+                                {"redundancy", redundancy_of(service)},
+                                {"active", text_or_nil(service.active())},
+                                {"epoch", service.epoch()},
+                                {"members", service.members_size()},
+                                {"next", text_or_nil(next_in_line(service))},
+                                {"served", is_served(service)}});
+    }
+    return listing;
+}
+
+Listing list_members(const pb::ServiceInfo& service) {
+    Listing listing{.columns = {{.key = "place", .title = "PLACE"},
+                                {.key = "member", .title = "MEMBER"},
+                                {.key = "role", .title = "ROLE"},
+                                {.key = "endpoint", .title = "ENDPOINT"},
+                                {.key = "pid", .title = "PID"},
+                                {.key = "agent", .title = "AGENT"},
+                                {.key = "joined_ms", .title = "JOINED", .shown = time_text}},
+                    .rows = {},
+                    .name_key = "member"};
+    std::uint64_t place = 0;
+    for (const pb::MemberInfo& member : service.members()) {
+        listing.rows.push_back(member_json(member, ++place));
+    }
+    return listing;
+}
+
+Dynamic::Map service_json(const pb::ServiceInfo& service) {
+    Dynamic::Array members;
+    for (auto& row : list_members(service).rows) members.emplace_back(std::move(row));
+    return {{"service", service.config().family()},
+            {"redundancy", redundancy_of(service)},
+            {"active", text_or_nil(service.active())},
+            {"next", text_or_nil(next_in_line(service))},
+            {"awaited", text_or_nil(service.awaited())},
+            {"epoch", service.epoch()},
+            {"promotions", service.promotions()},
+            {"lease_ms", service.config().lease_ms()},
+            {"on_registry_loss", service.config().on_registry_loss() == 2 ? "step_down" : "keep"},
+            {"served", is_served(service)},
+            {"members", std::move(members)}};
+}
+
+std::string service_text(const pb::ServiceInfo& service, Paint paint) {
+    std::string out = fmt::format("{}  {}, epoch {}, lease {}\n", service.config().family(),
+                                  redundancy_of(service), service.epoch(),
+                                  format_duration_ms(service.config().lease_ms()));
+    if (!service.awaited().empty()) {
+        out += fmt::format("awaited: {} holds the role by what others report, and is not back yet\n",
+                           service.awaited());
+    }
+    if (service.config().redundancy() == static_cast<std::uint32_t>(Redundancy::fault_tolerant)) {
+        const std::string next = next_in_line(service);
+        out += fmt::format("active: {}   next in line: {}\n",
+                           service.active().empty() ? "nobody" : service.active(),
+                           next.empty() ? "nobody" : next);
+    }
+    if (service.members().empty()) return out + "no members\n";
+    return out + to_text(list_members(service), Format::table, paint);
+}
+
+Listing list_promotions(const pb::Answer& answer) {
+    Listing listing{
+        .columns = {{.key = "time_ms", .title = "TIME", .shown = time_text},
+                    {.key = "epoch", .title = "EPOCH"},
+                    {.key = "previous", .title = "FROM"},
+                    {.key = "member", .title = "TO"},
+                    {.key = "cause", .title = "CAUSE"},
+                    {.key = "noticed_us", .title = "NOTICED", .shown = microseconds_text},
+                    {.key = "decided_us", .title = "DECIDED", .shown = microseconds_text},
+                    {.key = "evidence", .title = "EVIDENCE"}},
+        .rows = {},
+        .name_key = "member"};
+    for (const pb::Promotion& one : answer.promotions()) {
+        listing.rows.push_back(
+            {{"time_ms", one.wall_ms()},
+             {"service", one.family()},
+             {"epoch", one.epoch()},
+             {"revision", one.revision()},
+             {"previous", text_or_nil(one.previous())},
+             {"member", text_or_nil(one.member())},
+             {"cause", std::string(role::name(static_cast<role::Cause>(one.cause())))},
+             {"evidence", text_or_nil(one.evidence())},
+             {"noticed_us", one.noticed_us() == 0 ? Dynamic() : Dynamic(one.noticed_us())},
+             {"decided_us", one.decided_us() == 0 ? Dynamic() : Dynamic(one.decided_us())}});
+    }
+    return listing;
+}
+
+Listing list_clusters(const std::vector<pb::ServiceInfo>& services) {
+    const auto texts = [](const Dynamic& value) {
+        std::vector<std::string> parts;
+        for (const Dynamic& one : *value.as<Dynamic::Array>()) {
+            parts.push_back(cell_text(one));
+        }
+        return joined(parts);
+    };
+    Listing listing{.columns = {{.key = "cluster", .title = "[cluster]"},
+                                {.key = "masters", .title = "[masters]", .shown = texts},
+                                {.key = "slaves", .title = "[slaves]", .shown = texts},
+                                {.key = "services", .title = "[services]", .shown = texts}},
+                    .rows = {},
+                    .name_key = "cluster"};
+    for (const pb::ServiceInfo& service : services) {
+        Dynamic::Array masters;
+        Dynamic::Array urls;
+        for (const pb::MemberInfo& member : service.members()) {
+            if (role_of(member) != Role::active) continue;
+            masters.emplace_back(member.member());
+            urls.emplace_back("tcp://" + endpoint_of(member));
+        }
+        Dynamic::Array slaves;
+        for (const std::string& standby : standbys_of(service)) slaves.emplace_back(standby);
+        listing.rows.push_back({{"cluster", service.config().family()},
+                                {"masters", std::move(masters)},
+                                {"slaves", std::move(slaves)},
+                                {"services", std::move(urls)}});
+    }
+    return listing;
+}
+
+bool matches(std::string_view pattern, std::string_view family) {
+    const std::size_t star = pattern.find('*');
+    if (star == std::string_view::npos) return family.starts_with(pattern);
+    // Each part between stars is looked for behind the one before; the first and last are anchored.
+    if (!family.starts_with(pattern.substr(0, star))) return false;
+    family.remove_prefix(star);
+    pattern.remove_prefix(star + 1);
+    for (std::size_t next; (next = pattern.find('*')) != std::string_view::npos;) {
+        const std::size_t found = family.find(pattern.substr(0, next));
+        if (found == std::string_view::npos) return false;
+        family.remove_prefix(found + next);
+        pattern.remove_prefix(next + 1);
+    }
+    return family.ends_with(pattern);
+}
+
+}  // namespace understudy::apps

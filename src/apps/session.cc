@@ -1,0 +1,138 @@
+#include "apps/session.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "apps/exit.h"
+#include "apps/nearest.h"
+#include "apps/service_view.h"
+#include "library/access.h"
+#include "library/admin.h"
+#include "library/agent_impl.h"
+
+namespace understudy::apps {
+
+namespace pb = wire::pb;
+
+namespace {
+
+/// A registry that restarts is back within this; one that is not there is not waited for longer.
+constexpr Duration restart_max = 300ms;
+
+[[nodiscard]] Result<std::optional<TlsFiles>> tls_files(const ClientSettings& settings) {
+    if (settings.tls_cert.empty() && settings.tls_key.empty() && settings.tls_ca.empty()) {
+        return std::optional<TlsFiles>();
+    }
+    if (settings.tls_cert.empty() || settings.tls_key.empty() || settings.tls_ca.empty()) {
+        return Error{.code = Errc::bad_config,
+                     .detail = "TLS wants all three of --tls-cert, --tls-key and --tls-ca"};
+    }
+    return std::optional(TlsFiles{.certificate = settings.tls_cert, .key = settings.tls_key,
+                                  .authority = settings.tls_ca});
+}
+
+[[nodiscard]] std::vector<std::string> split_addresses(std::string_view text) {
+    std::vector<std::string> addresses;
+    while (true) {
+        const std::size_t comma = text.find(',');
+        addresses.emplace_back(text.substr(0, comma));
+        if (comma == std::string_view::npos) return addresses;
+        text.remove_prefix(comma + 1);
+    }
+}
+
+[[nodiscard]] Error no_registry(const Error& reason, const std::string& where) {
+    if (reason.code == Errc::denied) {
+        return advise({.code = Errc::denied,
+                       .detail = fmt::format("the registry at {} refuses this client: {}", where,
+                                             reason.detail)},
+                      "--tls-cert, --tls-key and --tls-ca with files of the same authority");
+    }
+    return advise({.code = Errc::unavailable,
+                   .detail = fmt::format("no registry answers at {} ({})", where, reason.detail)},
+                  "understudy registry --data DIR, or --registry HOST:PORT");
+}
+
+/// Until the registry answers, or has had its chance.
+[[nodiscard]] Result<void> wait_for_registry(Agent& agent, Duration timeout,
+                                             const std::string& where) {
+    const auto impl = library::Access::impl(agent);
+    const auto deadline = std::chrono::steady_clock::now() + timeout;
+    bool up = false;
+    {
+        std::unique_lock lock(impl->mutex);
+        impl->changed.wait_until(
+            lock, deadline, [&] { return impl->registry_up || !impl->registry_detail.empty(); });
+        const auto patience =
+            std::min(deadline, std::chrono::steady_clock::now() + restart_max);
+        impl->changed.wait_until(lock, patience, [&] { return impl->registry_up; });
+        up = impl->registry_up;
+    }
+    if (up) return {};
+    Error reason{.code = Errc::timed_out, .detail = "it does not answer"};
+    (void)impl->loop.run([&] {
+        if (impl->client == nullptr) return;
+        const Error& last = impl->client->registry_error();
+        if (!last.detail.empty()) reason = last;
+    });
+    return no_registry(reason, where);
+}
+
+}  // namespace
+
+Result<Session> Session::open(const Invocation& invocation) {
+    const ClientSettings& settings = invocation.settings().client;
+    const bool verbose = invocation.verbose;
+    AgentOptions options{.name = fmt::format("understudy-{}", ::getpid()),
+                         .registry = split_addresses(settings.registry),
+                         .tls = US_TRY(tls_files(settings)),
+                         .log = [verbose](std::string_view line) {
+                             if (verbose) remark(line);
+                         }};
+    auto agent = US_TRY(Agent::open(std::move(options)));
+    const Duration timeout = std::chrono::milliseconds(settings.timeout_ms);
+    US_CHECK(wait_for_registry(agent, timeout, settings.registry));
+    return Session(std::move(agent), timeout, settings.registry);
+}
+
+Result<pb::Answer> Session::ask(pb::Ask ask) {
+    auto answer = US_TRY(library::ask(agent_, std::move(ask), timeout_));
+    if (!answer.has_failure()) return answer;
+    const pb::Failure& failure = answer.failure();
+    return Error{.code = static_cast<Errc>(failure.code()),
+                 .effect = static_cast<Effect>(failure.effect()),
+                 .detail = failure.detail()};
+}
+
+Result<std::vector<pb::ServiceInfo>> Session::services() {
+    return library::services(agent_, timeout_);
+}
+
+Result<pb::ServiceInfo> Session::service(const std::string& family) {
+    std::vector<std::string> names;
+    for (pb::ServiceInfo& service : US_TRY(services())) {
+        if (service.config().family() == family) return std::move(service);
+        names.push_back(service.config().family());
+    }
+    const auto near = nearest(family, names);
+    return advise({.code = Errc::not_found,
+                   .detail = fmt::format("no service {} on the platform{}", family,
+                                         near ? fmt::format("; did you mean {}?", *near) : "")},
+                  "understudy service list");
+}
+
+Result<Proxy> Session::proxy(const std::string& family) {
+    if (!is_served(US_TRY(service(family)))) {
+        if (auto there = agent_.wait_for_service(family, timeout_); !there) {
+            return advise(std::move(there).error(), "understudy service explain " + family);
+        }
+    }
+    return agent_.proxy(family);
+}
+
+}  // namespace understudy::apps

@@ -1,0 +1,192 @@
+#include "apps/settings.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "apps/quantity.h"
+
+namespace understudy::apps {
+
+namespace {
+
+using Field = OptionSpec::Field;
+
+constexpr std::array specs{
+    OptionSpec{.section = "registry", .key = "listen",
+               .field = [](Settings& s) -> Field { return &s.registry.listen; },
+               .unit = Unit::address, .value_name = "HOST:PORT",
+               .doc = "Where agents and operators find this registry. Port 0: the system chooses."},
+    OptionSpec{.section = "registry", .key = "data",
+               .field = [](Settings& s) -> Field { return &s.registry.data; },
+               .unit = Unit::path, .value_name = "DIR",
+               .doc = "Directory of its journal, made if absent. One registry at a time. Required."},
+    OptionSpec{.section = "registry", .key = "platform",
+               .field = [](Settings& s) -> Field { return &s.registry.platform; },
+               .unit = Unit::text, .value_name = "NAME",
+               .doc = "Name of a new platform. An existing directory keeps the name it was founded "
+                      "with."},
+    OptionSpec{.section = "registry", .key = "name",
+               .field = [](Settings& s) -> Field { return &s.registry.name; },
+               .unit = Unit::text, .value_name = "NAME",
+               .doc = "What this registry calls itself to its peers."},
+    OptionSpec{.section = "registry", .key = "tls_cert",
+               .field = [](Settings& s) -> Field { return &s.registry.tls_cert; },
+               .unit = Unit::path, .value_name = "FILE",
+               .doc = "PEM file with the own certificate chain. All three TLS files or none."},
+    OptionSpec{.section = "registry", .key = "tls_key",
+               .field = [](Settings& s) -> Field { return &s.registry.tls_key; },
+               .unit = Unit::path, .value_name = "FILE",
+               .doc = "PEM file with the own key, readable by its owner alone."},
+    OptionSpec{.section = "registry", .key = "tls_ca",
+               .field = [](Settings& s) -> Field { return &s.registry.tls_ca; },
+               .unit = Unit::path, .value_name = "FILE",
+               .doc = "PEM file with the authority that signs the peers."},
+    OptionSpec{.section = "registry", .key = "insecure",
+               .field = [](Settings& s) -> Field { return &s.registry.insecure; },
+               .unit = Unit::flag, .value_name = "",
+               .doc = "Allows listening beyond loopback without TLS: whoever reaches the port "
+                      "commands the platform."},
+    OptionSpec{.section = "registry", .key = "segment_size",
+               .field = [](Settings& s) -> Field { return &s.registry.segment_size_bytes; },
+               .unit = Unit::bytes, .value_name = "SIZE",
+               .min = 64 * KiB, .max = 4 * GiB, .step = 4 * KiB,
+               .doc = "Size of one segment file of the journal; one more is kept in reserve."},
+    OptionSpec{.section = "registry", .key = "log_format",
+               .field = [](Settings& s) -> Field { return &s.registry.log_format; },
+               .unit = Unit::choice, .value_name = "FORMAT", .choices = "logfmt|json",
+               .doc = "One event per line on standard error, in this format."},
+    OptionSpec{.section = "registry", .key = "log_level",
+               .field = [](Settings& s) -> Field { return &s.registry.log_level; },
+               .unit = Unit::choice, .value_name = "LEVEL", .choices = "debug|info|warn|error",
+               .doc = "Events below this level are not written."},
+    OptionSpec{.section = "client", .key = "registry",
+               .field = [](Settings& s) -> Field { return &s.client.registry; },
+               .unit = Unit::addresses, .value_name = "HOST:PORT[,...]",
+               .short_variable = "UNDERSTUDY_REGISTRY",
+               .doc = "The registry to ask. Of several, the first that answers."},
+    OptionSpec{.section = "client", .key = "timeout",
+               .field = [](Settings& s) -> Field { return &s.client.timeout_ms; },
+               .unit = Unit::milliseconds, .value_name = "DURATION", .min = 1, .max = 3'600'000,
+               .doc = "How long to wait for an answer: 500ms, 5s, 2m."},
+    OptionSpec{.section = "client", .key = "tls_cert",
+               .field = [](Settings& s) -> Field { return &s.client.tls_cert; },
+               .unit = Unit::path, .value_name = "FILE",
+               .doc = "PEM file with the own certificate chain. All three TLS files or none."},
+    OptionSpec{.section = "client", .key = "tls_key",
+               .field = [](Settings& s) -> Field { return &s.client.tls_key; },
+               .unit = Unit::path, .value_name = "FILE",
+               .doc = "PEM file with the own key, readable by its owner alone."},
+    OptionSpec{.section = "client", .key = "tls_ca",
+               .field = [](Settings& s) -> Field { return &s.client.tls_ca; },
+               .unit = Unit::path, .value_name = "FILE",
+               .doc = "PEM file with the authority that signs the registry and the members."},
+};
+
+[[nodiscard]] Error expected(const OptionSpec& spec, std::string_view text, std::string_view what) {
+    return {.code = Errc::bad_config,
+            .detail = fmt::format("{} = \"{}\": expected {}", spec.name(), text, what)};
+}
+
+[[nodiscard]] Result<void> assign_text(std::string& field, const OptionSpec& spec,
+                                       std::string_view text) {
+    if (spec.unit == Unit::choice) {
+        const std::string all = fmt::format("|{}|", spec.choices);
+        if (text.empty() || all.find(fmt::format("|{}|", text)) == std::string::npos) {
+            return expected(spec, text, fmt::format("one of {}", spec.choices));
+        }
+    }
+    if (spec.unit == Unit::address || spec.unit == Unit::addresses) {
+        std::string_view rest = text;
+        while (true) {
+            const std::size_t comma =
+                spec.unit == Unit::addresses ? rest.find(',') : std::string_view::npos;
+            if (!parse_address(rest.substr(0, comma))) return expected(spec, text, spec.value_name);
+            if (comma == std::string_view::npos) break;
+            rest.remove_prefix(comma + 1);
+        }
+    }
+    field = text;
+    return {};
+}
+
+[[nodiscard]] Result<void> assign_number(std::uint64_t& field, const OptionSpec& spec,
+                                         std::string_view text) {
+    const bool bytes = spec.unit == Unit::bytes;
+    const auto value = bytes ? parse_size(text) : parse_duration_ms(text);
+    const auto shown = bytes ? format_size : format_duration_ms;
+    if (!value || *value < spec.min || *value > spec.max) {
+        return expected(spec, text, fmt::format("{} to {}", shown(spec.min), shown(spec.max)));
+    }
+    if (*value % spec.step != 0) {
+        return expected(spec, text, fmt::format("a multiple of {}", shown(spec.step)));
+    }
+    field = *value;
+    return {};
+}
+
+[[nodiscard]] Result<void> assign_flag(bool& field, const OptionSpec& spec, std::string_view text) {
+    if (text != "true" && text != "false") return expected(spec, text, "true or false");
+    field = text == "true";
+    return {};
+}
+
+}  // namespace
+
+std::string OptionSpec::name() const { return fmt::format("{}.{}", section, key); }
+
+std::string OptionSpec::flag() const {
+    std::string text = fmt::format("--{}", key);
+    std::replace(text.begin(), text.end(), '_', '-');
+    return text;
+}
+
+std::string OptionSpec::variable() const {
+    std::string text = fmt::format("UNDERSTUDY__{}__{}", section, key);
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](unsigned char letter) { return static_cast<char>(std::toupper(letter)); });
+    return text;
+}
+
+std::span<const OptionSpec> option_specs() { return specs; }
+
+const OptionSpec* find_option(std::string_view name) {
+    const auto found = std::find_if(specs.begin(), specs.end(),
+                                    [&](const OptionSpec& spec) { return spec.name() == name; });
+    return found == specs.end() ? nullptr : &*found;
+}
+
+std::vector<std::string> option_names() {
+    std::vector<std::string> names;
+    for (const OptionSpec& spec : specs) names.push_back(spec.name());
+    return names;
+}
+
+std::vector<std::string> section_names() {
+    return {std::string(registry_section), std::string(client_section)};
+}
+
+Result<void> assign(Settings& settings, const OptionSpec& spec, std::string_view text) {
+    const Field field = spec.field(settings);
+    if (auto* const* string = std::get_if<std::string*>(&field)) {
+        return assign_text(**string, spec, text);
+    }
+    if (auto* const* number = std::get_if<std::uint64_t*>(&field)) {
+        return assign_number(**number, spec, text);
+    }
+    return assign_flag(**std::get_if<bool*>(&field), spec, text);
+}
+
+std::string value_text(const Settings& settings, const OptionSpec& spec) {
+    Settings copy = settings;
+    const Field field = spec.field(copy);
+    if (auto* const* string = std::get_if<std::string*>(&field)) return **string;
+    if (auto* const* flag = std::get_if<bool*>(&field)) return **flag ? "true" : "false";
+    const std::uint64_t value = **std::get_if<std::uint64_t*>(&field);
+    return spec.unit == Unit::bytes ? format_size(value) : format_duration_ms(value);
+}
+
+}  // namespace understudy::apps

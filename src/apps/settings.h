@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "understudy/types.h"
+
+namespace understudy::apps {
+
+struct RegistrySettings {
+    std::string listen = "127.0.0.1:22222";
+    std::string data;
+    std::string platform = "understudy";
+    std::string name = "registry";
+    std::string tls_cert;
+    std::string tls_key;
+    std::string tls_ca;
+    bool insecure = false;
+    std::uint64_t segment_size_bytes = 1 * MiB;
+    std::string log_format = "logfmt";
+    std::string log_level = "info";
+};
+
+/// Of every command that asks a platform something.
+struct ClientSettings {
+    std::string registry = "127.0.0.1:22222";
+    std::uint64_t timeout_ms = 5000;
+    std::string tls_cert;
+    std::string tls_key;
+    std::string tls_ca;
+};
+
+struct Settings {
+    RegistrySettings registry;
+    ClientSettings client;
+};
+
+enum class Unit : std::uint8_t { text, address, addresses, path, flag, bytes, milliseconds, choice };
+
+/// One row says everything about one option: the TOML reader, the environment, the flags, `--help`,
+/// `config show` and the reference page are all made from it.
+struct OptionSpec {
+    using Field = std::variant<std::string*, std::uint64_t*, bool*>;
+
+    std::string_view section;
+    std::string_view key;
+    Field (*field)(Settings&);
+    Unit unit;
+    std::string_view value_name;         ///< In --help: HOST:PORT.
+    std::uint64_t min = 0, max = 0;      ///< Refused outside. For bytes and milliseconds.
+    std::uint64_t step = 1;              ///< Refused between.
+    std::string_view choices = {};       ///< "a|b".
+    std::string_view short_variable = {};  ///< A second, shorter environment variable.
+    std::string_view doc;
+
+    [[nodiscard]] std::string name() const;      ///< registry.segment_size
+    [[nodiscard]] std::string flag() const;      ///< --segment-size
+    [[nodiscard]] std::string variable() const;  ///< UNDERSTUDY__REGISTRY__SEGMENT_SIZE
+};
+
+inline constexpr std::string_view registry_section = "registry";
+inline constexpr std::string_view client_section = "client";
+
+/// All options, those of one section side by side.
+[[nodiscard]] std::span<const OptionSpec> option_specs();
+[[nodiscard]] const OptionSpec* find_option(std::string_view name);
+[[nodiscard]] std::vector<std::string> option_names();
+[[nodiscard]] std::vector<std::string> section_names();
+
+/// Sets one option from text. Errors: bad_config (none): says what is expected.
+[[nodiscard]] Result<void> assign(Settings& settings, const OptionSpec& spec,
+                                  std::string_view text);
+/// As assign() reads it back.
+[[nodiscard]] std::string value_text(const Settings& settings, const OptionSpec& spec);
+
+}  // namespace understudy::apps

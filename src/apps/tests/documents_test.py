@@ -1,0 +1,43 @@
+"""The documents say what the program does: options, commands, codes."""
+
+import re
+
+from program import Case, ROOT, main, run
+from command_line_test import every_command
+
+CLI = (ROOT / "docs/cli.md").read_text()
+OPERATIONS = (ROOT / "docs/operations/registry.md").read_text()
+
+
+class Documents(Case):
+    def test_the_tables_of_options_are_those_of_the_program(self):
+        self.assertIn(run("config", "reference", "client").stdout, CLI)
+        self.assertIn(run("config", "reference", "registry").stdout, OPERATIONS)
+
+    def test_every_command_has_its_place(self):
+        for path in every_command():
+            command = " ".join(("understudy",) + path)
+            self.assertIn(command, CLI, command)
+
+    def test_every_exit_code_is_there(self):
+        for code in [0, 1, 2, 69, 75, 77, 130]:
+            self.assertRegex(CLI, rf"(?m)^\| {code} \|")
+
+    def test_every_error_code_is_there(self):
+        for name in run("explain", "-o", "name").stdout.split():
+            self.assertIn(f"`{name}`", CLI)
+
+    def test_every_event_of_a_registry_is_explained(self):
+        events = set()
+        for folder in ["node", "registry", "apps", "journal", "replica"]:
+            for path in (ROOT / "src" / folder).glob("*.cc"):
+                if not path.name.endswith("_test.cc"):
+                    events |= set(re.findall(r'"((?:registry|journal|replica|role)\.[a-z_]+)"',
+                                             path.read_text()))
+        options = set(run("config", "show", "-o", "name").stdout.split())
+        for event in sorted(events - options):
+            self.assertIn(f"`{event}`", OPERATIONS, f"{event} is not explained")
+
+
+if __name__ == "__main__":
+    main()

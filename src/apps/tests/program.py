@@ -1,0 +1,129 @@
+"""Runs the program as users do."""
+
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+PROGRAM = os.environ["UNDERSTUDY_PROGRAM"]
+SERVICE = os.environ.get("UNDERSTUDY_TEST_SERVICE", "")
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+SANITIZED = os.environ.get("UNDERSTUDY_SANITIZED", "") != ""
+LIMIT = 60
+
+DONE, NO, USAGE, UNREACHABLE, AGAIN, DENIED, INTERRUPTED = 0, 1, 2, 69, 75, 77, 130
+
+
+def environment(extra=None):
+    """This process's, without what would configure the program; then `extra`."""
+    clean = {name: value for name, value in os.environ.items()
+             if not name.startswith("UNDERSTUDY") and name != "NOTIFY_SOCKET"}
+    clean.update(extra or {})
+    return clean
+
+
+def run(*arguments, env=None, cwd=None, program=PROGRAM):
+    return subprocess.run([program, *map(str, arguments)], capture_output=True, text=True,
+                          timeout=LIMIT, env=environment(env), cwd=cwd, stdin=subprocess.DEVNULL)
+
+
+class Running:
+    """A process that goes on until it is told to end; its lines are read one by one."""
+
+    def __init__(self, *arguments, env=None, program=PROGRAM):
+        self.errors = tempfile.TemporaryFile(mode="w+")
+        self.process = subprocess.Popen([program, *map(str, arguments)], stdout=subprocess.PIPE,
+                                        stderr=self.errors, text=True, env=environment(env),
+                                        stdin=subprocess.DEVNULL)
+
+    def line(self):
+        return self.process.stdout.readline().rstrip("\n")
+
+    def error_text(self):
+        if self.errors.closed:
+            return self.said
+        self.errors.seek(0)
+        return self.errors.read()
+
+    def end(self, number=signal.SIGTERM):
+        """Sends the signal and returns the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            return self.process.wait(LIMIT)
+        finally:
+            self.close()
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+        self.said = self.error_text()
+        self.errors.close()
+
+
+class Case(unittest.TestCase):
+    """A test with a directory of its own; whatever it started ends with it."""
+
+    def setUp(self):
+        self.stack = contextlib.ExitStack()
+        self.addCleanup(self.stack.close)
+        self.directory = pathlib.Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
+
+    def start(self, *arguments, **options):
+        running = Running(*arguments, **options)
+        self.stack.callback(running.close)
+        return running
+
+    def registry(self, *arguments, data="data", env=None):
+        """A registry on a free port that answers; .address says where."""
+        running = self.start("registry", "--listen", "127.0.0.1:0", "--data",
+                             self.directory / data, *arguments, env=env)
+        line = running.line()
+        self.assertTrue(line.startswith("registry ready on "), line + running.error_text())
+        running.ready = line
+        running.address = line.removeprefix("registry ready on ").split(",")[0]
+        return running
+
+    def member(self, address, name, *arguments, family="Foo", role=None):
+        """A member of a service (service.cc) that has printed its first role."""
+        running = self.start("--registry", address, "--family", family, "--member", name, *arguments,
+                             program=SERVICE)
+        first = running.line()
+        if role is not None:
+            self.assertEqual(first, role, running.error_text())
+        return running
+
+    def ask(self, address, *arguments, code=DONE):
+        """Runs a command against a registry; its exit code must be `code`."""
+        result = run("--registry", address, *arguments)
+        self.assertEqual(result.returncode, code, result.stdout + result.stderr)
+        return result
+
+    def ask_json(self, address, *arguments, code=DONE):
+        return json.loads(self.ask(address, *arguments, "--json", code=code).stdout)
+
+    def assert_sentence(self, result):
+        """Standard error is one sentence with its code in brackets, perhaps with advice."""
+        lines = result.stderr.strip().split("\n")
+        self.assertRegex(lines[0], r"^understudy: .* \[[a-z_]+(, outcome unknown)?\]$")
+        for line in lines[1:]:
+            self.assertTrue(line.startswith("try: "), result.stderr)
+        self.assertEqual(result.stdout, "")
+
+    def wait_until(self, condition, what):
+        """For what other processes do in their own time."""
+        deadline = time.monotonic() + LIMIT
+        while not condition():
+            self.assertLess(time.monotonic(), deadline, what)
+            time.sleep(0.01)
+
+
+def main():
+    unittest.main()

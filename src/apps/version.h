@@ -1,0 +1,7 @@
+#pragma once
+
+namespace understudy::apps {
+
+[[nodiscard]] const char* version();
+
+}  // namespace understudy::apps
