@@ -1,0 +1,120 @@
+// Two hosts and a cable: the active on one, everybody else on the other. The cable is cut in both
+// directions and in each alone. Needs root for network namespaces.
+
+#include <array>
+
+#include "tests/process/stage.h"
+
+namespace understudy::process {
+
+namespace {
+
+constexpr auto lease = 600ms;
+const Options member_options{"--lease", "600", "--insecure", "yes"};
+
+struct Cut {
+    const char* name;
+    void (*make)(Cable&);
+    Clock::duration limit;  ///< From the cut to the next active member.
+};
+
+void PrintTo(const Cut& cut, std::ostream* out) { *out << cut.name; }
+
+// The left side is the active's. Where it goes on hearing but is not heard, silence begins with the
+// cut. Where it is heard but hears nothing, it still sends until it gives its connection up, about a
+// lease later; silence begins there.
+constexpr std::array cuts{
+    Cut{"BothWays", [](Cable& cable) { cable.cut(); }, lease + 1s},
+    Cut{"FromTheActive", [](Cable& cable) { cable.deafen_right(); }, lease + 1s},
+    Cut{"ToTheActive", [](Cable& cable) { cable.deafen_left(); }, 2 * lease + 1s},
+};
+
+class Cabled : public Stage {
+protected:
+    void SetUp() override {
+        const std::string why = no_namespaces();
+        if (!why.empty()) GTEST_SKIP() << "skipped: " << why;
+        cable = std::make_unique<Cable>();
+    }
+    std::unique_ptr<Cable> cable;
+};
+class I29Cut : public Cabled, public testing::WithParamInterface<Cut> {};
+class I29CutClient : public Cabled {};
+
+Options listen_on(std::string_view host) {
+    return {"--listen", std::string(host) + ":0"};
+}
+
+}  // namespace
+
+TEST_P(I29Cut, AnActiveBehindItIsReplacedWithinTheLeaseAndIsLastWhenItHeals) {
+    set_network(cable->right());
+    listen_host = Cable::right_host;
+    start_registry({"--insecure"});
+    set_network(cable->left());
+    Process& old = start_member_as("active", "m1", with(member_options, listen_on(Cable::left_host)));
+    set_network(cable->right());
+    Process& next = start_member_as("standby", "m2", with(member_options, listen_on(Cable::right_host)));
+    Process& watcher = start_watcher();
+    watcher.expect("service active=m1 line=m1,m2");
+    Process& client = start_client("client", {"--calls", "10"});
+    client.expect("delta Ticks from=m1");
+    client.expect("done m1");
+
+    const auto began = Clock::now();
+    GetParam().make(*cable);
+    const Line promoted = next.expect("role Foo m2 active");
+    EXPECT_LE(promoted.when - began, GetParam().limit);
+    const Line image = client.expect("image Ticks from=m2");
+    EXPECT_LE(image.when - began, GetParam().limit + 500ms);
+    client.expect("done m2");
+
+    cable->mend();
+    EXPECT_GE(old.expect("role Foo m1 standby").number("epoch"), promoted.number("epoch"));
+    watcher.expect("service active=m2 line=m2,m1");
+    client.skip();
+    client.expect("delta Ticks from=m2");
+    client.expect("done m2");
+    client.say("close");
+    EXPECT_EQ(client.wait().code, 0);
+
+    EXPECT_EQ(old.lines("role").size(), 2U);
+    EXPECT_EQ(next.lines("role").size(), 2U);
+    check_ticks(client);
+    check_services(watcher);
+    std::vector<std::string> ids;
+    for (const Appended& one : appended()) ids.push_back(one.id);
+    check_calls(client, ids);
+    const Finished story = understudy({"service", "explain", "Foo"});
+    EXPECT_NE(story.output.find("silence"), std::string::npos) << story.output;
+    RecordProperty("cut_to_promotion_ms",
+                   std::to_string((promoted.when - began) / std::chrono::milliseconds(1)));
+}
+
+INSTANTIATE_TEST_SUITE_P(Cable, I29Cut, testing::ValuesIn(cuts),
+                         [](const auto& cut) { return std::string(cut.param.name); });
+
+// It only receives, so no write of its own can fail: it has to notice that nothing comes any more.
+TEST_F(I29CutClient, AClientThatIsCutOffKnowsThatItIs) {
+    set_network(cable->right());
+    listen_host = Cable::right_host;
+    start_registry({"--insecure"});
+    Process& member =
+        start_member_as("active", "m1", with(member_options, listen_on(Cable::right_host)));
+    set_network(cable->left());
+    Process& client = start_client("client");
+    client.expect("delta Ticks from=m1");
+
+    cable->cut();
+    client.expect("registry down", 15s);
+    client.expect("freshness Ticks stale", 15s);
+    cable->mend();
+    client.expect("status connected member=m1");
+    client.expect("image Ticks from=m1");
+    client.expect("delta Ticks from=m1");
+
+    EXPECT_EQ(member.lines("role").size(), 1U);
+    check_ticks(client);
+}
+
+}  // namespace understudy::process

@@ -1,0 +1,165 @@
+// The registry's disk is full. What has to be written and can wait is refused before any write; what
+// needs no writing goes on; and promotions are written to what was reserved for them.
+// Needs root for a file system of its own.
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "tests/process/stage.h"
+
+namespace understudy::process {
+
+namespace {
+
+constexpr auto at_once = 3s;
+
+class I29FullDisk : public Stage {
+protected:
+    void SetUp() override {
+        if (::geteuid() != 0) GTEST_SKIP() << "skipped: needs root to mount a file system";
+        place = directory() / "disk";
+        (void)::mkdir(place.c_str(), 0700);
+        if (::mount("none", place.c_str(), "tmpfs", 0, "size=4m") != 0) {
+            place.clear();
+            GTEST_SKIP() << "skipped: a tmpfs cannot be mounted here";
+        }
+        set_data(place + "/registry");
+    }
+    void TearDown() override {
+        if (!place.empty() && registry_started) {
+            (void)registry().signal(SIGKILL);
+            (void)registry().wait();
+        }
+        Stage::TearDown();
+        if (!place.empty()) (void)::umount2(place.c_str(), MNT_DETACH);
+    }
+    void start() {
+        start_registry(small_segments);
+        registry_started = true;
+    }
+    void fill() const {
+        const Descriptor file(::open(ballast().c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+        const std::string block(4096, 'x');
+        while (::write(file.get(), block.data(), block.size()) > 0) {
+        }
+        ASSERT_EQ(errno, ENOSPC);
+    }
+    void empty() const { (void)::unlink(ballast().c_str()); }
+    [[nodiscard]] std::string ballast() const { return place + "/ballast"; }
+
+    /// Registers services one by one until one is refused: the room that was left is used up.
+    Line join_until_refused() {
+        Process& crowd = start_member("late", {"--families", "2000", "--lease", "20000"});
+        const Line refused = crowd.expect("refused");
+        crowd.kill();
+        (void)crowd.wait();
+        return refused;
+    }
+
+    const Options small_segments{"--segment-size", "64KiB"};
+    std::string place;
+    bool registry_started = false;
+};
+
+}  // namespace
+
+TEST_F(I29FullDisk, ChangesAreRefusedWhileLookupsHeartbeatsAndPromotionsGoOn) {
+    start();
+    const Options lease{"--lease", "600"};
+    Process& m1 = start_member_as("active", "m1", lease);
+    Process& m2 = start_member_as("standby", "m2", lease);
+    Process& m3 = start_member_as("standby", "m3", lease);
+    Process& watcher = start_watcher();
+    watcher.expect("service active=m1 line=m1,m2,m3");
+    Process& client = start_client("client", {"--calls", "10"});
+    client.expect("delta Ticks from=m1");
+
+    fill();
+    const Line refused = join_until_refused();
+    EXPECT_TRUE(refused.matches("refused no_space none")) << refused.text;
+    EXPECT_GT(refused.text.size(), std::string("refused Foo0 late no_space none ").size())
+        << "no sentence: " << refused.text;
+
+    // Lookups and questions.
+    EXPECT_EQ(understudy({"service", "show", "Foo"}).ending.code, 0);
+    const Finished status = understudy({"registry", "status"});
+    EXPECT_EQ(status.ending.code, 1) << "not healthy has to show: " << status.output;
+    // Watches: a new one gets its image.
+    Process& second = start_watcher();
+    second.expect("service active=m1 line=m1,m2,m3");
+    // Heartbeats: three leases pass, nobody is thought silent.
+    client.skip();
+    const auto until = Clock::now() + 3 * 600ms;
+    while (client.expect("delta Ticks from=m1").when < until) {
+    }
+    EXPECT_EQ(m1.lines("role").size(), 1U);
+    EXPECT_EQ(m2.lines("role").size(), 1U);
+
+    // A promotion is written to the reserve.
+    m1.kill();
+    (void)m1.wait();
+    m2.expect("role Foo m2 active", at_once);
+    client.expect("image Ticks from=m2", at_once);
+    client.expect("done m2");
+    // And one of another kind.
+    const Finished switched = understudy({"service", "switchover", "Foo"});
+    EXPECT_EQ(switched.ending.code, 0) << switched.errors;
+    m3.expect("role Foo m3 active", at_once);
+
+    // The refused one joins by itself once there is room.
+    Process& back = start_member("m1", lease);
+    EXPECT_TRUE(back.expect("refused Foo m1").matches("refused no_space")) << "m1 was let in";
+    empty();
+    back.expect("role Foo m1 standby");
+    watcher.expect("service active=m3 line=m3,m2,m1");
+    EXPECT_EQ(understudy({"registry", "status"}).ending.code, 0);
+    client.say("close");
+    EXPECT_EQ(client.wait().code, 0);
+    check_ticks(client);
+    check_services(watcher);
+}
+
+TEST_F(I29FullDisk, ARegistryRestartedOnItServesWhatItKnows) {
+    start();
+    const Options lease{"--lease", "600"};
+    Process& m1 = start_member_as("active", "m1", lease);
+    Process& m2 = start_member_as("standby", "m2", lease);
+    Process& client = start_client("client", {"--calls", "10"});
+    client.expect("delta Ticks from=m1");
+    fill();
+    (void)join_until_refused();
+
+    kill_registry();
+    m1.expect("registry down");
+    m2.expect("registry down");
+    Process& again = spawn_registry(small_segments);
+    if (!again.await("registry ready on", patience)) {
+        // Not to start is an answer if it says so: then it starts once there is room.
+        EXPECT_EQ(again.wait().code, 1);
+        EXPECT_NE(again.errors().find("[no_space]"), std::string::npos) << again.errors();
+        empty();
+        start_registry(small_segments);
+        fill();
+    }
+    m1.expect("registry up");
+    m2.expect("registry up");
+    client.expect("registry up");
+    EXPECT_EQ(understudy({"service", "show", "Foo"}).ending.code, 0);
+    EXPECT_EQ(m1.lines("role").size(), 1U);
+    EXPECT_EQ(m2.lines("role").size(), 1U);
+
+    m1.kill();
+    (void)m1.wait();
+    m2.expect("role Foo m2 active", at_once);
+    client.expect("image Ticks from=m2", at_once);
+    empty();
+    start_member_as("standby", "m1", lease);
+    client.say("close");
+    EXPECT_EQ(client.wait().code, 0);
+    check_ticks(client);
+}
+
+}  // namespace understudy::process

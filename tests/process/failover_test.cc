@@ -1,0 +1,406 @@
+// Members die, hang, return: who is active then, and what clients hear of it.
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "tests/process/stage.h"
+
+namespace understudy::process {
+
+namespace {
+
+/// Far above what evidence of death needs, far below the lease that must not be waited for.
+constexpr auto at_once = 3s;
+const Options long_lease{"--lease", "20000"};
+
+class Failover : public Stage {
+protected:
+    [[nodiscard]] std::vector<std::string> appended_ids() const {
+        std::vector<std::string> out;
+        for (const Appended& one : appended()) out.push_back(one.id);
+        return out;
+    }
+    /// Starts the registry, m1 as the active and m2, m3 behind it.
+    void start_three(const Options& options) {
+        start_registry();
+        m1 = &start_member_as("active", "m1", options);
+        m2 = &start_member_as("standby", "m2", options);
+        m3 = &start_member_as("standby", "m3", options);
+    }
+    Process* m1 = nullptr;
+    Process* m2 = nullptr;
+    Process* m3 = nullptr;
+};
+class I2Order : public Failover {};
+class I3Roles : public Failover {};
+class I6Calls : public Failover {};
+class I29Hang : public Failover {};
+class I30Story : public Failover {};
+
+/// Bytes that the process at this local port has not read yet, over all its connections.
+std::size_t unread_bytes(std::uint16_t port) {
+    std::ifstream table("/proc/net/tcp");
+    std::string line;
+    std::getline(table, line);
+    std::size_t sum = 0;
+    while (std::getline(table, line)) {
+        // "  0: 0100007F:1F90 0100007F:C350 01 TTTTTTTT:RRRRRRRR ..."
+        std::istringstream words(line);
+        std::string number;
+        std::string local;
+        std::string remote;
+        std::string state;
+        std::string queues;
+        words >> number >> local >> remote >> state >> queues;
+        const bool established = state == "01";
+        if (!established || std::stoul(local.substr(9), nullptr, 16) != port) continue;
+        sum += std::stoul(queues.substr(9), nullptr, 16);
+    }
+    return sum;
+}
+
+}  // namespace
+
+// The whole life of a failover, by evidence of death: the lease is far longer than it takes.
+TEST_F(I2Order, AKilledActiveIsFollowedByTheNextInLineAndReturnsToTheBack) {
+    start_three(long_lease);
+    Process& watcher = start_watcher();
+    watcher.expect("service active=m1 line=m1,m2,m3");
+    Process& client = start_client("client", {"--calls", "5"});
+    const std::uint64_t before = client.expect("image Ticks from=m1").number("epoch");
+    client.expect("done");
+
+    m1->kill();
+    EXPECT_EQ(m1->wait().signal, SIGKILL);
+    watcher.expect("service active=m2 line=m2,m3", at_once);
+    const Line image = client.expect("image Ticks", at_once);
+    EXPECT_EQ(image.value("from"), "m2");
+    EXPECT_GT(image.number("epoch"), before);
+    client.expect("delta Ticks from=m2");
+    client.expect("done m2");
+
+    start_member_as("standby", "m1", long_lease);
+    watcher.expect("service active=m2 line=m2,m3,m1 roles=active,standby,standby");
+    const Finished shown = understudy({"service", "show", "Foo"});
+    EXPECT_EQ(shown.ending.code, 0) << shown.errors;
+    EXPECT_NE(shown.output.find("active: m2   next in line: m3"), std::string::npos)
+        << shown.output;
+
+    client.say("close");
+    EXPECT_EQ(client.wait().code, 0);
+    EXPECT_EQ(client.lines("image Ticks").size(), 2U) << "one image per failover";
+    EXPECT_TRUE(m3->lines("role Foo m3 active").empty());
+    check_ticks(client);
+    check_calls(client, appended_ids());
+    check_services(watcher);
+}
+
+TEST_F(I2Order, TwentyKillsInARowNeverGiveAnEpochTwice) {
+    start_registry();
+    Process* active = &start_member_as("active", "m1", long_lease);
+    Process* standby = &start_member_as("standby", "m2", long_lease);
+    Process& watcher = start_watcher();
+    Process& client = start_client("client", {"--calls", "10"});
+    client.expect("image Ticks from=m1");
+
+    std::set<std::uint64_t> epochs;
+    for (int turn = 1; turn <= 20; ++turn) {
+        SCOPED_TRACE(turn);
+        const std::string loser = turn % 2 == 1 ? "m1" : "m2";
+        const std::string winner = turn % 2 == 1 ? "m2" : "m1";
+        active->kill();
+        (void)active->wait();
+        const Line won = standby->expect("role Foo " + winner + " active", at_once);
+        EXPECT_TRUE(epochs.insert(won.number("epoch")).second) << won.text;
+        EXPECT_EQ(*epochs.rbegin(), won.number("epoch")) << "not the highest: " << won.text;
+        client.expect("image Ticks from=" + winner, at_once);
+        active = &start_member_as("standby", loser, long_lease);
+        watcher.expect("service active=" + winner + " line=" + winner + "," + loser);
+        std::swap(active, standby);
+    }
+
+    client.expect("done");
+    client.say("close");
+    EXPECT_EQ(client.wait().code, 0);
+    EXPECT_EQ(client.lines("image Ticks").size(), 21U);
+    check_ticks(client);
+    check_calls(client, appended_ids());
+    check_services(watcher);
+}
+
+TEST_F(I3Roles, EveryStandbyHearsStandbyBeforeActive) {
+    start_three(long_lease);
+
+    m1->kill();
+    m2->expect("role Foo m2 active", at_once);
+    m2->kill();
+    m3->expect("role Foo m3 active", at_once);
+
+    EXPECT_EQ(m1->lines("role").size(), 1U);
+    for (const Process* const member : {m2, m3}) {
+        const auto roles = member->lines("role");
+        ASSERT_EQ(roles.size(), 2U) << member->name();
+        EXPECT_EQ(roles[0].word(3), "standby");
+        EXPECT_EQ(roles[1].word(3), "active");
+    }
+}
+
+// The stopped member wakes up believing that it is active. It must not act on that belief: not
+// towards a client that has moved on, not towards one that was stopped together with it.
+TEST_F(I29Hang, AResumedOldActiveIsNotHeardAndGoesToTheBack) {
+    const Options lease{"--lease", "500"};
+    start_registry();
+    Process& old = start_member("m1", lease);
+    const std::uint16_t port = port_of(old.lines("started").at(0).value("address"));
+    const std::uint64_t old_epoch = old.expect("role Foo m1 active").number("epoch");
+    Process& next = start_member_as("standby", "m2", lease);
+    Process& watcher = start_watcher();
+    Process& client = start_client("client", {"--calls", "10"});
+    Process& stopped = start_client("stopped");
+    client.expect("delta Ticks from=m1");
+    client.expect("done m1");
+    stopped.expect("delta Ticks from=m1");
+
+    old.stop();
+    // A call that waits in the old active's socket while everything changes around it.
+    stopped.say("call late append 30000");
+    const auto deadline = Clock::now() + patience;
+    while (unread_bytes(port) == 0) {
+        ASSERT_LT(Clock::now(), deadline) << "the call was never sent";
+        std::this_thread::sleep_for(1ms);
+    }
+    stopped.stop();
+    next.expect("role Foo m2 active", 500ms + at_once);
+    client.expect("image Ticks from=m2");
+    client.expect("done m2");
+    std::uint64_t last_n = 0;
+    for (const Line& line : client.lines()) {
+        if (line.value("from") == "m1") last_n = line.number("n");
+    }
+
+    old.resume();
+    stopped.resume();
+    EXPECT_GT(old.expect("role Foo m1 standby").number("epoch"), old_epoch);
+    watcher.expect("service active=m2 line=m2,m1");
+    stopped.expect("image Ticks from=m2");
+    stopped.expect("what became of the late call", [](const Line& line) {
+        return line.matches("done late") || line.matches("error late");
+    });
+    client.skip();
+    client.expect("delta Ticks from=m2");
+    client.say("close");
+    EXPECT_EQ(client.wait().code, 0);
+
+    EXPECT_EQ(old.lines("role").size(), 2U);
+    check_ticks(client);
+    check_ticks(stopped);
+    check_calls(client, appended_ids());
+    check_services(watcher);
+    for (const Line& line : stopped.lines()) {
+        if (line.value("from") == "m1") {
+            EXPECT_LE(line.number("n"), last_n + 1) << line.text << ": published after resuming";
+        }
+    }
+    // One handler may have been running when its process was stopped; more did not begin after.
+    bool moved = false;
+    int stragglers = 0;
+    for (const Appended& one : appended()) {
+        EXPECT_FALSE(one.id == "late" && one.member == "m1") << "the old active took a call";
+        moved = moved || one.member == "m2";
+        if (moved && one.member == "m1") ++stragglers;
+    }
+    EXPECT_LE(stragglers, 1);
+}
+
+// A child without exec holds every connection of the dead open. Only the process itself counts.
+TEST_F(Failover, AChildThatInheritedTheSocketsDoesNotDelayIt) {
+    start_three(long_lease);
+    Process& client = start_client("client", {"--calls", "10"});
+    client.expect("delta Ticks from=m1");
+    m1->say("fork");
+    const auto child = static_cast<pid_t>(m1->expect("forked").number("pid"));
+
+    m1->kill();
+    (void)m1->wait();
+    m2->expect("role Foo m2 active", at_once);
+    client.expect("image Ticks from=m2", at_once);
+    client.expect("done m2", at_once);
+    EXPECT_EQ(::kill(child, 0), 0) << "the child has to be alive for this to mean anything";
+    (void)::kill(child, SIGKILL);
+
+    client.say("close");
+    EXPECT_EQ(client.wait().code, 0);
+    check_ticks(client);
+    check_calls(client, appended_ids());
+}
+
+// systemd restarts what dies: the new process is there, on the same port, before the lease of the
+// old one has lapsed. It is another process, so it gets another place.
+TEST_F(I2Order, AnActiveRestartedOnItsPortWithinTheLeaseGoesToTheBack) {
+    start_registry();
+    Process& old = start_member("m1", long_lease);
+    const std::string address = old.lines("started").at(0).value("address");
+    old.expect("role Foo m1 active");
+    Process& next = start_member_as("standby", "m2", long_lease);
+    Process& watcher = start_watcher();
+    Process& client = start_client("client", {"--calls", "10"});
+    Process& direct = start_client("direct", {"--member", "m1"});
+    client.expect("delta Ticks from=m1");
+    const std::uint64_t first = direct.expect("status connected member=m1").number("epoch");
+
+    old.kill();
+    (void)old.wait();
+    Process& again = start_member_as("standby", "m1", with(long_lease, {"--listen", address}));
+    const std::uint64_t second = next.expect("role Foo m2 active", at_once).number("epoch");
+    EXPECT_GT(second, first);
+    watcher.expect("service active=m2 line=m2,m1", at_once);
+    client.expect("image Ticks from=m2", at_once);
+    client.expect("done m2", at_once);
+    direct.expect("status disconnected");
+    direct.expect("status connected member=m1");
+    EXPECT_EQ(again.lines("started").at(0).value("address"), address);
+    EXPECT_TRUE(again.lines("role Foo m1 active").empty());
+
+    client.say("close");
+    EXPECT_EQ(client.wait().code, 0);
+    check_ticks(client);
+    check_calls(client, appended_ids());
+    check_services(watcher);
+}
+
+TEST_F(Failover, ASecondProcessWithALiveMembersNameIsRefused) {
+    start_registry();
+    Process& first = start_member_as("active", "m1");
+    Process& watcher = start_watcher();
+    watcher.expect("service active=m1 line=m1");
+    Process& client = start_client("client");
+    client.expect("image Ticks from=m1");
+
+    Process& second = start_member("m1");
+    const Line refused = second.expect("refused Foo m1 already_exists none");
+    EXPECT_NE(refused.text.find(std::to_string(first.pid())), std::string::npos)
+        << "says who holds the name: " << refused.text;
+    client.skip();
+    client.expect("delta Ticks from=m1");
+    EXPECT_EQ(first.lines("role").size(), 1U);
+    EXPECT_TRUE(second.lines("role").empty());
+
+    // What stands in the way goes away: the second gets the name without being started anew.
+    first.kill();
+    (void)first.wait();
+    second.expect("role Foo m1 active");
+    client.expect("image Ticks from=m1");
+    check_ticks(client);
+    check_services(watcher);
+}
+
+TEST_F(Failover, AMemberThatIsAskedToEndLeavesAtOnceAndCleanly) {
+    start_three(long_lease);
+    Process& watcher = start_watcher();
+    Process& client = start_client("client", {"--calls", "10"});
+    client.expect("delta Ticks from=m1");
+
+    m1->signal(SIGTERM);
+    watcher.expect("service active=m2 line=m2,m3", at_once);
+    client.expect("image Ticks from=m2", at_once);
+    EXPECT_EQ(m1->wait().code, 0) << m1->errors();
+    client.expect("done m2");
+    const Finished story = understudy({"service", "explain", "Foo"});
+    EXPECT_NE(story.output.find("unregistered"), std::string::npos) << story.output;
+
+    client.say("close");
+    EXPECT_EQ(client.wait().code, 0);
+    check_ticks(client);
+    check_calls(client, appended_ids());
+    check_services(watcher);
+}
+
+TEST_F(Failover, ASwitchoverIsNotSeenAsAnErrorByAnyCall) {
+    start_three(long_lease);
+    Process& watcher = start_watcher();
+    Process& client = start_client("client", {"--calls", "5"});
+    client.expect("delta Ticks from=m1");
+    client.expect("done m1");
+
+    for (const std::string next : {"m3", "m1", "m2"}) {
+        const Finished asked = understudy({"service", "switchover", "Foo", "--to", next});
+        EXPECT_EQ(asked.ending.code, 0) << asked.errors;
+        client.expect("done " + next);
+    }
+    watcher.expect("service active=m2 line=m2,m3,m1");
+
+    client.say("close");
+    EXPECT_EQ(client.wait().code, 0);
+    for (const Line& line : client.lines("error")) ADD_FAILURE() << line.text;
+    check_ticks(client);
+    check_calls(client, appended_ids());
+    check_services(watcher);
+}
+
+// Killed in the middle of a call: nobody can know whether it ran, so that is the answer; and it
+// comes with the failover, not with the deadline.
+TEST_F(I6Calls, ACallInProgressAtTheKillIsUnknownUnlessItMayBeRepeated) {
+    start_three(long_lease);
+    Process& client = start_client("client");
+    client.expect("image Ticks from=m1");
+    client.say("call once append 25000 20000");
+    m1->expect("appending once");
+    client.say("repeat twice append 25000");
+
+    m1->kill();
+    const Line once = client.expect("error once", at_once);
+    EXPECT_EQ(once.word(3), "unknown") << once.text;
+    EXPECT_EQ(client.expect("done twice", at_once).word(2), "m2");
+    // The member is there, so what it does not know is known not to have run.
+    client.say("call nowhere nothing 25000");
+    const Line nowhere = client.expect("error nowhere");
+    EXPECT_EQ(nowhere.word(2), "not_found") << nowhere.text;
+    EXPECT_EQ(nowhere.word(3), "none") << nowhere.text;
+
+    const auto ids = appended_ids();
+    EXPECT_EQ(std::count(ids.begin(), ids.end(), "once"), 0);
+    EXPECT_EQ(std::count(ids.begin(), ids.end(), "twice"), 1);
+}
+
+TEST_F(I30Story, EveryPromotionIsExplainedByItsEvidence) {
+    const Options lease{"--lease", "500"};
+    start_three(lease);
+    m1->kill();
+    m2->expect("role Foo m2 active", at_once);
+    m2->stop();
+    m3->expect("role Foo m3 active", 500ms + at_once);
+    m2->resume();
+    m2->expect("role Foo m2 standby");
+    EXPECT_EQ(understudy({"service", "switchover", "Foo"}).ending.code, 0);
+    m2->expect("role Foo m2 active");
+
+    const Finished story = understudy({"service", "explain", "Foo", "-o", "csv"});
+    EXPECT_EQ(story.ending.code, 0) << story.errors;
+    const auto lines = split(story.output, '\n');
+    ASSERT_EQ(lines.size(), 5U) << story.output;
+    const char* const wanted[][3] = {{"m1", "first_member", ""},
+                                     {"m2", "process_gone", "process"},
+                                     {"m3", "silence", "no sign of life for"},
+                                     {"m2", "switchover", "asked for"}};
+    for (std::size_t at = 0; at < 4; ++at) {
+        for (const char* const word : wanted[at]) {
+            EXPECT_NE(lines[at + 1].find(word), std::string::npos)
+                << word << " is missing in: " << lines[at + 1];
+        }
+    }
+    // It is in the journal, not in a memory that dies.
+    kill_registry();
+    start_registry();
+    const Finished later = understudy({"service", "explain", "Foo", "-o", "csv"});
+    for (const std::string& line : lines) {
+        const std::string head = line.substr(0, line.find("process_gone"));
+        EXPECT_NE(later.output.find(head.substr(0, head.find(','))), std::string::npos)
+            << line << "\nis missing in\n"
+            << later.output;
+    }
+    EXPECT_EQ(split(later.output, '\n').size(), 5U) << later.output;
+}
+
+}  // namespace understudy::process

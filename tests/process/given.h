@@ -1,0 +1,89 @@
+#pragma once
+
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "understudy/agent.h"
+
+namespace understudy::process {
+
+/// "--name value" pairs, for the programs that the tests drive.
+class Given {
+public:
+    Given(int count, char** values) {
+        for (int at = 1; at + 1 < count; at += 2) {
+            given_[std::string(values[at]).substr(2)].emplace_back(values[at + 1]);
+        }
+        if (count % 2 == 0) {
+            (void)std::fprintf(stderr, "every option has a value: %s\n", values[count - 1]);
+            std::exit(2);
+        }
+    }
+
+    [[nodiscard]] bool has(const std::string& name) const { return given_.contains(name); }
+    [[nodiscard]] std::string text(const std::string& name, std::string otherwise = {}) const {
+        const auto found = given_.find(name);
+        return found == given_.end() ? std::move(otherwise) : found->second.back();
+    }
+    [[nodiscard]] std::vector<std::string> all(const std::string& name) const {
+        const auto found = given_.find(name);
+        return found == given_.end() ? std::vector<std::string>() : found->second;
+    }
+    [[nodiscard]] int number(const std::string& name, int otherwise) const {
+        return has(name) ? std::stoi(text(name)) : otherwise;
+    }
+    [[nodiscard]] Duration duration(const std::string& name, Duration otherwise) const {
+        return has(name) ? Duration(std::chrono::milliseconds(number(name, 0))) : otherwise;
+    }
+
+private:
+    std::map<std::string, std::vector<std::string>> given_;
+};
+
+/// One write: lines of several threads do not mix.
+inline void print_line(std::string line) {
+    line += '\n';
+    if (::write(STDOUT_FILENO, line.data(), line.size()) < 0) std::_Exit(3);  // The test is gone.
+}
+
+/// --registry A [--registry B], --listen, --insecure, --tls-cert, --tls-key, --tls-ca
+inline AgentOptions agent_options(const Given& given) {
+    AgentOptions options;
+    options.name = given.text("agent");
+    options.registry = given.all("registry");
+    options.platform = given.text("platform");
+    options.listen = given.text("listen", options.listen);
+    options.insecure = given.has("insecure");
+    if (given.has("tls-cert")) {
+        options.tls =
+            TlsFiles{given.text("tls-cert"), given.text("tls-key"), given.text("tls-ca")};
+    }
+    return options;
+}
+
+/// "field=value" of each field, then of each sub-map "map/field=value".
+inline std::string describe(const RecordImage& image) {
+    std::string out;
+    for (const auto& [field, value] : image.fields) out += " " + field + "=" + value.to_text();
+    for (const auto& [submap, fields] : image.submaps) {
+        for (const auto& [field, value] : fields) {
+            out += " " + submap + "/" + field + "=" + value.to_text();
+        }
+    }
+    return out;
+}
+
+inline std::string describe(const Error& error) {
+    return std::string(name(error.code)) +
+           (error.effect == Effect::unknown ? " unknown " : " none ") + error.detail;
+}
+
+}  // namespace understudy::process

@@ -1,0 +1,181 @@
+// Strangers at the ports of a registry and of a member: whatever they say, or do not say, they are
+// sent away, and the service goes on in bounded memory.
+
+#include <signal.h>
+
+#include <list>
+
+#include "tests/contract/certificates.h"
+#include "tests/process/hostile.h"
+#include "tests/process/stage.h"
+
+namespace understudy::process {
+
+namespace {
+
+constexpr auto handshake_limit = 5s;  ///< client::Link::Options
+constexpr std::size_t strangers = 500;
+constexpr std::size_t growth_max = 96ULL << 20;  // A sanitizer's share included.
+
+class Hostile : public Stage {
+protected:
+    void begin() {
+        start_registry(registry_options);
+        member = &start_member("m1");
+        member->expect("role Foo m1 active");
+        member_port = port_of(member->lines("started").at(0).value("address"));
+        client = &start_client("client", {"--calls", "20"});
+        client->expect("delta Ticks");
+        client->expect("done");
+        registry_bytes = registry().resident_bytes();
+        member_bytes = member->resident_bytes();
+    }
+    void still_serves() {
+        client->skip();
+        client->expect("delta Ticks from=m1");
+        client->expect("done");
+    }
+    void end() {
+        still_serves();
+        const Finished status = understudy_client({"registry", "status"});
+        EXPECT_EQ(status.ending.code, 0) << status.errors;
+        client->say("close");
+        EXPECT_EQ(client->wait().code, 0);
+        EXPECT_EQ(client->lines("image Ticks").size(), 1U) << "its connection was disturbed";
+        EXPECT_EQ(member->lines("role").size(), 1U);
+        EXPECT_EQ(member->lines("registry up").size(), 1U);
+        for (const Line& line : client->lines("error")) ADD_FAILURE() << line.text;
+        check_ticks(*client);
+        EXPECT_LE(registry().resident_bytes(), registry_bytes + growth_max);
+        EXPECT_LE(member->resident_bytes(), member_bytes + growth_max);
+    }
+    [[nodiscard]] virtual Finished understudy_client(std::vector<std::string> arguments) {
+        return understudy(std::move(arguments));
+    }
+    [[nodiscard]] std::uint16_t registry_port() const { return port_of(registry_address()); }
+
+    static void must_be_sent_away(const std::vector<Attack>& attacks, std::uint16_t port) {
+        std::list<RawPeer> peers;
+        for (const Attack& attack : attacks) {
+            (void)peers.emplace_back("127.0.0.1", port).send(attack.bytes);
+        }
+        auto peer = peers.begin();
+        for (const Attack& attack : attacks) {
+            EXPECT_TRUE((peer++)->closed_within(handshake_limit + 3s)) << attack.name;
+        }
+    }
+    void many_say_nothing() {
+        std::list<RawPeer> silent;
+        for (std::size_t at = 0; at < strangers; ++at) {
+            silent.emplace_back("127.0.0.1", registry_port());
+            silent.emplace_back("127.0.0.1", member_port);
+        }
+        still_serves();
+        EXPECT_LE(registry().resident_bytes(), registry_bytes + growth_max);
+        EXPECT_LE(member->resident_bytes(), member_bytes + growth_max);
+        for (RawPeer& peer : silent) EXPECT_TRUE(peer.closed_within(handshake_limit + 5s));
+    }
+
+    Options registry_options;
+    Process* member = nullptr;
+    Process* client = nullptr;
+    std::uint16_t member_port = 0;
+    std::size_t registry_bytes = 0;
+    std::size_t member_bytes = 0;
+};
+
+class HostileTls : public Hostile {
+protected:
+    void SetUp() override {
+        (void)::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes to sockets that the peer has closed.
+        const TlsOptions registry = authority.issue("registry", "IP:127.0.0.1");
+        ours = authority.issue("member", "IP:127.0.0.1");
+        registry_options = options_of(registry);
+        set_common_options(options_of(ours));
+    }
+    [[nodiscard]] static Options options_of(const TlsOptions& tls) {
+        return {"--tls-cert", tls.certificate_file, "--tls-key",          tls.key_file,
+                "--tls-ca",   tls.authority_file};
+    }
+    [[nodiscard]] Finished understudy_client(std::vector<std::string> arguments) override {
+        for (const std::string& option : options_of(ours)) arguments.push_back(option);
+        return understudy(std::move(arguments));
+    }
+    void known_peers_must_be_sent_away(const std::vector<Attack>& attacks, std::uint16_t port) {
+        std::list<TlsPeer> peers;
+        for (const Attack& attack : attacks) {
+            peers.emplace_back(port, ours.certificate_file, ours.key_file, ours.authority_file)
+                .send(attack.bytes);
+        }
+        auto peer = peers.begin();
+        for (const Attack& attack : attacks) {
+            EXPECT_TRUE((peer++)->closed_within(handshake_limit + 3s)) << attack.name;
+        }
+    }
+
+    contract::TestAuthority authority{directory().path(), "authority"};
+    TlsOptions ours;
+};
+
+}  // namespace
+
+TEST_F(Hostile, WhoeverSaysNoHelloIsSentAway) {
+    begin();
+    must_be_sent_away(attacks_before_hello(), registry_port());
+    must_be_sent_away(attacks_before_hello(), member_port);
+    end();
+}
+
+TEST_F(Hostile, WhoeverTalksNonsenseBehindAHelloIsSentAway) {
+    begin();
+    must_be_sent_away(attacks_on_registry(), registry_port());
+    must_be_sent_away(attacks_on_member(), member_port);
+    end();
+}
+
+TEST_F(Hostile, FiveHundredStrangersWhoSayNothingDelayNobody) {
+    begin();
+    many_say_nothing();
+    end();
+}
+
+// A frame that is begun and never ended holds what it has sent, and no more.
+TEST_F(Hostile, HalfFramesBehindAHelloHoldNoMoreThanTheySent) {
+    begin();
+    std::list<RawPeer> peers;
+    const std::string half = header(wire::frame_version, 3, wire::payload_size_max, 0) +
+                             std::string(65536, 'x');
+    for (int at = 0; at < 100; ++at) {
+        (void)peers.emplace_back("127.0.0.1", registry_port()).send(good_hello("") + half);
+        (void)peers.emplace_back("127.0.0.1", member_port).send(good_hello("Foo") + half);
+    }
+    end();
+}
+
+TEST_F(HostileTls, WhoeverSaysNoHelloIsSentAway) {
+    begin();
+    auto attacks = attacks_before_hello();
+    const std::string flight = tls_client_hello();
+    attacks.push_back({"a TLS client without a certificate that says no more", flight});
+    attacks.push_back({"half a TLS client", flight.substr(0, flight.size() / 2)});
+    attacks.push_back({"a TLS record above the bound", "\x16\x03\x01\xff\xff" + noise(5, 65536)});
+    must_be_sent_away(attacks, registry_port());
+    must_be_sent_away(attacks, member_port);
+    end();
+}
+
+TEST_F(HostileTls, WhoeverTalksNonsenseInsideIsSentAway) {
+    begin();
+    known_peers_must_be_sent_away(attacks_before_hello(), registry_port());
+    known_peers_must_be_sent_away(attacks_on_registry(), registry_port());
+    known_peers_must_be_sent_away(attacks_on_member(), member_port);
+    end();
+}
+
+TEST_F(HostileTls, FiveHundredStrangersWhoSayNothingDelayNobody) {
+    begin();
+    many_say_nothing();
+    end();
+}
+
+}  // namespace understudy::process

@@ -1,0 +1,145 @@
+#include "tests/process/network.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+
+namespace understudy::process {
+
+namespace {
+
+constexpr const char* this_network = "/proc/thread-self/ns/net";
+constexpr const char* ip_program = "/sbin/ip";
+constexpr const char* nft_program = "/usr/sbin/nft";
+
+void must_run(Command command) {
+    std::string shown;
+    for (const std::string& one : command.arguments) shown += one + " ";
+    const Finished finished = run(std::move(command));
+    if (finished.ending.code != 0) throw Broken(shown + "failed: " + finished.errors);
+}
+
+}  // namespace
+
+NetworkNamespace::NetworkNamespace() {
+    std::string error;
+    // Only the thread that asks moves: a short-lived one.
+    std::thread([&] {
+        if (::unshare(CLONE_NEWNET) != 0) {
+            error = std::strerror(errno);
+            return;
+        }
+        descriptor_ = Descriptor(::open(this_network, O_RDONLY | O_CLOEXEC));
+    }).join();
+    if (!descriptor_.valid()) throw Broken("no network namespace: " + error);
+}
+
+std::string NetworkNamespace::path() const {
+    return "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(descriptor());
+}
+
+Cable::Cable() {
+    inside(left_, {ip_program, "link", "add", "cable", "type", "veth", "peer", "name", "cable",
+                   "netns", right_.path()});
+    const auto bring_up = [](const NetworkNamespace& place, std::string_view host) {
+        inside(place, {ip_program, "link", "set", "lo", "up"});
+        inside(place, {ip_program, "address", "add", std::string(host) + "/24", "dev", "cable"});
+        inside(place, {ip_program, "link", "set", "cable", "up"});
+        inside(place, {nft_program, "add", "table", "inet", "cut"});
+        inside(place, {nft_program, "add chain inet cut in { type filter hook input priority 0; }"});
+    };
+    bring_up(left_, left_host);
+    bring_up(right_, right_host);
+}
+
+void Cable::inside(const NetworkNamespace& place, std::vector<std::string> arguments) {
+    must_run({.arguments = std::move(arguments), .network = place.descriptor()});
+}
+
+void Cable::drop(const NetworkNamespace& place) {
+    inside(place, {nft_program, "add rule inet cut in iifname cable drop"});
+}
+
+void Cable::mend() {
+    inside(left_, {nft_program, "flush", "chain", "inet", "cut", "in"});
+    inside(right_, {nft_program, "flush", "chain", "inet", "cut", "in"});
+}
+
+std::string no_namespaces() {
+    if (::geteuid() != 0) return "needs root for network namespaces";
+    for (const char* const program : {ip_program, nft_program}) {
+        if (::access(program, X_OK) != 0) return std::string("needs ") + program;
+    }
+    return {};
+}
+
+RawPeer::RawPeer(std::string_view host, std::uint16_t port)
+    : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    if (::inet_pton(AF_INET, std::string(host).c_str(), &address.sin_addr) != 1 ||
+        ::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) !=
+            0) {
+        throw Broken("connect to port " + std::to_string(port) + ": " + std::strerror(errno));
+    }
+}
+
+bool RawPeer::send(std::string_view bytes) {
+    while (!bytes.empty()) {
+        const ssize_t count = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) return false;
+        bytes.remove_prefix(static_cast<std::size_t>(count));
+    }
+    return true;
+}
+
+std::string RawPeer::receive(Clock::duration limit) {
+    const auto deadline = Clock::now() + limit;
+    std::string out;
+    std::array<char, 16384> buffer{};
+    while (true) {
+        pollfd one{.fd = socket_.get(), .events = POLLIN, .revents = 0};
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+            std::max(deadline - Clock::now(), Clock::duration::zero()));
+        if (::poll(&one, 1, static_cast<int>(left.count())) <= 0) return out;
+        const ssize_t count = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
+        if (count <= 0) return out;
+        out.append(buffer.data(), static_cast<std::size_t>(count));
+    }
+}
+
+bool RawPeer::closed_within(Clock::duration limit) {
+    const auto deadline = Clock::now() + limit;
+    std::array<char, 16384> buffer{};
+    while (true) {
+        pollfd one{.fd = socket_.get(), .events = POLLIN, .revents = 0};
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+            std::max(deadline - Clock::now(), Clock::duration::zero()));
+        if (::poll(&one, 1, static_cast<int>(left.count())) <= 0) return false;
+        if (::recv(socket_.get(), buffer.data(), buffer.size(), 0) <= 0) return true;
+    }
+}
+
+std::uint16_t port_of(std::string_view address) {
+    const std::string_view digits = address.substr(address.rfind(':') + 1);
+    std::uint16_t port = 0;
+    const auto end = std::from_chars(digits.data(), digits.data() + digits.size(), port).ptr;
+    if (end != digits.data() + digits.size() || port == 0) {
+        throw Broken("no port in " + std::string(address));
+    }
+    return port;
+}
+
+}  // namespace understudy::process

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "tests/process/process.h"
+
+namespace understudy::process {
+
+/// A network namespace; it lives as long as somebody has it open.
+class NetworkNamespace {
+public:
+    /// Throws Broken. Requires: root.
+    NetworkNamespace();
+    [[nodiscard]] int descriptor() const { return descriptor_.get(); }
+    /// For programs that want it by name, while this process lives.
+    [[nodiscard]] std::string path() const;
+
+private:
+    Descriptor descriptor_;
+};
+
+/// Two hosts' networks and one cable between them, which can be cut in either direction.
+///
+/// Nothing of it has a name that others could see: it is gone when the test is, however it ends.
+class Cable {
+public:
+    static constexpr std::string_view left_host = "10.77.0.1";
+    static constexpr std::string_view right_host = "10.77.0.2";
+
+    Cable();
+    [[nodiscard]] int left() const { return left_.descriptor(); }
+    [[nodiscard]] int right() const { return right_.descriptor(); }
+
+    /// What arrives on that side is dropped, silently.
+    void deafen_left() { drop(left_); }
+    void deafen_right() { drop(right_); }
+    void cut() {
+        deafen_left();
+        deafen_right();
+    }
+    void mend();
+
+private:
+    static void inside(const NetworkNamespace& place, std::vector<std::string> arguments);
+    static void drop(const NetworkNamespace& place);
+
+    NetworkNamespace left_;
+    NetworkNamespace right_;
+};
+
+/// Why network namespaces cannot be made here; empty if they can.
+[[nodiscard]] std::string no_namespaces();
+
+/// A TCP connection that is used as no program of ours would.
+class RawPeer {
+public:
+    /// Throws Broken if nobody accepts.
+    RawPeer(std::string_view host, std::uint16_t port);
+
+    /// Returns false once the other end has closed.
+    bool send(std::string_view bytes);
+    /// What comes until `limit` or the end of the stream.
+    std::string receive(Clock::duration limit);
+    /// The other end closes within `limit`; what it says until then is dropped.
+    [[nodiscard]] bool closed_within(Clock::duration limit);
+
+private:
+    Descriptor socket_;
+};
+
+/// The port of "HOST:PORT".
+[[nodiscard]] std::uint16_t port_of(std::string_view address);
+
+}  // namespace understudy::process

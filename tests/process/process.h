@@ -1,0 +1,187 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <csignal>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace understudy::process {
+
+using Clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+/// For what will happen unless it is broken: longer than any machine needs.
+inline constexpr Clock::duration patience = 30s;
+
+/// What ends a test that cannot go on. gtest reports it as the test's failure.
+class Broken : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+/// A descriptor that is closed in the end, and on exec.
+class Descriptor {
+public:
+    Descriptor() = default;
+    explicit Descriptor(int number) : number_(number) {}
+    Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
+    Descriptor& operator=(Descriptor&& other) noexcept {
+        std::swap(number_, other.number_);
+        return *this;
+    }
+    ~Descriptor() { reset(); }
+
+    [[nodiscard]] int get() const { return number_; }
+    [[nodiscard]] bool valid() const { return number_ >= 0; }
+    void reset();
+
+private:
+    int number_ = -1;
+};
+
+/// One line that a program wrote: "what name ... key=value ...".
+struct Line {
+    std::string text;
+    Clock::time_point when;
+
+    /// The first word is the pattern's first, its other words stand somewhere in the line.
+    [[nodiscard]] bool matches(std::string_view pattern) const;
+    /// What stands behind "key="; empty if there is none.
+    [[nodiscard]] std::string value(std::string_view key) const;
+    /// The same as a number. Throws Broken if it is none.
+    [[nodiscard]] std::uint64_t number(std::string_view key) const;
+    /// Words are counted from 0.
+    [[nodiscard]] std::string word(std::size_t index) const;
+};
+
+/// What to run, and how.
+struct Command {
+    std::vector<std::string> arguments;         ///< [0] is the program's path.
+    std::vector<std::string> environment = {};  ///< "NAME=value", added to our own.
+    int network = -1;                           ///< A network namespace to run in.
+};
+
+/// How a program ended.
+struct Ending {
+    int code = -1;   ///< Exit code; -1: a signal ended it.
+    int signal = 0;  ///< That signal.
+};
+
+/// A program of ours, running: its lines, its end. Dies with the test, whatever happens.
+///
+/// What it writes to stdout is kept line by line, with the time; stderr goes to a file.
+/// Thread: the test's.
+class Process {
+public:
+    /// Errors are thrown: Broken.
+    Process(std::string name, Command command, std::string errors_file);
+    ~Process();
+    Process(const Process&) = delete;
+    Process& operator=(const Process&) = delete;
+
+    [[nodiscard]] const std::string& name() const { return name_; }
+    [[nodiscard]] pid_t pid() const { return pid_; }
+
+    /// The next line behind the last expected one that matches. Throws Broken if it does not come.
+    Line expect(std::string_view pattern, Clock::duration limit = patience);
+    Line expect(const std::string& what, const std::function<bool(const Line&)>& wanted,
+                Clock::duration limit = patience);
+    /// The same without the complaint; where the next expect() begins stays as it is if none came.
+    std::optional<Line> await(std::string_view pattern, Clock::duration limit);
+    /// Begins the next expect() behind all that is there now.
+    void skip();
+    /// Everything so far.
+    [[nodiscard]] std::vector<Line> lines() const;
+    /// Those that match.
+    [[nodiscard]] std::vector<Line> lines(std::string_view pattern) const;
+    [[nodiscard]] std::string errors() const;
+
+    /// One line to its stdin.
+    void say(std::string_view line);
+    void signal(int number);
+    void kill() { signal(SIGKILL); }
+    /// Returns when the process really stands still.
+    void stop();
+    void resume() { signal(SIGCONT); }
+    /// Throws Broken if it does not end.
+    Ending wait(Clock::duration limit = patience);
+    [[nodiscard]] bool running();
+
+    /// Ended without being asked to.
+    [[nodiscard]] bool ended_by_itself();
+    [[nodiscard]] std::size_t resident_bytes() const;
+    /// The descriptors it has open, by what /proc says, and whether each survives an exec.
+    struct Open {
+        int number;
+        std::string what;
+        bool survives_exec;
+    };
+    [[nodiscard]] std::vector<Open> descriptors() const;
+
+private:
+    void read_lines();
+    void take(std::string_view bytes);
+    std::optional<Line> search(const std::function<bool(const Line&)>& wanted,
+                               Clock::duration limit);
+    [[noreturn]] void complain(const std::string& what) const;
+
+    const std::string name_;
+    const std::string errors_file_;
+    pid_t pid_ = -1;
+    Descriptor handle_;  ///< pidfd
+    Descriptor input_;
+    Descriptor output_;
+    Descriptor stop_reading_;
+    std::optional<Ending> ending_;
+    bool asked_to_end_ = false;
+
+    mutable std::mutex mutex_;
+    std::condition_variable changed_;
+    std::deque<Line> lines_;
+    std::string partial_;
+    bool finished_ = false;
+    std::size_t next_ = 0;
+    std::thread reader_;
+};
+
+/// Runs a program to its end. Throws Broken if that does not come.
+struct Finished {
+    Ending ending;
+    std::string output;
+    std::string errors;
+};
+Finished run(Command command, std::string_view input = {}, Clock::duration limit = patience);
+
+/// A directory of its own, removed in the end.
+class TemporaryDirectory {
+public:
+    TemporaryDirectory();
+    ~TemporaryDirectory();
+    TemporaryDirectory(const TemporaryDirectory&) = delete;
+    TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+    [[nodiscard]] const std::string& path() const { return path_; }
+    [[nodiscard]] std::string operator/(std::string_view name) const {
+        return path_ + "/" + std::string(name);
+    }
+
+private:
+    std::string path_;
+};
+
+[[nodiscard]] std::string contents(const std::string& file);
+[[nodiscard]] std::vector<std::string> split(std::string_view text, char separator);
+
+}  // namespace understudy::process

@@ -1,0 +1,266 @@
+// The registry dies, is away, returns, returns with less than it knew, or twice.
+
+#include <filesystem>
+
+#include "tests/process/stage.h"
+
+namespace understudy::process {
+
+namespace {
+
+constexpr auto at_once = 3s;
+const Options long_lease{"--lease", "20000"};
+
+class RegistryRestart : public Stage {
+protected:
+    [[nodiscard]] std::vector<std::string> appended_ids() const {
+        std::vector<std::string> out;
+        for (const Appended& one : appended()) out.push_back(one.id);
+        return out;
+    }
+    void end(Process& client) {
+        client.say("close");
+        EXPECT_EQ(client.wait().code, 0) << client.errors();
+    }
+};
+class RegistryRestore : public RegistryRestart {};
+class RegistryProgram : public RegistryRestart {};
+class I1Epochs : public RegistryRestart {};
+class I2Restart : public RegistryRestart {};
+class I29RegistryLoss : public RegistryRestart {};
+
+}  // namespace
+
+// Five kills under load. Nobody changes role, nobody is re-ordered, no client loses its connection.
+TEST_F(I2Restart, ARegistryKilledUnderLoadChangesNothingThatRuns) {
+    start_registry();
+    Process& m1 = start_member_as("active", "m1");
+    Process& m2 = start_member_as("standby", "m2");
+    Process& m3 = start_member_as("standby", "m3");
+    Process& watcher = start_watcher();
+    const std::uint64_t epoch = watcher.expect("service line=m1,m2,m3").number("epoch");
+    Process& client = start_client("client", {"--calls", "5"});
+    client.expect("delta Ticks from=m1");
+
+    for (int turn = 1; turn <= 5; ++turn) {
+        SCOPED_TRACE(turn);
+        kill_registry();
+        m1.expect("registry down");
+        m3.expect("registry down");
+        client.expect("registry down");
+        // While it is away: changes arrive and calls are answered.
+        client.skip();
+        client.expect("delta Ticks from=m1");
+        client.expect("done m1");
+        start_registry();
+        m1.expect("registry up");
+        m2.expect("registry up");
+        m3.expect("registry up");
+        client.expect("registry up");
+    }
+
+    watcher.expect("registry up");
+    const Finished shown = understudy({"service", "show", "Foo", "-o", "csv"});
+    const auto rows = split(shown.output, '\n');
+    ASSERT_EQ(rows.size(), 4U) << shown.output;
+    for (std::size_t place = 1; place <= 3; ++place) {
+        EXPECT_NE(rows[place].find("m" + std::to_string(place)), std::string::npos) << rows[place];
+    }
+    end(client);
+    for (const Process* const member : {&m1, &m2, &m3}) {
+        EXPECT_EQ(member->lines("role").size(), 1U) << member->name() << " changed its role";
+    }
+    EXPECT_EQ(client.lines("image Ticks").size(), 1U) << "the client had to begin anew";
+    EXPECT_TRUE(client.lines("status disconnected member=m1").empty());
+    for (const Line& line : client.lines("error")) ADD_FAILURE() << line.text;
+    for (const Line& line : watcher.lines("service")) EXPECT_LE(line.number("epoch"), epoch);
+    check_ticks(client);
+    check_calls(client, appended_ids());
+}
+
+// Nobody could act on the death while the registry was away; it is proven as soon as it is back,
+// long before any lease.
+TEST_F(RegistryRestart, AnActiveThatDiedMeanwhileIsReplacedByProofOfDeath) {
+    start_registry();
+    Process& m1 = start_member_as("active", "m1", long_lease);
+    Process& m2 = start_member_as("standby", "m2", long_lease);
+    Process& client = start_client("client", {"--calls", "10"});
+    client.expect("delta Ticks from=m1");
+
+    kill_registry();
+    m2.expect("registry down");
+    m1.kill();
+    (void)m1.wait();
+    client.expect("status disconnected");
+    client.expect("freshness Ticks stale");
+    EXPECT_EQ(m2.lines("role").size(), 1U) << "nobody may promote while the registry is away";
+    start_registry();
+
+    m2.expect("role Foo m2 active", at_once);
+    client.expect("image Ticks from=m2", at_once);
+    client.expect("done m2", at_once);
+    const Finished story = understudy({"service", "explain", "Foo"});
+    EXPECT_NE(story.output.find("process_gone"), std::string::npos) << story.output;
+    end(client);
+    check_ticks(client);
+    check_calls(client, appended_ids());
+}
+
+// `step_down` is for those who would rather not answer than answer beside another.
+TEST_F(I29RegistryLoss, AMemberToldToStepDownAnswersNobodyUntilTheRegistryIsBack) {
+    start_registry();
+    Process& m1 =
+        start_member_as("active", "m1", {"--lease", "500", "--on-registry-loss", "step_down"});
+    Process& client = start_client("client");
+    client.expect("delta Ticks from=m1");
+
+    kill_registry();
+    m1.expect("registry down");
+    // The last change arrives, then no more: the lease bounds it.
+    while (client.await("delta Ticks", 1s)) {
+        ASSERT_LT(client.lines().size(), 1000U) << "it goes on publishing";
+    }
+    client.say("call refused append 300");
+    const Line refused = client.expect("error refused");
+    EXPECT_EQ(refused.word(3), "none") << refused.text;
+    EXPECT_TRUE(appended().empty());
+
+    start_registry();
+    client.expect("the ticks go on", [](const Line& line) { return line.value("from") == "m1"; });
+    client.say("call answered append 20000");
+    client.expect("done answered m1");
+    check_ticks(client);
+}
+
+TEST_F(RegistryProgram, ASecondOneOnTheSameDirectoryIsRefusedWithAReason) {
+    start_registry();
+    Process& m1 = start_member_as("active", "m1");
+
+    const Finished second =
+        understudy_alone({"registry", "--data", data(), "--listen", "127.0.0.1:0"});
+
+    EXPECT_EQ(second.ending.code, 1);
+    EXPECT_TRUE(second.output.empty()) << second.output;
+    EXPECT_NE(second.errors.find("[in_use]"), std::string::npos) << second.errors;
+    EXPECT_NE(second.errors.find(data()), std::string::npos) << second.errors;
+    EXPECT_NE(second.errors.find("try:"), std::string::npos) << second.errors;
+    EXPECT_EQ(understudy({"registry", "status"}).ending.code, 0);
+    EXPECT_EQ(m1.lines("registry down").size(), 0U);
+}
+
+TEST_F(RegistryProgram, OneThatIsAskedToEndEndsCleanlyAndKnowsItAllAgain) {
+    start_registry();
+    Process& m1 = start_member_as("active", "m1");
+    Process& m2 = start_member_as("standby", "m2");
+    Process& client = start_client("client");
+    client.expect("delta Ticks from=m1");
+
+    registry().signal(SIGTERM);
+    EXPECT_EQ(registry().wait().code, 0) << registry().errors();
+    m1.expect("registry down");
+    start_registry();
+    m1.expect("registry up");
+    m2.expect("registry up");
+    client.expect("registry up");
+    client.skip();
+    client.expect("delta Ticks from=m1");
+
+    EXPECT_EQ(m1.lines("role").size(), 1U);
+    EXPECT_EQ(m2.lines("role").size(), 1U);
+    EXPECT_EQ(client.lines("image Ticks").size(), 1U);
+    check_ticks(client);
+}
+
+// The backup is older than the last failover: it names the wrong active member under an old epoch.
+TEST_F(RegistryRestore, AnOldBackupNeverGivesAnEpochTwiceNorDemotesTheActive) {
+    start_registry();
+    Process* m1 = &start_member_as("active", "m1");
+    Process& m2 = start_member_as("standby", "m2");
+    Process& m3 = start_member_as("standby", "m3");
+    const std::string backup = directory() / "backup";
+    const Finished saved = understudy({"registry", "backup", "--to", backup});
+    ASSERT_EQ(saved.ending.code, 0) << saved.errors;
+    m1->kill();
+    const std::uint64_t granted = m2.expect("role Foo m2 active", at_once).number("epoch");
+    m1 = &start_member_as("standby", "m1");
+    Process& client = start_client("client", {"--calls", "10"});
+    client.expect("delta Ticks from=m2");
+
+    kill_registry();
+    m2.expect("registry down");
+    set_data(directory() / "restored");
+    const Finished restored = understudy_alone({"registry", "restore", "--from", backup, "--data", data()});
+    ASSERT_EQ(restored.ending.code, 0) << restored.errors;
+    start_registry();
+    m2.expect("registry up");
+    Process& watcher = start_watcher();
+    watcher.expect("all three in line behind m2", [&](const Line& line) {
+        const auto members = split(line.value("line"), ',');
+        return line.matches("service active=m2") && members.size() == 3 &&
+               line.number("epoch") >= granted;
+    });
+    client.skip();
+    client.expect("delta Ticks from=m2");
+    client.expect("done m2");
+    EXPECT_TRUE(m2.lines("role Foo m2 standby").size() == 1U) << "the active was demoted";
+    EXPECT_TRUE(m1->lines("role Foo m1 active").empty());
+    EXPECT_TRUE(m3.lines("role Foo m3 active").empty());
+
+    m2.kill();
+    (void)m2.wait();
+    const Line image = client.expect("an image of another member", [](const Line& line) {
+        return line.matches("image Ticks") && line.value("from") != "m2";
+    }, at_once);
+    EXPECT_GT(image.number("epoch"), granted);
+    end(client);
+    EXPECT_EQ(client.lines("image Ticks").size(), 2U);
+    check_ticks(client);
+    check_calls(client, appended_ids());
+    check_services(watcher);
+}
+
+// All is lost but what runs: members and clients bring it back.
+TEST_F(I1Epochs, ARegistryThatLostItsDirectoryNeverGivesAnEpochTwice) {
+    start_registry();
+    Process* m1 = &start_member_as("active", "m1");
+    Process& m2 = start_member_as("standby", "m2");
+    m1->kill();
+    m2.expect("role Foo m2 active", at_once);
+    m1 = &start_member_as("standby", "m1");
+    m2.kill();
+    const std::uint64_t granted = m1->expect("role Foo m1 active", at_once).number("epoch");
+    Process& m3 = start_member_as("standby", "m3");
+    Process& client = start_client("client", {"--calls", "10"});
+    client.expect("delta Ticks from=m1");
+    EXPECT_GE(granted, 3U);
+
+    kill_registry();
+    m1->expect("registry down");
+    std::filesystem::remove_all(data());
+    start_registry();
+    m1->expect("registry up");
+    m3.expect("registry up");
+    Process& watcher = start_watcher();
+    watcher.expect("both in line, m1 active", [&](const Line& line) {
+        return line.matches("service active=m1") && line.number("epoch") >= granted &&
+               split(line.value("line"), ',').size() == 2;
+    });
+    client.skip();
+    client.expect("delta Ticks from=m1");
+    client.expect("done m1");
+    EXPECT_EQ(m1->lines("role").size(), 2U) << "the active was told another role";
+    EXPECT_EQ(m3.lines("role").size(), 1U);
+
+    m1->kill();
+    (void)m1->wait();
+    EXPECT_GT(m3.expect("role Foo m3 active", at_once).number("epoch"), granted);
+    client.expect("image Ticks from=m3", at_once);
+    client.expect("done m3");
+    end(client);
+    EXPECT_EQ(client.lines("image Ticks").size(), 2U);
+    check_ticks(client);
+    check_calls(client, appended_ids());
+    check_services(watcher);
+}
+
+}  // namespace understudy::process

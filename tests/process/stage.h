@@ -1,0 +1,117 @@
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/process/network.h"
+#include "tests/process/process.h"
+
+namespace understudy::process {
+
+/// Options of one of our programs, in the order they are given: {"--tick", "5"}.
+using Options = std::vector<std::string>;
+
+[[nodiscard]] inline Options with(Options options, const Options& more) {
+    options.insert(options.end(), more.begin(), more.end());
+    return options;
+}
+
+/// A registry, members and clients as processes of their own, in a directory of their own.
+///
+/// In the end no process may have ended by itself, none may have left a word of a sanitizer, an
+/// assertion or an error event in its stderr. Whatever is still running is killed.
+class Stage : public testing::Test {
+public:
+    Stage();
+    ~Stage() override = default;
+
+protected:
+    void TearDown() override;
+
+    /// Starts the registry and waits until it is ready; again on the same port and directory.
+    Process& start_registry(Options more = {});
+    /// Starts it and does not wait.
+    Process& spawn_registry(Options more = {});
+    Process& registry() { return *registry_; }
+    void kill_registry();
+    /// Where it is, or will be again.
+    [[nodiscard]] const std::string& registry_address() const { return registry_address_; }
+    [[nodiscard]] std::string data() const { return data_; }
+    void set_data(std::string directory) { data_ = std::move(directory); }
+
+    /// A member of service Foo that publishes Ticks and answers append().
+    Process& start_member(const std::string& name, Options more = {});
+    /// The same, and waits until it has the role.
+    Process& start_member_as(std::string_view role, const std::string& name, Options more = {});
+    /// A client of Foo that is subscribed to Ticks.
+    Process& start_client(const std::string& name, Options more = {});
+    /// Says every change of the services, or of one.
+    Process& start_watcher(const std::string& family = "Foo", Options more = {});
+
+    Process& spawn(const std::string& name, Command command);
+    /// Runs `understudy ARGUMENTS... --registry ADDRESS` to its end.
+    Finished understudy(std::vector<std::string> arguments);
+    /// The same for what does not ask a registry.
+    Finished understudy_alone(std::vector<std::string> arguments);
+
+    /// Further processes' options, for all that are started from now on: TLS, insecure.
+    void set_common_options(Options options) { common_ = std::move(options); }
+    /// Environment of all that are started from now on.
+    void set_common_environment(std::vector<std::string> variables) {
+        environment_ = std::move(variables);
+    }
+    /// Where members, clients, the registry are started from now on; -1: here.
+    void set_network(int network) { network_ = network; }
+
+    /// What the members of this stage have appended, in order.
+    struct Appended {
+        std::string id;
+        std::string member;
+        std::uint64_t epoch;
+    };
+    [[nodiscard]] std::vector<Appended> appended() const;
+
+    /// Members leave words of these at the end without being faulted for it.
+    void allow_in_errors(const std::string& words) { allowed_.insert(words); }
+
+    [[nodiscard]] const TemporaryDirectory& directory() const { return directory_; }
+
+    std::string listen_host = "127.0.0.1";
+
+private:
+    TemporaryDirectory directory_;
+    std::string data_;
+    std::string registry_address_;
+    Process* registry_ = nullptr;
+    Options common_;
+    std::vector<std::string> environment_;
+    int network_ = -1;
+    std::map<std::string, int> starts_;
+    std::set<std::string> allowed_;
+    std::list<Process> processes_;
+};
+
+/// The lines that a client printed about Ticks keep every promise that records make: an image
+/// first, then no gap, nothing of an older epoch after a newer one, nothing left over of another
+/// member. Fails the test, naming the lines, if not.
+void check_ticks(const Process& client);
+
+/// The calls that a client made, and what it heard of them, against what was appended: done means
+/// once, refused means never, unknown means at most once.
+void check_calls(const Process& client, const std::vector<std::string>& appended_ids);
+
+/// Epochs never fall in what a watcher printed, and no epoch has two active members.
+void check_services(const Process& watcher);
+
+/// Ids of the calls that ended so: "done", "error".
+[[nodiscard]] std::vector<Line> outcomes(const Process& client);
+
+}  // namespace understudy::process

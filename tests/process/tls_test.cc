@@ -1,0 +1,89 @@
+// Encrypted from end to end: registry, members, clients and the command line, each with its own
+// certificate; and who has none of the right authority stays outside.
+
+#include "tests/contract/certificates.h"
+#include "tests/process/stage.h"
+
+namespace understudy::process {
+
+namespace {
+
+class Tls : public Stage {
+protected:
+    [[nodiscard]] static Options options_of(const TlsOptions& tls) {
+        return {"--tls-cert", tls.certificate_file, "--tls-key",          tls.key_file,
+                "--tls-ca",   tls.authority_file};
+    }
+    [[nodiscard]] Options of(const std::string& name) const {
+        return options_of(authority.issue(name, "IP:127.0.0.1"));
+    }
+
+    contract::TestAuthority authority{directory().path(), "authority"};
+    contract::TestAuthority stranger{directory().path(), "stranger"};
+};
+
+}  // namespace
+
+TEST_F(Tls, AFailoverWorksWithCertificatesEverywhere) {
+    start_registry(of("registry"));
+    const Options lease{"--lease", "20000"};
+    set_common_options(of("m1"));
+    Process& m1 = start_member_as("active", "m1", lease);
+    set_common_options(of("m2"));
+    Process& m2 = start_member_as("standby", "m2", lease);
+    set_common_options(of("client"));
+    Process& client = start_client("client", {"--calls", "10"});
+    client.expect("delta Ticks from=m1");
+    client.expect("done m1");
+
+    m1.kill();
+    m2.expect("role Foo m2 active", 3s);
+    client.expect("image Ticks from=m2", 3s);
+    client.expect("done m2");
+    std::vector<std::string> show{"service", "show", "Foo"};
+    for (const std::string& option : of("operator")) show.push_back(option);
+    const Finished shown = understudy(show);
+    EXPECT_EQ(shown.ending.code, 0) << shown.errors;
+    EXPECT_NE(shown.output.find("active: m2"), std::string::npos) << shown.output;
+    client.say("close");
+    EXPECT_EQ(client.wait().code, 0);
+    check_ticks(client);
+}
+
+TEST_F(Tls, WhoeverComesFromAnotherAuthorityStaysOutside) {
+    start_registry(of("registry"));
+    set_common_options(of("m1"));
+    Process& m1 = start_member_as("active", "m1");
+    set_common_options(of("client"));
+    Process& client = start_client("client");
+    client.expect("delta Ticks from=m1");
+
+    set_common_options(options_of(stranger.issue("intruder", "IP:127.0.0.1")));
+    Process& intruder = start_member("m2");
+    intruder.expect("registry down");
+    // Its certificate is a stranger's, but it trusts the right authority: it cannot blame us.
+    TlsOptions half = stranger.issue("spy", "IP:127.0.0.1");
+    half.authority_file = authority.authority_file();
+    set_common_options(options_of(half));
+    Process& spy = start_client("spy");
+    spy.expect("registry down");
+    // No certificate at all.
+    set_common_options({});
+    Process& naked = start_client("naked");
+    naked.expect("registry down");
+    const Finished asked = understudy({"service", "list", "--timeout", "1s"});
+    EXPECT_NE(asked.ending.code, 0) << asked.output;
+
+    client.skip();
+    client.expect("delta Ticks from=m1");
+    for (const Process* const outside : {&intruder, &spy, &naked}) {
+        EXPECT_TRUE(outside->lines("registry up").empty()) << outside->name();
+        EXPECT_TRUE(outside->lines("role").empty());
+        EXPECT_TRUE(outside->lines("image").empty());
+        EXPECT_NE(outside->errors().find("agent.registry_down"), std::string::npos)
+            << outside->errors();
+    }
+    EXPECT_EQ(m1.lines("role").size(), 1U);
+}
+
+}  // namespace understudy::process
