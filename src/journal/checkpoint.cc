@@ -1,5 +1,7 @@
 #include "journal/checkpoint.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/bytes.h"
@@ -62,6 +64,10 @@ Result<LoadedCheckpoint> decode_checkpoint(Buffer file) {
     checkpoint.epoch = {*reader.fixed<std::uint64_t>()};
     const auto length = *reader.fixed<std::uint64_t>();
     const auto checksum = *reader.fixed<std::uint32_t>();
+    const Bytes reserved = reader.rest();
+    if (std::any_of(reserved.begin(), reserved.end(), [](std::byte b) { return b != std::byte{}; })) {
+        return damaged("reserved bytes");
+    }
     if (checkpoint.at == Index{} || checkpoint.epoch == Epoch{}) return damaged("no entry");
     if (file.size() - checkpoint_header_bytes != length) return damaged("wrong length");
     if (crc32c(Bytes(file).subspan(checkpoint_header_bytes)) != checksum) {

@@ -22,7 +22,7 @@ Entry command(std::string_view body) {
 }
 
 TEST(Entry, ReadsWhatWasWritten) {
-    for (const std::size_t size : {0, 1, 7, 8, 9, 100, 5000}) {
+    for (const std::size_t size : {0U, 1U, 7U, 8U, 9U, 100U, 5000U}) {
         const std::string body(size, 'x');
         const Link link{.previous = 0xdeadbeef, .synced = {5}};
         Buffer out;

@@ -1,5 +1,6 @@
 #include "journal/segment.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include <fmt/format.h>
@@ -54,6 +55,10 @@ Result<std::optional<SegmentHeader>> decode_segment_header(Bytes bytes, std::uin
     header.size_bytes = *reader.fixed<std::uint64_t>();
     header.first = {*reader.fixed<std::uint64_t>()};
     header.previous = *reader.fixed<std::uint32_t>();
+    const Bytes reserved = reader.rest();
+    if (std::any_of(reserved.begin(), reserved.end(), [](std::byte b) { return b != std::byte{}; })) {
+        return none;
+    }
     if (header.generation != generation || header.first == Index{}) return none;
     return std::optional(header);
 }

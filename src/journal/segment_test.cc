@@ -1,6 +1,10 @@
 #include "journal/segment.h"
 
+#include <cstring>
+
 #include <gtest/gtest.h>
+
+#include "base/checksum.h"
 
 namespace understudy::journal {
 namespace {
@@ -37,6 +41,20 @@ TEST(Segment, EveryFlippedBitOfTheHeaderIsNoticed) {
         const auto found = decode_segment_header(flipped, header.generation);
         ASSERT_TRUE(found) << "bit " << bit;
         EXPECT_FALSE(*found) << "bit " << bit;
+    }
+}
+
+// Whoever writes more into it has another format.
+TEST(Segment, ReservedBytesAreZero) {
+    for (std::size_t at = 44; at < segment_header_bytes; ++at) {
+        Buffer bytes = encoded(header);
+        bytes[at] = std::byte{1};
+        const auto seed = checksum_seed(header.generation);
+        const std::uint32_t checksum = crc32c(Bytes(bytes).subspan(12), seed);
+        std::memcpy(bytes.data() + 8, &checksum, sizeof checksum);
+        const auto found = decode_segment_header(bytes, header.generation);
+        ASSERT_TRUE(found);
+        EXPECT_FALSE(*found) << at;
     }
 }
 

@@ -1,5 +1,6 @@
 #include "replica/replica.h"
 
+#include <algorithm>
 #include <string>
 
 #include <gmock/gmock.h>

@@ -1,0 +1,80 @@
+// The worked examples of docs/formats/journal.md, both ways: what the document says is what is
+// written, and what is written is understood.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "journal/checkpoint.h"
+#include "journal/session_test.h"
+#include "wire/worked_example.h"
+
+namespace understudy::journal {
+namespace {
+
+using ::testing::ElementsAre;
+
+constexpr std::uint64_t generation = first_generation(0x2a);
+constexpr std::uint64_t size_bytes = 64 * KiB;
+
+Buffer example(const std::string& name) { return wire::worked_example("journal.md", name); }
+
+TEST(JournalFormat, ASegmentIsWrittenAsDocumented) {
+    const std::uint32_t seed = checksum_seed(generation);
+    Buffer written;
+    encode(SegmentHeader{
+               .generation = generation, .size_bytes = size_bytes, .first = {1}, .previous = 0},
+           written);
+    std::uint32_t previous = 0;
+    Index index;
+    for (const EntryType type : {EntryType::tenure, EntryType::command, EntryType::mark}) {
+        const Link link{.previous = previous, .synced = index};
+        index = index.next();
+        previous = encode({.index = index,
+                           .epoch = {1},
+                           .type = type,
+                           .body = as_bytes(type == EntryType::command ? "hi" : "")},
+                          link, seed, written);
+    }
+    EXPECT_EQ(written, example("segment"));
+    EXPECT_EQ(segment_name(generation), "0000002a00000001.seg");
+}
+
+TEST(JournalFormat, ACheckpointIsWrittenAndReadAsDocumented) {
+    const auto read = decode_checkpoint(example("checkpoint"));
+    ASSERT_TRUE(read) << to_string(read.error());
+    EXPECT_EQ(read->checkpoint.journal, 0x2aU);
+    EXPECT_EQ(read->checkpoint.at, Index{2});
+    EXPECT_EQ(as_text(read->state), "[hi]");
+
+    Buffer written = encode_checkpoint_header(read->checkpoint, read->state);
+    written.insert(written.end(), read->state.begin(), read->state.end());
+    EXPECT_EQ(written, example("checkpoint"));
+    EXPECT_EQ(checkpoint_name({2}), "0000000000000002.ckpt");
+}
+
+TEST(JournalFormat, TheDocumentedFilesAreOpenedAsAJournal) {
+    for (const bool with_checkpoint : {false, true}) {
+        FakeDisk disk(1);
+        ASSERT_TRUE(disk.make_directory(directory));
+        Buffer segment = example("segment");
+        segment.resize(size_bytes);
+        disk.put(path_in(directory, segment_name(generation)), segment);
+        if (with_checkpoint) {
+            disk.put(path_in(directory, checkpoint_name({2})), example("checkpoint"));
+        }
+        Session session(disk);
+        session.opened();
+        ASSERT_TRUE(session.journal) << to_string(*session.error);
+        EXPECT_EQ(session.journal->epoch(), Epoch{2});
+        EXPECT_EQ(session.journal->committed(), Index{4});
+        if (with_checkpoint) {
+            EXPECT_EQ(session.recorder.restored, "[hi]");
+            EXPECT_EQ(session.recorder.restored_at, Index{2});
+            EXPECT_EQ(session.recorder.heard.front().index, Index{3});
+        } else {
+            EXPECT_THAT(session.recorder.commands(), ElementsAre("hi"));
+        }
+    }
+}
+
+}  // namespace
+}  // namespace understudy::journal
