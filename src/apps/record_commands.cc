@@ -111,7 +111,7 @@ Result<Exit> get(const Invocation& invocation, const Wanted& given) {
 [[nodiscard]] std::string_view status_text(RecordStatus status) {
     switch (status) {
         case RecordStatus::connecting: return "nothing has come yet";
-        case RecordStatus::connected: return "every change arrives";
+        case RecordStatus::connected: return "every change arrives again";
         case RecordStatus::stale: return "the member is away; a change may be missing";
         case RecordStatus::absent: return "the active member has no such record";
         case RecordStatus::refused: return "the member does not allow it";
@@ -145,8 +145,12 @@ Result<Exit> watch(const Invocation& invocation, const Wanted& given) {
                 ++seen;
             });
         }));
-    proxy.on_record_status(subscription, [](RecordStatus status) {
-        remark(fmt::format("understudy: {}", status_text(status)));
+    proxy.on_record_status(subscription, [troubled = false](RecordStatus status) mutable {
+        const bool trouble =
+            status != RecordStatus::connecting && status != RecordStatus::connected;
+        const bool over = status == RecordStatus::connected && troubled;
+        if (trouble || over) remark(fmt::format("understudy: {}", status_text(status)));
+        troubled = trouble || (troubled && !over);
     });
     gathering->await([&](std::uint64_t seen) { return count != 0 && seen >= count; });
     return Exit::done;

@@ -53,6 +53,7 @@ Result<RegistryServer::Options> registry_options(const RegistrySettings& setting
     }
     US_CHECK(check_identifier("platform", settings.platform));
     US_CHECK(check_identifier("registry", settings.name));
+    options.link.compressions = {wire::Compression::zstd, wire::Compression::gzip};
     options.directory = settings.data;
     options.segment_size_bytes = settings.segment_size_bytes;
     options.machine.name = settings.name;

@@ -27,12 +27,26 @@ class Documents(Case):
         for name in run("explain", "-o", "name").stdout.split():
             self.assertIn(f"`{name}`", CLI)
 
+    def test_the_worked_example_of_a_backup_is_read(self):
+        text = (ROOT / "docs/formats/registry-backup.md").read_text().rpartition("```text\n")[2]
+        lines = [line.split("  ", 1)[1] for line in text.partition("```")[0].splitlines()]
+        good = bytes.fromhex("".join(lines))
+        backup = self.directory / "backup"
+
+        def message(content):
+            backup.write_bytes(content)
+            return run("registry", "restore", "--from", backup, "--data", self.directory / "d").stderr
+
+        # The file is good; its content, nine digits, is no registry's.
+        self.assertIn("does not parse", message(good))
+        self.assertIn("does not match its checksum", message(good[:-1] + b"8"))
+
     def test_every_event_of_a_registry_is_explained(self):
         events = set()
         for folder in ["node", "registry", "apps", "journal", "replica"]:
             for path in (ROOT / "src" / folder).glob("*.cc"):
                 if not path.name.endswith("_test.cc"):
-                    events |= set(re.findall(r'"((?:registry|journal|replica|role)\.[a-z_]+)"',
+                    events |= set(re.findall(r'"((?:registry|journal|replica|role)\.[a-z_.]+)"',
                                              path.read_text()))
         options = set(run("config", "show", "-o", "name").stdout.split())
         for event in sorted(events - options):
