@@ -66,6 +66,7 @@ struct DeltaSource {
 /// that every field adds the same wherever it stands.
 [[nodiscard]] std::size_t size_bytes(const RecordImage& image);
 [[nodiscard]] std::size_t field_size_bytes(std::string_view name, const Value& value);
+[[nodiscard]] std::size_t field_size_bytes(const FieldView& field);
 [[nodiscard]] std::size_t submap_size_bytes(std::string_view name);
 inline constexpr std::size_t count_size_max = 3;  ///< A varint up to fields_max.
 inline constexpr std::size_t image_size_min = 2 * count_size_max;
@@ -88,17 +89,7 @@ void encode_delta(const RecordChange& change, Buffer& out);
 [[nodiscard]] Result<void> decode_image(Bytes image, DeltaView& view);
 [[nodiscard]] Result<void> decode_delta(Bytes delta, DeltaView& view);
 [[nodiscard]] Result<RecordImage> to_image(Bytes image);
-
-/// Makes `image` what the decoded image says, and returns its size_bytes(). `change`, if wanted, gets
-/// its maps: every field as put, vanished ones as removed.
-std::size_t replace(RecordImage& image, const DeltaView& view, RecordChange* change = nullptr);
-/// Carries a decoded delta out on `image`; removing what is not there is no change. Returns by how
-/// much size_bytes() grows.
-std::ptrdiff_t apply(RecordImage& image, const DeltaView& view, RecordChange* change = nullptr);
-/// What apply() would return.
-[[nodiscard]] std::ptrdiff_t growth(const RecordImage& image, const DeltaView& view);
-/// Will `image`, of `size_bytes`, keep to record_size_max? Looks closely only near the bound.
-[[nodiscard]] Result<void> check_growth(const RecordImage& image, std::size_t size_bytes,
-                                        const DeltaView& view);
+/// The record that a decoded image describes.
+[[nodiscard]] RecordImage make_image(const DeltaView& view);
 
 }  // namespace understudy::record

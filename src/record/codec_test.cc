@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "record/apply.h"
 #include "record/sample.h"
 #include "understudy/limits.h"
 

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "record/codec.h"
+#include "record/apply.h"
 #include "record/sample.h"
 #include "understudy/limits.h"
 

@@ -1,8 +1,8 @@
 // The worked examples of docs/formats/record.md, both ways.
 #include <gtest/gtest.h>
 
+#include "record/apply.h"
 #include "record/arguments.h"
-#include "record/codec.h"
 #include "record/messages.h"
 #include "wire/worked_example.h"
 

@@ -1,6 +1,7 @@
 #include "record/mirror.h"
 
 #include "base/plant.h"
+#include "record/apply.h"
 
 namespace understudy::record {
 

@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/plant.h"
+#include "record/apply.h"
 #include "record/messages.h"
 #include "wire/channel.h"
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "record/apply.h"
 #include "record/draft.h"
 #include "record/messages.h"
 #include "record/sample.h"

@@ -114,7 +114,8 @@ void mirror(benchmark::State& state) {
     std::int64_t sum = 0;
     for (auto each : state) {
         (void)each;
-        (void)mirror.apply_delta(Epoch{1}, Sequence{++sequence}, deltas[sequence % deltas.size()],
+        ++sequence;
+        (void)mirror.apply_delta(Epoch{1}, Sequence{sequence}, deltas[sequence % deltas.size()],
                                  wants_change ? &change : nullptr);
         sum += *mirror.image().integer("field7");
     }
