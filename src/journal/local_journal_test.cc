@@ -346,6 +346,7 @@ TEST(LocalJournal, OpensOnAFullDisk) {
         if (session.journal) continue;
         EXPECT_EQ(session.error->code, Errc::no_space);
         EXPECT_EQ(session.error->effect, Effect::none);
+        EXPECT_THAT(session.error->detail, HasSubstr("no room to begin a tenure"));
     }
     disk.power_cut(FakeDisk::Survival::some);
     disk.set_capacity(UINT64_MAX);

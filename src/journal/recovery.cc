@@ -80,7 +80,8 @@ Result<void> Recovery::look_at_segment(std::uint64_t generation) {
     return {};
 }
 
-/// The newest checkpoint that is whole, of the two that are kept; what came after it is replayed.
+/// The newest checkpoint that can be read whole, of the two that are kept; what came after it is
+/// replayed.
 Result<std::optional<LoadedCheckpoint>> Recovery::load_checkpoint() {
     std::optional<LoadedCheckpoint> loaded;
     for (std::size_t i = 0; i < checkpoint_names_.size(); ++i) {
@@ -100,7 +101,8 @@ Result<std::optional<LoadedCheckpoint>> Recovery::load_checkpoint() {
             loaded = std::move(*read);
             checkpoint_ = loaded->checkpoint;
             out_.checkpoints.push_back(at);
-        } else if (foreign || read.error().code == Errc::corrupt) {
+        } else if (foreign || read.error().code == Errc::corrupt ||
+                   read.error().code == Errc::disk_failed) {
             out_.damaged_checkpoints.push_back(at);
             out_.leftovers.push_back(path(checkpoint_name(at)));
         } else {
@@ -324,8 +326,15 @@ Result<void> Recovery::begin_tenure() {
         tail.generation = next_generation();
         tail.segment_bytes = options_.segment_bytes;
         if (!out_.reserve) {
-            out_.reserve = US_TRY(
-                make_segment(disk_, options_.directory, tail.generation, tail.segment_bytes));
+            auto made =
+                make_segment(disk_, options_.directory, tail.generation, tail.segment_bytes);
+            if (!made) {
+                Error error = std::move(made).error();
+                error.detail = fmt::format("the journal in {} has no room to begin a tenure: {}",
+                                           options_.directory, error.detail);
+                return error;
+            }
+            out_.reserve = *std::move(made);
         }
         out_.segment = std::move(out_.reserve);
         out_.segments.push_back({.generation = tail.generation, .first = tenure.index});
