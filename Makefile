@@ -8,7 +8,8 @@ JOBS ?= $(shell nproc)
 help:
 	@echo "make demo        the first failover: installs packages, builds, kills an active member"
 	@echo "make test        all tests, with sanitizers"
-	@echo "make bench       the benchmarks"
+	@echo "make bench       the benchmarks of whole programs, about 5 minutes; BENCH=failover for some"
+	@echo "                 of them, BENCH=micro for those of single modules (docs/benchmarks.md)"
 	@echo "make sim         the simulated cluster (SEED=n repeats one run)"
 	@echo "make install     into PREFIX ($(PREFIX)); DESTDIR is honoured"
 	@echo "make tidy        the house rules alone"
@@ -28,10 +29,17 @@ test:
 	@ctest --preset dev -j $(JOBS)
 
 bench:
-	@scripts/bootstrap test
+	@scripts/bootstrap bench
 	@cmake --preset release > /dev/null
+ifeq ($(BENCH),micro)
 	@cmake --build --preset release -j $(JOBS)
 	@cmake --build --preset release --target run_benches
+else
+	@cmake --build --preset release --target bench_program -j $(JOBS)
+	@build/release/bench/understudy-bench --program build/release/src/apps/understudy \
+		--directory build/release/bench --results build/release/bench/results.jsonl \
+		--commit "$$(git describe --always --dirty 2>/dev/null || echo unknown)" $(BENCH) $(BENCH_ARGS)
+endif
 
 sim:
 	@scripts/bootstrap test

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "bench/harness/report.h"
+#include "understudy/types.h"
+
+namespace understudy::bench {
+
+/// Tiny: the same steps, a few times, as a test that the benchmark still works.
+enum class Size : std::uint8_t { tiny, full };
+
+/// What every benchmark is given.
+struct Bench {
+    Report& report;
+    Size size = Size::full;
+    std::size_t rounds = 0;  ///< Of failovers; 0: as many as the benchmark finds right.
+    std::string program;     ///< The program `understudy`.
+    std::string helpers;     ///< Folder of the programs that play the other parts.
+    std::string directory;   ///< Where files may be made, on a real disk.
+
+    [[nodiscard]] bool tiny() const { return size == Size::tiny; }
+    [[nodiscard]] std::size_t rounds_or(std::size_t full) const {
+        if (rounds > 0) return rounds;
+        return tiny() ? 3 : full;
+    }
+    [[nodiscard]] Duration span(Duration full) const { return tiny() ? 100ms : full; }
+    [[nodiscard]] std::string helper(std::string_view name) const {
+        return helpers + "/" + std::string(name);
+    }
+};
+
+// Each in the file of its name, with the question it answers. An Error: it could not be measured,
+// or what it measured did not do its work.
+Result<void> floors(Bench& bench);
+Result<void> failover_kill(Bench& bench);
+Result<void> failover_stop(Bench& bench);
+Result<void> failover_cut(Bench& bench);
+Result<void> switchover(Bench& bench);
+Result<void> records(Bench& bench);
+Result<void> rpc(Bench& bench);
+Result<void> footprint(Bench& bench);
+
+}  // namespace understudy::bench

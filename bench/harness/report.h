@@ -1,0 +1,98 @@
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "bench/harness/samples.h"
+#include "understudy/types.h"
+
+namespace understudy::bench {
+
+/// What a row has to reach. Percentiles and `most` are upper bounds, per_second is a lower one.
+struct Target {
+    std::optional<Duration> p50 = {};
+    std::optional<Duration> p99 = {};
+    std::optional<Duration> max = {};
+    std::optional<double> per_second = {};
+    std::optional<double> most = {};  ///< Of Row::amount.
+};
+
+/// Who did the same in the same run. Above 1: ours is that many times better.
+struct Beside {
+    std::string name;
+    double ratio;
+};
+
+/// One value of a configuration: a number or a text.
+struct Setting {
+    template <std::integral Number>
+    Setting(Number number) : value(static_cast<std::int64_t>(number)) {}
+    Setting(double number) : value(number) {}
+    Setting(std::string text) : value(std::move(text)) {}
+
+    std::variant<std::int64_t, double, std::string> value;
+};
+
+/// One line of the table and one line of JSON.
+struct Row {
+    std::string what;  ///< "first answer"
+    Samples latency = {};
+    std::optional<double> per_second = {};
+    std::optional<double> amount = {};  ///< Something else, in `unit`.
+    std::string unit = {};
+    Target target = {};
+    std::vector<Beside> beside = {};
+    std::uint64_t checksum = 0;
+    std::vector<std::pair<std::string, Setting>> configuration = {};
+    bool show_histogram = false;
+};
+
+/// About the whole run; the first line of JSON.
+struct RunFacts {
+    std::string commit;
+    std::string size;
+    std::string directory;
+    std::string results;  ///< A file that gets the lines of JSON too; empty: none.
+};
+
+/// Prints each row as a line of JSON as soon as it is there, and a table for people at the end.
+class Report {
+public:
+    explicit Report(const RunFacts& facts);
+
+    void begin(std::string_view benchmark) { benchmark_ = benchmark; }
+    void add(Row row);
+    /// Says why something was not measured.
+    void skip(std::string_view what, std::string_view why);
+    void print_table() const;
+
+    /// The least of what the row reached, by its target: 1 and above is met. Nothing without one.
+    [[nodiscard]] static std::optional<double> of_target(const Row& row);
+
+private:
+    struct Line {
+        std::string benchmark;
+        Row row;
+        std::string skipped = {};
+    };
+
+    void print(const std::string& json);
+
+    std::ofstream results_;
+    std::string benchmark_;
+    std::vector<Line> lines_;
+};
+
+/// "13.2 us", "4.81 ms"
+[[nodiscard]] std::string time_text(Duration time);
+/// "22.6 k", "1.50 M"
+[[nodiscard]] std::string rate_text(double per_second);
+
+}  // namespace understudy::bench

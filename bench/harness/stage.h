@@ -1,0 +1,77 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bench/harness/bench.h"
+#include "bench/harness/child.h"
+#include "bench/harness/place.h"
+#include "understudy/types.h"
+
+namespace understudy::bench {
+
+/// A member of the service in its own process: the helper program `bench_member`.
+class MemberProcess {
+public:
+    struct Options {
+        std::string member;
+        std::string family = "Bench";
+        Duration lease = 1s;
+        /// It publishes so often: an active member that was stopped speaks up as soon as it goes
+        /// on.
+        Duration tick = 5ms;
+        std::string host = "127.0.0.1";  ///< Where it listens.
+        int network = -1;                ///< As Child::Options::network.
+    };
+
+    /// Starts it; wait_role() says when it is in the line.
+    [[nodiscard]] static Result<MemberProcess> start(const Bench& bench, const Place& place,
+                                                     std::string_view registry, Options options);
+
+    /// Reads what it says until it has this role. Errors: closed, timed_out (none).
+    [[nodiscard]] Result<void> wait_role(Role role, Duration limit = 10s);
+
+    [[nodiscard]] const std::string& name() const { return options_.member; }
+    [[nodiscard]] const Options& options() const { return options_; }
+    [[nodiscard]] Child& process() { return child_; }
+
+private:
+    MemberProcess(Options options, Child child)
+        : options_(std::move(options)), child_(std::move(child)) {}
+
+    Options options_;
+    Child child_;
+};
+
+/// A registry process with a directory of its own, and the processes of two members of one service.
+///
+/// members()[0] and [1] keep their places in the vector; who is active changes.
+class Stage {
+public:
+    struct Options {
+        Duration lease = 1s;
+        std::string registry_host = "127.0.0.1";
+        int registry_network = -1;
+        std::vector<MemberProcess::Options> members = {{.member = "A"}, {.member = "B"}};
+    };
+
+    /// Ends with the first member active and the second standby.
+    [[nodiscard]] static Result<Stage> set(const Bench& bench, const Options& options);
+
+    [[nodiscard]] const std::string& registry() const { return registry_; }
+    [[nodiscard]] std::vector<MemberProcess>& members() { return members_; }
+    [[nodiscard]] const Place& place() const { return place_; }
+    /// A new process under the name of a member whose process is gone.
+    [[nodiscard]] Result<void> restart(const Bench& bench, std::size_t member);
+
+private:
+    Stage(Place place, Child registry) : place_(std::move(place)), process_(std::move(registry)) {}
+
+    Place place_;  // First: the processes go before their directory does.
+    Child process_;
+    std::string registry_;
+    std::vector<MemberProcess> members_;
+};
+
+}  // namespace understudy::bench
