@@ -18,6 +18,7 @@ using wire::MessageType;
 namespace {
 
 constexpr std::size_t timings_max = 1024;
+constexpr Duration removal_retry = 500ms;
 
 [[nodiscard]] std::uint64_t to_us(Duration duration) {
     return static_cast<std::uint64_t>(
@@ -244,13 +245,7 @@ void Machine::on(Turn& turn, SessionId id, const pb::Unregister& wanted) {
         turn.send(id, MessageType::answer, answer);  // It is not here: that is what was asked.
         return;
     }
-    pb::RegistryCommand command;
-    pb::RemoveMember& remove = *command.mutable_remove();
-    remove.set_family(wanted.family());
-    remove.set_member(wanted.member());
-    remove.set_incarnation(session.incarnation.value);
-    remove.set_cause(static_cast<std::uint32_t>(Cause::left));
-    remove.set_evidence("it unregistered");
+    const bool urgent = promotes(*service, *member);
     propose(turn,
             {.kind = Pending::Kind::remove,
              .session = id,
@@ -259,7 +254,7 @@ void Machine::on(Turn& turn, SessionId id, const pb::Unregister& wanted) {
              .family = wanted.family(),
              .member = wanted.member(),
              .since = turn.now},
-            std::move(command), true);
+            removal(turn, wanted.family(), *member, Cause::left, "it unregistered"), urgent);
 }
 
 void Machine::on(Turn& turn, SessionId id, const pb::Watch& watch) {
@@ -446,23 +441,35 @@ void Machine::propose(Turn& turn, Pending pending, pb::RegistryCommand command, 
     turn.out.push_back(Propose{token, std::move(body), urgent});
 }
 
-void Machine::propose_removal(Turn& turn, const std::string& family, const Member& member,
-                              Cause cause, std::string evidence) {
-    if (!removing_.emplace(family, member.name).second) return;
-    const Service& service = *state_.find(family);
+/// Only what leads to a promotion may use the room that a full disk keeps for promotions.
+bool Machine::promotes(const Service& service, const Member& member) {
+    return service.active == member.order && service.line.size() > 1;
+}
+
+pb::RegistryCommand Machine::removal(const Turn& turn, const std::string& family,
+                                     const Member& member, Cause cause,
+                                     const std::string& evidence) const {
     pb::RegistryCommand command;
     pb::RemoveMember& remove = *command.mutable_remove();
     remove.set_family(family);
     remove.set_member(member.name);
     remove.set_incarnation(member.incarnation.value);
     remove.set_cause(static_cast<std::uint32_t>(cause));
-    remove.set_evidence(std::move(evidence));
+    remove.set_evidence(evidence);
     if (const auto silence = leases_.silence(member.incarnation, turn.now)) {
         remove.set_noticed_us(to_us(*silence));
     }
-    for (const auto& [order, other] : service.line) {
+    for (const auto& [order, other] : state_.find(family)->line) {
         if (!connected(other.incarnation)) remove.add_suspects(other.name);
     }
+    return command;
+}
+
+void Machine::propose_removal(Turn& turn, const std::string& family, const Member& member,
+                              Cause cause, const std::string& evidence) {
+    const auto refused = refused_removals_.find({family, member.name});
+    if (refused != refused_removals_.end() && turn.now < refused->second) return;
+    if (!removing_.emplace(family, member.name).second) return;
     propose(turn,
             {.kind = Pending::Kind::remove,
              .session = {},
@@ -470,7 +477,7 @@ void Machine::propose_removal(Turn& turn, const std::string& family, const Membe
              .family = family,
              .member = member.name,
              .since = turn.now},
-            std::move(command), true);
+            removal(turn, family, member, cause, evidence), promotes(*state_.find(family), member));
 }
 
 void Machine::remove_all_of(Turn& turn, Incarnation incarnation, Cause cause,
@@ -511,6 +518,13 @@ Effects Machine::tick(TimePoint now, std::uint64_t wall_ms) {
     Turn turn{now, wall_ms};
     leases_.turn(now);
     for (const Incarnation lapsed : leases_.lapsed(now)) {
+        const auto agent = agents_.find(lapsed);
+        if (agent != agents_.end() && agent->second.gone) {
+            // Proven dead, but its removal found no room so far.
+            remove_all_of(turn, lapsed, Cause::process_gone,
+                          fmt::format("process {} has ended", agent->second.process.pid()));
+            continue;
+        }
         const auto silence = leases_.silence(lapsed, now).value_or(Duration::zero());
         remove_all_of(turn, lapsed, Cause::silence,
                       fmt::format("no sign of life for {} ms", to_us(silence) / 1000));
@@ -606,7 +620,14 @@ void Machine::refuse(Turn& turn, const Pending& pending, const Error& error) {
         *answer.mutable_failure() = wire::to_failure(error);
         turn.send(pending.session, MessageType::answer, answer);
     }
-    // A removal that found no room is proposed again by the next tick: the lease stays lapsed.
+    // A removal that found no room is proposed again after a while: the lease stays lapsed.
+    if (pending.kind == Pending::Kind::remove) {
+        const bool news =
+            refused_removals_
+                .insert_or_assign({pending.family, pending.member}, turn.now + removal_retry)
+                .second;
+        if (!news) return;
+    }
     log_.warn("registry.change_refused", {kv("service", pending.family), kv("error", error)});
 }
 
@@ -735,6 +756,7 @@ void Machine::adopt(Turn& turn, const Grant& grant, const pb::Process& process) 
 }
 
 void Machine::note_removed(Turn& turn, const std::string& family, const Member& member) {
+    refused_removals_.erase({family, member.name});
     const auto found = agents_.find(member.incarnation);
     if (found == agents_.end()) return;
     Agent& agent = found->second;

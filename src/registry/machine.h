@@ -143,8 +143,12 @@ private:
 
     [[nodiscard]] Result<void> may_replace(const Member& old, std::string& evidence) const;
     void propose(Turn& turn, Pending pending, wire::pb::RegistryCommand command, bool urgent);
+    [[nodiscard]] static bool promotes(const Service& service, const Member& member);
+    [[nodiscard]] wire::pb::RegistryCommand removal(const Turn& turn, const std::string& family,
+                                                    const Member& member, role::Cause cause,
+                                                    const std::string& evidence) const;
     void propose_removal(Turn& turn, const std::string& family, const Member& member,
-                         role::Cause cause, std::string evidence);
+                         role::Cause cause, const std::string& evidence);
     void remove_all_of(Turn& turn, Incarnation agent, role::Cause cause,
                        const std::string& evidence);
     void settle(Turn& turn, const Pending& pending, Outcome outcome);
@@ -169,6 +173,8 @@ private:
     std::map<Incarnation, Agent> agents_;
     std::map<std::uint64_t, Pending> pending_;
     std::set<std::pair<std::string, std::string>> removing_;
+    /// Members whose removal found no room, and when to try again.
+    std::map<std::pair<std::string, std::string>, TimePoint> refused_removals_;
     std::map<std::string, Handing> handings_;
     std::map<std::string, TimePoint> waiting_;  ///< Family to when the awaited holder is given up.
     std::map<std::string, std::uint64_t> turns_;

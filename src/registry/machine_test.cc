@@ -461,6 +461,40 @@ TEST(FullDisk, APromotionThatFoundNoRoomIsTriedAgain) {
     EXPECT_EQ(stage.active(), "Bar2");
 }
 
+// What promotes nobody must not eat the room that promotions need.
+TEST(FullDisk, OnlyRemovalsThatPromoteAreUrgent) {
+    Stage stage;
+    const SessionId a = stage.connect(1);
+    const SessionId b = stage.connect(2);
+    const SessionId c = stage.connect(3);
+    stage.join(a, "Bar1");
+    stage.join(b, "Bar2");
+    stage.join(c, "Bar3");
+    stage.commit();
+    stage.take(stage.machine->process_gone(stage.now, 0, Incarnation{3}));
+    stage.take(stage.machine->process_gone(stage.now, 0, Incarnation{1}));
+    ASSERT_EQ(stage.proposals.size(), 2u);
+    EXPECT_FALSE(stage.proposals[0].urgent);
+    EXPECT_TRUE(stage.proposals[1].urgent);
+
+    // Refused for want of room, it is not offered again at every tick.
+    stage.refuse(Errc::no_space);
+    stage.commit();
+    EXPECT_EQ(stage.active(), "Bar2");
+    std::size_t offered = 0;
+    for (int tick = 0; tick < 100; ++tick) {
+        stage.now += 20ms;
+        stage.beat(b);
+        stage.take(stage.machine->tick(stage.now, 0));
+        offered += stage.proposals.size();
+        while (!stage.proposals.empty()) stage.refuse(Errc::no_space);
+    }
+    EXPECT_GE(offered, 1u);
+    EXPECT_LE(offered, 4u);
+    stage.pass(1s, {b});
+    EXPECT_EQ(stage.state.find("Foo")->line.size(), 1u);
+}
+
 TEST(Garbage, AMessageThatDoesNotParseEndsTheSession) {
     Stage stage;
     const SessionId a = stage.connect(1);
