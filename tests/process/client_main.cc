@@ -12,9 +12,6 @@
 // append() with ids of its own. On stdin: "call ID NAME DEADLINE_MS [MS]", "repeat ID NAME
 // DEADLINE_MS [MS]" (may run twice), "images", "close".
 
-#include <poll.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <memory>
 #include <sstream>
@@ -22,6 +19,9 @@
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include <poll.h>
+#include <unistd.h>
 
 #include "tests/process/given.h"
 #include "understudy/understudy.h"
@@ -41,11 +41,16 @@ T must(Result<T> result) {
 
 std::string_view name_of(RecordStatus status) {
     switch (status) {
-        case RecordStatus::connecting: return "connecting";
-        case RecordStatus::connected: return "connected";
-        case RecordStatus::stale: return "stale";
-        case RecordStatus::absent: return "absent";
-        case RecordStatus::refused: return "refused";
+        case RecordStatus::connecting:
+            return "connecting";
+        case RecordStatus::connected:
+            return "connected";
+        case RecordStatus::stale:
+            return "stale";
+        case RecordStatus::absent:
+            return "absent";
+        case RecordStatus::refused:
+            return "refused";
     }
     return "?";
 }
@@ -114,9 +119,8 @@ private:
             subscriptions_.push_back(
                 must(proxy_->subscribe(record, [record](const auto& image, const auto& change) {
                     print_line((change.is_image ? "image " : "delta ") + record +
-                               " epoch=" + std::to_string(change.epoch.value) +
-                               " seq=" + std::to_string(change.sequence) +
-                               process::describe(image));
+                               " epoch=" + std::to_string(change.epoch.value) + " seq=" +
+                               std::to_string(change.sequence) + process::describe(image));
                 })));
             proxy_->on_record_status(subscriptions_.back(), [record](RecordStatus status) {
                 print_line("freshness " + record + " " + std::string(name_of(status)));
@@ -151,8 +155,7 @@ private:
         std::int64_t ms = 0;
         words >> id >> name >> deadline_ms;
         Arguments arguments =
-            words >> ms ? Arguments{{"id", id}, {"ms", ms}}
-                        : Arguments{{"id", id}};
+            words >> ms ? Arguments{{"id", id}, {"ms", ms}} : Arguments{{"id", id}};
         proxy_->call_async(
             name, arguments,
             {.deadline = std::chrono::milliseconds(deadline_ms), .repeatable = repeatable},

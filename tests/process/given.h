@@ -1,7 +1,5 @@
 #pragma once
 
-#include <unistd.h>
-
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -10,6 +8,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <unistd.h>
 
 #include "understudy/agent.h"
 
@@ -63,16 +63,18 @@ inline AgentOptions agent_options(const Given& given) {
     options.listen = given.text("listen", options.listen);
     options.insecure = given.has("insecure");
     if (given.has("tls-cert")) {
-        options.tls =
-            TlsFiles{given.text("tls-cert"), given.text("tls-key"), given.text("tls-ca")};
+        options.tls = TlsFiles{given.text("tls-cert"), given.text("tls-key"), given.text("tls-ca")};
     }
     return options;
 }
 
-/// "field=value" of each field, then of each sub-map "map/field=value".
+/// "field=value" of each field, then of each sub-map "map/field=value". Of bytes, how many.
 inline std::string describe(const RecordImage& image) {
     std::string out;
-    for (const auto& [field, value] : image.fields) out += " " + field + "=" + value.to_text();
+    for (const auto& [field, value] : image.fields) {
+        const Blob* const bytes = value.bytes();
+        out += " " + field + "=" + (bytes ? std::to_string(bytes->size()) : value.to_text());
+    }
     for (const auto& [submap, fields] : image.submaps) {
         for (const auto& [field, value] : fields) {
             out += " " + submap + "/" + field + "=" + value.to_text();

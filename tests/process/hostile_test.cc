@@ -1,12 +1,13 @@
 // Strangers at the ports of a registry and of a member: whatever they say, or do not say, they are
 // sent away, and the service goes on in bounded memory.
 
-#include <signal.h>
+#include "tests/process/hostile.h"
 
 #include <list>
 
+#include <signal.h>
+
 #include "tests/contract/certificates.h"
-#include "tests/process/hostile.h"
 #include "tests/process/stage.h"
 
 namespace understudy::process {
@@ -39,8 +40,7 @@ protected:
         still_serves();
         const Finished status = understudy_client({"registry", "status"});
         EXPECT_EQ(status.ending.code, 0) << status.errors;
-        client->say("close");
-        EXPECT_EQ(client->wait().code, 0);
+        Stage::end(*client);
         EXPECT_EQ(client->lines("image Ticks").size(), 1U) << "its connection was disturbed";
         EXPECT_EQ(member->lines("role").size(), 1U);
         EXPECT_EQ(member->lines("registry up").size(), 1U);
@@ -94,8 +94,8 @@ protected:
         set_common_options(options_of(ours));
     }
     [[nodiscard]] static Options options_of(const TlsOptions& tls) {
-        return {"--tls-cert", tls.certificate_file, "--tls-key",          tls.key_file,
-                "--tls-ca",   tls.authority_file};
+        return {"--tls-cert", tls.certificate_file, "--tls-key",
+                tls.key_file, "--tls-ca",           tls.authority_file};
     }
     [[nodiscard]] Finished understudy_client(std::vector<std::string> arguments) override {
         for (const std::string& option : options_of(ours)) arguments.push_back(option);
@@ -143,8 +143,8 @@ TEST_F(Hostile, FiveHundredStrangersWhoSayNothingDelayNobody) {
 TEST_F(Hostile, HalfFramesBehindAHelloHoldNoMoreThanTheySent) {
     begin();
     std::list<RawPeer> peers;
-    const std::string half = header(wire::frame_version, 3, wire::payload_size_max, 0) +
-                             std::string(65536, 'x');
+    const std::string half =
+        header(wire::frame_version, 3, wire::payload_size_max, 0) + std::string(65536, 'x');
     for (int at = 0; at < 100; ++at) {
         (void)peers.emplace_back("127.0.0.1", registry_port()).send(good_hello("") + half);
         (void)peers.emplace_back("127.0.0.1", member_port).send(good_hello("Foo") + half);

@@ -6,17 +6,10 @@
 //     refused FAMILY MEMBER CODE EFFECT DETAIL
 //     registered N                          all members of this process are in line
 //
-// The record "Ticks" counts every --tick milliseconds, whatever the role is. Calls: append(id),
+// The record "Ticks" counts every --tick milliseconds, whatever the role is, and holds --blob bytes
+// that change with it. Calls: append(id),
 // optionally slow, writes "id member epoch" to the file --append; descriptors() starts a child that
 // tells which descriptors it was born with. On stdin: "fork", "close".
-
-#include <dirent.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <spawn.h>
-#include <sys/signalfd.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <csignal>
@@ -26,6 +19,14 @@
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/process/given.h"
 #include "understudy/understudy.h"
@@ -212,11 +213,16 @@ private:
         Service& service = services_.front();
         Record record = must(service.record("Ticks"));
         const std::string member = service.member();
+        Blob blob(static_cast<std::size_t>(given_.number("blob", 0)));
         for (std::int64_t n = 1; !ending_; ++n) {
             must_do(record.put("n", n));
             must_do(record.put("from", member));
             must_do(record.put("only-" + member, 1));
             must_do(record.put("places", member, n));
+            if (!blob.empty()) {
+                blob[static_cast<std::size_t>(n) % blob.size()] = std::byte{7};
+                must_do(record.put("blob", blob));
+            }
             if (const auto done = service.publish(record); !done) return;
             std::this_thread::sleep_for(pause);
         }

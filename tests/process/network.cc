@@ -1,5 +1,11 @@
 #include "tests/process/network.h"
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -7,12 +13,6 @@
 #include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <charconv>
-#include <cstring>
 
 namespace understudy::process {
 
@@ -56,7 +56,8 @@ Cable::Cable() {
         inside(place, {ip_program, "address", "add", std::string(host) + "/24", "dev", "cable"});
         inside(place, {ip_program, "link", "set", "cable", "up"});
         inside(place, {nft_program, "add", "table", "inet", "cut"});
-        inside(place, {nft_program, "add chain inet cut in { type filter hook input priority 0; }"});
+        inside(place,
+               {nft_program, "add chain inet cut in { type filter hook input priority 0; }"});
     };
     bring_up(left_, left_host);
     bring_up(right_, right_host);

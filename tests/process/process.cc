@@ -1,5 +1,15 @@
 #include "tests/process/process.h"
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <utility>
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -10,16 +20,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <charconv>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
-#include <utility>
 
 namespace understudy::process {
 
@@ -83,6 +83,8 @@ Started start(Command command, int input, int output, int errors) {
         (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (::getppid() != parent) ::_exit(126);
         if (command.network >= 0 && ::setns(command.network, CLONE_NEWNET) != 0) ::_exit(126);
+        // Whatever we were born with ourselves; all of ours is close-on-exec anyway.
+        (void)::syscall(SYS_close_range, 3U, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */);
         (void)::dup2(input, STDIN_FILENO);
         (void)::dup2(output, STDOUT_FILENO);
         (void)::dup2(errors, STDERR_FILENO);
@@ -178,8 +180,7 @@ Process::Process(std::string name, Command command, std::string errors_file)
     const Descriptor errors(
         ::open(errors_file_.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600));
     if (!errors.valid()) fail(errors_file_);
-    Started started =
-        start(std::move(command), input.read.get(), output.write.get(), errors.get());
+    Started started = start(std::move(command), input.read.get(), output.write.get(), errors.get());
     pid_ = started.pid;
     handle_ = std::move(started.handle);
     input_ = std::move(input.write);
@@ -244,8 +245,7 @@ std::optional<Line> Process::search(const std::function<bool(const Line&)>& want
             return lines_[at];
         }
         if (finished_) return std::nullopt;
-        if (changed_.wait_until(lock, deadline) == std::cv_status::timeout &&
-            at == lines_.size()) {
+        if (changed_.wait_until(lock, deadline) == std::cv_status::timeout && at == lines_.size()) {
             return std::nullopt;
         }
     }
@@ -253,8 +253,8 @@ std::optional<Line> Process::search(const std::function<bool(const Line&)>& want
 
 Line Process::expect(std::string_view pattern, Clock::duration limit) {
     const std::string wanted(pattern);
-    return expect("\"" + wanted + "\"", [&](const Line& line) { return line.matches(wanted); },
-                  limit);
+    return expect(
+        "\"" + wanted + "\"", [&](const Line& line) { return line.matches(wanted); }, limit);
 }
 
 Line Process::expect(const std::string& what, const std::function<bool(const Line&)>& wanted,
@@ -263,6 +263,30 @@ Line Process::expect(const std::string& what, const std::function<bool(const Lin
     complain("does not say " + what + " within " +
              std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(limit).count()) +
              " ms");
+}
+
+Line Process::ever(std::string_view pattern, Clock::duration limit) {
+    std::size_t next = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        next = std::exchange(next_, 0);
+    }
+    const auto found = search([&](const Line& line) { return line.matches(pattern); }, limit);
+    {
+        const std::lock_guard lock(mutex_);
+        next_ = next;
+    }
+    if (found) return *found;
+    complain("never says \"" + std::string(pattern) + "\"");
+}
+
+void Process::expect_error(std::string_view wanted, Clock::duration limit) {
+    // A file gives no notice: look again after short pauses.
+    const auto deadline = Clock::now() + limit;
+    while (errors().find(wanted) == std::string::npos) {
+        if (Clock::now() >= deadline) complain("does not report " + std::string(wanted));
+        std::this_thread::sleep_for(5ms);
+    }
 }
 
 std::optional<Line> Process::await(std::string_view pattern, Clock::duration limit) {
@@ -349,10 +373,11 @@ std::vector<Process::Open> Process::descriptors() const {
         std::error_code gone;
         const std::string what = std::filesystem::read_symlink(one.path(), gone);
         std::ifstream info(base + "/fdinfo/" + number);
-        for (std::string word; info >> word;) {
-            if (word != "flags:" || !(info >> word)) continue;
-            const bool survives = (std::stoul(word, nullptr, 8) & O_CLOEXEC) == 0;
+        for (std::string line; std::getline(info, line);) {
+            if (!line.starts_with("flags:")) continue;
+            const bool survives = (std::stoul(line.substr(6), nullptr, 8) & O_CLOEXEC) == 0;
             out.push_back({std::stoi(number), what, survives});
+            break;
         }
     }
     return out;

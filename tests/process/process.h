@@ -1,7 +1,5 @@
 #pragma once
 
-#include <sys/types.h>
-
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -17,6 +15,8 @@
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include <sys/types.h>
 
 namespace understudy::process {
 
@@ -99,6 +99,10 @@ public:
     Line expect(std::string_view pattern, Clock::duration limit = patience);
     Line expect(const std::string& what, const std::function<bool(const Line&)>& wanted,
                 Clock::duration limit = patience);
+    /// One that matches, from the very beginning; the next expect() is not touched.
+    Line ever(std::string_view pattern, Clock::duration limit = patience);
+    /// Waits until stderr holds these words. Throws Broken.
+    void expect_error(std::string_view words, Clock::duration limit = patience);
     /// The same without the complaint; where the next expect() begins stays as it is if none came.
     std::optional<Line> await(std::string_view pattern, Clock::duration limit);
     /// Begins the next expect() behind all that is there now.

@@ -4,6 +4,8 @@
 #include <sstream>
 #include <utility>
 
+#include "tests/process/checks.h"
+
 namespace understudy::process {
 
 namespace {
@@ -51,10 +53,9 @@ Process& Stage::spawn(const std::string& name, Command command) {
 }
 
 Process& Stage::spawn_registry(Options more) {
-    const std::string listen =
-        registry_address_.empty() ? listen_host + ":0" : registry_address_;
-    Command command{.arguments = {UNDERSTUDY_PROGRAM, "registry", "--data", data_, "--listen",
-                                  listen}};
+    const std::string listen = registry_address_.empty() ? listen_host + ":0" : registry_address_;
+    Command command{
+        .arguments = {UNDERSTUDY_PROGRAM, "registry", "--data", data_, "--listen", listen}};
     add(command.arguments, more);
     registry_ = &spawn("registry", std::move(command));
     return *registry_;
@@ -120,7 +121,21 @@ Finished Stage::understudy(std::vector<std::string> arguments) {
 
 Finished Stage::understudy_alone(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), UNDERSTUDY_PROGRAM);
-    return run({.arguments = std::move(arguments), .environment = environment_, .network = network_});
+    return run(
+        {.arguments = std::move(arguments), .environment = environment_, .network = network_});
+}
+
+void Stage::check_calls(const Process& client) const {
+    std::vector<std::string> ids;
+    for (const Appended& one : appended()) ids.push_back(one.id);
+    for (const std::string& fault : faults_in_calls(client.lines(), ids)) {
+        ADD_FAILURE() << client.name() << ": " << fault;
+    }
+}
+
+void Stage::end(Process& client) {
+    client.say("close");
+    EXPECT_EQ(client.wait().code, 0) << client.errors();
 }
 
 std::vector<Stage::Appended> Stage::appended() const {
@@ -135,78 +150,22 @@ std::vector<Stage::Appended> Stage::appended() const {
 }
 
 void check_ticks(const Process& client) {
-    std::uint64_t epoch = 0;
-    std::uint64_t sequence = 0;
-    std::string from;
-    bool imaged = false;
-    for (const Line& line : client.lines()) {
-        const bool image = line.matches("image Ticks");
-        if (!image && !line.matches("delta Ticks")) continue;
-        SCOPED_TRACE(client.name() + ": " + line.text);
-        const std::uint64_t its_epoch = line.number("epoch");
-        const std::uint64_t its_sequence = line.number("seq");
-        if (image) {
-            EXPECT_GE(its_epoch, epoch) << "an image of an older epoch";
-            EXPECT_TRUE(its_epoch > epoch || its_sequence >= sequence) << "an image of the past";
-        } else {
-            EXPECT_TRUE(imaged) << "a delta before the image";
-            EXPECT_EQ(its_epoch, epoch) << "a delta across epochs";
-            EXPECT_EQ(its_sequence, sequence + 1) << "a gap";
-            EXPECT_EQ(line.value("from"), from);
-        }
-        imaged = true;
-        epoch = its_epoch;
-        sequence = its_sequence;
-        from = line.value("from");
-        for (const std::string& word : split(line.text, ' ')) {
-            EXPECT_TRUE(!word.starts_with("only-") || word == "only-" + from + "=1") << word;
-            EXPECT_TRUE(!word.starts_with("places/") ||
-                        word == "places/" + from + "=" + line.value("n"))
-                << word;
-        }
+    for (const std::string& fault : faults_in_ticks(client.lines())) {
+        ADD_FAILURE() << client.name() << ": " << fault;
     }
-    EXPECT_NE(epoch, 0U) << client.name() << " heard nothing";
+}
+
+void check_services(const Process& watcher) {
+    for (const std::string& fault : faults_in_services(watcher.lines())) {
+        ADD_FAILURE() << watcher.name() << ": " << fault;
+    }
 }
 
 std::vector<Line> outcomes(const Process& client) {
     std::vector<Line> out = client.lines();
-    std::erase_if(out, [](const Line& line) {
-        return !line.matches("done") && !line.matches("error");
-    });
+    std::erase_if(out,
+                  [](const Line& line) { return !line.matches("done") && !line.matches("error"); });
     return out;
-}
-
-void check_calls(const Process& client, const std::vector<std::string>& appended_ids) {
-    std::map<std::string, int> times;
-    for (const std::string& id : appended_ids) ++times[id];
-    std::set<std::string> answered;
-    for (const Line& line : outcomes(client)) {
-        const std::string id = line.word(1);
-        EXPECT_TRUE(answered.insert(id).second) << "answered twice: " << line.text;
-        if (line.matches("done")) {
-            EXPECT_EQ(times[id], 1) << line.text;
-        } else if (line.word(3) == "none") {
-            EXPECT_EQ(times[id], 0) << line.text;
-        } else {
-            EXPECT_LE(times[id], 1) << line.text;
-        }
-    }
-    EXPECT_FALSE(answered.empty()) << client.name() << " made no call";
-}
-
-void check_services(const Process& watcher) {
-    std::map<std::string, std::uint64_t> epochs;
-    std::map<std::pair<std::string, std::uint64_t>, std::string> holders;
-    for (const Line& line : watcher.lines("service")) {
-        const std::string family = line.word(1);
-        const std::uint64_t epoch = line.number("epoch");
-        EXPECT_GE(epoch, epochs[family]) << line.text;
-        epochs[family] = epoch;
-        const std::string active = line.value("active");
-        if (active.empty()) continue;
-        const auto [held, first] = holders.try_emplace({family, epoch}, active);
-        EXPECT_EQ(held->second, active) << "two members under one epoch: " << line.text;
-    }
 }
 
 }  // namespace understudy::process

@@ -79,6 +79,12 @@ protected:
     };
     [[nodiscard]] std::vector<Appended> appended() const;
 
+    /// Fails the test for each fault in the outcomes of that client's calls. Requires: it has
+    /// ended.
+    void check_calls(const Process& client) const;
+    /// Asks a client or a member to end, and it does.
+    static void end(Process& client);
+
     /// Members leave words of these at the end without being faulted for it.
     void allow_in_errors(const std::string& words) { allowed_.insert(words); }
 
@@ -99,19 +105,11 @@ private:
     std::list<Process> processes_;
 };
 
-/// The lines that a client printed about Ticks keep every promise that records make: an image
-/// first, then no gap, nothing of an older epoch after a newer one, nothing left over of another
-/// member. Fails the test, naming the lines, if not.
+/// Fails the test for each fault in what that client heard of Ticks (checks.h).
 void check_ticks(const Process& client);
-
-/// The calls that a client made, and what it heard of them, against what was appended: done means
-/// once, refused means never, unknown means at most once.
-void check_calls(const Process& client, const std::vector<std::string>& appended_ids);
-
-/// Epochs never fall in what a watcher printed, and no epoch has two active members.
+/// The same for the services that a watcher printed.
 void check_services(const Process& watcher);
-
-/// Ids of the calls that ended so: "done", "error".
+/// What became of the calls that a client made.
 [[nodiscard]] std::vector<Line> outcomes(const Process& client);
 
 }  // namespace understudy::process
