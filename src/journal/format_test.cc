@@ -5,7 +5,7 @@
 
 #include "journal/checkpoint.h"
 #include "journal/session_test.h"
-#include "wire/worked_example.h"
+#include "wire/worked_example_test.h"
 
 namespace understudy::journal {
 namespace {

@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "record/apply.h"
-#include "record/sample.h"
+#include "record/sample_test.h"
 #include "understudy/limits.h"
 
 namespace understudy::record {

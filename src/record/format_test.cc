@@ -4,7 +4,7 @@
 #include "record/apply.h"
 #include "record/arguments.h"
 #include "record/messages.h"
-#include "wire/worked_example.h"
+#include "wire/worked_example_test.h"
 
 namespace understudy::record {
 namespace {

@@ -6,6 +6,7 @@
 // on purpose (which a link never does), so that the gap and the resync are walked too. The model is
 // a history: which contents each record had in each epoch. A mirror that shows anything else is
 // broken, at any time; and in the end, when all is calm, every mirror shows the present content.
+#include <algorithm>
 #include <deque>
 #include <map>
 
@@ -15,7 +16,7 @@
 #include "record/messages.h"
 #include "record/mirror.h"
 #include "record/publisher.h"
-#include "record/sample.h"
+#include "record/sample_test.h"
 
 namespace understudy::record {
 namespace {

@@ -1,11 +1,14 @@
 #include "record/publisher.h"
 
+#include <map>
+#include <set>
+
 #include <gtest/gtest.h>
 
 #include "record/apply.h"
 #include "record/draft.h"
 #include "record/messages.h"
-#include "record/sample.h"
+#include "record/sample_test.h"
 #include "wire/channel.h"
 
 namespace understudy::record {

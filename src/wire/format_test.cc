@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "wire/channel.h"
-#include "wire/worked_example.h"
+#include "wire/worked_example_test.h"
 
 namespace understudy::wire {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "wire/dynamic_sample.h"
+#include "wire/dynamic_sample_test.h"
 
 namespace understudy::wire {
 namespace {

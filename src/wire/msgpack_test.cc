@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "wire/dynamic_sample.h"
+#include "wire/dynamic_sample_test.h"
 
 namespace understudy::wire {
 namespace {
@@ -109,7 +109,7 @@ TEST(Msgpack, LongFormsOfSmallNumbersAreReadToo) {
 }
 
 TEST(Msgpack, SizesAtEachBorderAreReadAsWritten) {
-    for (const std::size_t size : {0, 15, 16, 31, 32, 255, 256, 65535, 65536}) {
+    for (const std::size_t size : {0U, 15U, 16U, 31U, 32U, 255U, 256U, 65535U, 65536U}) {
         const std::string text(size, 'x');
         EXPECT_EQ(decode_msgpack(encoded(text)).value_or_throw(), text) << size;
         EXPECT_EQ(decode_msgpack(encoded(Buffer(size))).value_or_throw(), Buffer(size)) << size;
