@@ -83,8 +83,10 @@ Result<Invocation> Globals::invocation() const {
     if (!path.empty()) add(US_TRY(given_by_file(path)));
     add(US_TRY(given_by_environment()));
     add(flags_);
-    return Invocation{.effective = US_TRY(merge(given)),
-                      .format = US_TRY(parse_format(json_ ? "json" : format_)),
+    const Format format = US_TRY(parse_format(json_ ? "json" : format_));
+    auto effective = US_TRY(merge(given));
+    return Invocation{.effective = std::move(effective),
+                      .format = format,
                       .paint = paint_of_output(),
                       .verbose = verbose_};
 }

@@ -6,8 +6,10 @@ add_custom_command(TARGET understudy_program POST_BUILD
     VERBATIM)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/understudy.bash
         DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME understudy)
-configure_file(${PROJECT_SOURCE_DIR}/packaging/understudy-registry.service
-               ${CMAKE_CURRENT_BINARY_DIR}/understudy-registry.service @ONLY)
+# Where the program lies is known when it is installed (cmake --install --prefix), not before.
+install(CODE "set(program \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/understudy\")
+configure_file(\"${PROJECT_SOURCE_DIR}/packaging/understudy-registry.service\"
+               \"${CMAKE_CURRENT_BINARY_DIR}/understudy-registry.service\" @ONLY)")
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/understudy-registry.service
         DESTINATION lib/systemd/system)
 
@@ -17,7 +19,7 @@ if(UNDERSTUDY_TESTS)
     set(environment "UNDERSTUDY_PROGRAM=$<TARGET_FILE:understudy_program>"
                     "UNDERSTUDY_TEST_SERVICE=$<TARGET_FILE:understudy_test_service>"
                     "UNDERSTUDY_SANITIZED=${UNDERSTUDY_SANITIZE}" "PYTHONDONTWRITEBYTECODE=1")
-    foreach(name command_line completion configuration demo documents platform registry)
+    foreach(name command_line completion configuration demo documents platform registry tls)
         add_test(NAME program/${name}
             COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/tests/${name}_test.py -v)
         set_tests_properties(program/${name} PROPERTIES TIMEOUT 180 LABELS process

@@ -13,6 +13,7 @@
 #include "platform/disk.h"
 #include "platform/limits.h"
 #include "platform/log.h"
+#include "wire/registry_log.pb.h"
 
 namespace understudy::apps {
 
@@ -77,6 +78,12 @@ Result<Exit> restore_registry(const Invocation& invocation, const std::string& f
         Error error = content.error();
         error.detail = fmt::format("{}: {}", from, error.detail);
         return error;
+    }
+    wire::pb::RegistryState state;
+    if (!state.ParseFromArray(content->data(), static_cast<int>(content->size())) ||
+        state.platform().empty()) {
+        return Error{.code = Errc::corrupt,
+                     .detail = fmt::format("{}: its content is not what a registry knows", from)};
     }
     auto options = US_TRY(registry_options(settings));
     options.listen = {"127.0.0.1", 0};  // Restored, not yet in service: agents know another port.

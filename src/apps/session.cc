@@ -88,9 +88,11 @@ constexpr Duration restart_max = 300ms;
 Result<Session> Session::open(const Invocation& invocation) {
     const ClientSettings& settings = invocation.settings().client;
     const bool verbose = invocation.verbose;
+    // Not within the braces: g++ 12 forgets to destroy what stands before it there.
+    auto tls = US_TRY(tls_files(settings));
     AgentOptions options{.name = fmt::format("understudy-{}", ::getpid()),
                          .registry = split_addresses(settings.registry),
-                         .tls = US_TRY(tls_files(settings)),
+                         .tls = std::move(tls),
                          .log = [verbose](std::string_view line) {
                              if (verbose) remark(line);
                          }};

@@ -38,7 +38,7 @@ class Documents(Case):
             return run("registry", "restore", "--from", backup, "--data", self.directory / "d").stderr
 
         # The file is good; its content, nine digits, is no registry's.
-        self.assertIn("does not parse", message(good))
+        self.assertIn("its content is not what a registry knows", message(good))
         self.assertIn("does not match its checksum", message(good[:-1] + b"8"))
 
     def test_every_event_of_a_registry_is_explained(self):
