@@ -32,7 +32,7 @@ enum class Compression : std::uint8_t { none = 0, gzip = 1, zstd = 2 };
 using LogSink = std::function<void(std::string_view line)>;
 
 struct AgentOptions {
-    std::string name;  ///< Empty: made of host name and process id.
+    std::string name = {};  ///< Empty: made of host name and process id.
     std::vector<std::string> registry = {"127.0.0.1:22222"};  ///< Tried in turn, for ever.
     std::string platform = {};           ///< Refuse a registry of another one. Empty: any.
     std::string listen = "127.0.0.1:0";  ///< Where the members of this agent meet their clients.

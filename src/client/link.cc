@@ -87,6 +87,7 @@ private:
             if (const auto core = self.lock()) {
                 core->flush_scheduled_ = false;
                 core->flush();
+                core->relieve();
             }
         });
     }
@@ -95,6 +96,15 @@ private:
         if (connection_ == nullptr) return;
         const Bytes bytes = channel_.flush();
         if (!bytes.empty()) connection_->send(bytes);
+    }
+
+    /// The mark counts what is not flushed yet; the stream speaks up for its own backlog alone. What
+    /// left or shrank in between nobody else would tell.
+    void relieve() {
+        if (!full_ || connection_ == nullptr || finishing_) return;
+        if (connection_->backlog_bytes() >= Connection::high_water_bytes) return;
+        full_ = false;
+        if (owner_ != nullptr) observer_.link_drained(*owner_);
     }
 
     /// Closes at once, from a place where the owner may not expect a callback: so it comes later.

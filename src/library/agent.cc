@@ -106,9 +106,7 @@ Result<void> Agent::wait_for_service(std::string_view family, Duration timeout) 
         return Error{.code = Errc::bad_config, .detail = "a callback may not wait for a service"};
     }
     const std::string name(family);
-    (void)impl.loop.run([&] {
-        if (impl.client != nullptr) impl.follow(name);
-    });
+    (void)impl.loop.run([&] { impl.follow_awaited(name); });
     const TimePoint deadline = library::later(library::clock_now(), timeout);
     std::unique_lock lock(impl.mutex);
     const auto seen = [&]() -> const ServiceStatus* {
@@ -121,7 +119,6 @@ Result<void> Agent::wait_for_service(std::string_view family, Duration timeout) 
     const bool found = there();
     const std::size_t members = seen() == nullptr ? 0 : seen()->members.size();
     lock.unlock();
-    impl.loop.post([held = impl_, name] { held->unfollow(name); });
     if (found) return {};
     if (impl.closing.load()) return impl.closed_error();
     const std::string trouble = impl.registry_trouble();

@@ -16,10 +16,7 @@ namespace understudy {
 namespace {
 
 constexpr std::size_t changes_kept = 64;  // Of the registry's presence, for a slow listener.
-constexpr Duration members_grace = 300ms;  // Of the time to close: for what comes after them.
-
-// What was sent last passes the loop in this many turns: link, stream, socket.
-constexpr int turns_to_leave = 3;
+constexpr int turns_to_leave = 3;         // Of what was sent last: link, stream, socket.
 
 // Services are never over: one without members is reported as such.
 [[nodiscard]] bool never_over(const ServiceStatus&) { return false; }
@@ -103,6 +100,17 @@ void Agent::Impl::unfollow(const std::string& family) {
     client->unfollow(family);
 }
 
+void Agent::Impl::follow_awaited(const std::string& family) {
+    if (client == nullptr || awaited.contains(family)) return;
+    if (awaited.size() >= awaited_max) {
+        const std::string oldest = *awaited.begin();
+        awaited.erase(awaited.begin());
+        unfollow(oldest);
+    }
+    awaited.insert(family);
+    follow(family);
+}
+
 void Agent::Impl::registry_changed(bool available, const std::string& detail) {
     {
         const std::lock_guard lock(mutex);
@@ -137,7 +145,7 @@ void Agent::Impl::close(Duration limit) {
     registry_listeners.close();
     service_listeners.close();
     changed.notify_all();
-    loop.post([self = shared_from_this(), deadline] { self->close_on_loop(deadline); });
+    loop.post([self = shared_from_this(), deadline] { self->flush_on_loop(deadline); });
     if (loop.on_loop()) {
         callbacks->close(TimePoint{});  // A handler on the loop may not wait.
     } else {
@@ -149,8 +157,26 @@ void Agent::Impl::close(Duration limit) {
     changed.notify_all();
 }
 
-void Agent::Impl::close_on_loop(TimePoint deadline) {
+// What is sent in this turn passes the link in the next and the stream after that.
+void Agent::Impl::after_turns(int turns, std::function<void()> next) {
+    if (turns == 0) return next();
+    loop.post([self = shared_from_this(), turns, next = std::move(next)]() mutable {
+        self->after_turns(turns - 1, std::move(next));
+    });
+}
+
+// What was published and sent before is on its way before anything is closed.
+void Agent::Impl::flush_on_loop(TimePoint deadline) {
     statistics.reset();
+    for (const auto& [key, service] : services) service->outbox.drain();
+    {
+        const std::lock_guard lock(mutex);
+        for (const auto& [key, proxy] : proxies) proxy->send_queued();
+    }
+    after_turns(turns_to_leave, [this, deadline] { close_on_loop(deadline); });
+}
+
+void Agent::Impl::close_on_loop(TimePoint deadline) {
     for (const auto& [key, service] : services) service->close_on_loop();
     services.clear();
     std::map<Key, std::shared_ptr<Proxy::Impl>> open_proxies;
@@ -159,17 +185,31 @@ void Agent::Impl::close_on_loop(TimePoint deadline) {
         open_proxies.swap(proxies);
     }
     for (const auto& [key, proxy] : open_proxies) proxy->close_on_loop();
-    const Duration left = deadline - loop.runtime().now() - members_grace;
+    const Duration left = deadline - loop.runtime().now() - farewell_max - 100ms;
     client->close(std::max(left, Duration::zero()), [self = shared_from_this()] {
-        self->loop.post([self] { self->end_on_loop(turns_to_leave); });
+        self->loop.post([self] { self->members_are_out(); });
     });
 }
 
-void Agent::Impl::end_on_loop(int turns_left) {
-    if (turns_left > 0) {
-        loop.post([self = shared_from_this(), turns_left] { self->end_on_loop(turns_left - 1); });
-        return;
-    }
+void Agent::Impl::members_are_out() {
+    members_out = true;
+    if (leaving.empty()) return after_turns(turns_to_leave, [this] { end_on_loop(); });
+    Runtime& runtime = loop.runtime();
+    farewell = runtime.at(runtime.now() + farewell_max, [this] { end_on_loop(); });
+}
+
+void Agent::Impl::see_off(const std::shared_ptr<Proxy::Impl>& proxy) { leaving.insert(proxy); }
+
+void Agent::Impl::seen_off(const std::shared_ptr<Proxy::Impl>& proxy) {
+    if (leaving.erase(proxy) == 0 || !leaving.empty() || farewell == nullptr) return;
+    farewell.reset();
+    loop.post([self = shared_from_this()] { self->end_on_loop(); });
+}
+
+void Agent::Impl::end_on_loop() {
+    farewell.reset();
+    for (const auto& proxy : leaving) proxy->client.reset();
+    leaving.clear();
     client.reset();
     loop.stop();
 }

@@ -2,14 +2,17 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 
 #include "client/agent.h"
 #include "library/callbacks.h"
+#include "library/hidden.h"
 #include "library/listeners.h"
 #include "library/loop_thread.h"
 #include "understudy/agent.h"
@@ -20,11 +23,13 @@ namespace understudy {
 ///
 /// Two halves: what the loop alone touches, and what any thread reads under the mutex. Everything
 /// that was made from the agent keeps this alive; close() breaks the circle.
-struct Agent::Impl final : client::AgentObserver, std::enable_shared_from_this<Impl> {
+struct US_HIDDEN Agent::Impl final : client::AgentObserver, std::enable_shared_from_this<Impl> {
     using Key = std::pair<std::string, std::string>;  ///< Family and member.
 
     static constexpr Duration close_max = 2s;
+    static constexpr Duration farewell_max = 200ms;  ///< Of proxies, within close_max.
     static constexpr Duration statistics_interval = 2s;
+    static constexpr std::size_t awaited_max = 1000;  ///< Families; more are not kept followed.
 
     Impl(std::shared_ptr<Log> its_log, client::AgentOptions its_options);
     ~Impl() override;
@@ -40,6 +45,11 @@ struct Agent::Impl final : client::AgentObserver, std::enable_shared_from_this<I
     /// is what it is.
     void follow(const std::string& family);
     void unfollow(const std::string& family);
+    /// For one who waits for the family. It stays followed: who waits wants to use it next.
+    void follow_awaited(const std::string& family);
+    /// A closed proxy says its last words, and no longer than until its link is gone.
+    void see_off(const std::shared_ptr<Proxy::Impl>& proxy);
+    void seen_off(const std::shared_ptr<Proxy::Impl>& proxy);
 
     // client::AgentObserver
     void registry_changed(bool available, const std::string& detail) override;
@@ -66,14 +76,22 @@ struct Agent::Impl final : client::AgentObserver, std::enable_shared_from_this<I
     std::unique_ptr<client::Agent> client;
     std::map<Key, std::shared_ptr<Service::Impl>> services;
     std::map<std::string, std::size_t> followed;
+    std::set<std::string> awaited;
+    std::set<std::shared_ptr<Proxy::Impl>> leaving;
     std::unique_ptr<Timer> statistics;
+    std::unique_ptr<Timer> farewell;
 
     library::LoopThread loop;  ///< Last: its end leaves everything else in place.
 
 private:
+    void after_turns(int turns, std::function<void()> next);
+    void flush_on_loop(TimePoint deadline);
     void close_on_loop(TimePoint deadline);
-    void end_on_loop(int turns_left);
+    void members_are_out();
+    void end_on_loop();
     void publish_statistics();
+
+    bool members_out = false;  // Loop only.
 };
 
 }  // namespace understudy

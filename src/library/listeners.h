@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <map>
@@ -14,6 +15,53 @@
 #include "library/guard.h"
 
 namespace understudy::library {
+
+/// The listeners of one kind, on the callback thread, which alone touches them. Listening may add
+/// listeners and may end it all.
+template <class Listener>
+class ListenerList {
+public:
+    ListenerList(std::shared_ptr<Callbacks> callbacks, std::string_view what)
+        : callbacks_(std::move(callbacks)), what_(what) {}
+
+    [[nodiscard]] Callbacks& callbacks() const { return *callbacks_; }
+
+    /// Any thread: no listener is called any more, but for one that is being called.
+    void close() { closed_.store(true); }
+    /// Whatever the listeners hold goes. One that is being called goes when it returns.
+    void clear() {
+        cleared_ = true;
+        if (calling_ == 0) listeners_.clear();
+    }
+
+    template <class Call>
+    void add(Listener listener, Call&& call) {
+        if (closed_.load()) return;
+        listeners_.push_back(std::move(listener));
+        tell(listeners_.back(), call);
+    }
+    template <class Call>
+    void tell_all(Call&& call) {
+        // By index: the list may grow meanwhile, and a deque's items stay where they are.
+        for (std::size_t i = 0; i < listeners_.size(); ++i) tell(listeners_[i], call);
+    }
+
+private:
+    template <class Call>
+    void tell(const Listener& listener, Call& call) {
+        if (closed_.load()) return;
+        ++calling_;
+        guarded(callbacks_->log(), what_, [&] { call(listener); });
+        if (--calling_ == 0 && cleared_) listeners_.clear();
+    }
+
+    const std::shared_ptr<Callbacks> callbacks_;
+    const std::string_view what_;
+    std::atomic<bool> closed_{false};
+    std::deque<Listener> listeners_;
+    int calling_ = 0;
+    bool cleared_ = false;
+};
 
 /// Those who want to hear of a state: as it is, then as it changes, on the callback thread.
 ///
@@ -36,28 +84,29 @@ public:
             if (state_->waiting.size() > state_->waiting_max) state_->waiting.pop_front();
             if (std::exchange(state_->posted, true)) return;
         }
-        state_->callbacks->post([state = state_] { state->tell_all(); });
+        state_->list.callbacks().post([state = state_] { state->tell(); });
     }
 
     void add(Listener listener) {
-        state_->callbacks->post([state = state_, listener = std::move(listener)]() mutable {
-            state->listeners.push_back(std::move(listener));
-            if (state->told) state->tell_one(state->listeners.back());
+        state_->list.callbacks().post([state = state_, listener = std::move(listener)]() mutable {
+            state->list.add(std::move(listener), [&](const Listener& added) {
+                if (state->told) added(*state->told);
+            });
         });
     }
 
-    /// No listener is called any more, but for one that is being called.
+    /// No listener is called any more, but for one that is being called; then they go.
     void close() {
-        const std::lock_guard lock(state_->mutex);
-        state_->closed = true;
+        state_->list.close();
+        state_->list.callbacks().post([state = state_] { state->list.clear(); });
     }
 
 private:
     struct State {
-        State(std::shared_ptr<Callbacks> its_callbacks, std::string_view its_what, std::size_t max)
-            : callbacks(std::move(its_callbacks)), what(its_what), waiting_max(max) {}
+        State(std::shared_ptr<Callbacks> callbacks, std::string_view what, std::size_t max)
+            : waiting_max(max), list(std::move(callbacks), what) {}
 
-        void tell_all() {
+        void tell() {
             std::deque<T> news;
             {
                 const std::lock_guard lock(mutex);
@@ -66,30 +115,17 @@ private:
             }
             for (T& each : news) {
                 told = std::move(each);
-                // By index: a listener may add another.
-                for (std::size_t i = 0; i < listeners.size(); ++i) tell_one(listeners[i]);
+                list.tell_all([this](const Listener& listener) { listener(*told); });
             }
         }
 
-        void tell_one(const Listener& listener) {
-            {
-                const std::lock_guard lock(mutex);
-                if (closed) return;
-            }
-            guarded(callbacks->log(), what, [&] { listener(*told); });
-        }
-
-        const std::shared_ptr<Callbacks> callbacks;
-        const std::string_view what;
         const std::size_t waiting_max;
-
         std::mutex mutex;
         std::deque<T> waiting;
         bool posted = false;
-        bool closed = false;
 
-        // Callback thread only. A deque's items stay where they are when one is added.
-        std::deque<Listener> listeners;
+        // Callback thread only.
+        ListenerList<Listener> list;
         std::optional<T> told;
     };
 
@@ -115,30 +151,29 @@ public:
             state_->waiting.insert_or_assign(name, std::move(news));
             if (std::exchange(state_->posted, true)) return;
         }
-        state_->callbacks->post([state = state_] { state->tell_all(); });
+        state_->list.callbacks().post([state = state_] { state->tell(); });
     }
 
     void add(Listener listener) {
-        state_->callbacks->post([state = state_, listener = std::move(listener)]() mutable {
-            state->listeners.push_back(std::move(listener));
-            const Listener& added = state->listeners.back();
-            for (const auto& [name, told] : std::map<std::string, T>(state->told)) {
-                state->tell_one(added, name, nullptr, told);
-            }
+        state_->list.callbacks().post([state = state_, listener = std::move(listener)]() mutable {
+            const std::map<std::string, T> present = state->told;
+            state->list.add(std::move(listener), [&](const Listener& added) {
+                for (const auto& [name, now] : present) added(name, nullptr, now);
+            });
         });
     }
 
     void close() {
-        const std::lock_guard lock(state_->mutex);
-        state_->closed = true;
+        state_->list.close();
+        state_->list.callbacks().post([state = state_] { state->list.clear(); });
     }
 
 private:
     struct State {
-        State(std::shared_ptr<Callbacks> its_callbacks, std::string_view its_what, Over its_over)
-            : callbacks(std::move(its_callbacks)), what(its_what), over(its_over) {}
+        State(std::shared_ptr<Callbacks> callbacks, std::string_view what, Over its_over)
+            : over(its_over), list(std::move(callbacks), what) {}
 
-        void tell_all() {
+        void tell() {
             std::map<std::string, T> news;
             {
                 const std::lock_guard lock(mutex);
@@ -149,32 +184,17 @@ private:
                 const auto before = told.extract(name);
                 const T* previous = before.empty() ? nullptr : &before.mapped();
                 if (!over(now)) told.insert_or_assign(name, now);
-                for (std::size_t i = 0; i < listeners.size(); ++i) {
-                    tell_one(listeners[i], name, previous, now);
-                }
+                list.tell_all([&](const Listener& listener) { listener(name, previous, now); });
             }
         }
 
-        void tell_one(const Listener& listener, const std::string& name, const T* previous,
-                      const T& now) {
-            {
-                const std::lock_guard lock(mutex);
-                if (closed) return;
-            }
-            guarded(callbacks->log(), what, [&] { listener(name, previous, now); });
-        }
-
-        const std::shared_ptr<Callbacks> callbacks;
-        const std::string_view what;
         const Over over;
-
         std::mutex mutex;
         std::map<std::string, T> waiting;
         bool posted = false;
-        bool closed = false;
 
         // Callback thread only.
-        std::deque<Listener> listeners;
+        ListenerList<Listener> list;
         std::map<std::string, T> told;
     };
 

@@ -1,20 +1,19 @@
 #include "library/names_view.h"
 
+#include <map>
+#include <mutex>
+#include <set>
 #include <utility>
 
-#include "library/guard.h"
+#include "library/listeners.h"
 
 namespace understudy::library {
 
 struct NamesView::State {
-    State(std::shared_ptr<Callbacks> its_callbacks, std::string_view its_what)
-        : callbacks(std::move(its_callbacks)), what(its_what) {}
+    State(std::shared_ptr<Callbacks> callbacks, std::string_view what)
+        : list(std::move(callbacks), what) {}
 
     void tell();
-    void tell_one(const Listener& listener, const Names& added, const Names& removed);
-
-    const std::shared_ptr<Callbacks> callbacks;
-    const std::string_view what;
 
     // Loop only.
     std::set<std::string, std::less<>> known;
@@ -25,12 +24,11 @@ struct NamesView::State {
     std::map<std::string, bool> waiting;  // Name to whether it is there now.
     bool complete = false;                // A whole listing has come.
     bool posted = false;
-    bool closed = false;
 
     // Callback thread only.
+    ListenerList<Listener> list;
     std::set<std::string> told;
     bool told_once = false;
-    std::deque<Listener> listeners;
 };
 
 NamesView::NamesView(std::shared_ptr<Callbacks> callbacks, std::string_view what)
@@ -71,14 +69,16 @@ void NamesView::took(const record::Names& names) {
         for (auto& [name, there] : news) state.waiting.insert_or_assign(name, there);
         if (std::exchange(state.posted, true)) return;
     }
-    state.callbacks->post([held = state_] { held->tell(); });
+    state.list.callbacks().post([held = state_] { held->tell(); });
 }
 
 void NamesView::add(Listener listener) {
-    state_->callbacks->post([state = state_, listener = std::move(listener)]() mutable {
-        state->listeners.push_back(std::move(listener));
-        if (!state->told_once) return;
-        state->tell_one(state->listeners.back(), Names(state->told.begin(), state->told.end()), {});
+    state_->list.callbacks().post([state = state_, listener = std::move(listener)]() mutable {
+        const Names present(state->told.begin(), state->told.end());
+        const bool known = state->told_once;
+        state->list.add(std::move(listener), [&](const Listener& added) {
+            if (known) added(present, {});
+        });
     });
 }
 
@@ -91,8 +91,8 @@ void NamesView::add_whole(std::function<void(const Names& names)> listener) {
 }
 
 void NamesView::close() {
-    const std::lock_guard lock(state_->mutex);
-    state_->closed = true;
+    state_->list.close();
+    state_->list.callbacks().post([state = state_] { state->list.clear(); });
 }
 
 void NamesView::State::tell() {
@@ -112,16 +112,7 @@ void NamesView::State::tell() {
     }
     told_once = told_once || first;
     if (added.empty() && removed.empty() && !first) return;
-    for (std::size_t i = 0; i < listeners.size(); ++i) tell_one(listeners[i], added, removed);
-}
-
-void NamesView::State::tell_one(const Listener& listener, const Names& added,
-                                const Names& removed) {
-    {
-        const std::lock_guard lock(mutex);
-        if (closed) return;
-    }
-    guarded(callbacks->log(), what, [&] { listener(added, removed); });
+    list.tell_all([&](const Listener& listener) { listener(added, removed); });
 }
 
 }  // namespace understudy::library

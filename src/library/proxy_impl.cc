@@ -74,8 +74,10 @@ void Proxy::Impl::open_on_loop() {
     client = *std::move(opened);
 }
 
-// Calls end with `closed`, reads too; what was last heard of records stays readable.
+// What was sent before still leaves. Calls end with `closed`, reads too; what was last heard of
+// records stays readable.
 void Proxy::Impl::close_on_loop() {
+    send_queued();
     closed.store(true);
     status_listeners.close();
     records.close();
@@ -84,9 +86,15 @@ void Proxy::Impl::close_on_loop() {
         if (item.finished) item.finished(closed_error());
     }
     if (client != nullptr) {
+        leaving_ = true;
+        const bool connected = client->status().connected;
         agent->client->release_proxy(*client);
-        client.reset();
         agent->unfollow(family);
+        if (connected) {
+            agent->see_off(shared_from_this());
+        } else {
+            client.reset();
+        }
     }
     for (auto& [id, finished] : std::exchange(calls_, {})) finished(closed_error());
     for (auto& [id, read] : std::exchange(reads_, {})) read->set(closed_error());
@@ -136,7 +144,7 @@ Result<Proxy::Impl::Subscribed> Proxy::Impl::subscribe(std::string_view record,
 }
 
 void Proxy::Impl::add_on_loop(const Subscribed& subscription) {
-    if (client == nullptr || subscription->ended.load()) return;
+    if (client == nullptr || leaving_ || subscription->ended.load()) return;
     const auto id = client->subscribe(subscription->record, subscription->token);
     US_ASSERT(id);  // Name and number were checked.
     subscription->id = *id;
@@ -156,7 +164,7 @@ void Proxy::Impl::remove_on_loop(const Subscribed& subscription) {
 }
 
 void Proxy::Impl::begin_read(std::string record, const std::shared_ptr<Read>& read) {
-    if (client == nullptr) return read->set(closed_error());
+    if (client == nullptr || leaving_) return read->set(closed_error());
     const auto id = client->subscribe(std::move(record));
     if (!id) return read->set(id.error());
     reads_.emplace(id->value, read);
@@ -207,6 +215,13 @@ void Proxy::Impl::status_changed(const client::ProxyStatus& status) {
         put({.kind = Inbox::Kind::lost, .connection = connection_});
     }
     status_listeners.tell(news);
+    if (leaving_ && !news.connected) {
+        // Not within the call that says so.
+        agent->loop.post([self = shared_from_this()] {
+            self->client.reset();
+            self->agent->seen_off(self);
+        });
+    }
 }
 
 void Proxy::Impl::record_event(const client::RecordEvent& event) {
@@ -236,7 +251,10 @@ void Proxy::Impl::rpcs_named(const record::Names& names) { rpcs.took(names); }
 
 // One batch, then whoever else has something to do: a stream of changes keeps nobody waiting long.
 void Proxy::Impl::work_on_inbox() {
-    if (agent->closing.load() || !inbox_.take(taken_)) return;
+    // The agent is being closed by a listener that is called from here.
+    if (working_) return;
+    if (!inbox_.take(taken_)) return;
+    working_ = true;
     Log& log = *agent->log;
     std::vector<Subscribed> behind;
     taken_.each([&](const Inbox::Entry& entry) {
@@ -251,8 +269,10 @@ void Proxy::Impl::work_on_inbox() {
         if (note.lagging) behind.push_back(subscription->shared_from_this());
     }
     taken_.release();
+    working_ = false;
     if (!behind.empty()) ask_again(std::move(behind));
-    tell_callbacks();
+    if (agent->callbacks->post([self = shared_from_this()] { self->work_on_inbox(); })) return;
+    while (inbox_.take(taken_)) taken_.release();  // Nothing more is told: it only goes.
 }
 
 void Proxy::Impl::connection_lost() {
@@ -332,7 +352,7 @@ Result<void> Proxy::Impl::queue_call(CallQueue::Item item) {
 }
 
 void Proxy::Impl::send_queued() {
-    if (client == nullptr) return;  // Closing has answered them.
+    if (client == nullptr || leaving_) return;  // Closing has answered them.
     for (CallQueue::Item& item : outgoing.take()) {
         auto begun = client->call(std::move(item.call));
         if (!item.finished) continue;

@@ -10,6 +10,7 @@
 
 #include "client/proxy.h"
 #include "library/call_queue.h"
+#include "library/hidden.h"
 #include "library/inbox.h"
 #include "library/listeners.h"
 #include "library/names_view.h"
@@ -21,7 +22,7 @@
 namespace understudy {
 
 /// What stands behind a Proxy: subscriptions and calls on their way between application and loop.
-struct Proxy::Impl final : client::ProxyObserver, std::enable_shared_from_this<Impl> {
+struct US_HIDDEN Proxy::Impl final : client::ProxyObserver, std::enable_shared_from_this<Impl> {
     using Read = library::Once<Result<RecordImage>>;
     using Subscribed = std::shared_ptr<Subscription::Impl>;
 
@@ -94,9 +95,11 @@ private:
     std::unordered_map<std::uint64_t, library::CallQueue::Finished> calls_;
     std::uint32_t connection_ = 0;
     bool new_line_ = false;
+    bool leaving_ = false;  // Closed; the client stays until its last words are said.
 
     // Callback thread only.
     library::Inbox::Taken taken_;
+    bool working_ = false;
 };
 
 }  // namespace understudy

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "library/guard.h"
+#include "library/hidden.h"
 #include "library/loop_thread.h"
 #include "library/options.h"
 #include "library/sink_log.h"
@@ -21,7 +22,7 @@ constexpr Duration open_max = 60s;  // A long journal takes a while to read.
 
 }  // namespace
 
-struct Registry::Impl : std::enable_shared_from_this<Impl> {
+struct US_HIDDEN Registry::Impl : std::enable_shared_from_this<Impl> {
     explicit Impl(std::shared_ptr<Log> its_log)
         : log(std::move(its_log)), loop(log, "us-registry") {}
 

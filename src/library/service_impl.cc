@@ -53,7 +53,9 @@ void Service::Impl::close_on_loop() {
     handlers.clear();
     own_record_.reset();
     member = nullptr;
+    decltype(filter) over;  // Destroyed outside of the lock.
     const std::lock_guard lock(mutex);
+    over.swap(filter);
     role_now.role = Role::joining;
     changed.notify_all();
 }

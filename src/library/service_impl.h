@@ -12,6 +12,7 @@
 #include <unordered_map>
 
 #include "client/member.h"
+#include "library/hidden.h"
 #include "library/listeners.h"
 #include "library/member_record.h"
 #include "library/outbox.h"
@@ -22,7 +23,7 @@
 namespace understudy {
 
 /// One record as its application writes it.
-struct Record::Impl {
+struct US_HIDDEN Record::Impl {
     Impl(Service::Impl* its_service, std::string its_name, std::uint64_t its_number)
         : service(its_service), name(std::move(its_name)), number(its_number) {}
 
@@ -38,7 +39,7 @@ struct Record::Impl {
 };
 
 /// What stands behind a Service: a member's end towards the application.
-struct Service::Impl final : client::MemberObserver, std::enable_shared_from_this<Impl> {
+struct US_HIDDEN Service::Impl final : client::MemberObserver, std::enable_shared_from_this<Impl> {
     static constexpr std::size_t calls_waiting_max = 65'536;  ///< For the callback thread.
     static constexpr std::size_t calls_waiting_max_bytes = 64 * MiB;
 

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/types.h"
+#include "library/hidden.h"
 #include "library/inbox.h"
 #include "record/mirror.h"
 #include "understudy/proxy.h"
@@ -19,7 +20,7 @@ namespace understudy {
 ///
 /// The callback thread alone changes record and status; the mutex is for those who look at them
 /// meanwhile.
-struct Subscription::Impl : std::enable_shared_from_this<Impl> {
+struct US_HIDDEN Subscription::Impl : std::enable_shared_from_this<Impl> {
     using StatusListener = std::function<void(RecordStatus)>;
 
     Impl(std::string its_record, std::string its_token, RecordListener its_listener)

@@ -1,0 +1,129 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "understudy/understudy.h"
+
+namespace understudy::library {
+
+inline constexpr auto patience = std::chrono::seconds(20);
+
+/// What callbacks said, for a test that waits for it. Copies are the same: a callback that outlives
+/// the test's own holds one.
+template <class T>
+class Heard {
+public:
+    void add(T what) const {
+        const std::lock_guard lock(state_->mutex);
+        state_->all.push_back(std::move(what));
+        state_->more.notify_all();
+    }
+    /// Waits until `enough` says so of all that was heard; then what it was.
+    std::vector<T> wait(const std::function<bool(const std::vector<T>&)>& enough) const {
+        std::unique_lock lock(state_->mutex);
+        EXPECT_TRUE(state_->more.wait_for(lock, patience, [&] { return enough(state_->all); }))
+            << "not heard in time; heard " << state_->all.size();
+        return state_->all;
+    }
+    std::vector<T> wait_for(std::size_t count) const {
+        return wait([count](const std::vector<T>& all) { return all.size() >= count; });
+    }
+    std::vector<T> wait_for_last(const T& last) const {
+        return wait([&](const std::vector<T>& all) { return !all.empty() && all.back() == last; });
+    }
+    std::vector<T> so_far() const {
+        const std::lock_guard lock(state_->mutex);
+        return state_->all;
+    }
+
+private:
+    struct State {
+        std::mutex mutex;
+        std::condition_variable more;
+        std::vector<T> all;
+    };
+    std::shared_ptr<State> state_ = std::make_shared<State>();
+};
+
+/// A door that callbacks wait at until the test opens it. Copies are the same.
+class Door {
+public:
+    void open() const {
+        const std::lock_guard lock(state_->mutex);
+        state_->open = true;
+        state_->opened.notify_all();
+    }
+    void pass() const {
+        std::unique_lock lock(state_->mutex);
+        state_->opened.wait_for(lock, patience, [this] { return state_->open; });
+    }
+
+private:
+    struct State {
+        std::mutex mutex;
+        std::condition_variable opened;
+        bool open = false;
+    };
+    std::shared_ptr<State> state_ = std::make_shared<State>();
+};
+
+/// A directory that goes with the test.
+class TemporaryDirectory {
+public:
+    TemporaryDirectory() {
+        path_ = (std::filesystem::temp_directory_path() / "us-library-XXXXXX").string();
+        EXPECT_NE(mkdtemp(path_.data()), nullptr);
+    }
+    ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
+    TemporaryDirectory(const TemporaryDirectory&) = delete;
+    TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+    [[nodiscard]] const std::string& path() const { return path_; }
+
+private:
+    std::string path_;
+};
+
+/// A registry in this process, and agents of it, on real sockets.
+class PlatformTest : public ::testing::Test {
+protected:
+    static LogSink quiet() {
+        return [](std::string_view) {};
+    }
+
+    Registry open_registry(std::string listen = "127.0.0.1:0") {
+        return Registry::open(
+                   {.listen = std::move(listen), .data = directory_.path(), .log = quiet()})
+            .value_or_throw();
+    }
+    Agent open_agent(std::string name) { return open_agent(std::move(name), registry_.address()); }
+    static Agent open_agent(std::string name, std::string registry) {
+        return Agent::open({.name = std::move(name), .registry = {std::move(registry)},
+                            .log = quiet()})
+            .value_or_throw();
+    }
+    /// A member with one record "greeting" that says its name.
+    static Service open_greeter(Agent& agent, const std::string& member) {
+        Service service =
+            agent.create_service({.family = "Foo", .member = member}).value_or_throw();
+        Record record = service.record("greeting").value_or_throw();
+        record.put("from", member).value_or_throw();
+        service.publish(record).value_or_throw();
+        service.wait_registered().value_or_throw();
+        return service;
+    }
+
+    TemporaryDirectory directory_;
+    Registry registry_ = open_registry();
+};
+
+}  // namespace understudy::library
