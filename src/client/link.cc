@@ -51,6 +51,10 @@ public:
         if (!channel_.put(type, parts)) return false;
         schedule_flush();
         if (!full_ && backlog() >= Connection::high_water_bytes) full_ = true;
+        if (backlog() > backlog_max_bytes) {
+            end({.code = Errc::limit_exceeded,
+                 .detail = to_string(peer_) + " does not read what it asks for"});
+        }
         return true;
     }
 

@@ -19,6 +19,10 @@ namespace understudy::client {
 /// Thread: loop only. The owner may destroy it inside any callback.
 class Link {
 public:
+    /// What cannot coalesce (answers, refusals) may pile up to here for a peer that does not read;
+    /// beyond it the link is closed.
+    static constexpr std::size_t backlog_max_bytes = 64 * MiB;
+
     class Observer {
     public:
         virtual ~Observer() = default;

@@ -350,7 +350,20 @@ void Proxy::carry_out(record::CallEffects& effects) {
             if (!fenced()) request.epoch = Epoch{};
             record::encode_head(request, scratch_);
             const Bytes parts[] = {scratch_, request.arguments};
-            (void)link_->send(MessageType::rpc_request, parts);
+            if (!link_->send(MessageType::rpc_request, parts)) {
+                // It never left: the caller is told so, in its turn.
+                const record::RpcReply refusal{
+                    .call = send->call,
+                    .outcome = Error{.code = Errc::limit_exceeded,
+                                     .detail = "too much is waiting for this link"}};
+                record::CallEffects more;
+                calls_.reply(refusal, runtime_.now(), more);
+                for (auto& next : more) {
+                    if (auto* finish = std::get_if<record::FinishCall>(&next)) {
+                        observer_.call_finished(finish->call, std::move(finish->outcome));
+                    }
+                }
+            }
         } else {
             auto& finish = std::get<record::FinishCall>(effect);
             observer_.call_finished(finish.call, std::move(finish.outcome));
