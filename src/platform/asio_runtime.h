@@ -28,6 +28,7 @@ struct LoopFigures {
 /// Thread: one thread runs the loop and all that is on it; post() and stop() from any.
 class AsioRuntime final : public Runtime {
 public:
+    /// Throws std::system_error if the process has no descriptor left for a loop.
     explicit AsioRuntime(Log& log);
     /// Waits for the job that a worker is running; jobs behind it are dropped without `done`.
     ~AsioRuntime() override;

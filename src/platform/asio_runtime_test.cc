@@ -1,8 +1,11 @@
 #include "platform/asio_runtime.h"
 
 #include <atomic>
+#include <chrono>
 #include <csignal>
+#include <functional>
 #include <future>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -46,6 +49,22 @@ TEST_F(AsioRuntimeTest, PollReturnsThoughThereIsAlwaysMore) {
 
     EXPECT_TRUE(runtime_.poll());
     EXPECT_GT(ran, 0);
+}
+
+TEST_F(AsioRuntimeTest, ATimerThatIsAlwaysDueLeavesRoomForOthers) {
+    constexpr int rounds_max = 1000;
+    int rounds = 0;
+    int rounds_seen = 0;
+    std::unique_ptr<Timer> timer;
+    std::function<void()> again = [&] {
+        if (++rounds == 1) runtime_.post([&] { rounds_seen = rounds; });
+        if (rounds < rounds_max) timer = runtime_.at(runtime_.now() - 1s, again);
+    };
+    timer = runtime_.at(runtime_.now(), again);
+    while (rounds < rounds_max) runtime_.poll_for(1s);
+
+    EXPECT_GT(rounds_seen, 0);
+    EXPECT_LT(rounds_seen, rounds_max / 2);
 }
 
 TEST_F(AsioRuntimeTest, TasksOfManyThreadsAllRunInTheOrderOfTheirThread) {

@@ -65,7 +65,9 @@ private:
         auto socket = begin_connect(addresses_.back());
         addresses_.pop_back();
         if (!socket) return failed(socket.error());
-        descriptor_.assign(socket->release());
+        auto descriptor = loop_.adopt(std::move(*socket));
+        if (!descriptor) return failed(descriptor.error());
+        descriptor_ = std::move(*descriptor);
         descriptor_.async_wait(Descriptor::wait_write,
                                [self = shared_from_this(), round = ++round_](const auto& error) {
                                    if (!error && round == self->round_) self->decided();
@@ -78,7 +80,10 @@ private:
         const auto outcome = connect_outcome(descriptor_.native_handle());
         if (!outcome) return failed(outcome.error());
         slice_timer_.reset();
-        stream_ = std::make_shared<Stream>(loop_, Fd(descriptor_.release()), address_);
+        // Registered anew: Asio would go on asking for room to write (see Stream).
+        auto descriptor = loop_.adopt(Fd(descriptor_.release()));
+        if (!descriptor) return failed(descriptor.error());
+        stream_ = std::make_shared<Stream>(loop_, std::move(*descriptor), address_);
         if (!tls_) return conclude(make_connection(std::exchange(stream_, nullptr)));
 
         const auto context = contexts_.get(*tls_);

@@ -101,8 +101,8 @@ public:
     Watching(Loop& loop, std::function<void()> gone)
         : loop_(loop), gone_(std::move(gone)), descriptor_(loop.context()) {}
 
-    void await_exit(Fd pidfd) {
-        descriptor_.assign(pidfd.release());
+    void await_exit(Descriptor pidfd) {
+        descriptor_ = std::move(pidfd);
         descriptor_.async_wait(Descriptor::wait_read, [self = shared_from_this()](const auto& err) {
             if (!err) self->call_soon();
         });
@@ -162,10 +162,12 @@ std::unique_ptr<ProcessWatch> LinuxHost::watch(const ProcessId& process,
     const auto stat = read_stat(std::to_string(process.pid));
     if (has_exited(pidfd) || (stat && stat->start_ticks != process.start_ticks)) {
         watching->call_soon();
-    } else if (stat) {
-        watching->await_exit(std::move(pidfd));
-    } else {
+    } else if (!stat) {
         return nullptr;  // Alive, and /proc does not show whether it is the one.
+    } else if (auto descriptor = loop_.adopt(std::move(pidfd))) {
+        watching->await_exit(std::move(*descriptor));
+    } else {
+        return nullptr;
     }
     return watch;
 }

@@ -19,11 +19,11 @@ bool out_of_resources(int error) {
 // An open port, and the connections that come in through it until they are handed over.
 class AcceptLoop final : public std::enable_shared_from_this<AcceptLoop> {
 public:
-    AcceptLoop(Loop& loop, TlsContexts& contexts, Fd socket, std::optional<TlsOptions> tls,
+    AcceptLoop(Loop& loop, TlsContexts& contexts, Descriptor socket, std::optional<TlsOptions> tls,
                Network::Accepted accepted)
         : loop_(loop),
           contexts_(contexts),
-          descriptor_(loop.context(), socket.release()),
+          descriptor_(std::move(socket)),
           tls_(std::move(tls)),
           accepted_(std::move(accepted)) {}
 
@@ -59,7 +59,10 @@ private:
             const Loop::Frame frame(loop_);
             Incoming incoming = accept_next(descriptor_.native_handle());
             if (incoming.socket) {
-                welcome(std::move(incoming));
+                short_of_resources_ = false;
+                if (auto socket = loop_.adopt(std::move(incoming.socket))) {
+                    welcome(std::move(*socket), to_address(incoming.peer));
+                }  // Else the kernel watches too much already: that client is turned away.
             } else if (out_of_resources(incoming.error)) {
                 return pause(incoming.error);
             } else if (would_block(incoming.error)) {
@@ -70,7 +73,7 @@ private:
     }
 
     void pause(int error) {
-        if (!std::exchange(short_of_descriptors_, true)) {
+        if (!std::exchange(short_of_resources_, true)) {
             loop_.log().warn("network.accept_paused", {kv("error", system_error(
                                                            Errc::limit_exceeded, "accept", error))});
         }
@@ -78,10 +81,8 @@ private:
         pause_ = loop_.at(loop_.now() + SocketNetwork::accept_pause, [this] { await_clients(); });
     }
 
-    void welcome(Incoming incoming) {
-        short_of_descriptors_ = false;
-        auto stream = std::make_shared<Stream>(loop_, std::move(incoming.socket),
-                                               to_address(incoming.peer));
+    void welcome(Descriptor socket, Address peer) {
+        auto stream = std::make_shared<Stream>(loop_, std::move(socket), std::move(peer));
         if (!tls_) return hand_over(std::move(stream));
         const auto context = contexts_.get(*tls_);
         if (context) {
@@ -132,7 +133,7 @@ private:
     Network::Accepted accepted_;
     bool open_ = true;
     bool waiting_ = false;
-    bool short_of_descriptors_ = false;
+    bool short_of_resources_ = false;
     std::list<Handshake> handshakes_;
     std::unique_ptr<Timer> pause_;
 };
@@ -166,8 +167,9 @@ Result<std::unique_ptr<Listener>> SocketNetwork::listen(const Address& address,
     }
     Fd socket = US_TRY(open_listener(*where));
     Address actual = US_TRY(local_address(socket));
-    auto accept_loop = std::make_shared<AcceptLoop>(loop_, contexts_, std::move(socket), tls,
-                                                    std::move(accepted));
+    auto accept_loop =
+        std::make_shared<AcceptLoop>(loop_, contexts_, US_TRY(loop_.adopt(std::move(socket))), tls,
+                                     std::move(accepted));
     accept_loop->await_clients();
     return std::make_unique<SocketListener>(std::move(accept_loop), std::move(actual));
 }

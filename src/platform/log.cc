@@ -3,10 +3,12 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <ctime>
 
 #include <poll.h>
+#include <pthread.h>
 #include <unistd.h>
 
 #include "base/utf8.h"
@@ -98,6 +100,31 @@ std::string timestamp(std::uint64_t wall_ms) {
     return text;
 }
 
+// While it lives, writing to a pipe whose reader has gone is an error and not a signal.
+class BrokenPipeGuard {
+public:
+    BrokenPipeGuard() {
+        sigset_t pending;
+        sigpending(&pending);
+        was_pending_ = sigismember(&pending, SIGPIPE) == 1;
+        sigemptyset(&pipe_);
+        sigaddset(&pipe_, SIGPIPE);
+        pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+    }
+    ~BrokenPipeGuard() {
+        const timespec at_once{};
+        if (!was_pending_) sigtimedwait(&pipe_, nullptr, &at_once);
+        pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+    }
+    BrokenPipeGuard(const BrokenPipeGuard&) = delete;
+    BrokenPipeGuard& operator=(const BrokenPipeGuard&) = delete;
+
+private:
+    sigset_t pipe_;
+    sigset_t before_;
+    bool was_pending_ = false;
+};
+
 Error unknown_word(std::string_view what, std::string_view text, std::string_view known) {
     std::string detail = "no " + std::string(what) + " '" + std::string(text) + "'; there are ";
     detail += known;
@@ -166,6 +193,7 @@ void LineLog::write(LogLevel level, std::string_view event,
 bool LineLog::put(const std::string& line) const {
     pollfd state{.fd = options_.descriptor, .events = POLLOUT, .revents = 0};
     if (::poll(&state, 1, 0) != 1 || (state.revents & POLLOUT) == 0) return false;
+    const BrokenPipeGuard guard;
     for (;;) {
         const auto written = ::write(options_.descriptor, line.data(), line.size());
         if (written >= 0) return true;

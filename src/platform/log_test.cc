@@ -1,5 +1,7 @@
 #include "platform/log.h"
 
+#include <csignal>
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -105,6 +107,18 @@ TEST_F(LineLogTest, EventsBelowTheLevelAreNotWritten) {
     log.warn("role.active");
 
     EXPECT_THAT(read_some(), EndsWith("level=warn event=role.active\n"));
+}
+
+TEST_F(LineLogTest, AReaderThatHasGoneCostsLinesAndNotTheProcess) {
+    LineLog log({.descriptor = writer_.get()});
+    reader_ = Fd();
+
+    log.info("role.active");
+    log.info("role.standby");
+
+    sigset_t pending;
+    sigpending(&pending);
+    EXPECT_EQ(sigismember(&pending, SIGPIPE), 0);
 }
 
 TEST_F(LineLogTest, AStuckReaderCostsLinesAndNotTime) {

@@ -161,6 +161,15 @@ void Loop::flush_now() {
     flushing_.clear();
 }
 
+Result<Descriptor> Loop::adopt(Fd fd) {
+    Descriptor descriptor(context_);
+    boost::system::error_code error;
+    descriptor.assign(fd.get(), error);
+    if (error) return Error{.code = Errc::limit_exceeded, .detail = "epoll: " + error.message()};
+    (void)fd.release();
+    return descriptor;
+}
+
 TimePoint Loop::now() const {
     return in_frame_ ? now_ : clock_now();
 }

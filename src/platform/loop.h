@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "platform/asio.h"
 #include "platform/asio_runtime.h"
+#include "platform/fd.h"
 #include "platform/timer_heap.h"
 #include "runtime/runtime.h"
 
@@ -61,6 +62,8 @@ public:
 
     [[nodiscard]] TimePoint now() const;
     [[nodiscard]] asio::io_context& context() { return context_; }
+    /// Has the kernel watch `fd` for this loop. Errors: limit_exceeded (none).
+    [[nodiscard]] Result<Descriptor> adopt(Fd fd);
     [[nodiscard]] Log& log() { return log_; }
     [[nodiscard]] LoopFigures& figures() { return figures_; }
 

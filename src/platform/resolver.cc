@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <mutex>
+#include <system_error>
 #include <utility>
 
 #include "platform/thread.h"
@@ -54,8 +55,12 @@ void Resolver::resolve(const Address& address, Done done) {
     const std::lock_guard lock(line_->mutex);
     line_->waiting.push_back({address, std::move(done)});
     if (line_->threads == threads_max) return;
-    ++line_->threads;
-    start_thread("us-resolver", [line = line_] { line->serve(); }).detach();
+    try {
+        start_thread("us-resolver", [line = line_] { line->serve(); }).detach();
+        ++line_->threads;
+    } catch (const std::system_error&) {
+        // No thread to be had: those that run will come to it, or the attempt's time runs out.
+    }
 }
 
 }  // namespace understudy::platform

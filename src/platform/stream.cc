@@ -25,8 +25,8 @@ void append(Loop& loop, Buffer& buffer, Bytes data) {
 
 }  // namespace
 
-Stream::Stream(Loop& loop, Fd socket, Address peer)
-    : loop_(loop), descriptor_(loop.context(), socket.release()), peer_(std::move(peer)) {}
+Stream::Stream(Loop& loop, Descriptor socket, Address peer)
+    : loop_(loop), descriptor_(std::move(socket)), peer_(std::move(peer)) {}
 
 Stream::~Stream() = default;
 
@@ -55,6 +55,7 @@ void Stream::send(Bytes data) {
 }
 
 void Stream::finish(Duration grace) {
+    US_ASSERT(phase_ != Phase::fresh);
     if (phase_ != Phase::open) return;
     phase_ = Phase::finishing;
     grace_ = loop_.at(loop_.now() + grace, [self = weak_from_this()] {
@@ -238,7 +239,9 @@ void Stream::await_writable() {
 // return at once. A new registration knows nothing of that.
 void Stream::forget_writability() {
     if (!std::exchange(write_waited_, false)) return;
-    descriptor_.assign(descriptor_.release());
+    auto fresh = loop_.adopt(Fd(descriptor_.release()));
+    if (!fresh) return conclude(fresh.error());
+    descriptor_ = std::move(*fresh);
     ++round_;
     if (std::exchange(reading_, false)) await_readable();
 }
@@ -246,6 +249,7 @@ void Stream::forget_writability() {
 void Stream::output_left() {
     release_output();
     forget_writability();
+    if (phase_ == Phase::closed) return;
     if (phase_ == Phase::finishing) return end_output();
     if (std::exchange(was_high_, false) && phase_ == Phase::open) observer_->drained();
 }
@@ -291,10 +295,12 @@ void Stream::conclude(Error reason) {
 
 void Stream::close_descriptor() {
     phase_ = Phase::closed;
-    // Said explicitly: a child that the host process has forked may hold the socket still.
-    ::shutdown(descriptor_.native_handle(), SHUT_RDWR);
-    boost::system::error_code ignored;
-    descriptor_.close(ignored);
+    if (descriptor_.is_open()) {
+        // Said explicitly: a child that the host process has forked may hold the socket still.
+        ::shutdown(descriptor_.native_handle(), SHUT_RDWR);
+        boost::system::error_code ignored;
+        descriptor_.close(ignored);
+    }
     release_output();
     loop_.give_back(std::exchange(plain_, {}));
     grace_.reset();

@@ -6,7 +6,6 @@
 #include <optional>
 #include <string>
 
-#include "platform/fd.h"
 #include "platform/loop.h"
 #include "platform/tls.h"
 #include "runtime/network.h"
@@ -23,7 +22,7 @@ class Stream final : public Loop::Flushable, public std::enable_shared_from_this
 public:
     using Ready = std::function<void(Result<void>)>;
 
-    Stream(Loop& loop, Fd socket, Address peer);
+    Stream(Loop& loop, Descriptor socket, Address peer);
     ~Stream() override;
 
     /// Calls `ready` once, never within this call. Whoever is still there within it must start(),

@@ -167,6 +167,27 @@ TEST_F(RealNetwork, ASocketConnectedToItselfIsNobody) {
     EXPECT_EQ(outcome.error().code, Errc::unavailable);
 }
 
+// The peer says why it goes, and resets the connection. We notice while writing, before we have read.
+TEST_F(RealNetwork, WhatThePeerSaidBeforeItsResetIsHeard) {
+    listen();
+    const auto address = platform::numeric_address(listener_->address());
+    platform::Fd peer(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(::connect(peer.get(), address->raw(), address->size), 0);
+    ASSERT_TRUE(run_until([&] { return servers_.size() == 1; }));
+
+    node(0).post([&] {
+        ASSERT_EQ(::send(peer.get(), "last words", 10, MSG_NOSIGNAL), 10);
+        const linger reset{.l_onoff = 1, .l_linger = 0};
+        ASSERT_EQ(::setsockopt(peer.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset), 0);
+        ::close(peer.release());
+        servers_.front()->connection().send(as_bytes("are you there?"));
+    });
+
+    ASSERT_TRUE(run_until([&] { return servers_.front()->is_closed(); }));
+    EXPECT_EQ(servers_.front()->text, "last words");
+    EXPECT_TRUE(servers_.front()->closed_with(Errc::unavailable));
+}
+
 // --- economy -------------------------------------------------------------------------------------
 
 TEST_F(RealNetwork, SendsOfOneTurnLeaveInOneWrite) {

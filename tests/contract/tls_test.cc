@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include <sys/stat.h>
@@ -95,7 +96,7 @@ protected:
         error_.reset();
         client_.reset();
         attempt_ = network(1).connect(
-            listener_->address(), tls, timeout, [this](Result<std::unique_ptr<Connection>> result) {
+            {host_, listener_->address().port}, tls, timeout, [this](Result<std::unique_ptr<Connection>> result) {
                 if (!result) {
                     error_ = result.error();
                     return;
@@ -128,6 +129,7 @@ protected:
     const TlsOptions client_tls_ = authority_.issue("client", "");
     const std::unique_ptr<Harness> harness_ = make_platform_harness(2);
 
+    std::string host_ = "127.0.0.1";  // As the client calls the server.
     std::unique_ptr<Listener> listener_;
     std::unique_ptr<Attempt> attempt_;
     std::vector<std::unique_ptr<End>> servers_;
@@ -184,13 +186,25 @@ TEST_F(Tls, AClientOfAnotherAuthorityIsDenied) {
 
 TEST_F(Tls, ACertificateForAnotherHostIsDenied) {
     ASSERT_TRUE(listen(authority_.issue("server", "IP:127.0.0.2,DNS:elsewhere")));
-    connect(client_tls_);
+    for (const char* host : {"127.0.0.1", "localhost"}) {
+        host_ = host;
+        connect(client_tls_);
+        EXPECT_EQ(error(), Errc::denied) << host;
+    }
+}
 
-    EXPECT_EQ(error(), Errc::denied);
+TEST_F(Tls, ACertificateServesEachNameThatItHolds) {
+    ASSERT_TRUE(listen(server_tls_));
+    for (const char* host : {"127.0.0.1", "localhost"}) {
+        host_ = host;
+        connect_and_greet(client_tls_);
+        EXPECT_FALSE(error_) << host;
+    }
 }
 
 TEST_F(Tls, ACommonNameIsNoHostName) {
-    ASSERT_TRUE(listen(authority_.issue("127.0.0.1", "")));
+    ASSERT_TRUE(listen(authority_.issue("localhost", "")));
+    host_ = "localhost";
     connect(client_tls_);
 
     EXPECT_EQ(error(), Errc::denied);
@@ -269,6 +283,17 @@ TEST_F(Tls, ASilentServerCostsTheClientItsTimeout) {
     connect(client_tls_, 30ms);
 
     EXPECT_EQ(error(), Errc::timed_out);
+}
+
+TEST_F(Tls, AnAttemptGivenUpDuringItsHandshakeIsOver) {
+    ASSERT_TRUE(listen(std::nullopt));
+    attempt_ = network(1).connect(listener_->address(), client_tls_, 10s,
+                                  [](const auto&) { FAIL() << "it was given up"; });
+    ASSERT_TRUE(run_until([&] { return !servers_.empty() && !servers_.back()->text.empty(); }));
+
+    attempt_.reset();
+
+    EXPECT_TRUE(run_until([&] { return servers_.back()->is_closed(); }));
 }
 
 TEST_F(Tls, ASilentClientIsTurnedAwayAtTheDeadline) {
