@@ -54,13 +54,12 @@ MemberApp::MemberApp(Runtime& runtime, Log& log, Oracle& oracle, AgentPlan plan)
     auto agent = client::Agent::open(runtime, log, options_of(plan_), *this);
     US_ASSERT(agent);
     agent_ = *std::move(agent);
-    auto member = agent_->create_member(
-        {.family = family,
-         .member = plan_.name,
-         .role = {.redundancy = Redundancy::fault_tolerant,
-                  .lease = plan_.lease,
-                  .on_registry_loss = plan_.on_registry_loss}},
-        *this);
+    auto member = agent_->create_member({.family = family,
+                                         .member = plan_.name,
+                                         .role = {.redundancy = Redundancy::fault_tolerant,
+                                                  .lease = plan_.lease,
+                                                  .on_registry_loss = plan_.on_registry_loss}},
+                                        *this);
     US_ASSERT(member);
     member_ = *member;
     member_->publish_rpc("run");
@@ -87,8 +86,8 @@ void MemberApp::publish() {
     if (count_ % 7 == 0) US_ASSERT(draft_.put("sub", fmt::format("k{}", count_ % 5), count_));
     if (count_ % 11 == 0) (void)draft_.remove_submap("sub");
     if (const auto delta = draft_.commit()) US_ASSERT(member_->commit(*record_, *delta));
-    publish_timer_ = runtime_.at(runtime_.now() + runtime_.random().between(2ms, 60ms),
-                                 [this] { publish(); });
+    publish_timer_ =
+        runtime_.at(runtime_.now() + runtime_.random().between(2ms, 60ms), [this] { publish(); });
 }
 
 void MemberApp::role_changed(Role role, Epoch epoch) {
@@ -165,9 +164,8 @@ void ClientApp::make_call() {
     Buffer arguments;
     ByteWriter(arguments).fixed(id);
     const Duration patience = runtime_.random().between(5ms, 3s);
-    auto call = proxy_->call({.name = "run",
-                              .arguments = std::move(arguments),
-                              .deadline = runtime_.now() + patience});
+    auto call = proxy_->call(
+        {.name = "run", .arguments = std::move(arguments), .deadline = runtime_.now() + patience});
     if (!call) return oracle_.call_refused(id);
     calls_.emplace(*call, id);
 }

@@ -96,8 +96,7 @@ private:
 class ClientApp final : private client::AgentObserver, private client::ProxyObserver {
 public:
     /// `next_call` gives out call numbers that are unique over the run.
-    ClientApp(Runtime& runtime, Log& log, Oracle& oracle, AgentPlan plan,
-              std::uint64_t& next_call);
+    ClientApp(Runtime& runtime, Log& log, Oracle& oracle, AgentPlan plan, std::uint64_t& next_call);
     ~ClientApp() override;
 
     [[nodiscard]] bool in_sync() const { return status_.connected && mirror_.in_sync(); }

@@ -57,14 +57,13 @@ const std::map<std::string, Plant>& plants() {
 #endif
 
 struct Sum {
-    std::uint64_t runs = 0, bad = 0, events = 0, promotions = 0, done = 0, refused = 0,
-                  unknown = 0, changes = 0, faults = 0;
+    std::uint64_t runs = 0, bad = 0, events = 0, promotions = 0, done = 0, refused = 0, unknown = 0,
+                  changes = 0, faults = 0;
     Duration simulated{};
 };
 
 bool run_one(std::uint64_t seed, const Arguments& arguments, Sum& sum) {
-    swarm::SwarmOptions options{.seed = seed,
-                                .chaos = std::chrono::seconds(arguments.chaos_s)};
+    swarm::SwarmOptions options{.seed = seed, .chaos = std::chrono::seconds(arguments.chaos_s)};
     if (arguments.trace) {
         options.sink = [](std::string_view line) {
             std::printf("%.*s\n", static_cast<int>(line.size()), line.data());
@@ -163,16 +162,15 @@ int main(int argc, char** argv) {
         return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     };
     Sum sum;
-    for (std::uint64_t i = 0; arguments.seconds > 0 ? wall() < double(arguments.seconds)
-                                                    : i < arguments.seeds;
-         ++i) {
+    for (std::uint64_t i = 0;
+         arguments.seconds > 0 ? wall() < double(arguments.seconds) : i < arguments.seeds; ++i) {
         (void)run_one(arguments.seed + i, arguments, sum);
     }
     const double simulated = std::chrono::duration<double>(sum.simulated).count();
-    fmt::print("{} seeds from {}: {} bad; {:.2f} simulated hours in {:.1f} s ({:.0f}x), {} events, "
-               "{} faults, {} promotions, {} changes heard, calls: {} done, {} refused, {} unknown\n",
-               sum.runs, arguments.seed, sum.bad, simulated / 3600, wall(), simulated / wall(),
-               sum.events, sum.faults, sum.promotions, sum.changes, sum.done, sum.refused,
-               sum.unknown);
+    fmt::print(
+        "{} seeds from {}: {} bad; {:.2f} simulated hours in {:.1f} s ({:.0f}x), {} events, "
+        "{} faults, {} promotions, {} changes heard, calls: {} done, {} refused, {} unknown\n",
+        sum.runs, arguments.seed, sum.bad, simulated / 3600, wall(), simulated / wall(), sum.events,
+        sum.faults, sum.promotions, sum.changes, sum.done, sum.refused, sum.unknown);
     return sum.bad == 0 ? 0 : 1;
 }

@@ -18,8 +18,8 @@ void Oracle::role_told(const std::string& family, const std::string& member,
                                name(role), epoch.value));
         }
         if (epoch < last->second.second) {
-            broken(fmt::format("I1: {}/{} was told epoch {} after {}", family, member,
-                               epoch.value, last->second.second.value));
+            broken(fmt::format("I1: {}/{} was told epoch {} after {}", family, member, epoch.value,
+                               last->second.second.value));
         }
         last->second = {role, epoch};
     }
@@ -47,8 +47,7 @@ void Oracle::call_done(std::uint64_t id) {
     ++done_;
     call.said = Said::done;
     if (call.executions != 1) {
-        broken(fmt::format("I6: call {} is said to be done and ran {} times", id,
-                           call.executions));
+        broken(fmt::format("I6: call {} is said to be done and ran {} times", id, call.executions));
     }
 }
 

@@ -106,9 +106,14 @@ void Cluster::build() {
     for (std::uint64_t i = 1; i <= member_count; ++i) {
         const std::string name = fmt::format("Bar{}", i);
         Node& node = plan_.chance(1, 2) ? home : add_node(fmt::format("n{}", i));
-        AgentPlan plan{.name = name, .host = node.name(), .registry = {"r", registry_port},
-                       .lease = lease, .on_registry_loss = policy, .compress = compress,
-                       .epochs_are_final = !faults_.registry_emptied, .pad_bytes = pad};
+        AgentPlan plan{.name = name,
+                       .host = node.name(),
+                       .registry = {"r", registry_port},
+                       .lease = lease,
+                       .on_registry_loss = policy,
+                       .compress = compress,
+                       .epochs_are_final = !faults_.registry_emptied,
+                       .pad_bytes = pad};
         members_.push_back(&node.start(name, [this, plan](Runtime& runtime, Log& log) {
             return std::make_unique<MemberApp>(runtime, log, oracle_, plan);
         }));
@@ -116,7 +121,9 @@ void Cluster::build() {
     for (std::uint64_t i = 1; i <= client_count; ++i) {
         const std::string name = fmt::format("client{}", i);
         Node& node = plan_.chance(1, 3) ? home : add_node(fmt::format("c{}", i));
-        AgentPlan plan{.name = name, .host = node.name(), .registry = {"r", registry_port},
+        AgentPlan plan{.name = name,
+                       .host = node.name(),
+                       .registry = {"r", registry_port},
                        .compress = compress,
                        .epochs_are_final = !faults_.registry_emptied,
                        .switchover_every = switchover,
@@ -303,8 +310,7 @@ void Cluster::check_promotion() {
         oracle_.broken("I29: the registry's own sleep cost a member its role");
     }
     if (service->active != service->line.begin()->first && !faults_.switchovers) {
-        oracle_.broken(fmt::format("I2: {} was promoted before {}",
-                                   service->active_member()->name,
+        oracle_.broken(fmt::format("I2: {} was promoted before {}", service->active_member()->name,
                                    service->line.begin()->second.name));
     }
 }
@@ -379,8 +385,7 @@ void Cluster::check_healed() {
     world_.run_for(settle);
     const bool healed = world_.run_until([this] { return healthy(); }, heal_limit);
     if (!healed) {
-        oracle_.broken(fmt::format("L10: not healed within {} s: {}",
-                                   heal_limit / 1s, describe()));
+        oracle_.broken(fmt::format("L10: not healed within {} s: {}", heal_limit / 1s, describe()));
         return;
     }
     std::vector<std::uint64_t> calls;
@@ -405,8 +410,7 @@ std::string Cluster::describe() {
         if (registry_->alive() && registry_->app<RegistryApp>().refusal()) {
             out += " (" + to_string(*registry_->app<RegistryApp>().refusal()) + ")";
         }
-    } else if (const auto* service =
-                   registry_->app<RegistryApp>().server().state().find(family)) {
+    } else if (const auto* service = registry_->app<RegistryApp>().server().state().find(family)) {
         const auto* active = service->active_member();
         out = fmt::format("registry: active {} epoch {} line {} awaited '{}'",
                           active == nullptr ? "-" : active->name, service->epoch.value,
@@ -414,8 +418,8 @@ std::string Cluster::describe() {
     }
     for (Process* member : members_) {
         out += fmt::format("; {} {}", member->name(),
-                           !member->alive()                       ? "dead"
-                           : member->app<MemberApp>().active()    ? "active"
+                           !member->alive()                        ? "dead"
+                           : member->app<MemberApp>().active()     ? "active"
                            : member->app<MemberApp>().registered() ? "standby"
                                                                    : "unregistered");
     }
@@ -475,17 +479,22 @@ Faults draw_faults(std::uint64_t seed) {
     Faults faults;
     faults.big = random.chance(1, 4);
     switch (random.below(20)) {  // Most runs are wild; some are tame, so that more can be asked.
-        case 0: return faults;
+        case 0:
+            return faults;
         case 1:
-        case 2: faults.gentle = true; return faults;
-        case 3: faults.sleepy_registry = true; return faults;
-        default: break;
+        case 2:
+            faults.gentle = true;
+            return faults;
+        case 3:
+            faults.sleepy_registry = true;
+            return faults;
+        default:
+            break;
     }
-    for (bool Faults::* fault :
-         {&Faults::crash, &Faults::pause, &Faults::cut, &Faults::cut_one_way, &Faults::reset,
-          &Faults::delay, &Faults::power, &Faults::disk_error, &Faults::disk_full,
-          &Faults::wall_jump, &Faults::drift, &Faults::slow, &Faults::registry_emptied,
-          &Faults::switchovers}) {
+    for (bool Faults::*fault : {&Faults::crash, &Faults::pause, &Faults::cut, &Faults::cut_one_way,
+                                &Faults::reset, &Faults::delay, &Faults::power, &Faults::disk_error,
+                                &Faults::disk_full, &Faults::wall_jump, &Faults::drift,
+                                &Faults::slow, &Faults::registry_emptied, &Faults::switchovers}) {
         faults.*fault = random.chance(1, 2);
     }
     return faults;

@@ -12,18 +12,18 @@ namespace understudy::swarm {
 
 /// Which faults a run may have. Leaving some out finds more than running all of them always.
 struct Faults {
-    bool crash = false;          ///< kill -9 of members, clients, registry.
-    bool pause = false;          ///< SIGSTOP for longer than a lease.
-    bool cut = false;            ///< Silent cuts between nodes, both ways.
+    bool crash = false;  ///< kill -9 of members, clients, registry.
+    bool pause = false;  ///< SIGSTOP for longer than a lease.
+    bool cut = false;    ///< Silent cuts between nodes, both ways.
     bool cut_one_way = false;
-    bool reset = false;          ///< Connections that break.
-    bool delay = false;          ///< Long tails.
-    bool power = false;          ///< Whole nodes, with loss of what was not synced.
-    bool disk_error = false;     ///< Failing writes and syncs under the registry.
+    bool reset = false;       ///< Connections that break.
+    bool delay = false;       ///< Long tails.
+    bool power = false;       ///< Whole nodes, with loss of what was not synced.
+    bool disk_error = false;  ///< Failing writes and syncs under the registry.
     bool disk_full = false;
     bool wall_jump = false;
     bool drift = false;
-    bool slow = false;           ///< Starved processes.
+    bool slow = false;              ///< Starved processes.
     bool registry_emptied = false;  ///< The registry comes back without its data.
     bool switchovers = false;       ///< Clients ask for them.
     bool big = false;               ///< Changes so big that links fill up.
@@ -42,8 +42,8 @@ struct SwarmOptions {
 
 struct SwarmResult {
     std::vector<std::string> violations;
-    std::string repro;        ///< The one line that repeats the run.
-    std::string tail;         ///< Last events, if something was violated.
+    std::string repro;  ///< The one line that repeats the run.
+    std::string tail;   ///< Last events, if something was violated.
     std::uint64_t trace_hash = 0;
     std::uint64_t events = 0;
     Duration simulated{};
