@@ -19,7 +19,8 @@ help:
 demo:
 	@scripts/bootstrap build
 	@cmake --preset release > /dev/null
-	@cmake --build --preset release --target understudy_program -j $(JOBS)
+	@cmake --build --preset release -j $(JOBS) --target understudy_program hello_registry \
+	    hello_bar hello_client ten_lines
 	@build/release/src/apps/understudy demo hello
 
 test:

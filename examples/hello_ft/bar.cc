@@ -2,6 +2,8 @@
 //
 //     hello_bar MEMBER [REGISTRY]
 
+#include <cstdio>
+
 #include <understudy/understudy.h>
 
 #include "program.h"

@@ -2,6 +2,8 @@
 //
 //     hello_client [REGISTRY]
 
+#include <cstdio>
+
 #include <understudy/understudy.h>
 
 #include "program.h"

@@ -6,6 +6,7 @@
 
 #include <understudy/understudy.h>
 
+#include <cstdio>
 #include <filesystem>
 #include <stdexcept>
 

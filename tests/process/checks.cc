@@ -1,5 +1,6 @@
 #include "tests/process/checks.h"
 
+#include <cstdint>
 #include <map>
 #include <set>
 #include <utility>

@@ -93,6 +93,8 @@ def refusal(file, quote, header, table):
     example = file.name.startswith("examples/") or file.name.startswith("tests/consumer/")
     if quote == "<" and header in STANDARD:
         return None
+    if example and quote == '"' and "/" not in header:
+        return None  # Its neighbour in the same folder.
     if public or example:
         where = "the public API" if public else "an example"
         return f"{where} includes understudy/ and the standard library only"

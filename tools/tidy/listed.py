@@ -1,5 +1,6 @@
 """No file is left out of the build: sources are named by a CMakeLists.txt, headers are included."""
 
+import posixpath
 import re
 
 from layers import INCLUDE
@@ -19,7 +20,8 @@ def named_sources(tree):
             name = re.sub(r"^\$\{CMAKE_CURRENT_SOURCE_DIR\}/", "", name)
             if "$" in name:  # Generated, in the build folder.
                 continue
-            path = name[1:] if name.startswith("/") else (file.path.parent / name).as_posix()
+            path = name[1:] if name.startswith("/") else posixpath.normpath(
+                (file.path.parent / name).as_posix())
             yield path, file.name
 
 
