@@ -267,6 +267,45 @@ TEST(LocalJournal, AFailedSyncOfTheDirectoryEndsTheTenure) {
     EXPECT_FALSE(session.append("refused"));
 }
 
+// A process that died between naming a reserve and syncing the directory leaves a name that a power
+// cut takes away again.
+TEST(LocalJournal, ANameThatItsMakerDidNotSyncIsMadeDurableBeforeItIsUsed) {
+    const auto no_directory_sync = [](std::string_view call,
+                                      const std::string&) -> std::optional<Errc> {
+        if (call == "sync_directory") return Errc::disk_failed;
+        return std::nullopt;
+    };
+    int into_the_reserve = 0;
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        FakeDisk disk(seed);
+        {
+            Session session(disk, seed);
+            session.runtime.run_until([&] { return session.journal != nullptr; });
+            disk.set_fault(no_directory_sync);
+            session.runtime.settle();
+            ASSERT_EQ(session.recorder.failures.size(), 1U);
+            ASSERT_EQ(files(disk, ".seg").size(), 2U) << "the reserve has its name";
+        }
+        disk.restart_process();
+        disk.set_fault({});
+        std::size_t acknowledged = 0;
+        {
+            Session session(disk, seed);
+            session.runtime.run_until([&] { return session.journal != nullptr; });
+            disk.set_fault(no_directory_sync);  // Nobody else makes up for it.
+            while (session.append(filler(9000))) ++acknowledged;
+            disk.set_fault({});
+        }
+        if (acknowledged > 7) ++into_the_reserve;
+        disk.power_cut(FakeDisk::Survival::none);
+        Session last(disk, seed);
+        last.opened();
+        ASSERT_TRUE(last.journal) << seed << ": " << to_string(*last.error);
+        EXPECT_GE(last.recorder.commands().size(), acknowledged) << seed;
+    }
+    EXPECT_GT(into_the_reserve, 0);
+}
+
 TEST(LocalJournal, OnAFullDiskOrdinaryAppendsAreRefusedAndPromotionsAreNot) {
     FakeDisk disk(1);
     Session session(disk);
@@ -440,6 +479,28 @@ TEST(LocalJournal, CloseWaitsForWhatWasAcceptedAndRefusesTheRest) {
     const std::uint64_t calls = disk.calls();
     session.runtime.advance(10s);
     EXPECT_EQ(disk.calls(), calls);
+}
+
+TEST(LocalJournal, WhoHearsThatItIsClosedMayOpenItAtOnce) {
+    for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+        FakeDisk disk(seed);
+        Session session(disk, seed);
+        session.runtime.run_until([&] { return session.journal != nullptr; });
+        const std::size_t offered = seed % 3 * 10;
+        for (std::size_t i = 0; i < offered; ++i) session.offer(filler(3000));
+        bool checkpoint_heard = false;
+        session.journal->save_checkpoint({}, [&](const Result<void>&) { checkpoint_heard = true; });
+        bool closed = false;
+        session.journal->close([&] {
+            closed = true;
+            EXPECT_TRUE(checkpoint_heard) << seed;
+            EXPECT_EQ(session.outcomes.size(), offered) << seed;
+        });
+        session.runtime.run_until([&] { return closed; });
+        Session next(disk, seed);
+        next.opened();
+        EXPECT_TRUE(next.journal) << seed;
+    }
 }
 
 TEST(LocalJournal, WhenIdleTheLastEntryIsVouchedForOnce) {

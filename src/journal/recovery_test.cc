@@ -311,6 +311,39 @@ TEST(Recovery, ASegmentOfAnotherLengthIsDamage) {
     }
 }
 
+TEST(Recovery, ASegmentThatFollowsAnotherHistoryIsDamage) {
+    Commands commands;
+    FakeDisk disk = with_segments(commands);
+    const std::string path = files(disk, ".seg")[2];
+    SegmentHeader header = layout_of(disk, path).header;
+    header.previous += 1;
+    Buffer bytes;
+    encode(header, bytes);
+    overwrite(disk, path, 0, bytes);
+    expect_damage(disk, header.first, path);
+}
+
+// The segment behind the checkpoint has been begun, and its first write was torn behind the header.
+TEST(Recovery, TheEpochOfACheckpointIsNotUsedTwice) {
+    FakeDisk disk(1);
+    ASSERT_TRUE(disk.make_directory(directory));
+    const Checkpoint checkpoint{.journal = 0x2a, .at = {9}, .epoch = {5}, .checksum = 0xcafe};
+    disk.put(path_in(directory, checkpoint_name({9})), encode_checkpoint_header(checkpoint, {}));
+    Buffer segment;
+    encode(SegmentHeader{.generation = first_generation(0x2a) + 3,
+                         .size_bytes = 64 * KiB,
+                         .first = {10},
+                         .previous = 0xcafe},
+           segment);
+    segment.resize(64 * KiB);
+    disk.put(path_in(directory, segment_name(first_generation(0x2a) + 3)), segment);
+    Session session(disk);
+    session.opened();
+    ASSERT_TRUE(session.journal) << to_string(*session.error);
+    EXPECT_EQ(session.journal->epoch(), Epoch{6});
+    EXPECT_EQ(session.journal->committed(), Index{10});
+}
+
 TEST(Recovery, SegmentsOfTwoJournalsAreRefused) {
     FakeDisk disk = with_commands({"one"});
     disk.put(path_in(directory, segment_name(first_generation(1))), Buffer(64 * KiB));

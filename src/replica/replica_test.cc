@@ -223,10 +223,17 @@ TEST(Replica, WhoAsksDuringACheckpointGetsTheNextOne) {
 TEST(Replica, ACheckpointThatFailsIsTriedAgainLater) {
     FakeDisk disk(1);
     Hosted hosted(disk, 3);
-    disk.set_fault(failing("rename", Errc::no_space));
-    for (int i = 0; i < 5; ++i) ASSERT_TRUE(hosted.propose("command"));
+    int tries = 0;
+    disk.set_fault([&](std::string_view call, const std::string&) -> std::optional<Errc> {
+        if (call != "rename") return std::nullopt;
+        ++tries;
+        return Errc::no_space;
+    });
+    for (int i = 0; i < 20; ++i) ASSERT_TRUE(hosted.propose("command"));
     EXPECT_EQ(hosted.replica->checkpoint(), Index{});
+    EXPECT_EQ(tries, 1);
     hosted.runtime.advance(3s);
+    EXPECT_EQ(tries, 4) << "once a second";
     EXPECT_EQ(hosted.replica->checkpoint(), Index{});
     disk.set_fault({});
     hosted.runtime.advance(1s);
