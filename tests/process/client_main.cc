@@ -82,10 +82,7 @@ public:
         if (given.has("calls")) caller_ = std::thread([this] { keep_calling(); });
     }
 
-    ~Program() {
-        ending_ = true;
-        if (caller_.joinable()) caller_.join();
-    }
+    ~Program() { stop_calling(); }
 
     int run() {
         std::string input;
@@ -101,12 +98,19 @@ public:
             }
             if (ended) break;
         }
+        stop_calling();
         agent_.close();
         print_line("closed");
         return 0;
     }
 
 private:
+    /// The last call has its outcome before this returns.
+    void stop_calling() {
+        ending_ = true;
+        if (caller_.joinable()) caller_.join();
+    }
+
     void open_proxy() {
         proxy_ = given_.has("member")
                      ? must(agent_.member_proxy(given_.text("family"), given_.text("member")))
@@ -142,7 +146,6 @@ private:
         for (int n = 1; !ending_; ++n) {
             const std::string id = prefix + std::to_string(n);
             const auto outcome = proxy_->call("append", {{"id", id}}, {.deadline = 2s});
-            if (ending_) return;
             print_outcome(id, outcome);
             std::this_thread::sleep_for(pause);
         }

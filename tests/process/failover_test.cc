@@ -264,6 +264,33 @@ TEST_F(I29Hang, AResumedOldActiveIsNotHeardAndGoesToTheBack) {
     EXPECT_LE(stragglers, 1);
 }
 
+// The first standby hangs when the active dies: it may get the role, but not for longer than its
+// own lease.
+TEST_F(I29Hang, AStoppedStandbyIsPassedOverAndReturnsToTheBack) {
+    const Options lease{"--lease", "600"};
+    start_three(lease);
+    Process& watcher = start_watcher();
+    watcher.expect("service line=m1,m2,m3");
+    Process& client = start_client("client", {"--calls", "10"});
+    client.expect("delta Ticks from=m1");
+
+    m2->stop();
+    m1->kill();
+    m3->expect("role Foo m3 active", 600ms + at_once);
+    client.expect("image Ticks from=m3", at_once);
+    client.expect("done m3");
+    m2->resume();
+    watcher.expect("service active=m3 line=m3,m2");
+
+    end(client);
+    // Whatever it was called while it slept, its last word is standby.
+    EXPECT_EQ(m2->expect("role Foo m2 standby").word(3), "standby");
+    EXPECT_TRUE(client.lines("image Ticks from=m2").empty());
+    check_ticks(client);
+    check_calls(client);
+    check_services(watcher);
+}
+
 // A child without exec holds every connection of the dead open. Only the process itself counts.
 TEST_F(Failover, AChildThatInheritedTheSocketsDoesNotDelayIt) {
     start_three(long_lease);
@@ -430,6 +457,41 @@ TEST_F(Failover, ClientsOfALoadBalancedMemberThatDiesGoToAnother) {
     by_member["m1"]->expect("delta Ticks from=m2");
     EXPECT_EQ(by_member["m2"]->lines("image Ticks").size(), 1U) << "it was not concerned";
     EXPECT_EQ(m2->lines("role").size(), 1U);
+}
+
+// Ten clients die while they are being written to. A library may not let a SIGPIPE reach its host.
+TEST_F(Failover, KilledClientsDoNoHarmToTheirMember) {
+    start_registry();
+    m1 = &start_member_as("active", "m1", {"--tick", "1", "--blob", "50000"});
+    Process& client = start_client("client");
+    for (int turn = 1; turn <= 10; ++turn) {
+        Process& victim = start_client("victim");
+        victim.expect("delta Ticks from=m1");
+        victim.kill();
+        (void)victim.wait();
+    }
+    client.skip();
+    client.expect("delta Ticks from=m1");
+    EXPECT_TRUE(m1->running());
+    check_ticks(client);
+}
+
+TEST_F(Failover, OverIpVersion6ItIsTheSame) {
+    listen_host = "[::1]";
+    start_registry();
+    const Options options = with(long_lease, {"--listen", "[::1]:0"});
+    m1 = &start_member_as("active", "m1", options);
+    m2 = &start_member_as("standby", "m2", options);
+    // A client that has three addresses of registries, of which the second is nobody.
+    Process& client = start_client(
+        "client", {"--registry", "127.0.0.1:1", "--registry", registry_address(), "--calls", "10"});
+    client.expect("delta Ticks from=m1");
+
+    m1->kill();
+    m2->expect("role Foo m2 active", at_once);
+    client.expect("image Ticks from=m2", at_once);
+    client.expect("done m2");
+    check_ticks(client);
 }
 
 TEST_F(I30Story, EveryPromotionIsExplainedByItsEvidence) {

@@ -54,7 +54,8 @@ inline void print_line(std::string line) {
     if (::write(STDOUT_FILENO, line.data(), line.size()) < 0) std::_Exit(3);  // The test is gone.
 }
 
-/// --registry A [--registry B], --listen, --insecure, --tls-cert, --tls-key, --tls-ca
+/// --registry A [--registry B], --listen, --insecure, --compression any, --tls-cert, --tls-key,
+/// --tls-ca
 inline AgentOptions agent_options(const Given& given) {
     AgentOptions options;
     options.name = given.text("agent");
@@ -62,6 +63,9 @@ inline AgentOptions agent_options(const Given& given) {
     options.platform = given.text("platform");
     options.listen = given.text("listen", options.listen);
     options.insecure = given.has("insecure");
+    if (given.text("compression") == "any") {
+        options.compression = {Compression::zstd, Compression::gzip};
+    }
     if (given.has("tls-cert")) {
         options.tls = TlsFiles{given.text("tls-cert"), given.text("tls-key"), given.text("tls-ca")};
     }

@@ -1,6 +1,8 @@
 // The registry dies, is away, returns, returns with less than it knew, or twice.
 
 #include <filesystem>
+#include <random>
+#include <thread>
 
 #include "tests/process/stage.h"
 
@@ -63,6 +65,98 @@ TEST_F(I2Restart, ARegistryKilledUnderLoadChangesNothingThatRuns) {
     EXPECT_TRUE(client.lines("status disconnected member=m1").empty());
     for (const Line& line : client.lines("error")) ADD_FAILURE() << line.text;
     for (const Line& line : watcher.lines("service")) EXPECT_LE(line.number("epoch"), epoch);
+    check_ticks(client);
+    check_calls(client);
+}
+
+// Killed while it recovers, again and again, at moments that differ.
+TEST_F(I2Restart, ARegistryKilledWhileItRecoversLosesNothing) {
+    start_registry();
+    Process& m1 = start_member_as("active", "m1");
+    Process& m2 = start_member_as("standby", "m2");
+    Process& client = start_client("client", {"--calls", "10"});
+    client.expect("delta Ticks from=m1");
+
+    std::mt19937 moment(11);  // NOLINT: the same moments in each run.
+    for (int turn = 1; turn <= 15; ++turn) {
+        kill_registry();
+        (void)spawn_registry();
+        std::this_thread::sleep_for(std::chrono::milliseconds(moment() % 120));
+    }
+    kill_registry();
+    m1.skip();
+    m2.skip();
+    client.skip();
+    start_registry();
+    m1.expect("registry up");
+    m2.expect("registry up");
+    client.expect("registry up");
+    client.expect("done m1");
+
+    const Finished shown = understudy({"service", "show", "Foo"});
+    EXPECT_NE(shown.output.find("active: m1   next in line: m2"), std::string::npos)
+        << shown.output;
+    end(client);
+    EXPECT_EQ(m1.lines("role").size(), 1U);
+    EXPECT_EQ(m2.lines("role").size(), 1U);
+    EXPECT_EQ(client.lines("image Ticks").size(), 1U);
+    for (const Line& line : client.lines("error")) ADD_FAILURE() << line.text;
+    check_ticks(client);
+    check_calls(client);
+}
+
+// The machine's worst day: everything dies at once. Epochs go on from where they were.
+TEST_F(I1Epochs, AfterEverythingDiedTheNextActiveHasAHigherEpoch) {
+    start_registry();
+    Process* m1 = &start_member_as("active", "m1", long_lease);
+    Process* m2 = &start_member_as("standby", "m2", long_lease);
+    std::uint64_t epoch = m1->lines("role").at(0).number("epoch");
+    Process& client = start_client("client");
+    client.expect("delta Ticks from=m1");
+
+    for (int turn = 1; turn <= 3; ++turn) {
+        for (Process* const one : {&registry(), m1, m2}) one->kill();
+        for (Process* const one : {&registry(), m1, m2}) (void)one->wait();
+        start_registry();
+        m1 = &start_member("m1", long_lease);
+        const std::uint64_t next = m1->expect("role Foo m1 active", at_once).number("epoch");
+        EXPECT_GT(next, epoch);
+        epoch = next;
+        m2 = &start_member_as("standby", "m2", long_lease);
+        client.expect("image Ticks from=m1 epoch=" + std::to_string(epoch));
+        client.expect("delta Ticks from=m1");
+    }
+    EXPECT_EQ(client.lines("image Ticks").size(), 4U);
+    check_ticks(client);
+}
+
+// A registry that was paused has heard nobody, and knows that this proves nothing.
+TEST_F(I29RegistryLoss, AStoppedRegistryDemotesNobodyWhenItResumes) {
+    start_registry();
+    const Options lease{"--lease", "500"};
+    Process& m1 = start_member_as("active", "m1", lease);
+    Process& m2 = start_member_as("standby", "m2", lease);
+    Process& client = start_client("client", {"--calls", "10"});
+    client.expect("delta Ticks from=m1");
+
+    for (int turn = 1; turn <= 3; ++turn) {
+        registry().stop();
+        client.skip();
+        const auto until = Clock::now() + turn * 700ms;
+        while (client.expect("delta Ticks from=m1").when < until) {
+        }
+        registry().resume();
+        EXPECT_EQ(understudy({"service", "show", "Foo"}).ending.code, 0);
+    }
+    const auto until = Clock::now() + 2 * 500ms;
+    while (client.expect("delta Ticks from=m1").when < until) {
+    }
+
+    end(client);
+    EXPECT_EQ(m1.lines("role").size(), 1U);
+    EXPECT_EQ(m2.lines("role").size(), 1U);
+    EXPECT_EQ(client.lines("image Ticks").size(), 1U);
+    for (const Line& line : client.lines("error")) ADD_FAILURE() << line.text;
     check_ticks(client);
     check_calls(client);
 }
@@ -220,6 +314,28 @@ TEST_F(RegistryProgram, OneThatIsAskedToEndEndsCleanlyAndKnowsItAllAgain) {
     EXPECT_EQ(m2.lines("role").size(), 1U);
     EXPECT_EQ(client.lines("image Ticks").size(), 1U);
     check_ticks(client);
+}
+
+// 24,000 changes, of which almost none matters any more.
+TEST_F(RegistryProgram, ItsJournalIsTrimmed) {
+    start_registry();
+    start_member_as("active", "m1");
+    for (int turn = 1; turn <= 6; ++turn) {
+        Process& crowd = start_member("crowd", {"--families", "2000", "--lease", "20000"});
+        crowd.expect("registered 2000");
+        end(crowd);
+    }
+    std::uintmax_t bytes = 0;
+    for (const auto& file : std::filesystem::recursive_directory_iterator(data())) {
+        if (file.is_regular_file()) bytes += file.file_size();
+    }
+    EXPECT_LE(bytes, 12U << 20);
+    RecordProperty("journal_kib", std::to_string(bytes / 1024));
+
+    kill_registry();
+    start_registry();
+    const Finished shown = understudy({"service", "show", "Foo"});
+    EXPECT_NE(shown.output.find("active: m1"), std::string::npos) << shown.output;
 }
 
 // The backup is older than the last failover: it names the wrong active member under an old epoch.

@@ -57,6 +57,7 @@ Process& Stage::spawn_registry(Options more) {
     Command command{
         .arguments = {UNDERSTUDY_PROGRAM, "registry", "--data", data_, "--listen", listen}};
     add(command.arguments, more);
+    command.arguments.insert(command.arguments.begin(), wrapper_.begin(), wrapper_.end());
     registry_ = &spawn("registry", std::move(command));
     return *registry_;
 }

@@ -68,6 +68,8 @@ protected:
     void set_common_environment(std::vector<std::string> variables) {
         environment_ = std::move(variables);
     }
+    /// What stands before the registry's own command line: a shell that limits it.
+    void wrap_registry(std::vector<std::string> wrapper) { wrapper_ = std::move(wrapper); }
     /// Where members, clients, the registry are started from now on; -1: here.
     void set_network(int network) { network_ = network; }
 
@@ -99,6 +101,7 @@ private:
     Process* registry_ = nullptr;
     Options common_;
     std::vector<std::string> environment_;
+    std::vector<std::string> wrapper_;
     int network_ = -1;
     std::map<std::string, int> starts_;
     std::set<std::string> allowed_;

@@ -49,6 +49,22 @@ TEST_F(Tls, AFailoverWorksWithCertificatesEverywhere) {
     check_ticks(client);
 }
 
+TEST_F(Tls, KilledClientsDoNoHarmToTheirMember) {
+    start_registry(of("registry"));
+    set_common_options(of("m1"));
+    Process& m1 = start_member_as("active", "m1", {"--tick", "1", "--blob", "50000"});
+    for (int turn = 1; turn <= 5; ++turn) {
+        Process& victim = start_client("victim");
+        victim.expect("delta Ticks from=m1");
+        victim.kill();
+        (void)victim.wait();
+    }
+    Process& client = start_client("client");
+    client.expect("delta Ticks from=m1");
+    EXPECT_TRUE(m1.running());
+    check_ticks(client);
+}
+
 TEST_F(Tls, WhoeverComesFromAnotherAuthorityStaysOutside) {
     start_registry(of("registry"));
     set_common_options(of("m1"));
