@@ -3,7 +3,7 @@
 //
 // Says "role ROLE" on its standard output whenever that changes. Ends with its standard input.
 //   record "state"      who published it, and a count that goes up every TICK_MS (0: never)
-//   call "who"          the member's name
+//   call "who"          the member's name and its epoch
 //   calls "echo", "echo_on_loop"   give back what they were given, on either thread
 
 #include <cstdint>
@@ -34,8 +34,9 @@ Result<void> act(const AgentOptions& where, const ServiceOptions& options, int t
     US_CHECK(state.put("member", options.member));
     US_CHECK(state.put("count", 0));
     US_CHECK(service.publish(state));
-    US_CHECK(service.publish_rpc("who", [name = options.member](const Arguments&) {
-        return Result<CallResult>(CallResult(Value(name)));
+    US_CHECK(service.publish_rpc("who", [service](const Arguments&) {
+        const std::string who = service.member() + " " + std::to_string(service.epoch().value);
+        return Result<CallResult>(CallResult(Value(who)));
     }));
     US_CHECK(service.publish_rpc("echo", echo));
     US_CHECK(service.publish_rpc("echo_on_loop", echo, RunOn::loop_thread));

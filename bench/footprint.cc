@@ -180,6 +180,7 @@ Result<void> footprint(Bench& bench) {
     const std::size_t starts = bench.tiny() ? 2 : 30;
     std::vector<Measured> others;
     for (const Program& peer : peers()) {
+        if (!bench.with_peers) break;
         auto found = measure(bench, peer, starts);
         if (!found) {
             bench.report.skip(peer.name, "not installed, or it does not start");

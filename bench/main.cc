@@ -41,6 +41,8 @@ struct Options {
     std::string commit = "unknown";
     std::string results;
     Size size = Size::full;
+    bool with_peers = true;
+    int stretch = 1;
     std::size_t rounds = 0;
 };
 
@@ -52,6 +54,8 @@ struct Options {
         "  --directory DIR where files may be made, on the disk to measure\n"
         "  --tiny          every step, a few times: a test of the benchmarks\n"
         "  --rounds N      failovers of each kind\n"
+        "  --ours-alone    nobody else is measured beside\n"
+        "  --stretch N     measures N times as long, to profile\n"
         "  --commit TEXT   goes into the output\n"
         "  --results FILE  gets the lines of JSON too\n"
         "names:",
@@ -61,6 +65,12 @@ struct Options {
     }
     std::fputs("\n", code == 0 ? stdout : stderr);
     std::exit(code);
+}
+
+template <class Number>
+void take_number(std::string_view text, Number& number) {
+    const char* const end = text.data() + text.size();
+    if (std::from_chars(text.data(), end, number).ptr != end) usage(2);
 }
 
 [[nodiscard]] Options parse(int count, char** arguments) {
@@ -82,10 +92,12 @@ struct Options {
             options.results = value();
         } else if (word == "--tiny") {
             options.size = Size::tiny;
+        } else if (word == "--ours-alone") {
+            options.with_peers = false;
         } else if (word == "--rounds") {
-            const std::string_view number = value();
-            const auto end = number.data() + number.size();
-            if (std::from_chars(number.data(), end, options.rounds).ptr != end) usage(2);
+            take_number(value(), options.rounds);
+        } else if (word == "--stretch") {
+            take_number(value(), options.stretch);
         } else if (word.starts_with("-")) {
             usage(2);
         } else {
@@ -114,6 +126,8 @@ struct Options {
                    .results = options.results});
     Bench bench{.report = report,
                 .size = options.size,
+                .with_peers = options.with_peers,
+                .stretch = options.stretch,
                 .rounds = options.rounds,
                 .program = options.program,
                 .helpers = std::filesystem::read_symlink("/proc/self/exe").parent_path(),

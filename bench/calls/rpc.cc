@@ -143,6 +143,7 @@ Result<Calls> measure_grpc(Bench& bench, const Shape& shape, const Spans& spans)
 
 Result<Peer> measure_peer(Bench& bench, const Spans& spans) {
     Peer peer;
+    if (!bench.with_peers) return peer;
 #ifdef BENCH_GRPC
     for (const Shape& shape : shapes) {
         const Calls calls = US_TRY(measure_grpc(bench, shape, spans));

@@ -35,12 +35,12 @@ Result<void> switchover(Bench& bench) {
         MemberProcess& old = stage.members()[round % 2];
         MemberProcess& next = stage.members()[1 - round % 2];
         US_CHECK(witness->wait_heard(old.name()));
-        witness->watch({});
+        witness->watch();
         (void)US_TRY(understudy("show"));
         pause_for(20ms);
         quiet_stalls.add(witness->longest_stall());
 
-        witness->watch({});
+        witness->watch();
         (void)US_TRY(understudy("switchover"));
         US_CHECK(witness->wait_heard(next.name()));
         US_CHECK(old.wait_role(Role::standby));

@@ -1,12 +1,31 @@
 #include "bench/failover/witness.h"
 
 #include <algorithm>
+#include <charconv>
 #include <memory>
 #include <utility>
 
 #include "bench/harness/clock.h"
 
 namespace understudy::bench {
+
+namespace {
+
+struct Who {
+    std::string_view member;
+    Epoch epoch;
+};
+
+// "A 12", as bench_member says it.
+[[nodiscard]] Who parse(std::string_view text) {
+    const auto space = std::min(text.find(' '), text.size());
+    const auto digits = text.substr(std::min(space + 1, text.size()));
+    Who who{.member = text.substr(0, space), .epoch = {}};
+    std::from_chars(digits.data(), digits.data() + digits.size(), who.epoch.value);
+    return who;
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Witness>> Witness::open(const Options& options) {
     auto witness = std::unique_ptr<Witness>(new Witness(options));
@@ -15,10 +34,10 @@ Result<std::unique_ptr<Witness>> Witness::open(const Options& options) {
     US_CHECK(witness->agent_->wait_for_service(options.family, 10s));
     witness->proxy_ = US_TRY(witness->agent_->proxy(options.family));
     US_CHECK(witness->proxy_->on_record(
-        "state", [self = witness.get()](const RecordImage& image, const RecordChange&) {
+        "state", [self = witness.get()](const RecordImage& image, const RecordChange& change) {
             const std::lock_guard lock(self->mutex_);
             self->image_from_ = image.text("member", "");
-            self->heard(self->image_from_, self->image_);
+            self->heard(change.epoch, self->image_);
         }));
     witness->caller_ = std::thread([self = witness.get()] { self->call_for_ever(); });
     return witness;
@@ -31,12 +50,10 @@ Witness::~Witness() {
 }
 
 // Under the lock.
-void Witness::heard(std::string_view member, TimePoint& first) {
-    if (member == old_) {
-        if (image_ != TimePoint{} || answer_ != TimePoint{}) ++strays_;
-    } else if (first == TimePoint{}) {
-        first = now();
-    }
+void Witness::heard(Epoch epoch, TimePoint& first) {
+    if (epoch < highest_) ++strays_;
+    highest_ = std::max(highest_, epoch);
+    if (epoch > before_ && first == TimePoint{}) first = now();
     changed_.notify_all();
 }
 
@@ -52,8 +69,9 @@ void Witness::call_for_ever() {
                 stall_ = std::max(stall_, at - answered_last_);
                 answered_last_ = at;
                 ++answers_;
-                answer_from_ = answer->text().value_or("");
-                heard(answer_from_, answer_);
+                const Who who = parse(answer->text().value_or(""));
+                answer_from_ = who.member;
+                heard(who.epoch, answer_);
             } else {
                 ++failed_;
                 failure_ = to_string(answer.error());
@@ -74,9 +92,19 @@ Result<void> Witness::wait_heard(std::string_view member, Duration limit) {
                            ", the last error: " + failure_};
 }
 
-void Witness::watch(std::string_view old) {
+Result<std::string> Witness::wait_agreed(Duration limit) {
+    std::unique_lock lock(mutex_);
+    const bool agreed = changed_.wait_for(
+        lock, limit, [&] { return !image_from_.empty() && image_from_ == answer_from_; });
+    if (agreed) return image_from_;
+    return Error{.code = Errc::timed_out,
+                 .detail = "the record is of " + image_from_ + ", the last answer of " +
+                           answer_from_ + ", the last error: " + failure_};
+}
+
+void Witness::watch() {
     const std::lock_guard lock(mutex_);
-    old_ = old;
+    before_ = highest_;
     image_ = {};
     answer_ = {};
     answered_last_ = now();
@@ -92,7 +120,8 @@ Result<Witness::Noticed> Witness::wait_next(Duration limit) {
     if (both) return Noticed{image_, answer_};
     return Error{.code = Errc::timed_out,
                  .detail = std::string("no ") + (image_ == TimePoint{} ? "image" : "answer") +
-                           " after " + old_ + "; the last error: " + failure_};
+                           " after epoch " + std::to_string(before_.value) +
+                           "; the last error: " + failure_};
 }
 
 std::uint64_t Witness::strays() const {

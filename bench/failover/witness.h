@@ -35,9 +35,12 @@ public:
 
     /// Waits until this member is the one that is heard, by record and by call.
     [[nodiscard]] Result<void> wait_heard(std::string_view member, Duration limit = 10s);
+    /// Waits until record and call are of the same member: its name.
+    [[nodiscard]] Result<std::string> wait_agreed(Duration limit = 10s);
 
-    /// From now on: whoever is not `old` is the next one. Clears what was noted.
-    void watch(std::string_view old);
+    /// From now on: whoever has a higher epoch than all before is the next one. Clears what was
+    /// noted.
+    void watch();
     struct Noticed {
         TimePoint image;
         TimePoint answer;
@@ -45,7 +48,7 @@ public:
     /// When the next one was first heard. Errors: timed_out (none).
     [[nodiscard]] Result<Noticed> wait_next(Duration limit);
 
-    /// How often the old one was heard after the next one, since watch().
+    /// How often somebody of a lower epoch was heard after one of a higher, since watch().
     [[nodiscard]] std::uint64_t strays() const;
     [[nodiscard]] std::uint64_t answers() const { return answers_; }
     /// Calls that failed since watch(), and the last reason.
@@ -57,12 +60,13 @@ public:
 private:
     explicit Witness(const Options& options) : options_(options) {}
     void call_for_ever();
-    void heard(std::string_view member, TimePoint& first);
+    void heard(Epoch epoch, TimePoint& first);
 
     const Options options_;
     mutable std::mutex mutex_;
     std::condition_variable changed_;
-    std::string old_;
+    Epoch highest_{};  // Heard so far.
+    Epoch before_{};   // The same at the time of watch().
     std::string image_from_;
     std::string answer_from_;
     TimePoint image_{};  // Epoch of the clock: not yet.

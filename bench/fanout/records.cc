@@ -235,7 +235,7 @@ void report(Bench& bench, const Shape& shape, const Named& one, const std::vecto
                                     {"processes", shape.processes},
                                     {"window", window},
                                     {"message_bytes", Message::size},
-                                    {"coalesced_or_lost", 0}}};
+                                    {"coalesced", 0}}};
         for (const Named& peer : peers) {
             found.beside.push_back({peer.name, one.result.*rate / (peer.result.*rate)});
         }
@@ -272,6 +272,7 @@ Result<void> records(Bench& bench) {
     for (const Shape& shape : shapes) {
         std::vector<Named> others;
         for (const Peer& peer : peers) {
+            if (!bench.with_peers) break;
             if (peer.start == nullptr) {
                 bench.report.skip(peer.name, peer.missing);
                 continue;

@@ -17,6 +17,8 @@ enum class Size : std::uint8_t { tiny, full };
 struct Bench {
     Report& report;
     Size size = Size::full;
+    bool with_peers = true;  ///< Others are measured beside.
+    int stretch = 1;         ///< Measures so many times as long: to profile.
     std::size_t rounds = 0;  ///< Of failovers; 0: as many as the benchmark finds right.
     std::string program;     ///< The program `understudy`.
     std::string helpers;     ///< Folder of the programs that play the other parts.
@@ -27,7 +29,7 @@ struct Bench {
         if (rounds > 0) return rounds;
         return tiny() ? 3 : full;
     }
-    [[nodiscard]] Duration span(Duration full) const { return tiny() ? 100ms : full; }
+    [[nodiscard]] Duration span(Duration full) const { return tiny() ? 100ms : full * stretch; }
     [[nodiscard]] std::string helper(std::string_view name) const {
         return helpers + "/" + std::string(name);
     }

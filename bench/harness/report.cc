@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
 #include <fstream>
 #include <string>
@@ -182,6 +183,7 @@ Report::Report(const RunFacts& facts) {
     char date[32];
     std::strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &calendar);
     const auto load = read_file("/proc/loadavg");
+    load_before_ = load ? std::strtod(load->c_str(), nullptr) : 0;
     const json::object run{{"date", date},
                            {"commit", facts.commit},
                            {"size", facts.size},
@@ -190,7 +192,7 @@ Report::Report(const RunFacts& facts) {
                            {"kernel", system.release},
                            {"file_system", file_system(facts.directory)},
                            {"compiler", __VERSION__},
-                           {"load_before", load ? load->substr(0, load->find(' ')) : "unknown"}};
+                           {"load_before", load_before_}};
     print(json::serialize(json::object{{"run", run}}));
 }
 
@@ -206,6 +208,10 @@ void Report::skip(std::string_view what, std::string_view why) {
 }
 
 void Report::print_table() const {
+    if (load_before_ > quiet_load_max) {
+        std::printf("\nThe machine was busy before (load %.1f): its own work is in the figures.\n",
+                    load_before_);
+    }
     std::printf("\n%-16s %-40s %9s %9s %9s %9s %9s  %s\n", "benchmark", "what", "p50", "p99",
                 "p99.9", "max", "per s", "target; beside (above 1: ours is better)");
     for (const Line& line : lines_) {

@@ -85,7 +85,10 @@ private:
 
     void print(const std::string& json);
 
+    static constexpr double quiet_load_max = 1;
+
     std::ofstream results_;
+    double load_before_ = 0;
     std::string benchmark_;
     std::vector<Line> lines_;
 };

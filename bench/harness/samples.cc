@@ -15,6 +15,18 @@ struct FileHead {
     std::uint64_t kept;
 };
 
+constexpr double bars = 12;
+constexpr std::size_t bars_max = 16;
+
+/// The next of 1, 2, 5, 10, 20, … at or above; at least 100 ns.
+[[nodiscard]] double step_for(double width) {
+    for (double decade = 100;; decade *= 10) {
+        for (const double step : {1, 2, 5}) {
+            if (step * decade >= width) return step * decade;
+        }
+    }
+}
+
 }  // namespace
 
 void Samples::add(Duration time) {
@@ -49,20 +61,18 @@ Duration Samples::at(double fraction) const {
 std::vector<Samples::Bucket> Samples::histogram() const {
     std::vector<Bucket> buckets;
     if (kept_.empty()) return buckets;
-    (void)at(1);  // Sorts.
-    constexpr double steps[] = {1, 1.5, 2, 3, 5, 7};
-    std::size_t counted = 0;
-    for (double decade = 100; counted < kept_.size(); decade *= 10) {
-        for (const double step : steps) {
-            const auto up_to = static_cast<std::int64_t>(step * decade);
-            const auto end = std::upper_bound(kept_.begin(), kept_.end(), up_to);
-            const auto below = static_cast<std::size_t>(end - kept_.begin());
-            if (below > counted || !buckets.empty()) {
-                buckets.push_back({Duration(up_to), (below - counted) * stride_});
-            }
-            counted = below;
-            if (counted == kept_.size()) break;
-        }
+    // Most of them decide, so that one outlier does not squeeze the rest into one bar.
+    const double most = static_cast<double>(at(0.95).count());
+    const double width = step_for((most - static_cast<double>(at(0).count())) / bars);
+    auto up_to = static_cast<std::int64_t>(static_cast<double>(at(0).count()) / width) *
+                 static_cast<std::int64_t>(width);
+    for (std::size_t counted = 0; counted < kept_.size();) {
+        // Far outliers stand in one last bar.
+        up_to = buckets.size() < bars_max ? up_to + static_cast<std::int64_t>(width) : kept_.back();
+        const auto end = std::upper_bound(kept_.begin(), kept_.end(), up_to);
+        const auto below = static_cast<std::size_t>(end - kept_.begin());
+        buckets.push_back({Duration(up_to), (below - counted) * stride_});
+        counted = below;
     }
     return buckets;
 }

@@ -29,7 +29,7 @@ public:
         Duration up_to;
         std::uint64_t count;
     };
-    /// In steps of 1, 1.5, 2, 3, 5, 7, 10, …; empty ones between two others are there.
+    /// About a dozen of one width, a round one; the last one ends at the maximum.
     [[nodiscard]] std::vector<Bucket> histogram() const;
 
     /// From one process to another, through a file. Errors: failed (none).
