@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
+#include <map>
 
 #include <fcntl.h>
 #include <sys/mount.h>
@@ -47,6 +49,14 @@ protected:
         while (::write(file.get(), block.data(), block.size()) > 0) {
         }
         ASSERT_EQ(errno, ENOSPC);
+    }
+    /// Every byte of the registry's directory.
+    [[nodiscard]] std::map<std::string, std::string> bytes() const {
+        std::map<std::string, std::string> out;
+        for (const auto& file : std::filesystem::directory_iterator(data())) {
+            if (file.is_regular_file()) out[file.path()] = contents(file.path());
+        }
+        return out;
     }
     void empty() const { (void)::unlink(ballast().c_str()); }
     [[nodiscard]] std::string ballast() const { return place + "/ballast"; }
@@ -108,8 +118,10 @@ TEST_F(I29FullDisk, ChangesAreRefusedWhileLookupsHeartbeatsAndPromotionsGoOn) {
     m3.expect("role Foo m3 active", at_once);
 
     // The refused one joins by itself once there is room.
+    const auto before = bytes();
     Process& back = start_member("m1", lease);
     EXPECT_TRUE(back.expect("refused Foo m1").matches("refused no_space")) << "m1 was let in";
+    EXPECT_TRUE(bytes() == before) << "refused, and written all the same";
     empty();
     back.expect("role Foo m1 standby");
     watcher.expect("service active=m3 line=m3,m2,m1");
