@@ -28,7 +28,8 @@ struct ServiceOptions {
     /// How long a silent member keeps its role. The first member's word counts for the service.
     Duration lease = 1s;
     OnRegistryLoss on_registry_loss = OnRegistryLoss::keep;
-    /// Answers the call understudy.record.put: operators may change records of this member.
+    /// Answers the call understudy.record.put: operators may change records of this member. They do
+    /// it on the callback thread: the application then writes these records there too.
     bool allow_record_put = false;
 };
 

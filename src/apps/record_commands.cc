@@ -12,6 +12,7 @@
 #include "apps/quantity.h"
 #include "apps/record_view.h"
 #include "apps/session.h"
+#include "library/record_put.h"
 #include "wire/json.h"
 
 namespace understudy::apps {
@@ -161,7 +162,7 @@ Result<Exit> put(const Invocation& invocation, const Wanted& given) {
     const auto arguments = US_TRY(Arguments::from_json(wire::to_json(assignments)));
     auto session = US_TRY(Session::open(invocation));
     auto proxy = US_TRY(session.proxy(given.family));
-    auto result = proxy.call(record_put_call, arguments, {.deadline = session.timeout()});
+    auto result = proxy.call(library::record_put_call, arguments, {.deadline = session.timeout()});
     if (!result) {
         Error error = std::move(result).error();
         if (error.code == Errc::not_found) {

@@ -27,6 +27,4 @@ namespace understudy::apps {
 [[nodiscard]] Result<wire::Dynamic::Map> parse_assignments(
     const std::string& record, const std::vector<std::string>& assignments);
 
-inline constexpr std::string_view record_put_call = "understudy.record.put";
-
 }  // namespace understudy::apps

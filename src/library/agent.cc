@@ -9,6 +9,7 @@
 #include "library/agent_impl.h"
 #include "library/options.h"
 #include "library/proxy_impl.h"
+#include "library/record_put.h"
 #include "library/service_impl.h"
 #include "library/service_view.h"
 #include "library/sink_log.h"
@@ -73,7 +74,9 @@ Result<Service> Agent::create_service(ServiceOptions options) {
         created = {};
     });
     US_CHECK(std::move(created));
-    return Service(std::move(service));
+    Service made(std::move(service));
+    if (made.impl_->options.allow_record_put) US_CHECK(library::publish_record_put(made));
+    return made;
 }
 
 Result<Proxy> Agent::proxy(std::string_view family) { return open_proxy(family, {}); }

@@ -132,8 +132,8 @@ Result<void> Hello::kill_active() {
     round.failover_us = microseconds(seen.at(client).at - killed);
     const auto lost = troupe_.noted(client, "lost", killed);
     const auto found = troupe_.noted(client, "found", killed);
-    if (!lost || !found) return unexpected("the client did not notice that its member was gone");
-    round.client_us = microseconds(*found - *lost);
+    if (!found) return unexpected("the client did not note its message");
+    round.client_us = microseconds(*found - std::min(lost.value_or(killed), *found));
     rounds_.push_back(round);
     active_ = successor;
     act(fmt::format("failover: {} from just before kill() to the client's line; the client itself "
@@ -179,7 +179,7 @@ Result<void> Hello::switch_over() {
     const auto lost = troupe_.noted(client, "lost", asked);
     const auto found = troupe_.noted(client, "found", asked);
     switchover_us_ = microseconds(Clock::now() - asked);
-    switchover_client_us_ = lost && found && *found > *lost ? microseconds(*found - *lost) : 0;
+    switchover_client_us_ = lost && found ? microseconds(*found - std::min(*lost, *found)) : 0;
     show(output);
     act(fmt::format("switchover: the client itself was alone for {}",
                     humane_us(switchover_client_us_)));

@@ -29,13 +29,14 @@ void note(std::string_view what) {
 Result<Exit> run_member(const std::string& registry, const std::string& member) {
     auto agent = US_TRY(Agent::open({.name = "Foo" + member + "-agent", .registry = {registry}}));
     auto service = US_TRY(agent.create_service({.family = family, .member = member}));
-    service.on_role([](const RoleChange& change) {
-        print(change.role == Role::active ? "MASTER\n" : "STANDBY\n");
-    });
-
     auto record = US_TRY(service.record(record_name));
     US_CHECK(record.put(field_name, "Hello World (from " + member + ")"));
     US_CHECK(service.publish(record));
+
+    // Last: who reads STANDBY may kill the other at once, and the record must be there by then.
+    service.on_role([](const RoleChange& change) {
+        print(change.role == Role::active ? "MASTER\n" : "STANDBY\n");
+    });
     agent.wait();
     return Exit::done;
 }
@@ -44,14 +45,15 @@ Result<Exit> run_client(const std::string& registry) {
     auto agent = US_TRY(Agent::open({.name = "FT-client", .registry = {registry}}));
     US_CHECK(agent.wait_for_service(family));
     auto proxy = US_TRY(agent.proxy(family));
-    proxy.on_status([was = false](const ConnectionStatus& status) mutable {
-        if (was && !status.connected) note("lost");
-        was = status.connected;
+    const auto subscription =
+        US_TRY(proxy.subscribe(record_name, [](const RecordImage& image, const RecordChange&) {
+            note("found");
+            print(image.text(field_name, "(no message)") + '\n');
+        }));
+    // Of the record, not of the connection: only these are told in order with the messages.
+    proxy.on_record_status(subscription, [](RecordStatus status) {
+        if (status == RecordStatus::stale) note("lost");
     });
-    US_CHECK(proxy.on_record(record_name, [](const RecordImage& image, const RecordChange&) {
-        note("found");
-        print(image.text(field_name, "") + '\n');
-    }));
     agent.wait();
     return Exit::done;
 }
