@@ -1,5 +1,6 @@
 #include "journal/batcher.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -7,6 +8,9 @@
 namespace understudy::journal {
 
 namespace {
+
+// What one idle journal keeps for its next batch.
+constexpr std::uint64_t spare_bytes_max = Batcher::batch_bytes_max + segment_header_bytes;
 
 std::uint64_t encoded_bytes(const Append& append) {
     std::uint64_t bytes = 0;
@@ -57,7 +61,11 @@ Result<void> Batcher::offer(Append& append) {
 
 Batcher::Formed Batcher::form() {
     Formed formed;
+    if (idle()) return formed;
     Batch batch;
+    batch.bytes = std::exchange(spare_, {});
+    batch.bytes.reserve(static_cast<std::size_t>(
+        std::min(waiting_bytes(), batch_bytes_max) + segment_header_bytes));
     // True of the disk by the time this batch reaches it: a batch is written only after the sync
     // of the one before has returned.
     const Index synced = tail_.chain.last;
@@ -81,7 +89,11 @@ Batcher::Formed Batcher::form() {
         }
         write(pop(*line), synced, batch);
     }
-    if (!batch.bytes.empty()) formed.batch = std::move(batch);
+    if (batch.bytes.empty()) {
+        reuse(std::move(batch.bytes));
+    } else {
+        formed.batch = std::move(batch);
+    }
     US_ASSERT(tail_.used_bytes <= tail_.segment_bytes);
     return formed;
 }
@@ -95,6 +107,12 @@ void Batcher::reserve_made() {
 void Batcher::reserve_failed() {
     US_ASSERT(reserve_ != Reserve::ready);
     reserve_ = Reserve::failed;
+}
+
+void Batcher::reuse(Buffer bytes) {
+    if (bytes.capacity() > spare_bytes_max || bytes.capacity() <= spare_.capacity()) return;
+    bytes.clear();
+    spare_ = std::move(bytes);
 }
 
 std::vector<Append> Batcher::take_waiting() {

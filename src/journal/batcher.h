@@ -92,6 +92,10 @@ public:
     void reserve_made();
     void reserve_failed();
 
+    /// Gives back the bytes of a batch that nobody needs any more, for the next one: a long buffer is
+    /// dear to make anew, page by page.
+    void reuse(Buffer bytes);
+
     /// Everything that waits, in the order in which it would have been written.
     [[nodiscard]] std::vector<Append> take_waiting();
 
@@ -130,6 +134,7 @@ private:
     std::uint32_t seed_;
     Queue promotions_;
     Queue ordinary_;
+    Buffer spare_;  ///< Empty, with room.
 };
 
 }  // namespace understudy::journal

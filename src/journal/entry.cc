@@ -63,7 +63,7 @@ std::uint32_t encode(const Entry& entry, const Link& link, std::uint32_t seed, B
     US_ASSERT(entry.type == EntryType::command || entry.body.empty());
 
     const std::size_t start = out.size();
-    out.resize(start + encoded_bytes(entry.body.size()));
+    out.resize(start + entry_header_bytes);
     std::byte* header = out.data() + start;
     put(header, at_previous, link.previous);
     put(header, at_body_checksum, crc32c(entry.body, seed));
@@ -72,13 +72,12 @@ std::uint32_t encode(const Entry& entry, const Link& link, std::uint32_t seed, B
     put(header, at_epoch, entry.epoch.value);
     put(header, at_behind, static_cast<std::uint32_t>(entry.index.value - link.synced.value));
     put(header, at_type, static_cast<std::uint8_t>(entry.type));
-    if (!entry.body.empty()) {
-        std::memcpy(header + entry_header_bytes, entry.body.data(), entry.body.size());
-    }
-
     const Bytes covered(header + at_previous, entry_header_bytes - at_previous);
     const std::uint32_t checksum = crc32c(covered, seed);
     put(header, at_checksum, checksum);
+
+    out.insert(out.end(), entry.body.begin(), entry.body.end());
+    out.resize(start + encoded_bytes(entry.body.size()));  // Padding.
     return checksum;
 }
 

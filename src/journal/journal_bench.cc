@@ -37,6 +37,7 @@ void pack(benchmark::State& state) {
         }
         for (auto formed = batcher.form(); formed.batch; formed = batcher.form()) {
             checksum += formed.batch->placed.back().checksum;
+            batcher.reuse(std::move(formed.batch->bytes));
         }
         if (batcher.reserve() != Batcher::Reserve::ready) batcher.reserve_made();
     }

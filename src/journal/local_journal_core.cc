@@ -153,6 +153,7 @@ void LocalJournal::Core::flushed(const std::shared_ptr<Flush>& flush) {
         if (state_ == State::detached) return;
     }
     US_ASSERT(next == done.batch.placed.size());
+    batcher_.reuse(std::move(flush->bytes));
     arm_mark();
     this->flush();
 }

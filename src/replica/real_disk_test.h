@@ -1,0 +1,69 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <cstdlib>
+
+#include "base/log.h"
+#include "platform/asio_runtime.h"
+#include "replica/list_machine_test.h"
+#include "replica/replica.h"
+
+namespace understudy::replica {
+
+/// A directory of its own, removed at the end.
+class ScratchDirectory {
+public:
+    ScratchDirectory() {
+        std::string pattern = std::filesystem::temp_directory_path() / "understudy-replica-XXXXXX";
+        US_ASSERT(::mkdtemp(pattern.data()) != nullptr);
+        path = pattern;
+    }
+    ScratchDirectory(const ScratchDirectory&) = delete;
+    ScratchDirectory& operator=(const ScratchDirectory&) = delete;
+    ~ScratchDirectory() {
+        std::error_code ignored;
+        std::filesystem::remove_all(path, ignored);
+    }
+
+    std::string path;
+};
+
+/// A replica over real threads and a real disk.
+class RealReplica {
+public:
+    RealReplica(StateMachine& machine, Replica::Options options) : runtime(log) {
+        opening = Replica::open(runtime, log, std::move(options), machine,
+                                [this](Result<std::unique_ptr<Replica>> opened) {
+                                    if (opened) {
+                                        replica = *std::move(opened);
+                                    } else {
+                                        error = opened.error();
+                                    }
+                                });
+        run_until([this] { return replica != nullptr || error; });
+    }
+    ~RealReplica() {
+        if (!replica) return;
+        bool closed = false;
+        replica->close([&] { closed = true; });
+        run_until([&] { return closed; });
+    }
+    RealReplica(const RealReplica&) = delete;
+    RealReplica& operator=(const RealReplica&) = delete;
+
+    void run_until(const std::function<bool()>& reached) {
+        while (!reached()) runtime.poll_for(10ms);
+    }
+
+    NullLog log;
+    platform::AsioRuntime runtime;
+    std::unique_ptr<journal::Opening> opening;
+    std::unique_ptr<Replica> replica;
+    std::optional<Error> error;
+};
+
+}  // namespace understudy::replica
