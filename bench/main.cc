@@ -139,7 +139,7 @@ void take_number(std::string_view text, Number& number) {
         if (const auto done = entry.run(bench); !done) {
             const std::string why = to_string(done.error());
             std::fprintf(stderr, "%s failed: %s\n", entry.name.data(), why.c_str());
-            report.skip("failed", why);
+            report.fail(why);
             ++failures;
         }
     }

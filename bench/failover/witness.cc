@@ -37,7 +37,8 @@ Result<std::unique_ptr<Witness>> Witness::open(const Options& options) {
         "state", [self = witness.get()](const RecordImage& image, const RecordChange& change) {
             const std::lock_guard lock(self->mutex_);
             self->image_from_ = image.text("member", "");
-            self->heard(change.epoch, self->image_);
+            self->heard(change.epoch, self->heard_by_record_, self->image_);
+            self->heard_by_record_ = std::max(self->heard_by_record_, change.epoch);
         }));
     witness->caller_ = std::thread([self = witness.get()] { self->call_for_ever(); });
     return witness;
@@ -50,8 +51,8 @@ Witness::~Witness() {
 }
 
 // Under the lock.
-void Witness::heard(Epoch epoch, TimePoint& first) {
-    if (epoch < highest_) ++strays_;
+void Witness::heard(Epoch epoch, Epoch known, TimePoint& first) {
+    if (epoch < known) ++strays_;
     highest_ = std::max(highest_, epoch);
     if (epoch > before_ && first == TimePoint{}) first = now();
     changed_.notify_all();
@@ -59,6 +60,11 @@ void Witness::heard(Epoch epoch, TimePoint& first) {
 
 void Witness::call_for_ever() {
     while (!ended_) {
+        Epoch known;
+        {
+            const std::lock_guard lock(mutex_);
+            known = highest_;
+        }
         const auto answer =
             proxy_->call("who", {}, {.deadline = 5s, .repeatable = options_.repeatable});
         if (ended_) return;
@@ -71,7 +77,7 @@ void Witness::call_for_ever() {
                 ++answers_;
                 const Who who = parse(answer->text().value_or(""));
                 answer_from_ = who.member;
-                heard(who.epoch, answer_);
+                heard(who.epoch, known, answer_);
             } else {
                 ++failed_;
                 failure_ = to_string(answer.error());

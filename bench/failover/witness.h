@@ -48,7 +48,9 @@ public:
     /// When the next one was first heard. Errors: timed_out (none).
     [[nodiscard]] Result<Noticed> wait_next(Duration limit);
 
-    /// How often somebody of a lower epoch was heard after one of a higher, since watch().
+    /// How often somebody was heard whose epoch is below one known, since watch(). Known is, to the
+    /// record, what it has brought; to a call, what was heard before the call began: of one that
+    /// was outstanding then, nobody can say whether it was answered before.
     [[nodiscard]] std::uint64_t strays() const;
     [[nodiscard]] std::uint64_t answers() const { return answers_; }
     /// Calls that failed since watch(), and the last reason.
@@ -60,13 +62,14 @@ public:
 private:
     explicit Witness(const Options& options) : options_(options) {}
     void call_for_ever();
-    void heard(Epoch epoch, TimePoint& first);
+    void heard(Epoch epoch, Epoch known, TimePoint& first);
 
     const Options options_;
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     Epoch highest_{};  // Heard so far.
-    Epoch before_{};   // The same at the time of watch().
+    Epoch heard_by_record_{};
+    Epoch before_{};  // The same at the time of watch().
     std::string image_from_;
     std::string answer_from_;
     TimePoint image_{};  // Epoch of the clock: not yet.

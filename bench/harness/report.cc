@@ -204,7 +204,12 @@ void Report::add(Row row) {
 void Report::skip(std::string_view what, std::string_view why) {
     print(
         json::serialize(json::object{{"benchmark", benchmark_}, {"what", what}, {"skipped", why}}));
-    lines_.push_back({benchmark_, {.what = std::string(what)}, std::string(why)});
+    lines_.push_back({benchmark_, {.what = std::string(what)}, "skipped: " + std::string(why)});
+}
+
+void Report::fail(std::string_view why) {
+    print(json::serialize(json::object{{"benchmark", benchmark_}, {"failed", why}}));
+    lines_.push_back({benchmark_, {}, "FAILED: " + std::string(why)});
 }
 
 void Report::print_table() const {
@@ -216,8 +221,8 @@ void Report::print_table() const {
                 "p99.9", "max", "per s", "target; beside (above 1: ours is better)");
     for (const Line& line : lines_) {
         std::printf("%-16s %-40s ", line.benchmark.c_str(), line.row.what.c_str());
-        if (!line.skipped.empty()) {
-            std::printf("skipped: %s\n", line.skipped.c_str());
+        if (!line.instead.empty()) {
+            std::printf("%s\n", line.instead.c_str());
             continue;
         }
         const Row& row = line.row;

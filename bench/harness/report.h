@@ -71,6 +71,8 @@ public:
     void add(Row row);
     /// Says why something was not measured.
     void skip(std::string_view what, std::string_view why);
+    /// Says why it could not be measured, or that it did not do its work.
+    void fail(std::string_view why);
     void print_table() const;
 
     /// The least of what the row reached, by its target: 1 and above is met. Nothing without one.
@@ -80,7 +82,7 @@ private:
     struct Line {
         std::string benchmark;
         Row row;
-        std::string skipped = {};
+        std::string instead = {};  ///< Of figures.
     };
 
     void print(const std::string& json);
