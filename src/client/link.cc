@@ -102,8 +102,8 @@ private:
         if (!bytes.empty()) connection_->send(bytes);
     }
 
-    /// The mark counts what is not flushed yet; the stream speaks up for its own backlog alone. What
-    /// left or shrank in between nobody else would tell.
+    /// The mark counts what is not flushed yet; the stream speaks up for its own backlog alone.
+    /// What left or shrank in between nobody else would tell.
     void relieve() {
         if (!full_ || connection_ == nullptr || finishing_) return;
         if (connection_->backlog_bytes() >= Connection::high_water_bytes) return;

@@ -74,9 +74,7 @@ protected:
         runtime_.turn();
     }
 
-    void send(std::size_t size) {
-        EXPECT_TRUE(link_.send(wire::MessageType::delta, Buffer(size)));
-    }
+    void send(std::size_t size) { EXPECT_TRUE(link_.send(wire::MessageType::delta, Buffer(size))); }
 
     Wire wire_;
     FakeRuntime runtime_;

@@ -172,6 +172,8 @@ void Member::update_acting(bool acting) {
     }
     if (publisher_.epoch().value != 0) publisher_.stand_by();
     publisher_.activate(role_.epoch());
+    // Calls that were refused meanwhile wait in the proxies for this word.
+    if (std::exchange(acted_in_, role_.epoch()) == role_.epoch()) notice_role(false);
 }
 
 void Member::notice_role(bool draining) {

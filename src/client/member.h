@@ -151,6 +151,7 @@ private:
     std::uint64_t order_ = 0;
     std::string known_active_;
     bool acting_ = false;
+    Epoch acted_in_;  ///< The last tenure in which it acted.
     bool drain_told_ = false;
     std::unique_ptr<Timer> step_down_timer_;
     Buffer scratch_;

@@ -13,6 +13,11 @@ namespace understudy::client {
 namespace pb = wire::pb;
 using wire::MessageType;
 
+namespace {
+/// How long the last words of a member that gave its role away are waited for.
+constexpr Duration leave_limit = 100ms;
+}  // namespace
+
 Proxy::Proxy(Runtime& runtime, Log& log, Options options, Directory& directory,
              ProxyObserver& observer)
     : runtime_(runtime),
@@ -37,10 +42,30 @@ void Proxy::directory_changed(bool registry_up) {
     if (registry_up) hint_.reset();
     if (link_ != nullptr && status_.connected) {
         if (!still_there()) {
+            if (has_a_word_to_say()) return leave();
             drop({.code = Errc::unavailable, .detail = status_.member + " is no longer the one"});
         }
     }
     evaluate();
+}
+
+/// A member that handed its role over has answered every call before it did: the answers are on
+/// their way, ahead of its word that it stands by. The registry's word may overtake them.
+bool Proxy::has_a_word_to_say() const {
+    if (!fenced() || calls_.outstanding() == calls_.waiting()) return false;
+    const pb::ServiceInfo* service = directory_.find(family());
+    const pb::MemberInfo* info =
+        service == nullptr ? nullptr : find_member(*service, status_.member);
+    return info != nullptr && Incarnation{info->incarnation()} == incarnation_;
+}
+
+void Proxy::leave() {
+    if (leaving_ != nullptr) return;
+    calls_.pause();
+    leaving_ = runtime_.at(runtime_.now() + leave_limit, [this] {
+        drop({.code = Errc::unavailable, .detail = status_.member + " is no longer the one"});
+        evaluate();
+    });
 }
 
 /// Is the member we are connected to still the right one, as far as is known?
@@ -107,6 +132,7 @@ void Proxy::retry_later() {
 
 /// Ends the connection; what was sent and not answered has an unknown outcome.
 void Proxy::drop(const Error& reason) {
+    leaving_.reset();
     link_.reset();
     attempt_.reset();
     target_.reset();
@@ -196,6 +222,7 @@ void Proxy::role_notice(const pb::RoleNotice& notice) {
     if (notice.draining()) return;  // It refuses new calls; they wait for the next ready().
     if (role == Role::active) {
         if (epoch < floor()) return;
+        leaving_.reset();
         if (fenced()) (void)directory_.heard_epoch(family(), epoch);
         ProxyStatus status = status_;
         status.epoch = epoch;
@@ -244,6 +271,7 @@ void Proxy::link_message(Link& link, MessageType type, Bytes body) {
 
 bool Proxy::stale(Epoch epoch) {
     if (epoch >= floor() || planted(Plant::proxy_ignores_epoch)) return false;
+    if (leaving_ != nullptr) return true;
     drop({.code = Errc::stale_epoch, .detail = status_.member + " published under an old epoch"});
     retry_later();
     return true;

@@ -90,6 +90,8 @@ private:
     void connect(const Target& target);
     void retry_later();
     void drop(const Error& reason);
+    [[nodiscard]] bool has_a_word_to_say() const;
+    void leave();
     void set_status(ProxyStatus status);
     [[nodiscard]] bool fenced() const;
     [[nodiscard]] Epoch floor() const;
@@ -135,6 +137,7 @@ private:
     std::unique_ptr<Attempt> attempt_;
     std::unique_ptr<Link> link_;
     std::unique_ptr<Timer> retry_;
+    std::unique_ptr<Timer> leaving_;  ///< Still listens to a member that gave its role away.
     std::unique_ptr<Timer> call_timer_;
     std::optional<TimePoint> call_timer_at_;
     ProxyStatus status_;

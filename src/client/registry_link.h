@@ -43,7 +43,7 @@ public:
         Duration heartbeat = 200ms;
     };
 
-    static constexpr std::uint64_t unanswered_max = 6;
+    static constexpr std::uint64_t unanswered_max = 4;
 
     /// Requires: at least one address.
     RegistryLink(Runtime& runtime, Log& log, Options options, wire::pb::Hello hello,

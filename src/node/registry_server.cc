@@ -115,11 +115,7 @@ void RegistryServer::link_welcome(client::Link&, Bytes) { US_ASSERT(false); }
 void RegistryServer::link_message(client::Link& link, wire::MessageType type, Bytes body) {
     auto effects =
         machine_->received(runtime_.now(), runtime_.host().wall_ms(), id_of(link), type, body);
-    if (!effects) {
-        log_.warn("registry.peer_refused",
-                  {kv("peer", to_string(link.peer())), kv("error", effects.error())});
-        return link.finish(effects.error());
-    }
+    if (!effects) return link.finish(effects.error());
     carry_out(*std::move(effects));
 }
 

@@ -52,10 +52,8 @@ private:
         std::unique_ptr<Timer> deadline;
     };
 
-    [[nodiscard]] bool full() const { return handshakes_.size() >= SocketNetwork::handshakes_max; }
-
     void accept_ready() {
-        for (int i = 0; i < accepts_per_turn && open_ && !full(); ++i) {
+        for (int i = 0; i < accepts_per_turn && open_; ++i) {
             const Loop::Frame frame(loop_);
             Incoming incoming = accept_next(descriptor_.native_handle());
             if (incoming.socket) {
@@ -69,13 +67,13 @@ private:
                 break;
             }  // Else that client is gone already; the next may not be.
         }
-        if (!full()) await_clients();
+        await_clients();
     }
 
     void pause(int error) {
         if (!std::exchange(short_of_resources_, true)) {
-            loop_.log().warn("network.accept_paused", {kv("error", system_error(
-                                                           Errc::limit_exceeded, "accept", error))});
+            loop_.log().warn("network.accept_paused",
+                             {kv("error", system_error(Errc::limit_exceeded, "accept", error))});
         }
         ++loop_.figures().accept_pauses;
         pause_ = loop_.at(loop_.now() + SocketNetwork::accept_pause, [this] { await_clients(); });
@@ -93,6 +91,12 @@ private:
     }
 
     void shake_hands(std::shared_ptr<Stream> stream, ssl_ctx_st& context) {
+        if (handshakes_.size() >= SocketNetwork::handshakes_max) {
+            // Honest clients take milliseconds: whoever has been at it for longest says nothing.
+            ++loop_.figures().handshakes_failed;
+            handshakes_.back().stream->abandon();
+            handshakes_.pop_back();
+        }
         handshakes_.push_front({stream, nullptr});
         const auto place = handshakes_.begin();
         const auto done = [this, place](const Result<void>& outcome) { shaken(place, outcome); };
@@ -167,9 +171,8 @@ Result<std::unique_ptr<Listener>> SocketNetwork::listen(const Address& address,
     }
     Fd socket = US_TRY(open_listener(*where));
     Address actual = US_TRY(local_address(socket));
-    auto accept_loop =
-        std::make_shared<AcceptLoop>(loop_, contexts_, US_TRY(loop_.adopt(std::move(socket))), tls,
-                                     std::move(accepted));
+    auto accept_loop = std::make_shared<AcceptLoop>(
+        loop_, contexts_, US_TRY(loop_.adopt(std::move(socket))), tls, std::move(accepted));
     accept_loop->await_clients();
     return std::make_unique<SocketListener>(std::move(accept_loop), std::move(actual));
 }

@@ -11,8 +11,8 @@ namespace understudy::platform {
 class SocketNetwork final : public Network {
 public:
     static constexpr Duration handshake_time_max = 5s;
-    /// Incoming connections of one listener that have not proven who they are. At the bound it
-    /// accepts no more until one has, or has failed.
+    /// Incoming connections of one listener that have not proven who they are. At the bound the
+    /// one that has been at it for longest makes way.
     static constexpr std::size_t handshakes_max = 256;
     /// How long a listener rests when there is no descriptor left. The clients wait meanwhile.
     static constexpr Duration accept_pause = 100ms;

@@ -66,6 +66,8 @@ public:
 
     /// A link to the active member takes calls: those that wait are sent, in order of begin().
     void ready(Epoch epoch, TimePoint now, CallEffects& effects);
+    /// The member will not take more calls; those sent may still be answered. Ended by ready().
+    void pause() { ready_.reset(); }
     /// The link is gone: sent calls have an unknown outcome, waiting ones go on waiting.
     void lost(TimePoint now, CallEffects& effects);
     /// The member answered. Answers to calls that are over are ignored.
