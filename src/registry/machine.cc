@@ -418,6 +418,7 @@ void Machine::on(Turn& turn, SessionId, const pb::Drained& drained) {
     hand_over.set_from(found->second.from);
     hand_over.set_to(found->second.to);
     hand_over.set_epoch(drained.epoch());
+    // Planned, so not urgent: the room kept on a full disk is for failovers.
     propose(turn,
             {.kind = Pending::Kind::hand_over,
              .session = {},
@@ -425,7 +426,7 @@ void Machine::on(Turn& turn, SessionId, const pb::Drained& drained) {
              .family = drained.family(),
              .member = {},
              .since = turn.now},
-            std::move(command), true);
+            std::move(command), false);
 }
 
 void Machine::propose(Turn& turn, Pending pending, pb::RegistryCommand command, bool urgent) {
