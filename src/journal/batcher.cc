@@ -23,10 +23,7 @@ bool is_mark(const Append& append) { return append.drafts.front().type == EntryT
 }  // namespace
 
 Batcher::Batcher(const Tail& tail, Reserve reserve, Options options)
-    : options_(options),
-      tail_(tail),
-      reserve_(reserve),
-      seed_(checksum_seed(tail.generation)) {
+    : options_(options), tail_(tail), reserve_(reserve), seed_(checksum_seed(tail.generation)) {
     US_ASSERT(tail.used_bytes >= segment_header_bytes);
     US_ASSERT(tail.used_bytes <= tail.segment_bytes);
 }
@@ -64,8 +61,8 @@ Batcher::Formed Batcher::form() {
     if (idle()) return formed;
     Batch batch;
     batch.bytes = std::exchange(spare_, {});
-    batch.bytes.reserve(static_cast<std::size_t>(
-        std::min(waiting_bytes(), batch_bytes_max) + segment_header_bytes));
+    batch.bytes.reserve(static_cast<std::size_t>(std::min(waiting_bytes(), batch_bytes_max) +
+                                                 segment_header_bytes));
     // True of the disk by the time this batch reaches it: a batch is written only after the sync
     // of the one before has returned.
     const Index synced = tail_.chain.last;
@@ -132,9 +129,12 @@ Batcher::Place Batcher::place(std::uint64_t bytes, Urgency urgency) const {
     }
     if (tail_.used_bytes + bytes <= limit) return Place::here;
     switch (reserve_) {
-        case Reserve::ready: return Place::in_reserve;
-        case Reserve::wanted: return Place::later;
-        case Reserve::failed: break;
+        case Reserve::ready:
+            return Place::in_reserve;
+        case Reserve::wanted:
+            return Place::later;
+        case Reserve::failed:
+            break;
     }
     return Place::nowhere;
 }

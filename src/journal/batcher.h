@@ -75,7 +75,7 @@ public:
     };
 
     struct Formed {
-        std::optional<Batch> batch;    ///< Nothing to write now if absent.
+        std::optional<Batch> batch;   ///< Nothing to write now if absent.
         std::vector<Append> refused;  ///< For want of space; nothing of them was written.
     };
 
@@ -92,8 +92,8 @@ public:
     void reserve_made();
     void reserve_failed();
 
-    /// Gives back the bytes of a batch that nobody needs any more, for the next one: a long buffer is
-    /// dear to make anew, page by page.
+    /// Gives back the bytes of a batch that nobody needs any more, for the next one: a long buffer
+    /// is dear to make anew, page by page.
     void reuse(Buffer bytes);
 
     /// Everything that waits, in the order in which it would have been written.
@@ -108,7 +108,9 @@ public:
     [[nodiscard]] std::uint64_t waiting_bytes() const {
         return promotions_.bytes + ordinary_.bytes;
     }
-    [[nodiscard]] bool idle() const { return promotions_.appends.empty() && ordinary_.appends.empty(); }
+    [[nodiscard]] bool idle() const {
+        return promotions_.appends.empty() && ordinary_.appends.empty();
+    }
     /// Nothing but a mark was written last: one more would add nothing.
     [[nodiscard]] bool marked() const { return last_type_ == EntryType::mark; }
 

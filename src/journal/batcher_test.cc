@@ -19,7 +19,8 @@ Tail tail_at(std::uint64_t used) {
 }
 
 /// An append that takes exactly `bytes` on disk.
-Append append_of(std::uint64_t bytes, Urgency urgency = Urgency::ordinary, EntryType type = EntryType::command) {
+Append append_of(std::uint64_t bytes, Urgency urgency = Urgency::ordinary,
+                 EntryType type = EntryType::command) {
     Append append{.drafts = {}, .urgency = urgency, .done = {}};
     append.drafts.push_back({.type = type, .body = Buffer(bytes - entry_header_bytes)});
     return append;
@@ -219,8 +220,8 @@ TEST(Batcher, RoomForPromotionsIsNeverEatenUp) {
         Random random(seed);
         Batcher batcher(tail_at(64), Batcher::Reserve::wanted, options);
         for (int turn = 0; turn < 400; ++turn) {
-            Append append =
-                append_of(8 * random.between(std::uint64_t{5}, append_bytes_max(segment_bytes) / 8));
+            Append append = append_of(
+                8 * random.between(std::uint64_t{5}, append_bytes_max(segment_bytes) / 8));
             if (batcher.offer(append)) static_cast<void>(batcher.form());
             const bool ready = batcher.reserve() == Batcher::Reserve::ready;
             const std::uint64_t used = batcher.tail().used_bytes;

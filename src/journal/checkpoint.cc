@@ -53,9 +53,10 @@ Result<LoadedCheckpoint> decode_checkpoint(Buffer file) {
     }
     const auto version = *reader.fixed<std::uint32_t>();
     if (version != format_version) {
-        return Error{.code = Errc::bad_config,
-                     .detail = fmt::format("checkpoint has format version {}, this program reads {}",
-                                           version, format_version)};
+        return Error{
+            .code = Errc::bad_config,
+            .detail = fmt::format("checkpoint has format version {}, this program reads {}",
+                                  version, format_version)};
     }
     Checkpoint checkpoint;
     checkpoint.journal = *reader.fixed<std::uint32_t>();
@@ -65,7 +66,8 @@ Result<LoadedCheckpoint> decode_checkpoint(Buffer file) {
     const auto length = *reader.fixed<std::uint64_t>();
     const auto checksum = *reader.fixed<std::uint32_t>();
     const Bytes reserved = reader.rest();
-    if (std::any_of(reserved.begin(), reserved.end(), [](std::byte b) { return b != std::byte{}; })) {
+    if (std::any_of(reserved.begin(), reserved.end(),
+                    [](std::byte b) { return b != std::byte{}; })) {
         return damaged("reserved bytes");
     }
     if (checkpoint.at == Index{} || checkpoint.epoch == Epoch{}) return damaged("no entry");

@@ -1,8 +1,8 @@
 // A checkpoint file of arbitrary bytes: what is accepted is what is written.
+#include "journal/checkpoint.h"
+
 #include <algorithm>
 #include <cstdint>
-
-#include "journal/checkpoint.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace understudy;

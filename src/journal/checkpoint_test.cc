@@ -17,7 +17,8 @@ Buffer file_of(std::string_view state) {
 }
 
 TEST(Checkpoint, ReadsWhatWasWritten) {
-    for (const std::string& state : {std::string(), std::string("state"), std::string(70'000, 's')}) {
+    for (const std::string& state :
+         {std::string(), std::string("state"), std::string(70'000, 's')}) {
         const auto found = decode_checkpoint(file_of(state));
         ASSERT_TRUE(found) << to_string(found.error());
         EXPECT_EQ(found->checkpoint, checkpoint);

@@ -94,14 +94,14 @@ std::optional<EntryHeader> decode_header(Bytes bytes, std::uint32_t seed) {
     const auto index = take<std::uint64_t>(raw, at_index);
     const auto behind = take<std::uint32_t>(raw, at_behind);
     if (behind == 0 || behind > index) return std::nullopt;
-    const EntryHeader header{.index = {index},
-                             .epoch = {take<std::uint64_t>(raw, at_epoch)},
-                             .type = static_cast<EntryType>(type),
-                             .link = {.previous = take<std::uint32_t>(raw, at_previous),
-                                      .synced = {index - behind}},
-                             .body_bytes = take<std::uint32_t>(raw, at_length),
-                             .body_checksum = take<std::uint32_t>(raw, at_body_checksum),
-                             .checksum = checksum};
+    const EntryHeader header{
+        .index = {index},
+        .epoch = {take<std::uint64_t>(raw, at_epoch)},
+        .type = static_cast<EntryType>(type),
+        .link = {.previous = take<std::uint32_t>(raw, at_previous), .synced = {index - behind}},
+        .body_bytes = take<std::uint32_t>(raw, at_length),
+        .body_checksum = take<std::uint32_t>(raw, at_body_checksum),
+        .checksum = checksum};
     if (header.epoch == Epoch{}) return std::nullopt;
     if (header.body_bytes > body_bytes_max) return std::nullopt;
     if (header.type != EntryType::command && header.body_bytes != 0) return std::nullopt;

@@ -44,10 +44,9 @@ public:
     Result<void> write_at(std::uint64_t offset, Bytes data) override {
         if (auto entered = enter("write"); !entered) {
             // A write that fails may have written any part of it.
-            if (!disk_.dead_ && boot_ == disk_.boot_ &&
-                entered.error().code == Errc::disk_failed) {
-                write(offset, data.first(static_cast<std::size_t>(
-                                  disk_.random_.below(data.size() + 1))));
+            if (!disk_.dead_ && boot_ == disk_.boot_ && entered.error().code == Errc::disk_failed) {
+                write(offset,
+                      data.first(static_cast<std::size_t>(disk_.random_.below(data.size() + 1))));
             }
             return entered;
         }
@@ -60,7 +59,9 @@ public:
         return {};
     }
 
-    Result<void> truncate(std::uint64_t) override { return failure(Errc::denied, "truncate", path_); }
+    Result<void> truncate(std::uint64_t) override {
+        return failure(Errc::denied, "truncate", path_);
+    }
 
     Result<void> sync() override {
         if (auto entered = enter("sync"); !entered) {
@@ -183,8 +184,8 @@ Result<void> FakeDisk::sync_directory(const std::string& path) {
 
 void FakeDisk::power_cut(Survival survival) {
     for (const NameChange& pending : std::exchange(tree_.pending, {})) {
-        const bool kept = survival == Survival::all ||
-                          (survival != Survival::none && random_.chance(1, 2));
+        const bool kept =
+            survival == Survival::all || (survival != Survival::none && random_.chance(1, 2));
         if (kept) apply(pending, tree_.platter);
     }
     for (auto& [path, inode] : tree_.platter) keep_some(*inode, survival);
@@ -212,7 +213,9 @@ std::vector<std::string> FakeDisk::names() const {
     return found;
 }
 
-const Buffer& FakeDisk::contents(const std::string& path) const { return tree_.names.at(path)->now; }
+const Buffer& FakeDisk::contents(const std::string& path) const {
+    return tree_.names.at(path)->now;
+}
 
 void FakeDisk::put(const std::string& path, Buffer contents) {
     auto inode = std::make_shared<Inode>();
@@ -274,8 +277,9 @@ void FakeDisk::keep_some(Inode& inode, Survival survival) {
                     random_.between(std::uint64_t{1}, std::uint64_t{left}));
                 if (random_.chance(1, 2)) {
                     const Bytes bytes = Bytes(write.bytes).subspan(at, piece);
-                    apply({.offset = write.offset + at, .bytes = Buffer(bytes.begin(), bytes.end())},
-                          inode.platter);
+                    apply(
+                        {.offset = write.offset + at, .bytes = Buffer(bytes.begin(), bytes.end())},
+                        inode.platter);
                 }
                 at += piece;
             }

@@ -36,7 +36,8 @@ public:
     // What goes wrong.
     void die_at(std::uint64_t call) { die_at_ = call; }
     /// Decides for each call, by what it is ("write", "sync", ...) and the path, whether it fails.
-    using Fault = std::function<std::optional<Errc>(std::string_view call, const std::string& path)>;
+    using Fault =
+        std::function<std::optional<Errc>(std::string_view call, const std::string& path)>;
     void set_fault(Fault fault) { fault_ = std::move(fault); }
     void set_capacity(std::uint64_t bytes) { capacity_ = bytes; }
     /// The plug was pulled; a new boot.

@@ -20,9 +20,10 @@ Buffer example(const std::string& name) { return wire::worked_example("journal.m
 TEST(JournalFormat, ASegmentIsWrittenAsDocumented) {
     const std::uint32_t seed = checksum_seed(generation);
     Buffer written;
-    encode(SegmentHeader{
-               .generation = generation, .size_bytes = size_bytes, .first = {1}, .previous = 0},
-           written);
+    encode(
+        SegmentHeader{
+            .generation = generation, .size_bytes = size_bytes, .first = {1}, .previous = 0},
+        written);
     std::uint32_t previous = 0;
     Index index;
     for (const EntryType type : {EntryType::tenure, EntryType::command, EntryType::mark}) {

@@ -1,9 +1,9 @@
 // How many entries one core packs into batches, and reads back.
 //
 // Resource: one core. Estimate before the first run: an entry of 100 bytes costs two copies, two
-// checksums of 136 bytes at 10 GB/s and an allocation: 100 ns, so 10 M/s; one of 1 KiB 250 ns, 4 M/s.
-// Wanted by the design: 1 M durable commands of 100 bytes, 250 k of 1 KiB per second in all, so this
-// part may take a tenth of it.
+// checksums of 136 bytes at 10 GB/s and an allocation: 100 ns, so 10 M/s; one of 1 KiB 250 ns, 4
+// M/s. Wanted by the design: 1 M durable commands of 100 bytes, 250 k of 1 KiB per second in all,
+// so this part may take a tenth of it.
 #include <benchmark/benchmark.h>
 
 #include "journal/batcher.h"

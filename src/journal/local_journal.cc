@@ -19,8 +19,8 @@ std::unique_ptr<Opening> LocalJournal::open(Runtime& runtime, Log& log, Options 
     private:
         const std::shared_ptr<Start> start_;
     };
-    auto start = std::make_shared<Start>(runtime, log, std::move(options), observer,
-                                         std::move(opened));
+    auto start =
+        std::make_shared<Start>(runtime, log, std::move(options), observer, std::move(opened));
     start->begin();
     return std::make_unique<Handle>(std::move(start));
 }

@@ -84,13 +84,12 @@ void LocalJournal::Core::later(std::function<void(Core&)> task) {
 
 void LocalJournal::Core::run(std::string_view worker, Worker::Job job,
                              std::function<void(Core&)> done, Worker::Place place) {
-    runtime_.worker(worker).submit(
-        [lock = lock_, job = std::move(job)] { job(); },
-        [weak = weak_from_this(), done = std::move(done)] {
-            const auto core = weak.lock();
-            if (core && core->state_ != State::detached) done(*core);
-        },
-        place);
+    runtime_.worker(worker).submit([lock = lock_, job = std::move(job)] { job(); },
+                                   [weak = weak_from_this(), done = std::move(done)] {
+                                       const auto core = weak.lock();
+                                       if (core && core->state_ != State::detached) done(*core);
+                                   },
+                                   place);
 }
 
 /// At the end of the turn, so that all appends of one turn share a flush.
@@ -126,13 +125,14 @@ void LocalJournal::Core::submit(Batch batch) {
     if (batch.begins_segment) {
         US_ASSERT(reserve_ != nullptr);
         flush->next_segment = std::move(reserve_);
-        segments_.push_back({.generation = batcher_.tail().generation,
-                             .first = batch.placed.front().index});
+        segments_.push_back(
+            {.generation = batcher_.tail().generation, .first = batch.placed.front().index});
     }
     const auto place = flush->bytes.size() <= inline_bytes_max ? Worker::Place::inline_if_idle
                                                                : Worker::Place::worker_thread;
     in_flight_.push_back({.batch = std::move(batch), .flush = flush});
-    run("journal", [writer = writer_, flush] { writer->run(*flush); },
+    run(
+        "journal", [writer = writer_, flush] { writer->run(*flush); },
         [flush](Core& core) { core.flushed(flush); }, place);
 }
 
@@ -163,10 +163,11 @@ bool LocalJournal::Core::deliver(const Batch::Placed& placed, const Flush& flush
     US_ASSERT(placed.index == committed_.last.next());
     committed_.last = placed.index;
     committed_.checksum = placed.checksum;
-    observer_.committed({.index = placed.index,
-                         .epoch = committed_.epoch,
-                         .type = placed.type,
-                         .body = Bytes(flush.bytes).subspan(placed.body_offset, placed.body_bytes)});
+    observer_.committed(
+        {.index = placed.index,
+         .epoch = committed_.epoch,
+         .type = placed.type,
+         .body = Bytes(flush.bytes).subspan(placed.body_offset, placed.body_bytes)});
     return state_ != State::detached;
 }
 
@@ -180,8 +181,8 @@ void LocalJournal::Core::refuse(std::vector<Append> refused, const Error& error)
 /// Ends the tenure: nobody knows any more what is on the disk.
 void LocalJournal::Core::poison(Error error) {
     if (poisoned_) return;
-    error.effect = Effect::unknown;
-    poisoned_ = std::move(error);
+    poisoned_ = Error{
+        .code = Errc::disk_failed, .effect = Effect::unknown, .detail = std::move(error.detail)};
     reserve_timer_.reset();
     mark_timer_.reset();
 
@@ -207,7 +208,8 @@ void LocalJournal::Core::make_reserve() {
     making_reserve_ = true;
     ++jobs_;
     auto made = std::make_shared<std::optional<Result<std::unique_ptr<File>>>>();
-    run("reserve",
+    run(
+        "reserve",
         [made, &disk = runtime_.disk(), directory = options_.directory,
          generation = batcher_.tail().generation + 1, size = options_.segment_size_bytes] {
             made->emplace(make_segment(disk, directory, generation, size));
@@ -233,13 +235,13 @@ void LocalJournal::Core::reserve_made(Result<std::unique_ptr<File>> file) {
     }
     batcher_.reserve_failed();
     reserve_retry_armed_ = true;
-    reserve_timer_ = runtime_.at(runtime_.now() + options_.reserve_retry_interval,
-                                 [weak = weak_from_this()] {
-                                     const auto core = weak.lock();
-                                     if (!core) return;
-                                     core->reserve_retry_armed_ = false;
-                                     core->make_reserve();
-                                 });
+    reserve_timer_ =
+        runtime_.at(runtime_.now() + options_.reserve_retry_interval, [weak = weak_from_this()] {
+            const auto core = weak.lock();
+            if (!core) return;
+            core->reserve_retry_armed_ = false;
+            core->make_reserve();
+        });
     flush();
 }
 
@@ -263,7 +265,8 @@ void LocalJournal::Core::save_checkpoint(Buffer state, Done done) {
                                 .epoch = committed_.epoch,
                                 .checksum = committed_.checksum};
     auto written = std::make_shared<Result<void>>();
-    run("checkpoint",
+    run(
+        "checkpoint",
         [written, &disk = runtime_.disk(), directory = options_.directory, checkpoint,
          state = std::make_shared<const Buffer>(std::move(state))] {
             *written = write_checkpoint(disk, directory, checkpoint, *state);
@@ -280,8 +283,8 @@ void LocalJournal::Core::checkpoint_written(const Checkpoint& checkpoint,
     const bool names_in_doubt = !written && written.error().effect == Effect::unknown;
     if (written) {
         checkpoints_.push_back(checkpoint.at);
-        log_.debug("journal.checkpoint", {kv("directory", options_.directory),
-                                          kv("index", checkpoint.at.value)});
+        log_.debug("journal.checkpoint",
+                   {kv("directory", options_.directory), kv("index", checkpoint.at.value)});
         trim();
     }
     Result<void> result = written;
@@ -314,7 +317,8 @@ void LocalJournal::Core::trim() {
 
     ++jobs_;
     auto kept = std::make_shared<std::vector<std::string>>();
-    run("checkpoint",
+    run(
+        "checkpoint",
         [kept, &disk = runtime_.disk(), superfluous = std::move(superfluous)] {
             for (const std::string& path : superfluous) {
                 const auto removed = disk.remove(path);

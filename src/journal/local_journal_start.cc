@@ -16,11 +16,11 @@ Result<void> check(const LocalJournal::Options& options) {
     }
     const std::uint64_t size = options.segment_size_bytes;
     if (size < segment_bytes_min || size > segment_bytes_max || size % segment_bytes_step != 0) {
-        return Error{.code = Errc::bad_config,
-                     .detail = fmt::format("journal: segments of {} bytes; expected {} to {} in "
-                                           "steps of {}",
-                                           size, segment_bytes_min, segment_bytes_max,
-                                           segment_bytes_step)};
+        return Error{
+            .code = Errc::bad_config,
+            .detail = fmt::format("journal: segments of {} bytes; expected {} to {} in "
+                                  "steps of {}",
+                                  size, segment_bytes_min, segment_bytes_max, segment_bytes_step)};
     }
     return {};
 }
@@ -119,9 +119,9 @@ void LocalJournal::Start::report(const Recovered& recovered) {
                                        kv("after", recovered.tail.chain.last.value - 1),
                                        kv("bytes", recovered.cut_bytes)});
     }
-    log_.info("journal.opened", {kv("directory", options_.directory),
-                                 kv("epoch", recovered.tail.chain.epoch),
-                                 kv("index", recovered.tail.chain.last.value)});
+    log_.info("journal.opened",
+              {kv("directory", options_.directory), kv("epoch", recovered.tail.chain.epoch),
+               kv("index", recovered.tail.chain.last.value)});
 }
 
 }  // namespace understudy::journal

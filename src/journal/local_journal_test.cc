@@ -16,7 +16,8 @@ std::string filler(std::size_t bytes, char letter = 'x') { return std::string(by
 
 TEST(LocalJournal, RefusesOptionsOutOfRange) {
     FakeDisk disk(1);
-    for (const std::uint64_t size : {std::uint64_t{0}, 64 * KiB - 4096, 64 * KiB + 1, 4 * GiB + 4096}) {
+    for (const std::uint64_t size :
+         {std::uint64_t{0}, 64 * KiB - 4096, 64 * KiB + 1, 4 * GiB + 4096}) {
         Session session(disk, 1, size);
         EXPECT_FALSE(session.error) << "never within the call";
         session.opened();
@@ -404,7 +405,8 @@ TEST(LocalJournal, KeepsTwoCheckpointsAndTheSegmentsBehindTheOlder) {
         for (int i = 0; i < 12; ++i) ASSERT_TRUE(session.append(filler(10'000)));
         ASSERT_TRUE(session.checkpoint("state " + std::to_string(round)));
         EXPECT_LE(files(disk, ".ckpt").size(), 2U);
-        EXPECT_LE(files(disk, ".seg").size(), 7U) << "two rounds, three segments each, and a reserve";
+        EXPECT_LE(files(disk, ".seg").size(), 7U)
+            << "two rounds, three segments each, and a reserve";
     }
     EXPECT_EQ(session.journal->checkpoint(), session.journal->committed());
     ASSERT_TRUE(session.append("behind it"));
@@ -442,7 +444,8 @@ TEST(LocalJournal, RefusesASecondCheckpointMeanwhile) {
     session.runtime.hold_jobs(true);
     std::vector<Result<void>> results;
     for (int i = 0; i < 2; ++i) {
-        session.journal->save_checkpoint({}, [&](Result<void> result) { results.push_back(result); });
+        session.journal->save_checkpoint({},
+                                         [&](Result<void> result) { results.push_back(result); });
     }
     session.runtime.hold_jobs(false);
     session.runtime.settle();
@@ -517,7 +520,8 @@ TEST(LocalJournal, WhenIdleTheLastEntryIsVouchedForOnce) {
 }
 
 TEST(LocalJournal, MayBeDestroyedInAnyCallback) {
-    for (const std::string_view where : {"committed", "acknowledged", "failed", "refused", "closed"}) {
+    for (const std::string_view where :
+         {"committed", "acknowledged", "failed", "refused", "closed"}) {
         FakeDisk disk(1);
         Session session(disk);
         session.opened();
@@ -539,7 +543,9 @@ TEST(LocalJournal, MayBeDestroyedInAnyCallback) {
         if (where == "closed") session.journal->close([&] { session.journal.reset(); });
         session.runtime.settle();
         EXPECT_FALSE(session.journal) << where;
-        EXPECT_EQ(heard, where == "committed" ? 0 : where == "failed" || where == "closed" ? 5 : 1)
+        EXPECT_EQ(heard, where == "committed"                     ? 0
+                         : where == "failed" || where == "closed" ? 5
+                                                                  : 1)
             << where;
     }
 }

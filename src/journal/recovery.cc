@@ -74,9 +74,8 @@ Result<void> Recovery::look_at_segment(std::uint64_t generation) {
     auto file = US_TRY(disk_.open(path(segment_name(generation)), Disk::Open::existing));
     const std::uint64_t size = US_TRY(file->size());
     SegmentReader reader(*file, size, generation);
-    found_.push_back({.generation = generation,
-                      .size_bytes = size,
-                      .header = US_TRY(reader.header())});
+    found_.push_back(
+        {.generation = generation, .size_bytes = size, .header = US_TRY(reader.header())});
     return {};
 }
 
@@ -177,7 +176,8 @@ Result<void> Recovery::open_segment() {
         return damage(chain_.last.next(), fmt::format("{} begins behind it", name));
     }
     if (found.header->first != chain_.last.next() || found.header->previous != chain_.checksum) {
-        return damage(found.header->first, fmt::format("{} does not follow what is before it", name));
+        return damage(found.header->first,
+                      fmt::format("{} does not follow what is before it", name));
     }
     if (found.header->size_bytes != found.size_bytes) {
         return damage(found.header->first, fmt::format("{} has {} bytes instead of {}", name,
@@ -207,7 +207,8 @@ Result<bool> Recovery::read_entry(Slice& slice) {
 
     if (checkpoint_ && chain_.last <= checkpoint_->at) {
         if (chain_.last < checkpoint_->at) return true;
-        if (checkpoint_->checksum == chain_.checksum && checkpoint_->epoch == chain_.epoch) return true;
+        if (checkpoint_->checksum == chain_.checksum && checkpoint_->epoch == chain_.epoch)
+            return true;
         return damage(chain_.last, "it is not the one that the checkpoint is about");
     }
     slice.entries.push_back({.header = found->header, .body_offset = slice.bodies.size()});
@@ -316,10 +317,8 @@ Result<void> Recovery::begin_tenure() {
     Tail& tail = out_.tail;
     Epoch epoch = chain_.epoch;
     if (checkpoint_) epoch = std::max(epoch, checkpoint_->epoch);
-    const Entry tenure{.index = chain_.last.next(),
-                       .epoch = epoch.next(),
-                       .type = EntryType::tenure,
-                       .body = {}};
+    const Entry tenure{
+        .index = chain_.last.next(), .epoch = epoch.next(), .type = EntryType::tenure, .body = {}};
     Buffer bytes;
     std::uint64_t offset = tail.used_bytes;
     if (begun_.empty() || offset + entry_header_bytes > tail.segment_bytes) {

@@ -25,10 +25,10 @@ struct Recovered {
     std::unique_ptr<File> segment;
     std::unique_ptr<File> reserve;  ///< Null if one must be made.
     Tail tail;                      ///< Behind the entry that began the tenure, which is durable.
-    std::vector<SegmentPlace> segments;   ///< Oldest first; the last is the one appended to.
-    std::vector<Index> checkpoints;       ///< At most two, oldest first.
-    std::vector<std::string> leftovers;   ///< Files that nothing needs any more.
-    std::uint64_t cut_bytes = 0;          ///< Length of a torn tail.
+    std::vector<SegmentPlace> segments;  ///< Oldest first; the last is the one appended to.
+    std::vector<Index> checkpoints;      ///< At most two, oldest first.
+    std::vector<std::string> leftovers;  ///< Files that nothing needs any more.
+    std::uint64_t cut_bytes = 0;         ///< Length of a torn tail.
     std::vector<Index> damaged_checkpoints;
 };
 

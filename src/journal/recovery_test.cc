@@ -158,7 +158,8 @@ TEST(Recovery, EveryFlippedBitBelowWhatWasDurableIsDamageWithItsIndex) {
             expect_damage(disk, layout.header.first, "header, byte " + std::to_string(byte));
         }
         for (const auto& entry : layout.entries) {
-            const bool vouched_for = path == segments[0] || entry.index != layout.entries.back().index;
+            const bool vouched_for =
+                path == segments[0] || entry.index != layout.entries.back().index;
             std::size_t step = 1;
             for (std::size_t byte = entry.begin; byte < entry.end; byte += step) {
                 const bool in_body = byte >= entry.begin + entry_header_bytes;
@@ -596,7 +597,8 @@ TEST(Recovery, AReadThatFailsEndsTheOpeningOrFallsBackToTheOlderCheckpoint) {
             break;
         }
         if (session.journal) {
-            EXPECT_EQ(session.recorder.restored, "state 1") << "only a checkpoint can be done without";
+            EXPECT_EQ(session.recorder.restored, "state 1")
+                << "only a checkpoint can be done without";
         } else {
             EXPECT_EQ(session.error->code, Errc::disk_failed);
         }
@@ -609,8 +611,7 @@ TEST(Recovery, AReadThatFailsEndsTheOpeningOrFallsBackToTheOlderCheckpoint) {
 TEST(Recovery, ANewDirectoryMayBeNamedInAnyWay) {
     for (const char* name : {"journal", "./journal", "a/b/", "/journal", "//data//journal//"}) {
         FakeDisk disk(1);
-        Recovery recovery(disk,
-                          {.directory = name, .segment_bytes = 64 * KiB, .journal = 0x2a});
+        Recovery recovery(disk, {.directory = name, .segment_bytes = 64 * KiB, .journal = 0x2a});
         ASSERT_TRUE(recovery.begin()) << name;
         const auto slice = recovery.next();
         ASSERT_TRUE(slice && slice->last) << name;

@@ -46,9 +46,10 @@ Result<std::optional<SegmentHeader>> decode_segment_header(Bytes bytes, std::uin
 
     const auto version = reader.fixed<std::uint32_t>();
     if (*version != format_version) {
-        return Error{.code = Errc::bad_config,
-                     .detail = fmt::format("segment {} has format version {}, this program reads {}",
-                                           segment_name(generation), *version, format_version)};
+        return Error{
+            .code = Errc::bad_config,
+            .detail = fmt::format("segment {} has format version {}, this program reads {}",
+                                  segment_name(generation), *version, format_version)};
     }
     SegmentHeader header;
     header.generation = *reader.fixed<std::uint64_t>();
@@ -56,7 +57,8 @@ Result<std::optional<SegmentHeader>> decode_segment_header(Bytes bytes, std::uin
     header.first = {*reader.fixed<std::uint64_t>()};
     header.previous = *reader.fixed<std::uint32_t>();
     const Bytes reserved = reader.rest();
-    if (std::any_of(reserved.begin(), reserved.end(), [](std::byte b) { return b != std::byte{}; })) {
+    if (std::any_of(reserved.begin(), reserved.end(),
+                    [](std::byte b) { return b != std::byte{}; })) {
         return none;
     }
     if (header.generation != generation || header.first == Index{}) return none;

@@ -39,11 +39,9 @@ void check_entry(const DecodedEntry& entry, Bytes file, std::uint64_t offset, st
     const EntryHeader& header = entry.header;
     US_ASSERT(offset + header.encoded_bytes() <= file.size());
     Buffer again;
-    const auto checksum = encode({.index = header.index,
-                                  .epoch = header.epoch,
-                                  .type = header.type,
-                                  .body = entry.body},
-                                 header.link, seed, again);
+    const auto checksum = encode(
+        {.index = header.index, .epoch = header.epoch, .type = header.type, .body = entry.body},
+        header.link, seed, again);
     US_ASSERT(checksum == header.checksum);
     const auto found = file.begin() + static_cast<std::ptrdiff_t>(offset);
     US_ASSERT(std::equal(again.begin(), again.end(), found));

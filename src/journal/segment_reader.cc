@@ -77,8 +77,7 @@ Result<Buffer> SegmentReader::copy(std::uint64_t offset, std::uint64_t bytes) {
 Result<Bytes> SegmentReader::view(std::uint64_t offset, std::uint64_t bytes) {
     if (offset >= size_bytes_) return Bytes{};
     bytes = std::min(bytes, size_bytes_ - offset);
-    const bool inside =
-        offset >= window_at_ && offset + bytes <= window_at_ + window_.size();
+    const bool inside = offset >= window_at_ && offset + bytes <= window_at_ + window_.size();
     if (!inside) {
         window_.resize(static_cast<std::size_t>(
             std::min(std::max(bytes, window_bytes), size_bytes_ - offset)));

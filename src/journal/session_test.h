@@ -64,15 +64,15 @@ class Session {
 public:
     explicit Session(FakeDisk& disk, std::uint64_t seed = 1, std::uint64_t segment_bytes = 64 * KiB)
         : runtime(disk, seed) {
-        opening = LocalJournal::open(
-            runtime, log, {.directory = directory, .segment_size_bytes = segment_bytes}, recorder,
-            [this](Result<std::unique_ptr<Journal>> result) {
-                if (result) {
-                    journal = *std::move(result);
-                } else {
-                    error = result.error();
-                }
-            });
+        opening = LocalJournal::open(runtime, log,
+                                     {.directory = directory, .segment_size_bytes = segment_bytes},
+                                     recorder, [this](Result<std::unique_ptr<Journal>> result) {
+                                         if (result) {
+                                             journal = *std::move(result);
+                                         } else {
+                                             error = result.error();
+                                         }
+                                     });
     }
 
     /// Opens to the end.

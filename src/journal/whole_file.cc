@@ -74,7 +74,8 @@ Result<void> write_checkpoint(Disk& disk, const std::string& directory,
     const auto fill = [&](File& file) -> Result<void> {
         US_CHECK(file.write_at(0, encode_checkpoint_header(checkpoint, state)));
         for (std::size_t done = 0; done < state.size();) {
-            const Bytes part = state.subspan(done, std::min<std::size_t>(state.size() - done, step_bytes));
+            const Bytes part =
+                state.subspan(done, std::min<std::size_t>(state.size() - done, step_bytes));
             US_CHECK(file.write_at(checkpoint_header_bytes + done, part));
             done += part.size();
         }

@@ -1,11 +1,10 @@
 #pragma once
 
+#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
-
-#include <cstdlib>
 
 #include "base/log.h"
 #include "platform/asio_runtime.h"

@@ -112,8 +112,8 @@ void Replica::committed(const journal::Entry& entry) {
     }
     applied_ = entry.index;
 
-    const bool due = checkpoint_every_entries_ > 0 &&
-                     commands_since_checkpoint_ >= checkpoint_every_entries_;
+    const bool due =
+        checkpoint_every_entries_ > 0 && commands_since_checkpoint_ >= checkpoint_every_entries_;
     if (due && journal_ && !taking_checkpoint_ && !retry_armed_ && !closing_) take_checkpoint();
 }
 
@@ -143,7 +143,8 @@ void Replica::checkpoint_ended(Index at, const std::vector<Proposed>& wanted,
                                const Result<void>& result) {
     taking_checkpoint_ = false;
     if (!result && !closing_) {
-        log_.warn("replica.checkpoint.failed", {kv("index", at.value), kv("error", result.error())});
+        log_.warn("replica.checkpoint.failed",
+                  {kv("index", at.value), kv("error", result.error())});
     }
     if (!result && !closing_ && checkpoint_every_entries_ > 0) {
         retry_armed_ = true;

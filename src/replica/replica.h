@@ -27,8 +27,8 @@ class Replica final : private journal::Observer {
 public:
     struct Options {
         std::string directory;  ///< Made if absent. One journal, one process at a time.
-        std::uint64_t segment_size_bytes = 1 * MiB;  ///< 64 KiB to 4 GiB, in steps of 4 KiB.
-        std::uint64_t queue_bytes_max = 32 * MiB;    ///< Commands that wait for the disk.
+        std::uint64_t segment_size_bytes = 1 * MiB;       ///< 64 KiB to 4 GiB, in steps of 4 KiB.
+        std::uint64_t queue_bytes_max = 32 * MiB;         ///< Commands that wait for the disk.
         std::uint64_t checkpoint_every_entries = 10'000;  ///< Commands; 0: only when asked.
     };
 
@@ -105,7 +105,7 @@ private:
     std::function<void(const Error&)> on_failed_;
     std::function<void(Space)> on_space_changed_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  ///< Ends with the Replica.
-    std::unique_ptr<journal::Journal> journal_;  ///< Null while opening.
+    std::unique_ptr<journal::Journal> journal_;                   ///< Null while opening.
 };
 
 }  // namespace understudy::replica

@@ -2,8 +2,8 @@
 //
 // Resource: the disk's flush for a lone command; one core and the disk together for many. Estimate
 // before the first run: lone, one flush (95 us on the machine of peers' figures) and 5 us of our
-// own: 10 k/s. With 1,024 under way, batches of 500 on average: 100 B, 1 us each on the loop and the
-// flushes beside it: 700 k/s; 1 KiB, a flush of 512 KiB takes 250 us: 500 k/s.
+// own: 10 k/s. With 1,024 under way, batches of 500 on average: 100 B, 1 us each on the loop and
+// the flushes beside it: 700 k/s; 1 KiB, a flush of 512 KiB takes 250 us: 500 k/s.
 #include <benchmark/benchmark.h>
 
 #include "replica/real_disk_test.h"

@@ -28,17 +28,17 @@ class Life {
 public:
     Life(FakeDisk& disk, Ledger& ledger, std::uint64_t seed)
         : runtime_(disk, seed), ledger_(ledger), seed_(seed) {
-        opening_ = Replica::open(
-            runtime_, log_,
-            {.directory = "/data/registry", .segment_size_bytes = 64 * KiB,
-             .checkpoint_every_entries = 5},
-            machine_, [this](Result<std::unique_ptr<Replica>> opened) {
-                if (opened) {
-                    replica_ = *std::move(opened);
-                } else {
-                    error_ = opened.error();
-                }
-            });
+        opening_ = Replica::open(runtime_, log_,
+                                 {.directory = "/data/registry",
+                                  .segment_size_bytes = 64 * KiB,
+                                  .checkpoint_every_entries = 5},
+                                 machine_, [this](Result<std::unique_ptr<Replica>> opened) {
+                                     if (opened) {
+                                         replica_ = *std::move(opened);
+                                     } else {
+                                         error_ = opened.error();
+                                     }
+                                 });
     }
 
     /// True if the replica serves.
@@ -256,8 +256,8 @@ TEST(ReplicaCrash, ADiskThatIsFullAtAnyCallLosesNothingAcknowledged) {
     const std::uint64_t calls = calls_of(7);
     for (std::uint64_t n = 1; n <= calls; ++n) {
         for (const bool for_ever : {false, true}) {
-            expect_survives(
-                {.n = n, .code = Errc::no_space, .for_ever = for_ever, .kinds = kinds}, 7);
+            expect_survives({.n = n, .code = Errc::no_space, .for_ever = for_ever, .kinds = kinds},
+                            7);
             ASSERT_FALSE(HasFailure()) << "call " << n << (for_ever ? " for ever" : " once");
         }
     }

@@ -21,12 +21,13 @@ namespace {
 class Service {
 public:
     Service(Runtime& runtime, Log& log, Ledger& ledger) : runtime_(runtime), ledger_(ledger) {
-        opening_ = Replica::open(
-            runtime, log,
-            {.directory = "/var/lib/service",
-             .segment_size_bytes = 64 * KiB,
-             .checkpoint_every_entries = 40},
-            machine_, [this](Result<std::unique_ptr<Replica>> opened) { this->opened(std::move(opened)); });
+        opening_ = Replica::open(runtime, log,
+                                 {.directory = "/var/lib/service",
+                                  .segment_size_bytes = 64 * KiB,
+                                  .checkpoint_every_entries = 40},
+                                 machine_, [this](Result<std::unique_ptr<Replica>> opened) {
+                                     this->opened(std::move(opened));
+                                 });
     }
 
     [[nodiscard]] bool serves() const { return replica_ != nullptr && !failed_; }
@@ -53,8 +54,9 @@ private:
     void go_on() {
         const std::uint64_t burst = runtime_.random().chance(1, 20) ? 30 : 1;
         for (std::uint64_t i = 0; i < burst; ++i) propose(runtime_.random().below(6000));
-        timer_ = runtime_.at(runtime_.now() + runtime_.random().between(Duration(50us), Duration(4ms)),
-                             [this] { go_on(); });
+        timer_ =
+            runtime_.at(runtime_.now() + runtime_.random().between(Duration(50us), Duration(4ms)),
+                        [this] { go_on(); });
     }
 
     void propose(std::uint64_t bytes) {
@@ -131,8 +133,8 @@ void run(std::uint64_t seed) {
     node.disk().options() = {};
     process.stop();
     process.restart();
-    ASSERT_TRUE(world.run_until([&] { return process.app<Service>().acknowledged() > 50; },
-                                Duration(20s)))
+    ASSERT_TRUE(
+        world.run_until([&] { return process.app<Service>().acknowledged() > 50; }, Duration(20s)))
         << to_string(process.app<Service>().error().value_or(Error{Errc::timed_out}));
     process.crash();
     process.restart();
