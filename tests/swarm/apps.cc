@@ -269,6 +269,11 @@ void ClientApp::record_event(const client::RecordEvent& event) {
     if (*applied == record::Applied::stale_epoch) {
         return oracle_.broken(fmt::format("I1: {} was sent a stale epoch", plan_.name));
     }
+    const Epoch heard = agent_->directory().epoch(family);
+    if (epoch < heard) {
+        oracle_.broken(fmt::format("I1: {} took a change of epoch {} though it had heard of {}",
+                                   plan_.name, epoch.value, heard.value));
+    }
     image_due_ = false;
     oracle_.applied(plan_.name, agent_->incarnation(), epoch, is_image ? "an image" : "a delta");
     check_state(change);
