@@ -112,10 +112,14 @@ TEST_F(I29FullDisk, ChangesAreRefusedWhileLookupsHeartbeatsAndPromotionsGoOn) {
     m2.expect("role Foo m2 active", at_once);
     client.expect("image Ticks from=m2", at_once);
     client.expect("done m2");
-    // And one of another kind.
-    const Finished switched = understudy({"service", "switchover", "Foo"});
-    EXPECT_EQ(switched.ending.code, 0) << switched.errors;
-    m3.expect("role Foo m3 active", at_once);
+    // A planned one can wait: it is refused, and the active stays what it is.
+    const Finished planned = understudy({"service", "switchover", "Foo"});
+    EXPECT_EQ(planned.ending.code, 1);
+    EXPECT_NE(planned.errors.find("[no_space]"), std::string::npos) << planned.errors;
+    client.skip();
+    client.expect("delta Ticks from=m2");
+    client.expect("done m2");
+    EXPECT_EQ(m2.lines("role").size(), 2U);
 
     // The refused one joins by itself once there is room.
     const auto before = bytes();
@@ -124,7 +128,10 @@ TEST_F(I29FullDisk, ChangesAreRefusedWhileLookupsHeartbeatsAndPromotionsGoOn) {
     EXPECT_TRUE(bytes() == before) << "refused, and written all the same";
     empty();
     back.expect("role Foo m1 standby");
-    watcher.expect("service active=m3 line=m3,m2,m1");
+    watcher.expect("service active=m2 line=m2,m3,m1");
+    const Finished switched = understudy({"service", "switchover", "Foo"});
+    EXPECT_EQ(switched.ending.code, 0) << switched.errors;
+    m3.expect("role Foo m3 active");
     EXPECT_EQ(understudy({"registry", "status"}).ending.code, 0);
     end(client);
     check_ticks(client);
