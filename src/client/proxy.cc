@@ -49,15 +49,17 @@ void Proxy::directory_changed(bool registry_up) {
     evaluate();
 }
 
-/// A member that handed its role over has answered every call before it did: the answers are on
-/// their way, ahead of its word that it stands by. The registry's word may overtake them.
+/// A member that handed its role over answers, or refuses, every call that was under way to it. The
+/// registry's word, and its own that it stands by, may overtake the answers.
 bool Proxy::has_a_word_to_say() const {
-    if (!fenced() || calls_.outstanding() == calls_.waiting()) return false;
+    if (!fenced() || !in_flight()) return false;
     const pb::ServiceInfo* service = directory_.find(family());
     const pb::MemberInfo* info =
         service == nullptr ? nullptr : find_member(*service, status_.member);
     return info != nullptr && Incarnation{info->incarnation()} == incarnation_;
 }
+
+bool Proxy::in_flight() const { return calls_.outstanding() > calls_.waiting(); }
 
 void Proxy::leave() {
     if (leaving_ != nullptr) return;
@@ -219,7 +221,7 @@ void Proxy::become_ready() {
 void Proxy::role_notice(const pb::RoleNotice& notice) {
     const auto role = static_cast<Role>(notice.role());
     const Epoch epoch{notice.epoch()};
-    if (notice.draining()) return;  // It refuses new calls; they wait for the next ready().
+    if (notice.draining()) return calls_.pause();  // Until it, or its successor, is ready.
     if (role == Role::active) {
         if (epoch < floor()) return;
         leaving_.reset();
@@ -238,8 +240,9 @@ void Proxy::role_notice(const pb::RoleNotice& notice) {
         status.epoch = epoch;
         return set_status(std::move(status));
     }
-    drop({.code = Errc::not_active, .detail = status_.member + " stepped down"});
     take_hint(notice.active());
+    if (in_flight()) return leave();  // It answers or refuses what was under way to it.
+    drop({.code = Errc::not_active, .detail = status_.member + " stepped down"});
     evaluate();
 }
 
@@ -255,7 +258,12 @@ void Proxy::link_message(Link& link, MessageType type, Bytes body) {
             if (!reply) return link.finish(reply.error());
             record::CallEffects effects;
             calls_.reply(*reply, runtime_.now(), effects);
-            return carry_out(effects);
+            carry_out(effects);
+            if (leaving_ != nullptr && !in_flight()) {
+                drop({.code = Errc::not_active, .detail = status_.member + " stepped down"});
+                evaluate();
+            }
+            return;
         }
         case MessageType::notices:
         case MessageType::rpc_names: {

@@ -91,6 +91,7 @@ private:
     void retry_later();
     void drop(const Error& reason);
     [[nodiscard]] bool has_a_word_to_say() const;
+    [[nodiscard]] bool in_flight() const;
     void leave();
     void set_status(ProxyStatus status);
     [[nodiscard]] bool fenced() const;
