@@ -47,6 +47,12 @@ struct Pipe {
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
     ::signal(SIGPIPE, SIG_DFL);
     if (options.network >= 0 && ::setns(options.network, CLONE_NEWNET) != 0) ::_exit(126);
+    if (options.processor >= 0) {
+        cpu_set_t only;
+        CPU_ZERO(&only);
+        CPU_SET(options.processor, &only);
+        ::sched_setaffinity(0, sizeof only, &only);
+    }
     ::execvp(arguments[0], arguments);
     ::_exit(127);
 }

@@ -22,6 +22,7 @@ public:
         std::vector<std::string> command;  ///< A path, or a name to be found, then the arguments.
         std::string errors_file = {};      ///< Empty: our own standard error.
         int network = -1;                  ///< The network namespace to live in; -1: ours.
+        int processor = -1;                ///< The only one to run on; -1: any.
     };
 
     /// Errors: failed (none): no process, no pipe, no such program.
