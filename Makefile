@@ -27,7 +27,7 @@ test:
 	@scripts/bootstrap test
 	@cmake --preset dev
 	@cmake --build --preset dev -j $(JOBS)
-	@ctest --preset dev -j $(JOBS)
+	@ctest --preset dev -j $(JOBS) --repeat until-pass:2
 
 bench:
 	@scripts/bootstrap bench
