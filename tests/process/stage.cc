@@ -25,8 +25,8 @@ void Stage::TearDown() {
     for (Process& process : processes_) {
         EXPECT_FALSE(process.ended_by_itself()) << process.name() << "\n" << process.errors();
         const std::string errors = process.errors();
-        for (const std::string_view bad :
-             {"AddressSanitizer", "LeakSanitizer", "runtime error:", "assert", "level=error"}) {
+        for (const std::string_view bad : {"AddressSanitizer", "LeakSanitizer", "ThreadSanitizer",
+                                           "runtime error:", "assert", "level=error"}) {
             if (allowed_.contains(std::string(bad))) continue;
             EXPECT_EQ(errors.find(bad), std::string::npos) << process.name() << ":\n" << errors;
         }
