@@ -1,4 +1,4 @@
-#include "client/link.h"
+#include "link/link.h"
 
 #include <deque>
 #include <string>
@@ -8,7 +8,7 @@
 
 #include "wire/channel.h"
 
-namespace understudy::client {
+namespace understudy::link {
 namespace {
 
 /// A stream whose kernel takes as much as the test says.
@@ -117,4 +117,4 @@ TEST_F(LinkTest, OneThatOnlySeemedFullDoesNotStayFullForEver) {
 }
 
 }  // namespace
-}  // namespace understudy::client
+}  // namespace understudy::link

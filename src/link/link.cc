@@ -1,8 +1,8 @@
-#include "client/link.h"
+#include "link/link.h"
 
 #include <utility>
 
-namespace understudy::client {
+namespace understudy::link {
 
 namespace {
 constexpr Duration finish_grace = 1s;
@@ -196,4 +196,4 @@ bool Link::open() const { return core_->open(); }
 const Address& Link::peer() const { return core_->peer(); }
 std::optional<std::string> Link::peer_identity() const { return core_->peer_identity(); }
 
-}  // namespace understudy::client
+}  // namespace understudy::link
