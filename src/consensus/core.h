@@ -14,6 +14,12 @@ namespace understudy::consensus {
 /// One server of one group. Never 0. Never given twice: who lost its disk is another server.
 using ServerId = Strong<struct ServerIdTag>;
 
+inline constexpr std::size_t servers_max = 64;  ///< Of one group.
+inline constexpr std::size_t entries_per_message_max = 65536;
+inline constexpr std::size_t reference_size_max = 4 * KiB;  ///< SnapshotRef::reference.
+/// Of any body: larger commands are the host's to cut. A frame must hold one.
+inline constexpr std::size_t entry_size_max = 64 * MiB;
+
 /// What a server does in its group.
 enum class Membership : std::uint8_t {
     voter = 1,     ///< Counts for elections and commits.
@@ -63,7 +69,7 @@ struct SnapshotRef {
     Epoch term;
     Configuration configuration;
     Index configuration_index;
-    Buffer reference;  ///< Opaque to the core: how the host finds and checks the bytes. At most 4 KiB.
+    Buffer reference;  ///< Opaque to the core: how the host finds and checks the bytes.
 };
 
 /// What a server finds when it starts. The term is already raised by one and durable, vote 0
@@ -105,7 +111,7 @@ struct AppendResult {
     Index last_index;
     std::uint16_t capacity = 0;  ///< Room for entries, in units of the engine; 0: not told.
 };
-/// On the way out `snapshot` is empty: the host fills in its newest.
+/// On the way out `snapshot` is the last that the core was told; the host may put in a newer one.
 struct InstallRequest {
     Epoch term;
     SnapshotRef snapshot;
@@ -115,8 +121,8 @@ struct TimeoutNow {
     Index last_index;
     Epoch last_term;
 };
-using Message = std::variant<VoteRequest, VoteResult, AppendRequest, AppendResult, InstallRequest,
-                             TimeoutNow>;
+using Message =
+    std::variant<VoteRequest, VoteResult, AppendRequest, AppendResult, InstallRequest, TimeoutNow>;
 
 // Events.
 
@@ -127,17 +133,18 @@ struct Receive {
     ServerId from;
     Message message;
 };
-/// Entries up to `index`, the last of which has `term`, are durable in the own log.
+/// All PersistEntries up to this `write` are durable. Reports may be merged; never told for a write
+/// before the ones it follows.
 struct Persisted {
-    Index index;
-    Epoch term;
+    std::uint64_t write = 0;
 };
 /// The checkpoint asked for by InstallSnapshot is durable and whole.
 struct SnapshotInstalled {
     Index index;
     Epoch term;
 };
-/// The host has taken a checkpoint of its own; keep `trailing` entries before it for slow servers.
+/// The host has taken a checkpoint of its own, at a committed index, with configuration_at() there;
+/// `trailing` entries up to it stay for slow servers. Too old or too late: nothing happens.
 struct SnapshotTaken {
     SnapshotRef snapshot;
     std::uint32_t trailing = 0;
@@ -158,6 +165,7 @@ struct Transfer {
     ServerId to;
 };
 /// Campaign at once, although a leader may still be heard: evidence says that it is dead.
+/// Refused if not electable, not a voter, leading, or if entries are not durable yet.
 struct Campaign {};
 
 using Event = std::variant<Start, Receive, Persisted, SnapshotInstalled, SnapshotTaken, Deadline,
@@ -173,12 +181,15 @@ struct PersistHardState {
 struct PersistEntries {
     Index from;
     std::vector<LogEntry> entries;
+    std::uint64_t write = 0;  ///< Counts from 1: the same entry may be cut and written again.
 };
 struct Send {
     ServerId to;
     Message message;
 };
-/// Fetch the checkpoint, make it durable, replace the log by it, then SnapshotInstalled.
+/// Fetch the checkpoint, make it durable, replace the log by it, then SnapshotInstalled. Until then
+/// no entries come and no votes are given. Comes again when another source is found or a newer
+/// checkpoint takes its place. Who cannot fetch it ends this core and starts one from the disk.
 struct InstallSnapshot {
     ServerId from;
     SnapshotRef snapshot;
@@ -193,21 +204,26 @@ struct StateChanged {
     Epoch term;
     ServerId leader;  ///< 0: not known.
 };
-using Effect = std::variant<PersistHardState, PersistEntries, Send, InstallSnapshot, CommitTo,
-                            StateChanged>;
+using Effect =
+    std::variant<PersistHardState, PersistEntries, Send, InstallSnapshot, CommitTo, StateChanged>;
 using Effects = std::vector<Effect>;
+
+/// A configuration, and the entry that it came with; 0: none yet.
+struct ConfigurationAt {
+    Index index;
+    Configuration configuration;
+};
 
 /// How far a server is that CatchUp was asked for.
 enum class CatchUpState : std::uint8_t { none, running, failed, finished };
 
 /// One server's part in the agreement of a group: events in, effects out.
 ///
-/// Sans-IO and deterministic from its seed. The wall around the engine: whatever the engine needs to
-/// be kept from doing harm is inside (engine rules 4, 7, 14 to 20); what needs disk, network or
+/// Sans-IO and deterministic from its seed. The wall around the engine: whatever the engine needs
+/// to be kept from doing harm is inside (engine rules 4, 7, 14 to 20); what needs disk, network or
 /// time is the host's (rules 2, 5, 6, 8 to 13, 21 to 27).
 ///
-/// Requires of the host: effects are carried out in order before the next step; a step that fails
-/// other than Propose, ProposeConfiguration, CatchUp and Transfer ends this server for good.
+/// Requires of the host: effects are carried out in order before the next step.
 /// Thread: loop only.
 class ConsensusCore {
 public:
@@ -224,9 +240,9 @@ public:
     virtual ~ConsensusCore() = default;
 
     /// Errors: not_active (none): Propose, ProposeConfiguration, CatchUp, Transfer without the
-    ///         lead; refused (none): not now, detail says why; corrupt (none): the message contradicts
-    ///         itself, nothing changed; limit_exceeded (none);
-    ///         anything else: the core has ended.
+    ///         lead; refused (none): not now, detail says why; corrupt (none): the message
+    ///         contradicts itself; limit_exceeded (none). After these nothing has changed. failed
+    ///         (unknown): the core has ended for good; corrupt or bad_config from Start too.
     [[nodiscard]] virtual Result<Effects> step(Event event, TimePoint now) = 0;
 
     /// When Deadline is wanted; max() if never. May change in every step.
@@ -235,8 +251,13 @@ public:
     [[nodiscard]] virtual Epoch term() const = 0;
     [[nodiscard]] virtual ServerId leader() const = 0;  ///< 0: not known.
     [[nodiscard]] virtual Index commit() const = 0;
+    [[nodiscard]] virtual Index first() const = 0;  ///< Of the entries kept; last() + 1 if none.
     [[nodiscard]] virtual Index last() const = 0;
-    [[nodiscard]] virtual const Configuration& configuration() const = 0;  ///< The newest in the log.
+    [[nodiscard]] virtual const Configuration& configuration()
+        const = 0;  ///< The newest in the log.
+    /// What was in force at `index`: what a checkpoint there carries. Requires: first() - 1 <=
+    /// index.
+    [[nodiscard]] virtual ConfigurationAt configuration_at(Index index) const = 0;
     /// Leader: what `server` is known to have; 0 if it is not in the configuration.
     [[nodiscard]] virtual Index match(ServerId server) const = 0;
     [[nodiscard]] virtual CatchUpState catch_up(ServerId server) const = 0;
