@@ -22,16 +22,16 @@ Error damaged(std::string_view why) {
 
 }  // namespace
 
-Buffer encode_checkpoint_header(const Checkpoint& checkpoint, Bytes state) {
+Buffer encode(const CheckpointHeader& header) {
     Buffer covered;
     ByteWriter body(covered);
     body.fixed(format_version);
-    body.fixed(checkpoint.journal);
-    body.fixed(checkpoint.checksum);
-    body.fixed(checkpoint.at.value);
-    body.fixed(checkpoint.epoch.value);
-    body.fixed(static_cast<std::uint64_t>(state.size()));
-    body.fixed(crc32c(state));
+    body.fixed(header.checkpoint.journal);
+    body.fixed(header.checkpoint.checksum);
+    body.fixed(header.checkpoint.at.value);
+    body.fixed(header.checkpoint.epoch.value);
+    body.fixed(header.state_bytes);
+    body.fixed(header.state_checksum);
     covered.resize(checkpoint_header_bytes - covered_from);
 
     Buffer out;
@@ -42,9 +42,9 @@ Buffer encode_checkpoint_header(const Checkpoint& checkpoint, Bytes state) {
     return out;
 }
 
-Result<LoadedCheckpoint> decode_checkpoint(Buffer file) {
+Result<CheckpointHeader> decode_checkpoint_header(Bytes file) {
     if (file.size() < checkpoint_header_bytes) return damaged("shorter than its header");
-    const Bytes raw = Bytes(file).first(checkpoint_header_bytes);
+    const Bytes raw = file.first(checkpoint_header_bytes);
     if (as_text(raw.first(magic.size())) != magic) return damaged("wrong magic");
 
     ByteReader reader(raw.subspan(magic.size()));
@@ -58,25 +58,21 @@ Result<LoadedCheckpoint> decode_checkpoint(Buffer file) {
             .detail = fmt::format("checkpoint has format version {}, this program reads {}",
                                   version, format_version)};
     }
-    Checkpoint checkpoint;
+    CheckpointHeader header;
+    Checkpoint& checkpoint = header.checkpoint;
     checkpoint.journal = *reader.fixed<std::uint32_t>();
     checkpoint.checksum = *reader.fixed<std::uint32_t>();
     checkpoint.at = {*reader.fixed<std::uint64_t>()};
     checkpoint.epoch = {*reader.fixed<std::uint64_t>()};
-    const auto length = *reader.fixed<std::uint64_t>();
-    const auto checksum = *reader.fixed<std::uint32_t>();
+    header.state_bytes = *reader.fixed<std::uint64_t>();
+    header.state_checksum = *reader.fixed<std::uint32_t>();
     const Bytes reserved = reader.rest();
     if (std::any_of(reserved.begin(), reserved.end(),
                     [](std::byte b) { return b != std::byte{}; })) {
         return damaged("reserved bytes");
     }
     if (checkpoint.at == Index{} || checkpoint.epoch == Epoch{}) return damaged("no entry");
-    if (file.size() - checkpoint_header_bytes != length) return damaged("wrong length");
-    if (crc32c(Bytes(file).subspan(checkpoint_header_bytes)) != checksum) {
-        return damaged("checksum of the state");
-    }
-    file.erase(file.begin(), file.begin() + checkpoint_header_bytes);
-    return LoadedCheckpoint{.checkpoint = checkpoint, .state = std::move(file)};
+    return header;
 }
 
 std::string checkpoint_name(Index at) { return hex16(at.value) + std::string(suffix); }

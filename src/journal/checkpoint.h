@@ -18,20 +18,22 @@ struct Checkpoint {
     friend bool operator==(const Checkpoint&, const Checkpoint&) = default;
 };
 
-/// A checkpoint as its file holds it.
-struct LoadedCheckpoint {
+/// What a checkpoint file begins with; the state follows, to the end of the file.
+struct CheckpointHeader {
     Checkpoint checkpoint;
-    Buffer state;
+    std::uint64_t state_bytes = 0;
+    std::uint32_t state_checksum = 0;
+    friend bool operator==(const CheckpointHeader&, const CheckpointHeader&) = default;
 };
 
 inline constexpr std::size_t checkpoint_header_bytes = 64;
 
-/// The header that goes before `state`.
 /// Source: docs/formats/journal.md, section "Checkpoints".
-[[nodiscard]] Buffer encode_checkpoint_header(const Checkpoint& checkpoint, Bytes state);
+[[nodiscard]] Buffer encode(const CheckpointHeader& header);
 
-/// Takes apart a whole file. Errors: corrupt (none); bad_config (none) for another version.
-[[nodiscard]] Result<LoadedCheckpoint> decode_checkpoint(Buffer file);
+/// The header at the front of `file`. Errors: corrupt (none); bad_config (none) for another
+/// version.
+[[nodiscard]] Result<CheckpointHeader> decode_checkpoint_header(Bytes file);
 
 /// "0000000000002710.ckpt"
 [[nodiscard]] std::string checkpoint_name(Index at);

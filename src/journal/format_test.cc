@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "journal/checkpoint.h"
+#include "journal/checkpoint_file.h"
 #include "journal/session_test.h"
 #include "wire/worked_example_test.h"
 
@@ -40,15 +40,19 @@ TEST(JournalFormat, ASegmentIsWrittenAsDocumented) {
 }
 
 TEST(JournalFormat, ACheckpointIsWrittenAndReadAsDocumented) {
-    const auto read = decode_checkpoint(example("checkpoint"));
+    const Buffer file = example("checkpoint");
+    const auto read = decode_checkpoint_header(file);
     ASSERT_TRUE(read) << to_string(read.error());
     EXPECT_EQ(read->checkpoint.journal, 0x2aU);
     EXPECT_EQ(read->checkpoint.at, Index{2});
-    EXPECT_EQ(as_text(read->state), "[hi]");
 
-    Buffer written = encode_checkpoint_header(read->checkpoint, read->state);
-    written.insert(written.end(), read->state.begin(), read->state.end());
-    EXPECT_EQ(written, example("checkpoint"));
+    FakeDisk disk(1);
+    ASSERT_TRUE(disk.make_directory(directory));
+    CheckpointFile written(disk, directory, read->checkpoint);
+    ASSERT_TRUE(written.write(as_bytes("[h")));
+    ASSERT_TRUE(written.write(as_bytes("i]")));
+    ASSERT_TRUE(written.finish());
+    EXPECT_EQ(disk.contents(path_in(directory, checkpoint_name({2}))), file);
     EXPECT_EQ(checkpoint_name({2}), "0000000000000002.ckpt");
 }
 

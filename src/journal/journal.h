@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "journal/entry.h"
@@ -26,19 +27,40 @@ struct Draft {
     Buffer body;
 };
 
+/// What this member may do in the journal, as far as it knows.
+struct Standing {
+    Role role = Role::standby;  ///< active: append() is taken. standby: entries come from another.
+    Epoch epoch;                ///< Of the newest tenure heard of.
+    std::string active;         ///< Name of the member whose tenure it is; empty if not known.
+    friend bool operator==(const Standing&, const Standing&) = default;
+};
+
+/// A part of a checkpoint, in order.
+struct StateSlice {
+    Index at;  ///< The state is that after this entry.
+    Bytes bytes;
+    bool first = false;
+    bool last = false;  ///< May be the first too, and may be empty.
+};
+
 /// Who hears what a journal holds.
 ///
 /// All of it comes this way, in order, each entry once: first what was there when it was opened,
-/// then each entry as it becomes durable, whoever appended it. A standby's observer hears the same.
-/// Thread: loop only.
+/// then each entry as it becomes committed, whoever appended it. A standby's observer hears the
+/// same. Thread: loop only.
 class Observer {
 public:
     virtual ~Observer() = default;
 
-    /// Replaces everything heard so far by the state after entry `at`. An error ends the opening.
-    [[nodiscard]] virtual Result<void> restore(Index at, Bytes state) = 0;
-    /// The next entry is durable. May destroy the journal.
+    /// Replaces everything heard so far by the state after entry `slice.at`, from the first slice
+    /// to the last without anything else between. While opening, and again at a standby that was so
+    /// far behind that it is sent a checkpoint. An error ends the opening, or the journal.
+    [[nodiscard]] virtual Result<void> restore(const StateSlice& slice) = 0;
+    /// The next entry is committed. May destroy the journal.
     virtual void committed(const Entry& entry) = 0;
+    /// It comes as active only when everything before the tenure has been heard. May destroy the
+    /// journal. The first call precedes the end of the opening.
+    virtual void standing_changed(const Standing& standing) = 0;
     virtual void space_changed(Space space) = 0;
     /// The journal has ended its tenure: the last call, once. May destroy the journal.
     virtual void failed(const Error& error) = 0;
@@ -50,11 +72,33 @@ public:
     virtual ~Opening() = default;
 };
 
+/// A checkpoint that is being written, a slice at a time. Destroying it before finish() has called
+/// back gives it up, and nothing is left of it.
+///
+/// Thread: loop only.
+class CheckpointWriter {
+public:
+    using Done = std::function<void(Result<void>)>;
+    static constexpr std::size_t slice_bytes_max = 4 * MiB;
+
+    virtual ~CheckpointWriter() = default;
+
+    /// The entry whose state it is: what was committed when it was begun.
+    [[nodiscard]] virtual Index at() const = 0;
+    /// Takes the next slice; `done` asks for the one after it, never within this call.
+    /// Requires: nothing of it is under way. Errors: limit_exceeded, no_space, disk_failed, closed
+    /// (none).
+    virtual void write(Buffer slice, Done done) = 0;
+    /// Makes it durable; from then on it counts, and entries before the checkpoint that precedes it
+    /// may be forgotten. Errors: as write().
+    virtual void finish(Done done) = 0;
+};
+
 /// An ordered sequence of entries with one appender per epoch, plus checkpoints.
 ///
-/// The local journal is the first kind; the shared-directory and the replicated journal have the
-/// same face. An entry counts once it is *durable*: only then is it committed() to the observer
-/// and acknowledged.
+/// Three kinds with one face: local (one process), shared directory, replicated. An entry counts
+/// once it is *committed*: durable where the journal promises it, and by an appender whose epoch is
+/// still the highest. Only then is it told to the observer and acknowledged.
 ///
 /// Destroying it gives up: what is in flight may or may not become durable, and nobody is called
 /// any more. close() is the orderly way.
@@ -73,22 +117,27 @@ public:
     /// right after the observer has heard the entries.
     ///
     /// Requires: drafts is not empty.
-    /// Errors: no_space (none), limit_exceeded (none: too long, or too much is waiting),
+    /// Errors: not_active (none: not taken; unknown: the tenure ended while it was under way),
+    ///         no_space (none), limit_exceeded (none: too long, or too much is waiting),
     ///         closed (none), disk_failed (unknown, and the same for ever).
     virtual void append(std::vector<Draft> drafts, Urgency urgency, Appended done) = 0;
 
-    /// Keeps `state` as the state after entry committed(); entries before the checkpoint that
-    /// precedes it may then be forgotten. Calls `done` once it is durable.
-    /// Errors: limit_exceeded (none: one is being written), no_space (none), disk_failed (none),
-    ///         closed (none).
-    virtual void save_checkpoint(Buffer state, Done done) = 0;
+    /// Calls `done` once it is certain that this member was active when it was called: what the
+    /// observer has heard by then is all that was ever acknowledged before. For linearizable reads.
+    /// Errors: not_active (none), closed, disk_failed (none).
+    virtual void confirm(Done done) = 0;
+
+    /// Begins a checkpoint of the state after entry committed(); any role may take one.
+    /// Errors: limit_exceeded (none: one is being written), closed, disk_failed (none).
+    [[nodiscard]] virtual Result<std::unique_ptr<CheckpointWriter>> begin_checkpoint() = 0;
 
     /// Lets what was accepted become durable, then lets go of the disk; `done` comes last.
     /// Requires: called once.
     virtual void close(std::function<void()> done) = 0;
 
-    /// Which tenure this journal appends in; higher than any before.
-    [[nodiscard]] virtual Epoch epoch() const = 0;
+    [[nodiscard]] virtual const Standing& standing() const = 0;
+    /// Which tenure this journal appends in, or hears of; higher than any before.
+    [[nodiscard]] Epoch epoch() const { return standing().epoch; }
     /// The last entry that the observer has heard.
     [[nodiscard]] virtual Index committed() const = 0;
     /// The newest durable checkpoint; 0 if there is none.
@@ -98,5 +147,8 @@ public:
 
 /// What an opening ends with.
 using Opened = std::function<void(Result<std::unique_ptr<Journal>>)>;
+
+/// Opens some kind of journal for `observer`, which outlives it: what a Replica is given.
+using Open = std::function<std::unique_ptr<Opening>(Observer& observer, Opened opened)>;
 
 }  // namespace understudy::journal

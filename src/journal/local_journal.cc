@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "journal/local_checkpoint.h"
 #include "journal/local_journal_core.h"
 #include "journal/local_journal_start.h"
 
@@ -33,13 +34,17 @@ void LocalJournal::append(std::vector<Draft> drafts, Urgency urgency, Appended d
     core_->append(std::move(drafts), urgency, std::move(done));
 }
 
-void LocalJournal::save_checkpoint(Buffer state, Done done) {
-    core_->save_checkpoint(std::move(state), std::move(done));
+void LocalJournal::confirm(Done done) { core_->confirm(std::move(done)); }
+
+Result<std::unique_ptr<CheckpointWriter>> LocalJournal::begin_checkpoint() {
+    auto file = US_TRY(core_->begin_checkpoint());
+    return std::unique_ptr<CheckpointWriter>(
+        std::make_unique<Checkpointing>(core_, core_->committed(), std::move(file)));
 }
 
 void LocalJournal::close(std::function<void()> done) { core_->close(std::move(done)); }
 
-Epoch LocalJournal::epoch() const { return core_->epoch(); }
+const Standing& LocalJournal::standing() const { return core_->standing(); }
 Index LocalJournal::committed() const { return core_->committed(); }
 Index LocalJournal::checkpoint() const { return core_->checkpoint(); }
 Space LocalJournal::space() const { return core_->space(); }

@@ -30,6 +30,8 @@ public:
     /// highest ever, durable before anything is served), then calls `opened` once, never within
     /// this call. A torn end of what was never acknowledged is cut; damage ends the opening.
     ///
+    /// The observer hears that it is active before the opening ends.
+    ///
     /// Requires: `observer` outlives the opening and the journal.
     /// Errors: bad_config (none), in_use (none), corrupt (none: says which entry), no_space (none),
     ///         disk_failed (unknown), or what observer.restore() returned.
@@ -38,10 +40,12 @@ public:
     ~LocalJournal() override;
 
     void append(std::vector<Draft> drafts, Urgency urgency, Appended done) override;
-    void save_checkpoint(Buffer state, Done done) override;
+    /// Certain at once: nobody else has a journal whose directory is locked.
+    void confirm(Done done) override;
+    [[nodiscard]] Result<std::unique_ptr<CheckpointWriter>> begin_checkpoint() override;
     void close(std::function<void()> done) override;
 
-    [[nodiscard]] Epoch epoch() const override;
+    [[nodiscard]] const Standing& standing() const override;
     [[nodiscard]] Index committed() const override;
     [[nodiscard]] Index checkpoint() const override;
     [[nodiscard]] Space space() const override;
@@ -49,6 +53,7 @@ public:
 private:
     class Core;
     class Start;
+    class Checkpointing;
 
     explicit LocalJournal(std::shared_ptr<Core> core);
 

@@ -32,6 +32,7 @@ LocalJournal::Core::Core(Runtime& runtime, Log& log, Options options, Observer& 
       batcher_(recovered.tail, reserve_of(recovered),
                {.segment_bytes = options_.segment_size_bytes,
                 .queue_bytes_max = options_.queue_bytes_max}),
+      standing_{.role = Role::active, .epoch = recovered.tail.chain.epoch, .active = {}},
       lock_(std::move(recovered.lock)),
       writer_(std::make_shared<SegmentWriter>(std::move(recovered.segment))),
       committed_(recovered.tail.chain),
@@ -47,7 +48,10 @@ void LocalJournal::Core::start() {
 
 void LocalJournal::Core::detach() {
     US_ASSERT(state_ != State::detached);
-    if (state_ != State::releasing) release_files([](Core&) {});
+    if (state_ != State::releasing) {
+        abandon_checkpoint(checkpoint_file_);
+        release_files([](Core&) {});
+    }
     state_ = State::detached;
 }
 
@@ -183,6 +187,7 @@ void LocalJournal::Core::poison(Error error) {
     if (poisoned_) return;
     poisoned_ = Error{
         .code = Errc::disk_failed, .effect = Effect::unknown, .detail = std::move(error.detail)};
+    standing_.role = Role::standby;
     reserve_timer_.reset();
     mark_timer_.reset();
 
@@ -245,96 +250,6 @@ void LocalJournal::Core::reserve_made(Result<std::unique_ptr<File>> file) {
     flush();
 }
 
-void LocalJournal::Core::save_checkpoint(Buffer state, Done done) {
-    Result<void> refused;
-    if (poisoned_) {
-        refused = Error{.code = Errc::disk_failed, .detail = poisoned_->detail};
-    } else if (state_ != State::serving) {
-        refused = Error{.code = Errc::closed, .detail = "the journal is being closed"};
-    } else if (writing_checkpoint_) {
-        refused = Error{.code = Errc::limit_exceeded, .detail = "a checkpoint is being written"};
-    }
-    if (!refused || committed_.last == checkpoint()) {
-        later([done = std::move(done), refused](Core&) { done(refused); });
-        return;
-    }
-    writing_checkpoint_ = true;
-    ++jobs_;
-    const Checkpoint checkpoint{.journal = journal_id(batcher_.tail().generation),
-                                .at = committed_.last,
-                                .epoch = committed_.epoch,
-                                .checksum = committed_.checksum};
-    auto written = std::make_shared<Result<void>>();
-    run(
-        "checkpoint",
-        [written, &disk = runtime_.disk(), directory = options_.directory, checkpoint,
-         state = std::make_shared<const Buffer>(std::move(state))] {
-            *written = write_checkpoint(disk, directory, checkpoint, *state);
-        },
-        [written, checkpoint, done = std::move(done)](Core& core) {
-            core.checkpoint_written(checkpoint, *written, done);
-        });
-}
-
-void LocalJournal::Core::checkpoint_written(const Checkpoint& checkpoint,
-                                            const Result<void>& written, const Done& done) {
-    writing_checkpoint_ = false;
-    --jobs_;
-    const bool names_in_doubt = !written && written.error().effect == Effect::unknown;
-    if (written) {
-        checkpoints_.push_back(checkpoint.at);
-        log_.debug("journal.checkpoint",
-                   {kv("directory", options_.directory), kv("index", checkpoint.at.value)});
-        trim();
-    }
-    Result<void> result = written;
-    // Whatever became of the file: without it nothing is lost.
-    if (!written) result = Error{.code = written.error().code, .detail = written.error().detail};
-    done(result);
-    if (state_ == State::detached) return;
-    if (names_in_doubt) return poison(written.error());
-    settle();
-}
-
-/// Removes what two durable checkpoints make superfluous, oldest first. What cannot be removed now
-/// is tried again next time; what a crash brings back is known for what it is by Recovery.
-void LocalJournal::Core::trim() {
-    std::vector<std::string> superfluous = std::exchange(leftovers_, {});
-    std::erase(superfluous, path_in(options_.directory, checkpoint_name(checkpoints_.back())));
-    while (checkpoints_.size() > 2) {
-        superfluous.push_back(path_in(options_.directory, checkpoint_name(checkpoints_.front())));
-        checkpoints_.erase(checkpoints_.begin());
-    }
-    if (checkpoints_.size() == 2) {
-        const Index needed = checkpoints_.front().next();
-        while (segments_.size() > 1 && segments_[1].first <= needed) {
-            superfluous.push_back(
-                path_in(options_.directory, segment_name(segments_.front().generation)));
-            segments_.erase(segments_.begin());
-        }
-    }
-    if (superfluous.empty()) return;
-
-    ++jobs_;
-    auto kept = std::make_shared<std::vector<std::string>>();
-    run(
-        "checkpoint",
-        [kept, &disk = runtime_.disk(), superfluous = std::move(superfluous)] {
-            for (const std::string& path : superfluous) {
-                const auto removed = disk.remove(path);
-                if (!removed && removed.error().code != Errc::not_found) kept->push_back(path);
-            }
-        },
-        [kept](Core& core) {
-            --core.jobs_;
-            if (!kept->empty()) {
-                core.log_.warn("journal.trim.failed", {kv("file", kept->front())});
-            }
-            core.leftovers_.insert(core.leftovers_.end(), kept->begin(), kept->end());
-            core.settle();
-        });
-}
-
 /// When nothing has come for a while, vouches for the last entry: from then on damage to it is
 /// told from a torn end.
 void LocalJournal::Core::arm_mark() {
@@ -364,6 +279,16 @@ void LocalJournal::Core::watch_space() {
     observer_.space_changed(now);
 }
 
+void LocalJournal::Core::confirm(Done done) {
+    Result<void> outcome;
+    if (poisoned_) {
+        outcome = Error{.code = Errc::disk_failed, .detail = poisoned_->detail};
+    } else if (state_ != State::serving) {
+        outcome = Error{.code = Errc::closed, .detail = "the journal is being closed"};
+    }
+    later([done = std::move(done), outcome](Core&) { done(outcome); });
+}
+
 void LocalJournal::Core::close(std::function<void()> done) {
     US_ASSERT(state_ == State::serving);
     state_ = State::closing;
@@ -383,6 +308,7 @@ void LocalJournal::Core::settle() {
             if (!batcher_.idle()) return;
         }
     }
+    if (checkpoint_file_) return abandon_checkpoint(checkpoint_file_);
     state_ = State::releasing;
     release_files([](Core& core) {
         const auto closed = std::move(core.closed_);

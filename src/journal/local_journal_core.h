@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "journal/checkpoint_file.h"
 #include "journal/local_journal.h"
 #include "journal/recovery.h"
 #include "journal/segment_writer.h"
@@ -28,10 +29,18 @@ public:
     void detach();
 
     void append(std::vector<Draft> drafts, Urgency urgency, Appended done);
-    void save_checkpoint(Buffer state, Done done);
+    void confirm(Done done);
     void close(std::function<void()> done);
 
-    [[nodiscard]] Epoch epoch() const { return batcher_.tail().chain.epoch; }
+    /// Begins a checkpoint of what is committed. Null if there is one already: then the steps below
+    /// succeed and do nothing. Errors: as Journal::begin_checkpoint().
+    [[nodiscard]] Result<std::shared_ptr<CheckpointFile>> begin_checkpoint();
+    void write_checkpoint(const std::shared_ptr<CheckpointFile>& file, Buffer slice, Done done);
+    void finish_checkpoint(const std::shared_ptr<CheckpointFile>& file, Done done);
+    /// Nobody wants it any more; nothing if it is finished, or given up already.
+    void abandon_checkpoint(std::shared_ptr<CheckpointFile> file);
+
+    [[nodiscard]] const Standing& standing() const { return standing_; }
     [[nodiscard]] Index committed() const { return committed_.last; }
     [[nodiscard]] Index checkpoint() const;
     [[nodiscard]] Space space() const { return batcher_.space(); }
@@ -65,8 +74,11 @@ private:
 
     void make_reserve();
     void reserve_made(Result<std::unique_ptr<File>> file);
-    void checkpoint_written(const Checkpoint& checkpoint, const Result<void>& written,
-                            const Done& done);
+    [[nodiscard]] Result<void> may_write(const std::shared_ptr<CheckpointFile>& file) const;
+    void checkpoint_step(const std::shared_ptr<CheckpointFile>& file,
+                         std::function<Result<void>(CheckpointFile&)> step,
+                         std::function<void(Core&, const Result<void>&)> then, Done done);
+    void checkpoint_named(const std::shared_ptr<CheckpointFile>& file, const Result<void>& named);
     void trim();
 
     void arm_mark();
@@ -82,6 +94,7 @@ private:
     Batcher batcher_;
     State state_ = State::serving;
     std::optional<Error> poisoned_;
+    Standing standing_;
 
     std::shared_ptr<File> lock_;             ///< Of the directory; each job has a share.
     std::shared_ptr<SegmentWriter> writer_;  ///< The journal worker's.
@@ -97,7 +110,8 @@ private:
     std::vector<SegmentPlace> segments_;  ///< Oldest first; the last is the one appended to.
     std::vector<Index> checkpoints_;      ///< Durable, at most two, oldest first.
     std::vector<std::string> leftovers_;  ///< To be removed with the next checkpoint.
-    bool writing_checkpoint_ = false;
+    std::shared_ptr<CheckpointFile> checkpoint_file_;  ///< Being written; null if none is.
+    Index checkpoint_at_;                              ///< Which that is.
 
     std::unique_ptr<Timer> mark_timer_;
     bool mark_armed_ = false;

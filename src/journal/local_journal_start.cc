@@ -64,14 +64,29 @@ void LocalJournal::Start::run(Result<T> (Recovery::*step)(), void (Start::*done)
         });
 }
 
-void LocalJournal::Start::begun(std::optional<LoadedCheckpoint> loaded) {
-    if (loaded) {
-        if (auto restored = observer_.restore(loaded->checkpoint.at, loaded->state); !restored) {
-            return end(std::move(restored).error());
-        }
-        if (over_) return;
-    }
-    run(&Recovery::next, &Start::read);
+void LocalJournal::Start::run(Result<void> (Recovery::*step)(), void (Start::*done)()) {
+    auto result = std::make_shared<Result<void>>();
+    runtime_.worker("journal").submit(
+        [recovery = recovery_, step, result] { *result = (*recovery.*step)(); },
+        [self = shared_from_this(), done, result] {
+            if (self->over_) return;
+            if (!*result) return self->end(std::move(*result).error());
+            ((*self).*done)();
+        });
+}
+
+void LocalJournal::Start::begun() { run(&Recovery::state, &Start::restored); }
+
+void LocalJournal::Start::restored(std::optional<CheckpointReader::Slice> slice) {
+    if (!slice) return run(&Recovery::next, &Start::read);
+    const StateSlice part{.at = recovery_->checkpoint()->at,
+                          .bytes = slice->bytes,
+                          .first = slice->first,
+                          .last = slice->last};
+    auto taken = observer_.restore(part);
+    if (over_) return;
+    if (!taken) return end(std::move(taken).error());
+    run(&Recovery::state, &Start::restored);
 }
 
 void LocalJournal::Start::read(Recovery::Slice slice) {
@@ -97,6 +112,8 @@ void LocalJournal::Start::finished(Recovered recovered) {
     std::unique_ptr<Journal> journal(new LocalJournal(core));
     observer_.committed(
         {.index = chain.last, .epoch = chain.epoch, .type = EntryType::tenure, .body = {}});
+    if (over_) return;
+    observer_.standing_changed(core->standing());
     if (over_) return;
     over_ = true;
     core->start();

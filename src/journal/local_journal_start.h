@@ -21,8 +21,10 @@ public:
 private:
     template <class T>
     void run(Result<T> (Recovery::*step)(), void (Start::*done)(T));
+    void run(Result<void> (Recovery::*step)(), void (Start::*done)());
 
-    void begun(std::optional<LoadedCheckpoint> loaded);
+    void begun();
+    void restored(std::optional<CheckpointReader::Slice> slice);
     void read(Recovery::Slice slice);
     void finished(Recovered recovered);
     void end(Error error);

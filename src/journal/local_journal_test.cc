@@ -444,8 +444,7 @@ TEST(LocalJournal, RefusesASecondCheckpointMeanwhile) {
     session.runtime.hold_jobs(true);
     std::vector<Result<void>> results;
     for (int i = 0; i < 2; ++i) {
-        session.journal->save_checkpoint({},
-                                         [&](Result<void> result) { results.push_back(result); });
+        session.save("", [&](Result<void> result) { results.push_back(result); });
     }
     session.runtime.hold_jobs(false);
     session.runtime.settle();
@@ -454,12 +453,194 @@ TEST(LocalJournal, RefusesASecondCheckpointMeanwhile) {
     EXPECT_TRUE(results[1]);
 }
 
+TEST(LocalJournal, ACheckpointOfManySlicesComesBackInBoundedOnes) {
+    FakeDisk disk(1);
+    std::string state(10 * MiB + 12'345, 's');
+    for (std::size_t i = 0; i < state.size(); i += 1000) state[i] = static_cast<char>(i / 1000);
+    {
+        Session session(disk);
+        session.opened();
+        ASSERT_TRUE(session.append("one"));
+        ASSERT_TRUE(session.checkpoint(state, 3'000'000));
+        ASSERT_TRUE(session.append("two"));
+        ASSERT_TRUE(session.close());
+    }
+    disk.power_cut(FakeDisk::Survival::none);
+    Session session(disk, 2);
+    session.opened();
+    ASSERT_TRUE(session.journal);
+    EXPECT_TRUE(session.recorder.restored == state);
+    EXPECT_EQ(session.recorder.slices, 11U) << "a MiB each";
+    EXPECT_THAT(session.recorder.commands(), ElementsAre("two"));
+}
+
+TEST(LocalJournal, AppendsGoOnWhileACheckpointIsWritten) {
+    FakeDisk disk(1);
+    Session session(disk);
+    session.opened();
+    ASSERT_TRUE(session.append("in it"));
+    auto writer = session.journal->begin_checkpoint();
+    ASSERT_TRUE(writer);
+    EXPECT_EQ((*writer)->at(), Index{2});
+    std::optional<Result<void>> written;
+    const auto done = [&](Result<void> result) { written = std::move(result); };
+    for (const std::string_view slice : {"in ", "it"}) {
+        const Bytes bytes = as_bytes(slice);
+        written.reset();
+        (*writer)->write(Buffer(bytes.begin(), bytes.end()), done);
+        EXPECT_FALSE(written) << "never within the call";
+        session.runtime.settle();
+        ASSERT_TRUE(written && *written);
+        ASSERT_TRUE(session.append("behind it"));
+    }
+    written.reset();
+    (*writer)->finish(done);
+    session.runtime.settle();
+    ASSERT_TRUE(written && *written);
+    EXPECT_EQ(session.journal->checkpoint(), Index{2});
+    disk.power_cut(FakeDisk::Survival::none);
+    Session next(disk, 2);
+    next.opened();
+    EXPECT_EQ(next.recorder.restored, "in it");
+    EXPECT_THAT(next.recorder.commands(), ElementsAre("behind it", "behind it"));
+}
+
+// Given up between any two steps, or with the last one under way: nothing is left of it, and the
+// next one can begin.
+TEST(LocalJournal, NothingIsLeftOfACheckpointThatIsGivenUp) {
+    for (int given_up_after = 0; given_up_after < 4; ++given_up_after) {
+        FakeDisk disk(1);
+        Session session(disk);
+        session.opened();
+        ASSERT_TRUE(session.append("one"));
+        const auto names = disk.names();
+        auto writer = session.journal->begin_checkpoint();
+        ASSERT_TRUE(writer);
+        for (int i = 0; i < std::min(given_up_after, 2); ++i) {
+            (*writer)->write(Buffer(100), [](const Result<void>&) {});
+            session.runtime.settle();
+        }
+        if (given_up_after == 3) {
+            (*writer)->finish([](const Result<void>&) { FAIL() << "it was given up"; });
+        }
+        writer->reset();
+        auto second = session.journal->begin_checkpoint();
+        EXPECT_TRUE(second);
+        second->reset();
+        session.runtime.settle();
+        EXPECT_EQ(disk.names(), names) << given_up_after;
+        EXPECT_EQ(session.journal->checkpoint(), Index{});
+        ASSERT_TRUE(session.checkpoint("state"));
+        EXPECT_EQ(session.journal->checkpoint(), Index{2});
+    }
+}
+
+TEST(LocalJournal, ACheckpointThatIsBeingWrittenDoesNotHoldUpTheClosing) {
+    FakeDisk disk(1);
+    Session session(disk);
+    session.opened();
+    ASSERT_TRUE(session.append("one"));
+    auto writer = session.journal->begin_checkpoint();
+    ASSERT_TRUE(writer);
+    (*writer)->write(Buffer(100), [](const Result<void>&) {});
+    session.runtime.settle();
+    EXPECT_EQ(files(disk, ".tmp").size(), 1U);
+    ASSERT_TRUE(session.close());
+    EXPECT_THAT(files(disk, ".tmp"), IsEmpty());
+    std::optional<Result<void>> refused;
+    (*writer)->write(Buffer(100), [&](Result<void> result) { refused = std::move(result); });
+    session.runtime.settle();
+    ASSERT_TRUE(refused && !*refused);
+    EXPECT_EQ(refused->error().code, Errc::closed);
+}
+
+TEST(LocalJournal, ACheckpointOutlivesItsJournalWithoutHarm) {
+    FakeDisk disk(1);
+    Session session(disk);
+    session.opened();
+    ASSERT_TRUE(session.append("one"));
+    auto writer = session.journal->begin_checkpoint();
+    ASSERT_TRUE(writer);
+    (*writer)->write(Buffer(100), [](const Result<void>&) { FAIL() << "nobody is called"; });
+    session.journal.reset();
+    session.runtime.settle();
+    EXPECT_THAT(files(disk, ".tmp"), IsEmpty());
+    (*writer)->finish([](const Result<void>&) { FAIL() << "nobody is called"; });
+    session.runtime.settle();
+    writer->reset();
+}
+
+TEST(LocalJournal, ACheckpointOfWhatIsInOneAlreadyTakesNoDiskCall) {
+    FakeDisk disk(1);
+    Session session(disk);
+    session.opened();
+    ASSERT_TRUE(session.append("one"));
+    ASSERT_TRUE(session.checkpoint("state"));
+    const std::uint64_t calls = disk.calls();
+    EXPECT_TRUE(session.checkpoint("state"));
+    EXPECT_EQ(disk.calls(), calls);
+}
+
+TEST(LocalJournal, ItsHolderIsActiveFromTheOpeningOn) {
+    FakeDisk disk(1);
+    Session session(disk);
+    bool before_the_end = false;
+    session.recorder.on_standing = [&] {
+        before_the_end = !session.journal && session.recorder.heard.size() == 1;
+    };
+    session.opened();
+    const Standing active{.role = Role::active, .epoch = {1}, .active = ""};
+    EXPECT_THAT(session.recorder.standings, ElementsAre(active));
+    EXPECT_TRUE(before_the_end) << "behind the entry that began the tenure";
+    EXPECT_EQ(session.journal->standing(), active);
+
+    disk.set_fault([](std::string_view call, const std::string&) -> std::optional<Errc> {
+        if (call == "sync") return Errc::disk_failed;
+        return std::nullopt;
+    });
+    EXPECT_FALSE(session.append("lost"));
+    EXPECT_EQ(session.journal->standing().role, Role::standby);
+    EXPECT_EQ(session.recorder.standings.size(), 1U) << "failed() has said it";
+}
+
+TEST(LocalJournal, ConfirmsThatItIsActiveUntilItIsNot) {
+    FakeDisk disk(1);
+    Session session(disk);
+    session.opened();
+    const auto confirmed = [&] {
+        std::optional<Result<void>> outcome;
+        session.journal->confirm([&](Result<void> result) { outcome = std::move(result); });
+        EXPECT_FALSE(outcome) << "never within the call";
+        session.runtime.settle();
+        return outcome.value_or(Error{.code = Errc::timed_out});
+    };
+    EXPECT_TRUE(confirmed());
+    disk.set_fault([](std::string_view call, const std::string&) -> std::optional<Errc> {
+        if (call == "sync") return Errc::disk_failed;
+        return std::nullopt;
+    });
+    EXPECT_FALSE(session.append("lost"));
+    ASSERT_FALSE(confirmed());
+    EXPECT_EQ(confirmed().error().code, Errc::disk_failed);
+    EXPECT_EQ(confirmed().error().effect, Effect::none);
+
+    FakeDisk other(1);
+    Session closing(other);
+    closing.opened();
+    closing.journal->close([] {});
+    std::optional<Result<void>> outcome;
+    closing.journal->confirm([&](Result<void> result) { outcome = std::move(result); });
+    closing.runtime.settle();
+    ASSERT_TRUE(outcome && !*outcome);
+    EXPECT_EQ(outcome->error().code, Errc::closed);
+}
+
 TEST(LocalJournal, CloseWaitsForWhatWasAcceptedAndRefusesTheRest) {
     FakeDisk disk(1);
     Session session(disk);
     session.opened();
     for (int i = 0; i < 50; ++i) session.offer(filler(3000));
-    session.journal->save_checkpoint({}, [](const Result<void>&) {});
+    session.save("", [](const Result<void>&) {});
     bool closed = false;
     std::size_t outcomes_then = 0;
     session.journal->close([&] {
@@ -492,7 +673,8 @@ TEST(LocalJournal, WhoHearsThatItIsClosedMayOpenItAtOnce) {
         const std::size_t offered = seed % 3 * 10;
         for (std::size_t i = 0; i < offered; ++i) session.offer(filler(3000));
         bool checkpoint_heard = false;
-        session.journal->save_checkpoint({}, [&](const Result<void>&) { checkpoint_heard = true; });
+        session.save(
+            "state", [&](const Result<void>&) { checkpoint_heard = true; }, 2);
         bool closed = false;
         session.journal->close([&] {
             closed = true;
@@ -557,7 +739,7 @@ TEST(LocalJournal, TheDirectoryStaysLockedUntilTheLastJobHasEnded) {
     Session first(disk);
     first.runtime.run_until([&] { return first.journal != nullptr; });
     first.runtime.hold_jobs(true);
-    first.journal->save_checkpoint({}, [](const Result<void>&) {});
+    first.save("", [](const Result<void>&) {});
     first.offer("in flight");
     first.runtime.settle();
     first.journal.reset();

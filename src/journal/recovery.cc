@@ -31,13 +31,20 @@ Recovery::Recovery(Disk& disk, Options options) : disk_(disk), options_(std::mov
     US_ASSERT(options_.journal != 0);
 }
 
-Result<std::optional<LoadedCheckpoint>> Recovery::begin() {
+Result<void> Recovery::begin() {
     US_CHECK(disk_.make_directory(options_.directory));
     US_CHECK(lock());
     US_CHECK(list());
-    auto loaded = US_TRY(load_checkpoint());
-    US_CHECK(choose_start());
-    return loaded;
+    US_CHECK(find_checkpoint());
+    return choose_start();
+}
+
+Result<std::optional<CheckpointReader::Slice>> Recovery::state() {
+    std::optional<CheckpointReader::Slice> slice;
+    if (!state_) return slice;
+    slice = US_TRY(state_->next());
+    if (slice->last) state_.reset();
+    return slice;
 }
 
 Result<void> Recovery::lock() {
@@ -81,36 +88,36 @@ Result<void> Recovery::look_at_segment(std::uint64_t generation) {
 
 /// The newest checkpoint that can be read whole, of the two that are kept; what came after it is
 /// replayed.
-Result<std::optional<LoadedCheckpoint>> Recovery::load_checkpoint() {
-    std::optional<LoadedCheckpoint> loaded;
+Result<void> Recovery::find_checkpoint() {
     for (std::size_t i = 0; i < checkpoint_names_.size(); ++i) {
         const Index at = checkpoint_names_[i];
         if (i >= checkpoints_kept) {
             out_.leftovers.push_back(path(checkpoint_name(at)));
             continue;
         }
-        if (loaded) {
+        if (checkpoint_) {
             out_.checkpoints.insert(out_.checkpoints.begin(), at);
             continue;
         }
-        auto read = read_checkpoint(disk_, options_.directory, at);
-        const bool foreign = read && !found_.empty() &&
-                             read->checkpoint.journal != journal_id(found_.front().generation);
-        if (read && !foreign) {
-            loaded = std::move(*read);
-            checkpoint_ = loaded->checkpoint;
+        auto reader = CheckpointReader::open(disk_, options_.directory, at);
+        const bool foreign =
+            reader && !found_.empty() &&
+            (*reader)->checkpoint().journal != journal_id(found_.front().generation);
+        if (reader && !foreign) {
+            state_ = *std::move(reader);
+            checkpoint_ = state_->checkpoint();
             out_.checkpoints.push_back(at);
-        } else if (foreign || read.error().code == Errc::corrupt ||
-                   read.error().code == Errc::disk_failed) {
+        } else if (foreign || reader.error().code == Errc::corrupt ||
+                   reader.error().code == Errc::disk_failed) {
             out_.damaged_checkpoints.push_back(at);
             out_.leftovers.push_back(path(checkpoint_name(at)));
         } else {
-            return std::move(read).error();
+            return std::move(reader).error();
         }
     }
     // A checkpoint gets its name when it is durable, and what it holds was durable before it.
     if (!checkpoint_names_.empty()) claimed_ = checkpoint_names_.front();
-    return loaded;
+    return {};
 }
 
 /// Everything is read that a restart may need: from behind the older checkpoint if there are two,

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "journal/batcher.h"
-#include "journal/checkpoint.h"
+#include "journal/checkpoint_file.h"
 #include "journal/segment_reader.h"
 
 namespace understudy::journal {
@@ -34,8 +34,9 @@ struct Recovered {
 
 /// Reads a journal's directory back, and begins a tenure in it.
 ///
-/// begin(), then next() until it says `last`, then finish(); each is one job. Entries are handed
-/// over as they are found valid; what they can be trusted for is known when finish() has returned.
+/// begin(), then state() until there is no more, next() until it says `last`, finish(); each is one
+/// job. Entries are handed over as they are found valid; what they can be trusted for is known when
+/// finish() has returned.
 ///
 /// An entry that cannot be read is *damage* if something says it was durable: a later entry's
 /// claim, a later segment, a checkpoint. Damage is never skipped and never cut: the opening fails
@@ -64,9 +65,15 @@ public:
 
     Recovery(Disk& disk, Options options);
 
-    /// Locks the directory and reads the newest checkpoint that is whole, if there is one.
+    /// Locks the directory and finds the newest checkpoint that is whole, if there is one.
     /// Errors: in_use, corrupt, bad_config, disk_failed (none).
-    [[nodiscard]] Result<std::optional<LoadedCheckpoint>> begin();
+    [[nodiscard]] Result<void> begin();
+
+    /// Which one it is; nullopt if there is none.
+    [[nodiscard]] const std::optional<Checkpoint>& checkpoint() const { return checkpoint_; }
+    /// The next slice of its state; nullopt if there is none, or no more.
+    /// Errors: corrupt, disk_failed (none).
+    [[nodiscard]] Result<std::optional<CheckpointReader::Slice>> state();
 
     /// The next entries, about `slice_bytes` of them. Errors: corrupt, disk_failed (none).
     [[nodiscard]] Result<Slice> next();
@@ -86,7 +93,7 @@ private:
     Result<void> lock();
     Result<void> list();
     Result<void> look_at_segment(std::uint64_t generation);
-    Result<std::optional<LoadedCheckpoint>> load_checkpoint();
+    Result<void> find_checkpoint();
     Result<void> choose_start();
 
     Result<void> open_segment();
@@ -109,6 +116,7 @@ private:
 
     std::vector<Index> checkpoint_names_;  ///< Newest first.
     std::optional<Checkpoint> checkpoint_;
+    std::unique_ptr<CheckpointReader> state_;  ///< Null when all of it has been given.
     std::vector<Found> found_;    ///< All segments; after begin() the other two hold them.
     std::vector<Found> begun_;    ///< To be read: from the first that is needed to the last begun.
     std::vector<Found> unbegun_;  ///< Behind those.

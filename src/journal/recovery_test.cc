@@ -329,7 +329,8 @@ TEST(Recovery, TheEpochOfACheckpointIsNotUsedTwice) {
     FakeDisk disk(1);
     ASSERT_TRUE(disk.make_directory(directory));
     const Checkpoint checkpoint{.journal = 0x2a, .at = {9}, .epoch = {5}, .checksum = 0xcafe};
-    disk.put(path_in(directory, checkpoint_name({9})), encode_checkpoint_header(checkpoint, {}));
+    disk.put(path_in(directory, checkpoint_name({9})),
+             encode(CheckpointHeader{.checkpoint = checkpoint}));
     Buffer segment;
     encode(SegmentHeader{.generation = first_generation(0x2a) + 3,
                          .size_bytes = 64 * KiB,
@@ -483,11 +484,13 @@ TEST(Recovery, ACheckpointOfAnotherHistoryIsRefused) {
                              .at = {3},
                              .epoch = {1},
                              .checksum = 0xbad};
-    disk.put(path_in(directory, checkpoint_name({3})), encode_checkpoint_header(foreign, {}));
+    disk.put(path_in(directory, checkpoint_name({3})),
+             encode(CheckpointHeader{.checkpoint = foreign}));
     expect_damage(disk, {3}, "a checkpoint of the same journal in another life");
 
     const Checkpoint of_another{.journal = 5, .at = {3}, .epoch = {1}, .checksum = 0xbad};
-    disk.put(path_in(directory, checkpoint_name({3})), encode_checkpoint_header(of_another, {}));
+    disk.put(path_in(directory, checkpoint_name({3})),
+             encode(CheckpointHeader{.checkpoint = of_another}));
     EXPECT_EQ(commands_on(disk), (Commands{"a", "b", "c"})) << "counts as damaged";
 }
 

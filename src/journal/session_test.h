@@ -1,9 +1,12 @@
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "journal/fake_runtime_test.h"
 #include "journal/local_journal.h"
@@ -24,15 +27,24 @@ public:
         friend bool operator==(const Heard&, const Heard&) = default;
     };
 
-    Result<void> restore(Index at, Bytes state) override {
-        restored_at = at;
-        restored = std::string(as_text(state));
+    Result<void> restore(const StateSlice& slice) override {
+        EXPECT_NE(slice.first, restoring) << "one checkpoint from its first slice to its last";
+        if (slice.first) restored.clear();
+        restoring = !slice.last;
+        restored_at = slice.at;
+        restored += as_text(slice.bytes);
+        ++slices;
         if (refuse_restore) return *refuse_restore;
         return {};
     }
     void committed(const Entry& entry) override {
+        EXPECT_FALSE(restoring);
         heard.push_back({entry.index, entry.epoch, entry.type, std::string(as_text(entry.body))});
         if (on_committed) on_committed();
+    }
+    void standing_changed(const Standing& standing) override {
+        standings.push_back(standing);
+        if (on_standing) on_standing();
     }
     void space_changed(Space space) override { spaces.push_back(space); }
     void failed(const Error& error) override {
@@ -51,11 +63,15 @@ public:
 
     Index restored_at;
     std::string restored;
+    bool restoring = false;
+    std::size_t slices = 0;
     std::vector<Heard> heard;
+    std::vector<Standing> standings;
     std::vector<Space> spaces;
     std::vector<Error> failures;
     std::optional<Error> refuse_restore;
     std::function<void()> on_committed;
+    std::function<void()> on_standing;
     std::function<void()> on_failed;
 };
 
@@ -97,11 +113,19 @@ public:
         if (outcomes.size() == before) return Error{.code = Errc::timed_out};
         return outcomes.back();
     }
-    Result<void> checkpoint(std::string_view state) {
+    /// Writes a checkpoint in slices of `slice_bytes`; `done` hears how it ends.
+    void save(std::string_view state, CheckpointWriter::Done done,
+              std::size_t slice_bytes = 100'000) {
+        auto begun = journal->begin_checkpoint();
+        if (!begun) return done(begun.error());
+        auto writer = std::make_shared<std::unique_ptr<CheckpointWriter>>(*std::move(begun));
+        write_rest(writer, std::string(state), slice_bytes, std::move(done));
+    }
+    /// Takes a checkpoint and waits for the outcome.
+    Result<void> checkpoint(std::string_view state, std::size_t slice_bytes = 100'000) {
         std::optional<Result<void>> result;
-        const Bytes bytes = as_bytes(state);
-        journal->save_checkpoint(Buffer(bytes.begin(), bytes.end()),
-                                 [&](Result<void> written) { result = std::move(written); });
+        save(
+            state, [&](Result<void> written) { result = std::move(written); }, slice_bytes);
         runtime.run_until([&] { return result.has_value(); });
         runtime.settle();
         if (!result) return Error{.code = Errc::timed_out};
@@ -121,6 +145,26 @@ public:
     std::unique_ptr<Opening> opening;
     std::unique_ptr<Journal> journal;
     std::optional<Error> error;
+
+private:
+    static void write_rest(const std::shared_ptr<std::unique_ptr<CheckpointWriter>>& writer,
+                           std::string rest, std::size_t slice_bytes, CheckpointWriter::Done done) {
+        if (rest.empty()) {
+            (*writer)->finish([writer, done = std::move(done)](const Result<void>& result) {
+                writer->reset();
+                done(result);
+            });
+            return;
+        }
+        const Bytes slice = as_bytes(rest).first(std::min(rest.size(), slice_bytes));
+        (*writer)->write(Buffer(slice.begin(), slice.end()),
+                         [writer, slice_bytes, rest = rest.substr(slice.size()),
+                          done = std::move(done)](const Result<void>& result) {
+                             if (result) return write_rest(writer, rest, slice_bytes, done);
+                             writer->reset();
+                             done(result);
+                         });
+    }
 };
 
 /// The files of the journal on `disk` that end in `suffix`, oldest first.

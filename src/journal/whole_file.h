@@ -4,7 +4,6 @@
 #include <memory>
 #include <string>
 
-#include "journal/checkpoint.h"
 #include "runtime/disk.h"
 
 namespace understudy::journal {
@@ -18,8 +17,22 @@ namespace understudy::journal {
 ///
 /// Thread: a worker.
 
-/// Makes `directory`/`name`, replacing a file of that name.
-/// Errors: no_space, disk_failed (none); disk_failed, no_space (unknown: the directory).
+/// The first half: an empty file under the temporary name of `directory`/`name`.
+/// Errors: no_space, disk_failed (none).
+[[nodiscard]] Result<std::unique_ptr<File>> begin_whole_file(Disk& disk,
+                                                             const std::string& directory,
+                                                             const std::string& name);
+
+/// The second half: makes what was filled in durable and gives it its name, replacing a file of
+/// that name. Errors: no_space, disk_failed (none); disk_failed, no_space (unknown: the directory).
+[[nodiscard]] Result<void> name_whole_file(Disk& disk, const std::string& directory,
+                                           const std::string& name, File& file);
+
+/// Instead of the second half: gives the space back. If that fails, the next attempt or the next
+/// opening does it.
+void give_up_whole_file(Disk& disk, const std::string& directory, const std::string& name);
+
+/// Both halves. Errors: of both.
 [[nodiscard]] Result<std::unique_ptr<File>> make_whole_file(
     Disk& disk, const std::string& directory, const std::string& name,
     const std::function<Result<void>(File&)>& fill);
@@ -32,12 +45,5 @@ namespace understudy::journal {
 
 /// Writes zeros to [from, to). Not synced.
 [[nodiscard]] Result<void> write_zeros(File& file, std::uint64_t from, std::uint64_t to);
-
-[[nodiscard]] Result<void> write_checkpoint(Disk& disk, const std::string& directory,
-                                            const Checkpoint& checkpoint, Bytes state);
-
-/// Errors: corrupt (none) if the file is not what was written; bad_config, disk_failed (none).
-[[nodiscard]] Result<LoadedCheckpoint> read_checkpoint(Disk& disk, const std::string& directory,
-                                                       Index at);
 
 }  // namespace understudy::journal

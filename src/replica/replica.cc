@@ -1,5 +1,6 @@
 #include "replica/replica.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "journal/local_journal.h"
@@ -9,6 +10,7 @@ namespace understudy::replica {
 namespace {
 
 constexpr Duration checkpoint_retry_interval = 1s;  // After one that failed, on a full disk say.
+constexpr std::size_t slice_bytes = 1 * MiB;
 
 }  // namespace
 
@@ -97,10 +99,13 @@ Epoch Replica::epoch() const { return journal_->epoch(); }
 Space Replica::space() const { return journal_->space(); }
 Index Replica::checkpoint() const { return journal_->checkpoint(); }
 
-Result<void> Replica::restore(Index at, Bytes state) {
-    US_ASSERT(applied_ == Index{});
+Result<void> Replica::restore(const journal::StateSlice& slice) {
+    if (slice.first) snapshot_.clear();
+    snapshot_.insert(snapshot_.end(), slice.bytes.begin(), slice.bytes.end());
+    if (!slice.last) return {};
+    const Buffer state = std::exchange(snapshot_, {});
     US_CHECK(machine_.restore(state));
-    applied_ = at;
+    applied_ = slice.at;
     return {};
 }
 
@@ -131,17 +136,42 @@ void Replica::failed(const Error& error) {
 void Replica::take_checkpoint() {
     taking_checkpoint_ = true;
     commands_since_checkpoint_ = 0;
-    Buffer state;
-    machine_.snapshot(state);
-    journal_->save_checkpoint(
-        std::move(state),
-        [this, at = applied_, wanted = std::exchange(want_checkpoint_, {})](
-            const Result<void>& result) { checkpoint_ended(at, wanted, result); });
+    get_checkpoint_ = std::exchange(want_checkpoint_, {});
+    checkpoint_at_ = applied_;
+    auto writer = journal_->begin_checkpoint();
+    if (!writer) {
+        runtime_.post([this, alive = std::weak_ptr(alive_), error = std::move(writer).error()] {
+            if (!alive.expired()) checkpoint_ended(error);
+        });
+        return;
+    }
+    writer_ = *std::move(writer);
+    snapshot_.clear();
+    written_ = 0;
+    machine_.snapshot(snapshot_);
+    write_checkpoint();
 }
 
-void Replica::checkpoint_ended(Index at, const std::vector<Proposed>& wanted,
-                               const Result<void>& result) {
+void Replica::write_checkpoint() {
+    const Bytes rest = Bytes(snapshot_).subspan(written_);
+    if (rest.empty()) {
+        writer_->finish([this](const Result<void>& result) { checkpoint_ended(result); });
+        return;
+    }
+    const Bytes slice = rest.first(std::min(rest.size(), slice_bytes));
+    written_ += slice.size();
+    writer_->write(Buffer(slice.begin(), slice.end()), [this](const Result<void>& result) {
+        if (result) return write_checkpoint();
+        checkpoint_ended(result);
+    });
+}
+
+void Replica::checkpoint_ended(const Result<void>& result) {
     taking_checkpoint_ = false;
+    writer_.reset();
+    snapshot_ = {};
+    const Index at = checkpoint_at_;
+    const std::vector<Proposed> wanted = std::exchange(get_checkpoint_, {});
     if (!result && !closing_) {
         log_.warn("replica.checkpoint.failed",
                   {kv("index", at.value), kv("error", result.error())});

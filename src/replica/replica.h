@@ -81,14 +81,15 @@ private:
     Replica(Runtime& runtime, Log& log, StateMachine& machine,
             std::uint64_t checkpoint_every_entries);
 
-    Result<void> restore(Index at, Bytes state) override;
+    Result<void> restore(const journal::StateSlice& slice) override;
     void committed(const journal::Entry& entry) override;
+    void standing_changed(const journal::Standing&) override {}
     void space_changed(Space space) override;
     void failed(const Error& error) override;
 
     void take_checkpoint();
-    void checkpoint_ended(Index at, const std::vector<Proposed>& wanted,
-                          const Result<void>& result);
+    void write_checkpoint();
+    void checkpoint_ended(const Result<void>& result);
 
     Runtime& runtime_;
     Log& log_;
@@ -99,6 +100,10 @@ private:
     std::uint64_t commands_since_checkpoint_ = 0;
     bool taking_checkpoint_ = false;
     std::vector<Proposed> want_checkpoint_;  ///< Served by the next one.
+    std::vector<Proposed> get_checkpoint_;   ///< Served by this one.
+    Index checkpoint_at_;                    ///< Of the one being taken.
+    Buffer snapshot_;                        ///< Being written, or restored.
+    std::size_t written_ = 0;                ///< Of it.
     std::unique_ptr<Timer> retry_;           ///< After a checkpoint that failed.
     bool retry_armed_ = false;
     bool closing_ = false;
@@ -106,6 +111,7 @@ private:
     std::function<void(Space)> on_space_changed_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  ///< Ends with the Replica.
     std::unique_ptr<journal::Journal> journal_;                   ///< Null while opening.
+    std::unique_ptr<journal::CheckpointWriter> writer_;
 };
 
 }  // namespace understudy::replica
