@@ -1,0 +1,90 @@
+// The power goes: what was acknowledged is there when it is back, on a real file system.
+//
+// Method: a process appends to a journal on an ext4 of its own and says what was acknowledged; the
+// file system is cut off without a flush of its log, the process killed, and what the next one
+// finds is compared. UNDERSTUDY_POWER_ROUNDS says how often; needs root.
+
+#include <cstdlib>
+#include <memory>
+
+#include <gtest/gtest.h>
+
+#include "base/random.h"
+#include "tests/power/file_system.h"
+#include "tests/process/process.h"
+
+namespace understudy::power {
+
+using process::Process;
+using process::TemporaryDirectory;
+using namespace std::chrono_literals;
+
+namespace {
+
+[[nodiscard]] int rounds() {
+    const char* const wanted = std::getenv("UNDERSTUDY_POWER_ROUNDS");
+    return wanted == nullptr ? 12 : std::atoi(wanted);
+}
+
+class PowerCut : public testing::TestWithParam<const char*> {
+protected:
+    void SetUp() override {
+        disk = std::make_unique<FileSystem>(directory / "image", directory / "disk", 64);
+        if (!disk->problem().empty()) GTEST_SKIP() << "skipped: " << disk->problem();
+    }
+
+    std::unique_ptr<Process> start(const std::string& window) {
+        return std::make_unique<Process>(
+            "journal",
+            process::Command{.arguments = {JOURNAL_PROGRAM, "--kind", GetParam(), "--directory",
+                                           disk->place() + "/journal", "--window", window}},
+            directory / "errors");
+    }
+
+    /// What the journal acknowledged last; `found` if it came to nothing.
+    [[nodiscard]] static std::uint64_t acknowledged(const Process& journal, std::uint64_t found) {
+        const auto lines = journal.lines("acked");
+        return lines.empty() ? found : lines.back().number("count");
+    }
+
+    TemporaryDirectory directory;
+    std::unique_ptr<FileSystem> disk;
+    Random random{20261120};
+};
+
+}  // namespace
+
+TEST_P(PowerCut, LosesNothingThatWasAcknowledged) {
+    std::uint64_t acked = 0;
+    std::uint64_t epoch = 0;
+    for (int round = 0; round < rounds(); ++round) {
+        SCOPED_TRACE("round " + std::to_string(round));
+        auto journal = start(round % 3 == 0 ? "1" : "64");
+        const process::Line found = journal->expect("recovered");
+        ASSERT_GE(found.number("count"), acked);
+        ASSERT_GT(found.number("epoch"), epoch);
+        epoch = found.number("epoch");
+
+        // Now right behind an acknowledgement, now anywhere.
+        const std::uint64_t first = random.below(400);
+        for (std::uint64_t i = 0; i <= first; ++i) journal->expect("acked");
+        if (round % 2 == 0) {
+            std::this_thread::sleep_for(std::chrono::microseconds(random.below(20'000)));
+        }
+        disk->cut();
+        journal->kill();
+        (void)journal->wait();
+        acked = acknowledged(*journal, found.number("count"));
+        disk->restore();
+    }
+    auto journal = start("1");
+    EXPECT_GE(journal->expect("recovered").number("count"), acked);
+    EXPECT_GT(acked, 1'000U);
+    journal->kill();
+    (void)journal->wait();
+}
+
+INSTANTIATE_TEST_SUITE_P(Journals, PowerCut, testing::Values("local"),
+                         [](const auto& kind) { return std::string(kind.param); });
+
+}  // namespace understudy::power
