@@ -1,0 +1,48 @@
+#pragma once
+
+#include <algorithm>
+#include <deque>
+
+#include "consensus/core.h"
+
+namespace understudy::raft {
+
+/// Writes that the host has not reported yet, and what each still says about the log.
+///
+/// An entry may be cut while its write is under way, and even come back under another leader: the
+/// report of the first write then says nothing about the second.
+class Writes {
+public:
+    /// Entries up to `last` are written from `from` on. Returns the write's number.
+    std::uint64_t add(Index from, Index last, bool cut_earlier = true) {
+        if (cut_earlier) cut(from);
+        pending_.push_back({++issued_, last});
+        return issued_;
+    }
+
+    /// The log from `from` on is no longer what was written.
+    void cut(Index from) {
+        for (Pending& write : pending_) write.last = std::min(write.last, Index{from.value - 1});
+    }
+
+    /// How far the log is durable after all writes up to `write`; 0: they say nothing.
+    Index done(std::uint64_t write) {
+        US_ASSERT(write <= issued_);
+        Index last;
+        while (!pending_.empty() && pending_.front().number <= write) {
+            last = pending_.front().last;
+            pending_.pop_front();
+        }
+        return last;
+    }
+
+private:
+    struct Pending {
+        std::uint64_t number;
+        Index last;
+    };
+    std::deque<Pending> pending_;
+    std::uint64_t issued_ = 0;
+};
+
+}  // namespace understudy::raft
