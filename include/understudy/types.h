@@ -38,6 +38,7 @@ struct Strong {
 };
 
 using Epoch = Strong<struct EpochTag>;  ///< One tenure of one active member; 0 is "none yet".
+using Index = Strong<struct IndexTag>;  ///< Position in a journal; the first entry is 1.
 
 /// The clock type has no now(): time reaches our code as an argument or not at all.
 struct Monotonic {

@@ -4,7 +4,6 @@
 
 namespace understudy {
 
-using Index = Strong<struct IndexTag>;        ///< Position in a journal; the first entry is 1.
 using Revision = Strong<struct RevisionTag>;  ///< Counts the changes of the registry's state.
 using Incarnation = Strong<struct IncarnationTag>;  ///< One start of one process; random, never 0.
 using JoinOrder = Strong<struct JoinOrderTag>;      ///< Place in the line of members; 0: none yet.

@@ -42,7 +42,7 @@ bool is_zero(Bytes bytes) {
 
 bool is_type(std::uint8_t number) {
     return number >= static_cast<std::uint8_t>(EntryType::tenure) &&
-           number <= static_cast<std::uint8_t>(EntryType::mark);
+           number <= static_cast<std::uint8_t>(EntryType::commands);
 }
 
 }  // namespace
@@ -60,7 +60,7 @@ std::uint32_t encode(const Entry& entry, const Link& link, std::uint32_t seed, B
     US_ASSERT(out.size() % entry_alignment == 0);
     US_ASSERT(link.synced < entry.index);
     US_ASSERT(entry.index.value - link.synced.value <= UINT32_MAX);
-    US_ASSERT(entry.type == EntryType::command || entry.body.empty());
+    US_ASSERT(has_body(entry.type) || entry.body.empty());
 
     const std::size_t start = out.size();
     out.resize(start + entry_header_bytes);
@@ -104,7 +104,7 @@ std::optional<EntryHeader> decode_header(Bytes bytes, std::uint32_t seed) {
         .checksum = checksum};
     if (header.epoch == Epoch{}) return std::nullopt;
     if (header.body_bytes > body_bytes_max) return std::nullopt;
-    if (header.type != EntryType::command && header.body_bytes != 0) return std::nullopt;
+    if (!has_body(header.type) && header.body_bytes != 0) return std::nullopt;
     return header;
 }
 

@@ -10,10 +10,15 @@ namespace understudy::journal {
 
 /// What an entry is for. The numbers are file format: never reuse, never renumber.
 enum class EntryType : std::uint8_t {
-    tenure = 1,   ///< The first entry of an epoch. No body.
-    command = 2,  ///< For the state machine.
-    mark = 3,     ///< Says only that what precedes it is durable. No body.
+    tenure = 1,    ///< The first entry of an epoch. No body.
+    command = 2,   ///< For the state machine.
+    mark = 3,      ///< Says only that what precedes it is durable. No body.
+    commands = 4,  ///< Several, and what concerns sessions: docs/formats/session.md.
 };
+
+[[nodiscard]] constexpr bool has_body(EntryType type) {
+    return type == EntryType::command || type == EntryType::commands;
+}
 
 /// One position of a journal. `body` lives as long as the call that hands it over.
 struct Entry {

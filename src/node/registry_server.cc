@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "journal/local_journal.h"
 #include "wire/control.h"
 #include "wire/registry_log.pb.h"
 
@@ -19,6 +20,7 @@ namespace {
             .start_ticks = process.start_ticks()};
 }
 
+constexpr std::uint64_t checkpoint_every_commands = 10'000;
 constexpr std::size_t links_max = registry::Machine::sessions_max + 1000;
 
 }  // namespace
@@ -26,10 +28,15 @@ constexpr std::size_t links_max = registry::Machine::sessions_max + 1000;
 RegistryServer::RegistryServer(Runtime& runtime, Log& log, Options options, Opened opened)
     : runtime_(runtime), log_(log), options_(std::move(options)), opened_(std::move(opened)) {
     options_.link.compressor = &compressor_;
+    const journal::Open open = [this](journal::Observer& observer, journal::Opened done) {
+        return journal::LocalJournal::open(runtime_, log_,
+                                           {.directory = options_.directory,
+                                            .segment_size_bytes = options_.segment_size_bytes},
+                                           observer, std::move(done));
+    };
     opening_ = replica::Replica::open(
-        runtime_, log_,
-        {.directory = options_.directory, .segment_size_bytes = options_.segment_size_bytes},
-        state_, [this](auto replica) { recovered(std::move(replica)); });
+        runtime_, log_, {.checkpoints = {.every_commands = checkpoint_every_commands}}, open, state_,
+        [this](auto replica) { recovered(std::move(replica)); });
 }
 
 RegistryServer::~RegistryServer() = default;

@@ -81,8 +81,9 @@ void State::apply(Index index, Bytes bytes) {
 }
 
 Outcome State::take_outcome(Index index) {
-    const auto found = outcomes_.find(index);
+    const auto found = outcomes_.lower_bound(index);  // Equal keys stand in the order of coming.
     US_ASSERT(found != outcomes_.end());
+    US_ASSERT(found->first == index);
     Outcome outcome = std::move(found->second);
     outcomes_.erase(found);
     return outcome;

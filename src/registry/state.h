@@ -68,20 +68,24 @@ struct Outcome {
 ///
 /// Deterministic: no clock, no random, no I/O. Thread: loop only.
 /// Bounds: `story_max` promotions per service, `services_max`, `members_max` per service.
-class State final : public replica::StateMachine {
+class State final : public replica::SmallStateMachine {
 public:
     static constexpr std::size_t story_max = 64;
     static constexpr std::size_t services_max = 100'000;
     static constexpr std::size_t members_max = 10'000;
 
-    void apply(Index index, Bytes command) override;
+    void apply(const replica::Command& command, Buffer&) override {
+        apply(command.index, command.body);
+    }
+    void apply(Index index, Bytes command);
     void snapshot(Buffer& out) const override;
     Result<void> restore(Bytes snapshot) override;
     [[nodiscard]] std::uint64_t hash() const override;
 
     /// From now on outcomes are kept for their proposer; those of a replay interest nobody.
     void go_live() { live_ = true; }
-    /// What apply() did, once per index. Requires: live, `index` applied and not taken yet.
+    /// What apply() did with the first command of `index` that was not asked for yet.
+    /// Requires: live, and there is one.
     [[nodiscard]] Outcome take_outcome(Index index);
 
     [[nodiscard]] bool founded() const { return registry_id_ != 0; }
@@ -126,7 +130,8 @@ private:
     std::uint64_t registry_id_ = 0;
     Revision revision_;
     std::map<std::string, Service> services_;
-    std::map<Index, Outcome> outcomes_;  ///< Of applied entries whose proposer has not asked yet.
+    /// Of applied commands whose proposer has not asked yet.
+    std::multimap<Index, Outcome> outcomes_;
     bool live_ = false;
 };
 

@@ -4,18 +4,24 @@
 #include <vector>
 
 #include "base/bytes.h"
-#include "base/checksum.h"
 #include "replica/state_machine.h"
 
 namespace understudy::replica {
 
 /// The simplest machine that notices a command lost, doubled, changed or out of order.
-class ListMachine final : public StateMachine {
+class ListMachine final : public SmallStateMachine {
 public:
-    void apply(Index index, Bytes command) override {
-        US_ASSERT(index > last);
-        last = index;
-        commands.emplace_back(as_text(command));
+    /// Replies with how many commands there have been.
+    void apply(const Command& command, Buffer& reply) override {
+        US_ASSERT(reply.empty());
+        US_ASSERT(command.index > last || (command.index == last && command.place == place + 1));
+        US_ASSERT(command.time >= time);
+        last = command.index;
+        place = command.place;
+        time = command.time;
+        commands.emplace_back(as_text(command.body));
+        const std::string count = std::to_string(commands.size());
+        ByteWriter(reply).raw(as_bytes(count));
     }
     void snapshot(Buffer& out) const override {
         ByteWriter writer(out);
@@ -33,14 +39,11 @@ public:
         ++restored;
         return {};
     }
-    [[nodiscard]] std::uint64_t hash() const override {
-        Buffer state;
-        snapshot(state);
-        return hash64(state);
-    }
 
     std::vector<std::string> commands;
     Index last;
+    std::uint32_t place = 0;
+    Duration time{};
     int restored = 0;
 };
 

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "platform/asio_runtime.h"
 #include "replica/list_machine_test.h"
-#include "replica/replica.h"
+#include "replica/local_test.h"
 
 namespace understudy::replica {
 
@@ -34,8 +34,10 @@ public:
 /// A replica over real threads and a real disk.
 class RealReplica {
 public:
-    RealReplica(StateMachine& machine, Replica::Options options) : runtime(log) {
-        opening = Replica::open(runtime, log, std::move(options), machine,
+    RealReplica(StateMachine& machine, const Replica::Options& options,
+                journal::LocalJournal::Options where)
+        : runtime(log) {
+        opening = Replica::open(runtime, log, options, local(runtime, log, std::move(where)), machine,
                                 [this](Result<std::unique_ptr<Replica>> opened) {
                                     if (opened) {
                                         replica = *std::move(opened);

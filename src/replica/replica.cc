@@ -1,18 +1,20 @@
 #include "replica/replica.h"
 
-#include <algorithm>
 #include <utility>
 
-#include "journal/local_journal.h"
+#include "base/checksum.h"
 
 namespace understudy::replica {
 
-namespace {
-
-constexpr Duration checkpoint_retry_interval = 1s;  // After one that failed, on a full disk say.
-constexpr std::size_t slice_bytes = 1 * MiB;
-
-}  // namespace
+std::string_view name(Durability durability) {
+    switch (durability) {
+        case Durability::disk:
+            return "disk";
+        case Durability::memory:
+            return "memory";
+    }
+    return "unknown";
+}
 
 /// An opening under way: the replica hears the journal before anybody else has it.
 class Replica::Starting final : public journal::Opening {
@@ -23,15 +25,10 @@ public:
     Starting& operator=(const Starting&) = delete;
     ~Starting() override = default;
 
-    void begin(Runtime& runtime, Log& log, Options options) {
-        opening_ = journal::LocalJournal::open(
-            runtime, log,
-            {.directory = std::move(options.directory),
-             .segment_size_bytes = options.segment_size_bytes,
-             .queue_bytes_max = options.queue_bytes_max},
-            *replica_, [this](Result<std::unique_ptr<journal::Journal>> journal) {
-                ended(std::move(journal));
-            });
+    void begin(const journal::Open& open) {
+        opening_ = open(*replica_, [this](Result<std::unique_ptr<journal::Journal>> journal) {
+            ended(std::move(journal));
+        });
     }
 
 private:
@@ -39,10 +36,13 @@ private:
     void ended(Result<std::unique_ptr<journal::Journal>> journal) {
         const Opened opened = std::move(opened_);
         auto replica = std::move(replica_);
-        if (!journal) {
-            opened(std::move(journal).error());
-            return;
+        if (!journal) return opened(std::move(journal).error());
+        if (replica->broken_) {
+            const Error error = *replica->broken_;
+            (*journal).reset();
+            return opened(error);
         }
+        replica->begin(**journal);
         replica->journal_ = *std::move(journal);
         opened(std::move(replica));
     }
@@ -53,38 +53,140 @@ private:
 };
 
 std::unique_ptr<journal::Opening> Replica::open(Runtime& runtime, Log& log, Options options,
-                                                StateMachine& machine, Opened opened) {
-    std::unique_ptr<Replica> replica(
-        new Replica(runtime, log, machine, options.checkpoint_every_entries));
+                                                const journal::Open& journal, StateMachine& machine,
+                                                Opened opened) {
+    std::unique_ptr<Replica> replica(new Replica(runtime, log, options, machine));
     auto starting = std::make_unique<Starting>(std::move(replica), std::move(opened));
-    starting->begin(runtime, log, std::move(options));
+    starting->begin(journal);
     return starting;
 }
 
-Replica::Replica(Runtime& runtime, Log& log, StateMachine& machine,
-                 std::uint64_t checkpoint_every_entries)
+Replica::Replica(Runtime& runtime, Log& log, Options options, StateMachine& machine)
     : runtime_(runtime),
       log_(log),
+      options_(options),
       machine_(machine),
-      checkpoint_every_entries_(checkpoint_every_entries) {}
-
-Replica::~Replica() = default;
-
-void Replica::propose(Buffer command, Urgency urgency, Proposed done) {
-    std::vector<journal::Draft> drafts;
-    drafts.push_back({.type = journal::EntryType::command, .body = std::move(command)});
-    journal_->append(std::move(drafts), urgency, std::move(done));
+      sink_(replicated_, machine),
+      checkpoints_(runtime, log, options.checkpoints, replicated_, machine),
+      proposals_(options.proposals) {
+    checkpoints_.set_duty(options.witness ? CheckpointDuty::others : options.checkpoint_duty);
 }
 
-void Replica::checkpoint_now(Proposed done) {
-    want_checkpoint_.push_back(std::move(done));
-    if (!taking_checkpoint_) take_checkpoint();
+Replica::~Replica() {
+    *alive_ = false;
+    checkpoints_.stop();  // Its writer ends before the journal.
+}
+
+void Replica::begin(journal::Journal& journal) { checkpoints_.start(journal); }
+
+// --- What is asked of us -------------------------------------------------------------------------
+
+void Replica::submit(Bytes command, Urgency urgency, Answered answered) {
+    add({.kind = ItemKind::command, .body = command}, urgency, std::move(answered));
+}
+
+void Replica::submit(Bytes command, Answered answered) {
+    submit(command, Urgency::ordinary, std::move(answered));
+}
+
+void Replica::submit(const Request& request, Bytes command, Answered answered) {
+    const session::Finding found = replicated_.sessions.find(request);
+    if (found.known == session::Known::answered) {
+        ++counters_.repeated;
+        later([reply = Buffer(found.reply.begin(), found.reply.end()),
+               answered = std::move(answered)] { answered(Reply{.index = {}, .bytes = reply}); });
+        return;
+    }
+    if (found.known == session::Known::abandoned) {
+        return answer_later(std::move(answered), request_abandoned());
+    }
+    // A standby may be behind: what it does not know, the active member may.
+    if (active() && found.known != session::Known::fresh) {
+        ++counters_.expired;
+        return answer_later(std::move(answered), request_expired());
+    }
+    add({.kind = ItemKind::request, .request = request, .body = command}, Urgency::ordinary,
+        std::move(answered));
+}
+
+void Replica::propose(Bytes command, Urgency urgency, Proposed done) {
+    submit(command, urgency, [done = std::move(done)](Result<Reply> reply) {
+        if (!done) return;
+        if (reply) {
+            done(reply->index);
+        } else {
+            done(std::move(reply).error());
+        }
+    });
+}
+
+void Replica::open_session(std::function<void(Result<SessionId>)> opened) {
+    add({.kind = ItemKind::open_session}, Urgency::ordinary,
+        [opened = std::move(opened)](Result<Reply> reply) {
+            if (!reply) return opened(std::move(reply).error());
+            opened(SessionId{ByteReader(reply->bytes).fixed<std::uint64_t>().value_or(0)});
+        });
+}
+
+void Replica::close_session(SessionId session, Done done) {
+    add({.kind = ItemKind::close_session, .request = {.session = session, .number = {}}},
+        Urgency::ordinary, [done = std::move(done)](Result<Reply> reply) {
+            if (!done) return;
+            if (!reply) return done(std::move(reply).error());
+            done({});
+        });
+}
+
+void Replica::outcome(const Request& request, std::function<void(Result<Outcome>)> told) {
+    Answered answered = [told = std::move(told)](Result<Reply> reply) {
+        if (reply) return told(Outcome{.fate = RequestFate::applied, .reply = reply->bytes});
+        if (reply.error().code == Errc::refused) {
+            return told(Outcome{.fate = RequestFate::not_applied, .reply = {}});
+        }
+        if (reply.error().code == Errc::session_expired) {
+            return told(Outcome{.fate = RequestFate::unknown, .reply = {}});
+        }
+        told(std::move(reply).error());
+    };
+    // The same as for a request, but for what is appended if nothing is known of it yet.
+    const session::Finding found = replicated_.sessions.find(request);
+    if (found.known == session::Known::fresh || !active()) {
+        if (found.known != session::Known::answered && found.known != session::Known::abandoned) {
+            return add({.kind = ItemKind::abandon, .request = request}, Urgency::ordinary,
+                       std::move(answered));
+        }
+    }
+    submit(request, {}, std::move(answered));
+}
+
+void Replica::read(Done done) {
+    if (broken_ || closing_ || !active()) {
+        ++counters_.refused;
+        later([done = std::move(done), error = not_active()] { done(error); });
+        return;
+    }
+    ++counters_.reads;
+    reads_.push_back(std::move(done));
+    schedule_flush();
+}
+
+void Replica::checkpoint_now(Proposed done) { checkpoints_.now(std::move(done)); }
+
+void Replica::set_checkpoint_duty(bool mine) {
+    if (options_.witness) return;
+    checkpoints_.set_duty(mine ? CheckpointDuty::mine : CheckpointDuty::others);
 }
 
 void Replica::close(std::function<void()> done) {
+    US_ASSERT(!closing_);
+    flush();
     closing_ = true;
-    retry_.reset();
+    checkpoints_.stop();
     journal_->close(std::move(done));
+}
+
+void Replica::on_standing(std::function<void(const Standing&)> changed) {
+    on_standing_ = std::move(changed);
 }
 
 void Replica::on_failed(std::function<void(const Error&)> failed) {
@@ -95,31 +197,235 @@ void Replica::on_space_changed(std::function<void(Space)> changed) {
     on_space_changed_ = std::move(changed);
 }
 
-Epoch Replica::epoch() const { return journal_->epoch(); }
 Space Replica::space() const { return journal_->space(); }
 Index Replica::checkpoint() const { return journal_->checkpoint(); }
 
+std::uint64_t Replica::hash() const {
+    Buffer parts;
+    ByteWriter writer(parts);
+    writer.fixed(machine_.hash());
+    writer.fixed(replicated_.sessions.hash());
+    writer.fixed(static_cast<std::uint64_t>(replicated_.time.count()));
+    return hash64(parts);
+}
+
+// --- On the way into the journal -----------------------------------------------------------------
+
+void Replica::add(const Item& item, Urgency urgency, Answered answered) {
+    if (broken_ || closing_ || !active()) {
+        ++counters_.refused;
+        return answer_later(std::move(answered), not_active());
+    }
+    if (auto added = proposals_.add(item, log_time(), urgency, answered); !added) {
+        ++counters_.refused;
+        return answer_later(std::move(answered), std::move(added).error());
+    }
+    schedule_flush();
+}
+
+Error Replica::not_active() const {
+    if (broken_) return *broken_;
+    if (closing_) return {.code = Errc::closed, .detail = "the replica is being closed"};
+    return {.code = Errc::not_active,
+            .detail = standing_.active.empty() ? std::string("nobody is known to be active")
+                                               : standing_.active + " is active"};
+}
+
+Duration Replica::log_time() const {
+    const Duration time = tenure_time_ + (runtime_.now() - tenure_began_);
+    return std::max(time, replicated_.time);
+}
+
+void Replica::answer_later(Answered answered, Error error) {
+    later([answered = std::move(answered), error = std::move(error)] {
+        if (answered) answered(error);
+    });
+}
+
+/// At the end of the turn: all that is proposed in one turn shares entries.
+void Replica::schedule_flush() {
+    if (flush_scheduled_) return;
+    flush_scheduled_ = true;
+    later([this] {
+        flush_scheduled_ = false;
+        flush();
+    });
+}
+
+void Replica::flush() {
+    while (auto taken = proposals_.take()) append(taken->first, std::move(taken->second));
+    confirm_reads();
+}
+
+void Replica::append(Urgency urgency, Proposals::Pack pack) {
+    ++counters_.packs;
+    std::vector<journal::Draft> drafts(1);
+    drafts[0].type = journal::EntryType::commands;
+    drafts[0].body = std::move(pack.body);
+    auto waiting = std::make_shared<const std::vector<Answered>>(std::move(pack.waiting));
+    journal_->append(std::move(drafts), urgency,
+                     [this, waiting = std::move(waiting)](const Result<Index>& result) {
+                         const auto kept = waiting;  // We may be destroyed, and the journal with us.
+                         appended(*kept, result);
+                     });
+}
+
+void Replica::appended(const std::vector<Answered>& waiting, const Result<Index>& result) {
+    const std::shared_ptr<bool> alive = alive_;
+    if (!result) {
+        for (const Answered& answered : waiting) {
+            if (answered) answered(result.error());
+            if (!*alive) return;
+        }
+        return;
+    }
+    Results results = proposals_.take_results(*result);
+    US_ASSERT(results.size() == waiting.size());
+    for (std::size_t i = 0; i < waiting.size(); ++i) {
+        if (waiting[i]) waiting[i](results.at(i));
+        if (!*alive) return;
+    }
+    proposals_.reuse(std::move(results));
+}
+
+/// One confirmation serves all who asked before it began; who asks later waits for the next.
+void Replica::confirm_reads() {
+    if (confirming_ || reads_.empty()) return;
+    confirming_ = true;
+    ++counters_.confirms;
+    auto served = std::make_shared<const std::vector<Done>>(std::exchange(reads_, {}));
+    journal_->confirm([this, served = std::move(served)](const Result<void>& result) {
+        const auto kept = served;
+        const std::shared_ptr<bool> alive = alive_;
+        confirming_ = false;
+        if (!reads_.empty()) schedule_flush();
+        for (const Done& done : *kept) {
+            done(result);
+            if (!*alive) return;
+        }
+    });
+}
+
+// --- What the journal tells ----------------------------------------------------------------------
+
 Result<void> Replica::restore(const journal::StateSlice& slice) {
-    if (slice.first) snapshot_.clear();
-    snapshot_.insert(snapshot_.end(), slice.bytes.begin(), slice.bytes.end());
-    if (!slice.last) return {};
-    const Buffer state = std::exchange(snapshot_, {});
-    US_CHECK(machine_.restore(state));
-    applied_ = slice.at;
+    if (slice.first) {
+        ++counters_.restorations;
+        checkpoints_.drop();
+    }
+    if (!options_.witness) US_CHECK(sink_.take(slice.bytes, slice.first, slice.last));
+    if (slice.last) applied_ = slice.at;
     return {};
 }
 
 void Replica::committed(const journal::Entry& entry) {
+    if (broken_) return;
     US_ASSERT(entry.index > applied_);
-    if (entry.type == journal::EntryType::command) {
-        machine_.apply(entry.index, entry.body);
-        ++commands_since_checkpoint_;
+    ++counters_.entries;
+    const std::uint64_t before = counters_.commands;
+    if (!options_.witness && entry.type == journal::EntryType::commands) {
+        const bool ours = active() && entry.epoch == standing_.epoch && journal_ != nullptr;
+        Results* results = ours ? &proposals_.applied(entry.index) : nullptr;
+        if (auto applied = apply_pack(entry, results); !applied) {
+            return break_off(std::move(applied).error());
+        }
+    } else if (!options_.witness && entry.type == journal::EntryType::command) {
+        Command command{.index = entry.index, .time = replicated_.time, .body = entry.body};
+        apply_command({.body = entry.body}, command);
     }
     applied_ = entry.index;
+    checkpoints_.applied(counters_.commands - before, entry.body.size());
+}
 
-    const bool due =
-        checkpoint_every_entries_ > 0 && commands_since_checkpoint_ >= checkpoint_every_entries_;
-    if (due && journal_ && !taking_checkpoint_ && !retry_armed_ && !closing_) take_checkpoint();
+Result<void> Replica::apply_pack(const journal::Entry& entry, Results* results) {
+    PackReader reader(entry.body);
+    replicated_.time = std::max(replicated_.time, reader.time());
+    Command command{.index = entry.index, .time = replicated_.time, .body = {}};
+    while (const auto item = reader.next()) apply_item(*item, command, results);
+    if (reader.done()) return {};
+    return Error{.code = Errc::corrupt,
+                 .detail = "entry " + std::to_string(entry.index.value) + " is no pack"};
+}
+
+void Replica::apply_item(const Item& item, Command& command, Results* results) {
+    using session::Known;
+    session::Table& sessions = replicated_.sessions;
+    auto kind = Results::Kind::reply;
+    Bytes reply;
+    session::Finding found;
+    reply_.clear();
+    switch (item.kind) {
+        case ItemKind::command:
+            apply_command(item, command);
+            reply = reply_;
+            break;
+        case ItemKind::request:
+            found = sessions.begin(item.request, replicated_.time);
+            if (found.known == Known::fresh) {
+                apply_command(item, command);
+                sessions.finish(item.request, reply_, replicated_.time);
+                found = {.known = Known::answered, .reply = reply_};
+            } else if (found.known == Known::answered) {
+                ++counters_.repeated;
+            }
+            break;
+        case ItemKind::open_session:
+            ByteWriter(reply_).fixed(sessions.open(replicated_.time).value);
+            reply = reply_;
+            break;
+        case ItemKind::close_session:
+            sessions.close(item.request.session);
+            break;
+        case ItemKind::abandon:
+            found = sessions.abandon(item.request, replicated_.time);
+            break;
+    }
+    if (item.kind == ItemKind::request || item.kind == ItemKind::abandon) {
+        reply = found.reply;
+        if (found.known == Known::abandoned) kind = Results::Kind::abandoned;
+        if (found.known == Known::forgotten || found.known == Known::no_session) {
+            ++counters_.expired;
+            kind = Results::Kind::expired;
+        }
+    }
+    if (results != nullptr) results->add(kind, reply);
+}
+
+void Replica::apply_command(const Item& item, Command& command) {
+    reply_.clear();
+    command.body = item.body;
+    machine_.apply(command, reply_);
+    ++command.place;
+    ++counters_.commands;
+}
+
+void Replica::standing_changed(const Standing& standing) {
+    standing_ = standing;
+    proposals_.forget_results();
+    if (active()) {
+        tenure_time_ = replicated_.time;
+        tenure_began_ = runtime_.now();
+    }
+    checkpoints_.set_role(options_.witness ? Role::joining : standing.role);
+    const std::shared_ptr<bool> alive = alive_;
+    if (!active()) refuse_waiting();
+    if (!*alive) return;
+    if (const auto changed = on_standing_) changed(standing);
+}
+
+/// What has not been appended yet has not happened.
+void Replica::refuse_waiting() {
+    const std::shared_ptr<bool> alive = alive_;
+    const Error error = not_active();
+    for (const Answered& answered : proposals_.take_waiting()) {
+        ++counters_.refused;
+        if (answered) answered(error);
+        if (!*alive) return;
+    }
+    for (const Done& done : std::exchange(reads_, {})) {
+        done(error);
+        if (!*alive) return;
+    }
 }
 
 void Replica::space_changed(Space space) {
@@ -128,69 +434,27 @@ void Replica::space_changed(Space space) {
 }
 
 void Replica::failed(const Error& error) {
-    retry_.reset();
-    closing_ = true;  // No checkpoint is worth trying any more.
+    closing_ = true;
+    checkpoints_.stop();
     if (on_failed_) std::exchange(on_failed_, {})(error);
 }
 
-void Replica::take_checkpoint() {
-    taking_checkpoint_ = true;
-    commands_since_checkpoint_ = 0;
-    get_checkpoint_ = std::exchange(want_checkpoint_, {});
-    checkpoint_at_ = applied_;
-    auto writer = journal_->begin_checkpoint();
-    if (!writer) {
-        runtime_.post([this, alive = std::weak_ptr(alive_), error = std::move(writer).error()] {
-            if (!alive.expired()) checkpoint_ended(error);
-        });
-        return;
-    }
-    writer_ = *std::move(writer);
-    snapshot_.clear();
-    written_ = 0;
-    machine_.snapshot(snapshot_);
-    write_checkpoint();
-}
-
-void Replica::write_checkpoint() {
-    const Bytes rest = Bytes(snapshot_).subspan(written_);
-    if (rest.empty()) {
-        writer_->finish([this](const Result<void>& result) { checkpoint_ended(result); });
-        return;
-    }
-    const Bytes slice = rest.first(std::min(rest.size(), slice_bytes));
-    written_ += slice.size();
-    writer_->write(Buffer(slice.begin(), slice.end()), [this](const Result<void>& result) {
-        if (result) return write_checkpoint();
-        checkpoint_ended(result);
+/// Nothing more is applied: what follows an entry that was left out would be another state.
+void Replica::break_off(Error error) {
+    broken_ = std::move(error);
+    log_.error("replica.broken", {kv("error", *broken_)});
+    checkpoints_.stop();
+    later([this] {
+        const std::shared_ptr<bool> alive = alive_;
+        refuse_waiting();
+        if (*alive && on_failed_) std::exchange(on_failed_, {})(*broken_);
     });
 }
 
-void Replica::checkpoint_ended(const Result<void>& result) {
-    taking_checkpoint_ = false;
-    writer_.reset();
-    snapshot_ = {};
-    const Index at = checkpoint_at_;
-    const std::vector<Proposed> wanted = std::exchange(get_checkpoint_, {});
-    if (!result && !closing_) {
-        log_.warn("replica.checkpoint.failed",
-                  {kv("index", at.value), kv("error", result.error())});
-    }
-    if (!result && !closing_ && checkpoint_every_entries_ > 0) {
-        retry_armed_ = true;
-        retry_ = runtime_.at(runtime_.now() + checkpoint_retry_interval, [this] {
-            retry_armed_ = false;
-            if (!taking_checkpoint_) take_checkpoint();
-        });
-    }
-    if (!want_checkpoint_.empty()) take_checkpoint();
-    for (const Proposed& done : wanted) {
-        Result<Index> outcome = at;
-        if (!result) outcome = result.error();
-        const std::weak_ptr<bool> alive = alive_;
-        done(outcome);
-        if (alive.expired()) return;
-    }
+void Replica::later(std::function<void()> task) {
+    runtime_.post([alive = alive_, task = std::move(task)] {
+        if (*alive) task();
+    });
 }
 
 }  // namespace understudy::replica

@@ -12,9 +12,9 @@ namespace understudy::replica {
 namespace {
 
 /// Adds up what it is told: next to no work of its own.
-class SumMachine final : public StateMachine {
+class SumMachine final : public SmallStateMachine {
 public:
-    void apply(Index, Bytes command) override { sum += command.size(); }
+    void apply(const Command& command, Buffer&) override { sum += command.body.size(); }
     void snapshot(Buffer& out) const override { ByteWriter(out).fixed(sum); }
     Result<void> restore(Bytes snapshot) override {
         sum = ByteReader(snapshot).fixed<std::uint64_t>().value_or(0);
@@ -25,26 +25,25 @@ public:
     std::uint64_t sum = 0;
 };
 
-void propose(benchmark::State& state) {
+void submit(benchmark::State& state) {
     const auto body_bytes = static_cast<std::size_t>(state.range(0));
     const auto window = static_cast<std::size_t>(state.range(1));
     const ScratchDirectory scratch;
+    const Buffer body(body_bytes);
     SumMachine machine;
-    RealReplica real(machine, {.directory = scratch.path + "/journal",
-                               .segment_size_bytes = 64 * MiB,
-                               .checkpoint_every_entries = 100'000});
+    RealReplica real(machine, every(1'000'000),
+                     {.directory = scratch.path + "/journal", .segment_size_bytes = 64 * MiB});
     std::size_t under_way = 0;
     std::int64_t done = 0;
     for (auto each : state) {
         (void)each;
         while (under_way < window) {
             ++under_way;
-            real.replica->propose(Buffer(body_bytes), Urgency::ordinary,
-                                  [&](const Result<Index>& outcome) {
-                                      US_ASSERT(static_cast<bool>(outcome));
-                                      --under_way;
-                                      ++done;
-                                  });
+            real.replica->submit(body, [&](const Result<Reply>& outcome) {
+                US_ASSERT(static_cast<bool>(outcome));
+                --under_way;
+                ++done;
+            });
         }
         real.run_until([&] { return under_way <= window / 2; });
     }
@@ -53,7 +52,7 @@ void propose(benchmark::State& state) {
     state.counters["checksum"] = static_cast<double>(machine.hash() % 65536);
 }
 
-BENCHMARK(propose)
+BENCHMARK(submit)
     ->ArgNames({"bytes", "window"})
     ->Args({100, 1})
     ->Args({1024, 1})

@@ -12,6 +12,7 @@
 #include "journal/fake_runtime_test.h"
 #include "replica/ledger_test.h"
 #include "replica/list_machine_test.h"
+#include "replica/local_test.h"
 #include "replica/replica.h"
 
 namespace understudy::replica {
@@ -28,10 +29,10 @@ class Life {
 public:
     Life(FakeDisk& disk, Ledger& ledger, std::uint64_t seed)
         : runtime_(disk, seed), ledger_(ledger), seed_(seed) {
-        opening_ = Replica::open(runtime_, log_,
-                                 {.directory = "/data/registry",
-                                  .segment_size_bytes = 64 * KiB,
-                                  .checkpoint_every_entries = 5},
+        opening_ = Replica::open(runtime_, log_, every(5),
+                                 local(runtime_, log_,
+                                       {.directory = "/data/registry",
+                                        .segment_size_bytes = 64 * KiB}),
                                  machine_, [this](Result<std::unique_ptr<Replica>> opened) {
                                      if (opened) {
                                          replica_ = *std::move(opened);
@@ -79,12 +80,12 @@ private:
         command.append(bytes, static_cast<char>('a' + ledger_.next % 26));
         ledger_.offer(command);
         const Bytes raw = as_bytes(command);
-        replica_->propose(Buffer(raw.begin(), raw.end()), Urgency::ordinary,
-                          [this, command](const Result<Index>& outcome) {
-                              ledger_.settle(command, outcome);
-                              if (!outcome) return;
-                              EXPECT_EQ(machine_.commands.back(), command) << "applied by now";
-                          });
+        replica_->submit(raw, [this, command](const Result<Reply>& outcome) {
+            if (!outcome) return ledger_.settle(command, outcome.error());
+            ledger_.settle(command, outcome->index);
+            const std::size_t count = std::stoul(std::string(as_text(outcome->bytes)));
+            EXPECT_EQ(machine_.commands.at(count - 1), command) << "applied by now";
+        });
     }
 
     NullLog log_;
@@ -129,7 +130,8 @@ void expect_recovers(FakeDisk& disk, Ledger& ledger, std::uint64_t seed) {
     Index index;
     for (const std::string& command : ledger.sure()) {
         index = index.next();
-        replayed.apply(index, as_bytes(command));
+        Buffer reply;
+        replayed.apply({.index = index, .body = as_bytes(command)}, reply);
     }
     EXPECT_EQ(last.machine().hash(), replayed.hash());
 }

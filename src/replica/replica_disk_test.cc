@@ -7,10 +7,8 @@
 namespace understudy::replica {
 namespace {
 
-Replica::Options options_in(const ScratchDirectory& scratch) {
-    return {.directory = scratch.path + "/a/journal",
-            .segment_size_bytes = 256 * KiB,
-            .checkpoint_every_entries = 500};
+journal::LocalJournal::Options in(const ScratchDirectory& scratch) {
+    return {.directory = scratch.path + "/a/journal", .segment_size_bytes = 256 * KiB};
 }
 
 TEST(ReplicaOnRealDisk, KeepsItsStateOverRestarts) {
@@ -18,7 +16,7 @@ TEST(ReplicaOnRealDisk, KeepsItsStateOverRestarts) {
     std::uint64_t hash = 0;
     for (std::size_t life = 0; life < 3; ++life) {
         ListMachine machine;
-        RealReplica real(machine, options_in(scratch));
+        RealReplica real(machine, every(500), in(scratch));
         ASSERT_TRUE(real.replica) << to_string(*real.error);
         EXPECT_EQ(real.replica->epoch(), Epoch{life + 1});
         EXPECT_EQ(machine.commands.size(), life * 1200);
@@ -45,9 +43,9 @@ TEST(ReplicaOnRealDisk, ASecondOneIsToldThatTheDirectoryIsInUse) {
     const ScratchDirectory scratch;
     ListMachine machine;
     ListMachine other;
-    RealReplica first(machine, options_in(scratch));
+    RealReplica first(machine, every(500), in(scratch));
     ASSERT_TRUE(first.replica);
-    RealReplica second(other, options_in(scratch));
+    RealReplica second(other, every(500), in(scratch));
     ASSERT_TRUE(second.error);
     EXPECT_EQ(second.error->code, Errc::in_use);
     EXPECT_NE(second.error->detail.find(scratch.path), std::string::npos);

@@ -11,6 +11,7 @@
 
 #include "replica/ledger_test.h"
 #include "replica/list_machine_test.h"
+#include "replica/local_test.h"
 #include "replica/replica.h"
 #include "sim/world.h"
 
@@ -21,10 +22,10 @@ namespace {
 class Service {
 public:
     Service(Runtime& runtime, Log& log, Ledger& ledger) : runtime_(runtime), ledger_(ledger) {
-        opening_ = Replica::open(runtime, log,
-                                 {.directory = "/var/lib/service",
-                                  .segment_size_bytes = 64 * KiB,
-                                  .checkpoint_every_entries = 40},
+        opening_ = Replica::open(runtime, log, every(40),
+                                 local(runtime, log,
+                                       {.directory = "/var/lib/service",
+                                        .segment_size_bytes = 64 * KiB}),
                                  machine_, [this](Result<std::unique_ptr<Replica>> opened) {
                                      this->opened(std::move(opened));
                                  });

@@ -1,0 +1,198 @@
+#include "replica/checkpoints.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace understudy::replica {
+
+Checkpoints::Checkpoints(Runtime& runtime, Log& log, Options options, const Replicated& replicated,
+                         StateMachine& machine)
+    : runtime_(runtime),
+      log_(log),
+      options_(options),
+      replicated_(replicated),
+      machine_(machine) {}
+
+Checkpoints::~Checkpoints() { *alive_ = false; }
+
+void Checkpoints::start(journal::Journal& journal) {
+    journal_ = &journal;
+    newest_ = journal.checkpoint();
+    consider();
+}
+
+void Checkpoints::applied(std::uint64_t commands, std::uint64_t bytes) {
+    commands_ += commands;
+    bytes_ += bytes;
+    consider();
+}
+
+void Checkpoints::set_role(Role role) {
+    const bool promoted = role == Role::active && role_ != Role::active;
+    role_ = role;
+    // Whoever is promoted has commands to carry out, and nobody waits for this one.
+    if (promoted && duty_ != CheckpointDuty::mine && serving_.empty()) drop();
+    consider();
+}
+
+void Checkpoints::set_duty(CheckpointDuty duty) {
+    duty_ = duty;
+    if (duty == CheckpointDuty::others && serving_.empty()) drop();
+    consider();
+}
+
+void Checkpoints::now(Taken taken) {
+    if (stopped_) {
+        later([taken = std::move(taken)] {
+            taken(Error{.code = Errc::closed, .detail = "the replica is being closed"});
+        });
+        return;
+    }
+    wanted_.push_back(std::move(taken));
+    if (stage_ == Stage::idle) schedule();
+}
+
+void Checkpoints::drop() {
+    if (stage_ != Stage::writing) return;
+    ++counters_.dropped;
+    give_up();
+    wanted_.insert(wanted_.begin(), std::make_move_iterator(serving_.begin()),
+                   std::make_move_iterator(serving_.end()));
+    serving_.clear();
+    if (!wanted_.empty()) schedule();
+}
+
+void Checkpoints::stop() {
+    if (std::exchange(stopped_, true)) return;
+    retry_.reset();
+    give_up();
+    std::vector<Taken> told = std::exchange(serving_, {});
+    told.insert(told.end(), std::make_move_iterator(wanted_.begin()),
+                std::make_move_iterator(wanted_.end()));
+    wanted_.clear();
+    for (Taken& taken : told) {
+        later([taken = std::move(taken)] {
+            taken(Error{.code = Errc::closed, .detail = "the replica is being closed"});
+        });
+    }
+}
+
+/// What it would have covered is still to be covered.
+void Checkpoints::give_up() {
+    commands_ += std::exchange(covered_commands_, 0);
+    bytes_ += std::exchange(covered_bytes_, 0);
+    source_.reset();
+    writer_.reset();
+    rest_.clear();
+    stage_ = Stage::idle;
+}
+
+bool Checkpoints::due() const {
+    if (duty_ == CheckpointDuty::others || role_ == Role::joining) return false;
+    const std::uint64_t times = duty_ == CheckpointDuty::standbys && role_ == Role::active ? 2 : 1;
+    if (options_.every_commands > 0 && commands_ >= times * options_.every_commands) return true;
+    return options_.every_bytes > 0 &&
+           bytes_ >= times * std::max(options_.every_bytes, counters_.bytes_last);
+}
+
+void Checkpoints::consider() {
+    if (journal_ == nullptr || stopped_ || stage_ != Stage::idle || retry_ || !due()) return;
+    schedule();
+}
+
+/// At the end of the turn: between entries, and with all that it brings.
+void Checkpoints::schedule() {
+    US_ASSERT(stage_ == Stage::idle);
+    stage_ = Stage::scheduled;
+    later([this] {
+        if (stopped_ || stage_ != Stage::scheduled) return;
+        stage_ = Stage::idle;
+        if (const Index newest = journal_->checkpoint(); newest > newest_) {
+            newest_ = newest;  // Somebody else has taken one meanwhile.
+            commands_ = 0;
+            bytes_ = 0;
+        }
+        if (!wanted_.empty() || due()) begin();
+    });
+}
+
+void Checkpoints::begin() {
+    stage_ = Stage::writing;
+    serving_ = std::exchange(wanted_, {});
+    auto writer = journal_->begin_checkpoint();
+    if (!writer) return ended(std::move(writer).error());
+    US_ASSERT((*writer)->at() == journal_->committed());
+    writer_ = *std::move(writer);
+    source_ = std::make_unique<CheckpointSource>(replicated_, machine_);
+    covered_commands_ = std::exchange(commands_, 0);
+    covered_bytes_ = std::exchange(bytes_, 0);
+    written_bytes_ = 0;
+    step();
+}
+
+void Checkpoints::step() {
+    Buffer slice;
+    slice.reserve(options_.slice_bytes + options_.slice_bytes / 4);
+    auto more = source_->next(slice, options_.slice_bytes);
+    if (!more) return ended(std::move(more).error());
+    more_ = *more;
+    write(std::move(slice));
+}
+
+/// A state machine may make pieces that are longer than a slice: then the rest waits.
+void Checkpoints::write(Buffer slice) {
+    constexpr std::size_t size_max = journal::CheckpointWriter::slice_bytes_max;
+    if (slice.size() > size_max) {
+        rest_.assign(slice.begin() + size_max, slice.end());
+        slice.resize(size_max);
+    }
+    written_bytes_ += slice.size();
+    writer_->write(std::move(slice), [this](Result<void> result) { written(std::move(result)); });
+}
+
+void Checkpoints::written(Result<void> result) {
+    if (!result) return ended(std::move(result).error());
+    if (!rest_.empty()) return write(std::exchange(rest_, {}));
+    if (more_) return step();
+    source_.reset();
+    writer_->finish([this](Result<void> finished) {
+        if (!finished) return ended(std::move(finished).error());
+        ended(writer_->at());
+    });
+}
+
+void Checkpoints::ended(Result<Index> result) {
+    if (result) covered_commands_ = covered_bytes_ = 0;
+    give_up();
+    if (result) {
+        ++counters_.taken;
+        counters_.bytes_last = written_bytes_;
+        newest_ = std::max(newest_, *result);
+        retry_after_ = {};
+    } else {
+        ++counters_.failed;
+        log_.warn("replica.checkpoint.failed",
+                  {kv("index", journal_->committed().value), kv("error", result.error())});
+        retry_after_ = std::clamp(2 * retry_after_, options_.retry_min, options_.retry_max);
+        // What has gathered since the one before is still to come.
+        retry_ = runtime_.at(runtime_.now() + retry_after_, [this] {
+            const auto fired = std::move(retry_);
+            if (stage_ == Stage::idle && !stopped_) schedule();
+        });
+    }
+    if (!wanted_.empty()) schedule();
+    consider();
+    const auto alive = alive_;
+    for (const Taken& taken : std::exchange(serving_, {})) {
+        taken(result);
+        if (!*alive) return;
+    }
+}
+
+void Checkpoints::later(std::function<void()> task) {
+    runtime_.post([alive = alive_, task = std::move(task)] {
+        if (*alive) task();
+    });
+}
+
+}  // namespace understudy::replica
