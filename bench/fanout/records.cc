@@ -2,7 +2,7 @@
 // coalesced?
 //
 // This process publishes; the subscribers have a connection each and live in processes of their own
-// (one, or four with 25 each). A change is 100 bytes of text. Acknowledgements go through shared
+// (one, or four with 25 each, all of a process on one loop, listeners too). A change is 100 bytes of text. Acknowledgements go through shared
 // memory, outside of what is measured: in turn, a change is published when all have the one before;
 // saturated, when no subscriber is more than a window behind (1,000 with one, 100 with 100), so
 // that nothing has to be coalesced, and nothing was: the benchmark fails if a number is missing.
@@ -234,6 +234,7 @@ void report(Bench& bench, const Shape& shape, const Named& one, const std::vecto
                   .configuration = {{"subscribers", shape.subscribers},
                                     {"processes", shape.processes},
                                     {"window", window},
+                                    {"subscriber_threads", std::string("one loop per process")},
                                     {"message_bytes", Message::size},
                                     {"coalesced", 0}}};
         for (const Named& peer : peers) {

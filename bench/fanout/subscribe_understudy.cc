@@ -15,16 +15,20 @@ Result<void> subscribe_understudy(const SubscriberOptions& options, Subscribers&
         Agent agent;  // One each: a connection of its own.
         Subscription subscription;
     };
+    const Threads threads;  // One loop for all of a process, as the peers have it.
     std::vector<One> all;
     for (std::size_t i = 0; i < subscribers.size(); ++i) {
         Agent agent =
             US_TRY(Agent::open({.name = "bench-subscriber-" + std::to_string(options.first + i),
-                                .registry = {options.address}}));
+                                .registry = {options.address},
+                                .threads = threads}));
         Proxy proxy = US_TRY(agent.proxy("Bench"));
         Subscription subscription = US_TRY(proxy.subscribe(
-            channel, [to = subscribers[i].get()](const RecordImage& image, const RecordChange&) {
+            channel,
+            [to = subscribers[i].get()](const RecordImage& image, const RecordChange&) {
                 to->heard(image.text("data").value_or(""));
-            }));
+            },
+            {.where = RunOn::loop_thread}));
         all.push_back({std::move(agent), std::move(subscription)});
     }
     char byte;

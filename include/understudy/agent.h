@@ -10,13 +10,10 @@
 
 #include "understudy/proxy.h"
 #include "understudy/service.h"
+#include "understudy/threads.h"
 #include "understudy/types.h"
 
 namespace understudy {
-
-namespace library {
-struct Access;
-}
 
 /// Certificates of this process: TLS 1.3 on every connection, both ends prove who they are.
 struct TlsFiles {
@@ -28,9 +25,6 @@ struct TlsFiles {
 /// Compression of what this process sends and receives, agreed on per connection.
 enum class Compression : std::uint8_t { none = 0, gzip = 1, zstd = 2 };
 
-/// Where the library's events go: one line each, a dotted name and key=value fields.
-using LogSink = std::function<void(std::string_view line)>;
-
 struct AgentOptions {
     std::string name = {};  ///< Empty: made of host name and process id.
     std::vector<std::string> registry = {"127.0.0.1:22222"};  ///< Tried in turn, for ever.
@@ -41,6 +35,7 @@ struct AgentOptions {
     bool insecure = false;                      ///< Allows `listen` beyond loopback without TLS.
     std::vector<Compression> compression = {};  ///< In order of preference. Empty: none.
     LogSink log = {};                           ///< Empty: warnings and errors go to stderr.
+    std::optional<Threads> threads = {};        ///< Shared with other agents. Empty: its own.
 };
 
 /// One member as the platform knows it.
@@ -65,9 +60,9 @@ struct ServiceStatus {
 
 /// The library inside an application: everything else is reached through it.
 ///
-/// Starts before its registry and goes on without it. Has two threads: one that talks, which the
-/// application never sees, and one on which *all* callbacks of this agent run, one at a time, in
-/// order. Exceptions from callbacks are caught and logged. Installs no signal handlers and lets no
+/// Starts before its registry and goes on without it. Has two threads, its own or shared ones: one
+/// that talks, and one on which *all* callbacks of this agent run, one at a time, in order, but for
+/// those that ask for the loop thread (RunOn). Exceptions from callbacks are caught and logged. Installs no signal handlers and lets no
 /// SIGPIPE reach the process. After fork() the child must not use it; exec is fine.
 ///
 /// Thread: any. May be destroyed inside a callback. Destroying it takes its members out of the

@@ -55,10 +55,18 @@ private:
 
 using RecordListener = std::function<void(const RecordImage& image, const RecordChange& change)>;
 
+struct SubscribeOptions {
+    std::string_view token = {};  ///< For the member's permission filter; up to 255 bytes.
+    /// On the loop thread a listener hears of a change one thread change earlier, and nothing is
+    /// coalesced: while it runs, nothing else comes. Listeners of its status run there too.
+    RunOn where = RunOn::callback_thread;
+};
+
 /// The client's end of a service: knows it by name, finds the active member, follows it when it
 /// moves, subscribes anew, retries what is safe to retry, says `unknown` when it cannot know.
 ///
-/// Copies are the same proxy. Thread: any. Callbacks on the agent's callback thread.
+/// Copies are the same proxy. Thread: any. Callbacks on the agent's callback thread, but for
+/// subscriptions that ask for the loop thread.
 class US_API Proxy {
 public:
     /// The image first, then each atomic change, in order; after a failover an image again, which
@@ -66,9 +74,10 @@ public:
     /// queue. The image is valid inside the callback; copy to keep. Errors: bad_config,
     /// limit_exceeded, closed (none).
     [[nodiscard]] Result<Subscription> subscribe(std::string_view record, RecordListener listener,
-                                                 std::string_view token = {});
+                                                 const SubscribeOptions& options = {});
     /// As subscribe(), kept until the proxy is closed.
-    Result<void> on_record(std::string_view record, RecordListener listener);
+    Result<void> on_record(std::string_view record, RecordListener listener,
+                           const SubscribeOptions& options = {});
     void on_record_status(const Subscription& subscription,
                           std::function<void(RecordStatus)> listener);
 
@@ -76,8 +85,8 @@ public:
     /// Errors: timed_out, not_found: the active member has none (none), closed.
     [[nodiscard]] Result<RecordImage> get(std::string_view record, Duration timeout = 5s);
 
-    /// Runs a call on the active member and waits. Not on the callback thread for handlers of the
-    /// same agent.
+    /// Runs a call on the active member and waits. Not on the callback thread for handlers that
+    /// run there: of the same agent, or of one that shares its threads.
     /// Errors: with effect none it did not run (timed_out, not_found, refused, limit_exceeded);
     /// with
     ///         effect unknown nobody knows (unavailable, timed_out); failed: the handler's own

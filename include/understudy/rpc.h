@@ -70,10 +70,10 @@ private:
 /// what a handler that gave up half-way returns.
 using RpcHandler = std::function<Result<CallResult>(const Arguments&)>;
 
-/// Where a handler runs.
+/// Where a handler of calls, or a listener of a record, runs.
 enum class RunOn : std::uint8_t {
     callback_thread,  ///< May block and call others. In order with all other callbacks.
-    loop_thread,      ///< Saves two thread changes. Must return in microseconds: while it runs,
+    loop_thread,      ///< Saves the thread changes. Must return in microseconds: while it runs,
                       ///< the agent sends no heartbeat. May publish, may not block or call.
 };
 

@@ -10,5 +10,6 @@
 #include "understudy/result.h"
 #include "understudy/rpc.h"
 #include "understudy/service.h"
+#include "understudy/threads.h"
 #include "understudy/types.h"
 #include "understudy/value.h"

@@ -6,10 +6,13 @@
 
 namespace understudy::library {
 
-/// The way from an Agent to what stands behind it, for the folder and for admin.h.
+/// The way from what an application holds to what stands behind it, for the folder and for admin.h.
 struct Access {
     [[nodiscard]] static const std::shared_ptr<Agent::Impl>& impl(const Agent& agent) {
         return agent.impl_;
+    }
+    [[nodiscard]] static const std::shared_ptr<Threads::Impl>& impl(const Threads& threads) {
+        return threads.impl_;
     }
 };
 

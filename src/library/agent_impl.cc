@@ -23,14 +23,16 @@ constexpr int turns_to_leave = 3;         // Of what was sent last: link, stream
 
 }  // namespace
 
-Agent::Impl::Impl(std::shared_ptr<Log> its_log, client::AgentOptions its_options)
+Agent::Impl::Impl(std::shared_ptr<Log> its_log, client::AgentOptions its_options,
+                  std::shared_ptr<library::ThreadPair> its_threads)
     : log(std::move(its_log)),
       options(std::move(its_options)),
-      callbacks(std::make_shared<library::Callbacks>(log, "us-callback")),
+      threads(std::move(its_threads)),
+      loop(threads->loop),
+      callbacks(std::make_shared<library::Callbacks>(log, threads->callbacks)),
       started(library::clock_now()),
       registry_listeners(callbacks, "registry listener", changes_kept),
-      service_listeners(callbacks, "service listener", never_over),
-      loop(log, "us-loop") {
+      service_listeners(callbacks, "service listener", never_over) {
     registry_listeners.tell(false);
 }
 
@@ -46,13 +48,13 @@ Result<void> Agent::Impl::open() {
         }
         client = *std::move(made);
         address = to_string(client->address());
+        threads->agents.insert(this);
         publish_statistics();
     });
-    if (!opened) {
-        loop.stop();
-        (void)loop.join(library::clock_now() + close_max);
-        callbacks->close(library::clock_now() + close_max);
-    }
+    if (opened) return {};
+    const TimePoint deadline = library::clock_now() + close_max;
+    if (loop.leave() && !loop.on_loop()) (void)loop.join(deadline);
+    callbacks->close(loop.on_loop() ? TimePoint{} : deadline);
     return opened;
 }
 
@@ -149,12 +151,21 @@ void Agent::Impl::close(Duration limit) {
     if (loop.on_loop()) {
         callbacks->close(TimePoint{});  // A handler on the loop may not wait.
     } else {
-        (void)loop.join(deadline);
+        wait_loop_left(deadline);
         callbacks->close(deadline);
     }
     const std::lock_guard lock(mutex);
     closed = true;
     changed.notify_all();
+}
+
+// A loop of its own has ended then; one that others use goes on.
+void Agent::Impl::wait_loop_left(TimePoint deadline) {
+    std::unique_lock lock(mutex);
+    changed.wait_until(lock, library::to_steady(deadline), [this] { return loop_left; });
+    if (!loop_ended) return;
+    lock.unlock();
+    (void)loop.join(deadline);
 }
 
 // What is sent in this turn passes the link in the next and the stream after that.
@@ -211,7 +222,16 @@ void Agent::Impl::end_on_loop() {
     for (const auto& proxy : leaving) proxy->client.reset();
     leaving.clear();
     client.reset();
-    loop.stop();
+    leave_loop();
+}
+
+void Agent::Impl::leave_loop() {
+    threads->agents.erase(this);
+    const bool ended = loop.leave();
+    const std::lock_guard lock(mutex);
+    loop_left = true;
+    loop_ended = ended;
+    changed.notify_all();
 }
 
 }  // namespace understudy

@@ -15,6 +15,7 @@
 #include "library/hidden.h"
 #include "library/listeners.h"
 #include "library/loop_thread.h"
+#include "library/thread_pair.h"
 #include "understudy/agent.h"
 
 namespace understudy {
@@ -31,7 +32,9 @@ struct US_HIDDEN Agent::Impl final : client::AgentObserver, std::enable_shared_f
     static constexpr Duration statistics_interval = 2s;
     static constexpr std::size_t awaited_max = 1000;  ///< Families; more are not kept followed.
 
-    Impl(std::shared_ptr<Log> its_log, client::AgentOptions its_options);
+    /// Requires: the threads count it as a user already.
+    Impl(std::shared_ptr<Log> its_log, client::AgentOptions its_options,
+         std::shared_ptr<library::ThreadPair> its_threads);
     ~Impl() override;
 
     [[nodiscard]] Result<void> open();
@@ -57,6 +60,8 @@ struct US_HIDDEN Agent::Impl final : client::AgentObserver, std::enable_shared_f
 
     const std::shared_ptr<Log> log;
     const client::AgentOptions options;
+    const std::shared_ptr<library::ThreadPair> threads;
+    library::LoopThread& loop;
     const std::shared_ptr<library::Callbacks> callbacks;
     const TimePoint started;
     std::string address;  ///< Set by open().
@@ -66,6 +71,8 @@ struct US_HIDDEN Agent::Impl final : client::AgentObserver, std::enable_shared_f
 
     mutable std::mutex mutex;
     std::condition_variable changed;  ///< Of anything below.
+    bool loop_left = false;    ///< Nothing of this agent is on the loop any more.
+    bool loop_ended = false;   ///< It was the loop's last user.
     bool closed = false;
     bool registry_up = false;
     std::string registry_detail;
@@ -81,12 +88,12 @@ struct US_HIDDEN Agent::Impl final : client::AgentObserver, std::enable_shared_f
     std::unique_ptr<Timer> statistics;
     std::unique_ptr<Timer> farewell;
 
-    library::LoopThread loop;  ///< Last: its end leaves everything else in place.
-
 private:
     void after_turns(int turns, std::function<void()> next);
     void flush_on_loop(TimePoint deadline);
     void close_on_loop(TimePoint deadline);
+    void leave_loop();
+    void wait_loop_left(TimePoint deadline);
     void members_are_out();
     void end_on_loop();
     void publish_statistics();

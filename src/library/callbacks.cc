@@ -1,8 +1,10 @@
 #include "library/callbacks.h"
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <iterator>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -14,124 +16,187 @@
 namespace understudy::library {
 
 struct Callbacks::State {
-    explicit State(std::shared_ptr<Log> its_log) : log(std::move(its_log)) {}
+    State(std::shared_ptr<Log> its_log, std::shared_ptr<CallbackThread> its_thread)
+        : log(std::move(its_log)), thread(std::move(its_thread)) {}
+
+    const std::shared_ptr<Log> log;
+    const std::shared_ptr<CallbackThread> thread;
+    std::atomic<std::size_t> left{0};   // Tasks that wait or are under way.
+    std::atomic<bool> closing{false};   // Set under the thread's mutex.
+    std::atomic<bool> dropping{false};  // Time is over: what is left does not run.
+};
+
+struct CallbackThread::State {
+    struct Item {
+        std::shared_ptr<Callbacks::State> of;
+        Callbacks::Task task;
+    };
 
     void run();
     bool take();
-    void run_taken(TimePoint deadline);
+    void run_one(Item item);
+    void run_those_of(Callbacks::State& of, TimePoint deadline);
     void spin() const;
+    [[nodiscard]] bool here() const { return thread_id == std::this_thread::get_id(); }
 
-    const std::shared_ptr<Log> log;
     std::thread thread;
     std::atomic<std::thread::id> thread_id{};
 
     std::mutex mutex;
     std::condition_variable posted;
-    std::condition_variable ended_changed;
-    std::deque<Task> queue;
+    std::condition_variable settled;  // Somebody's last task is done, or the thread has ended.
+    std::deque<Item> queue;
+    std::size_t users = 1;
     bool sleeping = false;
-    bool closing = false;
-    bool dropping = false;  // Time is over: what is left does not run.
     bool ended = false;
     std::atomic<std::size_t> waiting{0};  // Size of the queue, for spinning without the lock.
 
-    std::deque<Task> taken;  // Callback thread only.
+    std::deque<Item> taken;  // This thread only.
 };
 
+// --- Callbacks -----------------------------------------------------------------------------------
+
 Callbacks::Callbacks(std::shared_ptr<Log> log, const std::string& name)
-    : state_(std::make_shared<State>(std::move(log))) {
-    state_->thread = platform::start_thread(name, [state = state_] { state->run(); });
-    state_->thread_id = state_->thread.get_id();
+    : state_(std::make_shared<State>(std::move(log), std::make_shared<CallbackThread>(name))) {}
+
+Callbacks::Callbacks(std::shared_ptr<Log> log, std::shared_ptr<CallbackThread> thread)
+    : state_(std::make_shared<State>(std::move(log), std::move(thread))) {
+    state_->thread->enter();
 }
 
 Callbacks::~Callbacks() { close(TimePoint{}); }
 
 bool Callbacks::post(Task task) {
-    const std::lock_guard lock(state_->mutex);
-    if (state_->closing) return false;
-    state_->queue.push_back(std::move(task));
-    state_->waiting.store(state_->queue.size(), std::memory_order_release);
-    if (state_->sleeping) state_->posted.notify_one();
+    CallbackThread::State& thread = *state_->thread->state_;
+    const std::lock_guard lock(thread.mutex);
+    if (state_->closing.load()) return false;
+    state_->left.fetch_add(1);
+    thread.queue.push_back({state_, std::move(task)});
+    thread.waiting.store(thread.queue.size(), std::memory_order_release);
+    if (thread.sleeping) thread.posted.notify_one();
     return true;
 }
 
-bool Callbacks::on_thread() const { return state_->thread_id == std::this_thread::get_id(); }
+bool Callbacks::on_thread() const { return state_->thread->here(); }
 
 Log& Callbacks::log() const { return *state_->log; }
 
 void Callbacks::close(TimePoint deadline) {
+    const std::shared_ptr<State> state = state_;  // A task may destroy this meanwhile.
+    CallbackThread::State& thread = *state->thread->state_;
+    {
+        std::unique_lock lock(thread.mutex);
+        if (state->closing.exchange(true)) return;
+        if (!thread.here()) {
+            const bool done = thread.settled.wait_until(lock, to_steady(deadline),
+                                                        [&] { return state->left.load() == 0; });
+            if (!done) state->dropping.store(true);
+        }
+    }
+    if (thread.here()) thread.run_those_of(*state, deadline);
+    state->thread->leave(deadline);
+}
+
+// --- The thread ----------------------------------------------------------------------------------
+
+CallbackThread::CallbackThread(const std::string& name) : state_(std::make_shared<State>()) {
+    const std::lock_guard lock(state_->mutex);
+    state_->thread = platform::start_thread(name, [state = state_] { state->run(); });
+    state_->thread_id = state_->thread.get_id();
+}
+
+bool CallbackThread::here() const { return state_->here(); }
+
+void CallbackThread::enter() {
+    const std::lock_guard lock(state_->mutex);
+    US_ASSERT(state_->users > 0);
+    ++state_->users;
+}
+
+void CallbackThread::leave(TimePoint deadline) {
     State& state = *state_;
     std::unique_lock lock(state.mutex);
-    if (!state.thread.joinable()) return;
-    state.closing = true;
+    US_ASSERT(state.users > 0);
+    if (--state.users > 0) return;
     state.posted.notify_one();
-    if (on_thread()) {
-        std::thread thread = std::move(state.thread);
-        lock.unlock();
-        thread.detach();
-        do {
-            state.run_taken(deadline);
-        } while (state.take());
-        return;
-    }
     std::thread thread = std::move(state.thread);
-    state.ended_changed.wait_until(lock, to_steady(deadline), [&] { return state.ended; });
-    if (state.ended) {
-        lock.unlock();
-        thread.join();
-    } else {
-        state.dropping = true;
-        thread.detach();
-    }
+    if (state.here()) return thread.detach();
+    state.settled.wait_until(lock, to_steady(deadline), [&] { return state.ended; });
+    const bool ended = state.ended;
+    lock.unlock();
+    ended ? thread.join() : thread.detach();
 }
 
 // The queue becomes what is taken. False if it was empty.
-bool Callbacks::State::take() {
+bool CallbackThread::State::take() {
     const std::lock_guard lock(mutex);
-    if (dropping) queue.clear();
     taken.swap(queue);
     waiting.store(0, std::memory_order_release);
     return !taken.empty();
 }
 
-void Callbacks::State::run_taken(TimePoint deadline) {
-    while (!taken.empty()) {
-        const Task task = std::move(taken.front());
-        taken.pop_front();
-        if (deadline != TimePoint::max() && clock_now() > deadline) {
-            const std::lock_guard lock(mutex);
-            dropping = true;
-        }
+// What the task holds goes before anybody hears that it is done.
+void CallbackThread::State::run_one(Item item) {
+    Callbacks::State& of = *item.of;
+    if (!of.dropping.load()) guarded(*of.log, "task", item.task);
+    item.task = nullptr;
+    if (of.left.fetch_sub(1) > 1 || !of.closing.load()) return;
+    const std::lock_guard lock(mutex);
+    settled.notify_all();
+}
+
+// They are what is first in line of what was taken, then of the queue; a task may close others, and
+// take theirs out.
+void CallbackThread::State::run_those_of(Callbacks::State& of, TimePoint deadline) {
+    for (;;) {
+        std::deque<Item> own;
+        const auto move_out = [&](std::deque<Item>& from) {
+            const auto begin = std::stable_partition(
+                from.begin(), from.end(), [&](const Item& each) { return each.of.get() != &of; });
+            own.insert(own.end(), std::make_move_iterator(begin),
+                       std::make_move_iterator(from.end()));
+            from.erase(begin, from.end());
+        };
+        move_out(taken);
         {
             const std::lock_guard lock(mutex);
-            if (dropping) continue;
+            move_out(queue);
+            waiting.store(queue.size(), std::memory_order_release);
         }
-        guarded(*log, "task", task);
+        if (own.empty()) return;
+        for (; !own.empty(); own.pop_front()) {
+            if (deadline != TimePoint::max() && clock_now() > deadline) of.dropping.store(true);
+            run_one(std::move(own.front()));
+        }
     }
 }
 
-void Callbacks::State::spin() const {
+void CallbackThread::State::spin() const {
     const TimePoint spin_end = clock_now() + spin_max;
     while (waiting.load(std::memory_order_acquire) == 0 && clock_now() < spin_end) relax();
 }
 
-void Callbacks::State::run() {
+void CallbackThread::State::run() {
     for (;;) {
         if (take()) {
-            run_taken(TimePoint::max());
+            while (!taken.empty()) {
+                Item next = std::move(taken.front());
+                taken.pop_front();
+                run_one(std::move(next));
+            }
             spin();
             continue;
         }
         std::unique_lock lock(mutex);
         if (!queue.empty()) continue;
-        if (closing) break;
+        if (users == 0) break;
         sleeping = true;
-        posted.wait(lock, [this] { return closing || !queue.empty(); });
+        posted.wait(lock, [this] { return users == 0 || !queue.empty(); });
         sleeping = false;
     }
     const std::lock_guard lock(mutex);
     ended = true;
-    ended_changed.notify_all();
+    settled.notify_all();
 }
 
 }  // namespace understudy::library

@@ -9,11 +9,12 @@
 
 namespace understudy::library {
 
-/// The one thread on which all callbacks of an agent run, one at a time, in order.
+class CallbackThread;
+
+/// All callbacks of an agent: they run one at a time, in order, on one thread, which may serve those
+/// of other agents in between.
 ///
-/// What a callback throws is caught and logged. The thread spins for `spin_max` after it has done
-/// something before it sleeps, since being woken on another core takes that long; it never spins
-/// when idle.
+/// What a callback throws is caught and logged.
 ///
 /// Bounds: none of its own: whoever posts has at most one task waiting per thing to tell, or bounds
 ///         them (Listeners, Inbox, calls_waiting_max).
@@ -21,9 +22,10 @@ namespace understudy::library {
 class Callbacks {
 public:
     using Task = std::function<void()>;
-    static constexpr Duration spin_max = 20us;
 
+    /// With a thread of its own.
     Callbacks(std::shared_ptr<Log> log, const std::string& name);
+    Callbacks(std::shared_ptr<Log> log, std::shared_ptr<CallbackThread> thread);
     /// As close(), without waiting for a task that is under way.
     ~Callbacks();
     Callbacks(const Callbacks&) = delete;
@@ -31,17 +33,45 @@ public:
 
     /// False after close(): the task is dropped.
     bool post(Task task);
+    /// On the thread, whoever's callback it runs.
     [[nodiscard]] bool on_thread() const;
     [[nodiscard]] Log& log() const;
 
-    /// Takes nothing more, runs what was posted, then ends the thread. A task that is still under
-    /// way at `deadline` is left to itself, and those behind it are dropped. Called by a task, it
-    /// runs the others itself; the thread ends when that task does. Idempotent.
+    /// Takes nothing more, runs what was posted, then leaves the thread. A task that is still under
+    /// way at `deadline` is left to itself, and those behind it are dropped. Called on the thread,
+    /// it runs the others itself, before those of other agents. Idempotent.
     void close(TimePoint deadline);
 
 private:
+    friend class CallbackThread;
     struct State;
     std::shared_ptr<State> state_;  // Shared with the thread, which may outlive this.
+};
+
+/// The thread on which callbacks run: in the order in which they were posted, whosever they are.
+///
+/// It spins for `spin_max` after it has done something before it sleeps, since being woken on another
+/// core takes that long; it never spins when idle. It ends when its last user has left.
+/// Thread: any.
+class CallbackThread {
+public:
+    static constexpr Duration spin_max = 20us;
+
+    /// Whoever makes it is its first user.
+    explicit CallbackThread(const std::string& name);
+    CallbackThread(const CallbackThread&) = delete;
+    CallbackThread& operator=(const CallbackThread&) = delete;
+
+    /// One more, or one less; the last one waits for the thread's end, until `deadline` and not on
+    /// the thread itself. Requires: as many calls of leave() as there were users.
+    void enter();
+    void leave(TimePoint deadline);
+    [[nodiscard]] bool here() const;
+
+private:
+    friend class Callbacks;
+    struct State;
+    const std::shared_ptr<State> state_;
 };
 
 }  // namespace understudy::library

@@ -89,6 +89,66 @@ TEST(Callbacks, AStuckTaskKeepsNobodyBeyondTheDeadline) {
     EXPECT_EQ(*late, 0);  // It was dropped.
 }
 
+TEST(CallbackThread, ServesSeveralInTheOrderOfTheirPosts) {
+    const auto thread = std::make_shared<CallbackThread>("test");
+    Callbacks one(std::make_shared<NullLog>(), thread);
+    Callbacks other(std::make_shared<NullLog>(), thread);
+    thread->leave(soon());
+    Heard<int> heard;
+    for (int i = 0; i < 1000; ++i) (i % 3 == 0 ? one : other).post([&, i] { heard.add(i); });
+    const auto all = heard.wait_for(1000);
+    for (int i = 0; i < 1000; ++i) ASSERT_EQ(all[static_cast<std::size_t>(i)], i);
+    EXPECT_FALSE(one.on_thread());
+    one.close(soon());
+    EXPECT_FALSE(one.post([] {}));
+    EXPECT_TRUE(other.post([&] { heard.add(other.on_thread() && one.on_thread() ? 1 : 0); }));
+    EXPECT_EQ(heard.wait_for(1001).back(), 1);
+}
+
+// One is closed by a task of the other, and runs its own tasks ahead of all others.
+TEST(CallbackThread, ATaskMayCloseOthersThatWaitOnTheSameThread) {
+    const auto thread = std::make_shared<CallbackThread>("test");
+    auto one = std::make_unique<Callbacks>(std::make_shared<NullLog>(), thread);
+    auto other = std::make_unique<Callbacks>(std::make_shared<NullLog>(), thread);
+    thread->leave(soon());
+    Heard<int> heard;
+    Door door;
+    one->post([&] {
+        door.pass();
+        other->close(soon());
+        other.reset();
+        heard.add(2);
+    });
+    one->post([&] {
+        heard.add(3);
+        one->close(soon());
+        one.reset();
+        heard.add(5);
+    });
+    other->post([&] { heard.add(1); });
+    one->post([&] { heard.add(4); });
+    door.open();
+    EXPECT_EQ(heard.wait_for(5), (std::vector<int>{1, 2, 3, 4, 5}));
+}
+
+TEST(CallbackThread, AStuckTaskOfOneKeepsAnotherNoLongerThanItsDeadline) {
+    const auto thread = std::make_shared<CallbackThread>("test");
+    Callbacks stuck(std::make_shared<NullLog>(), thread);
+    Callbacks other(std::make_shared<NullLog>(), thread);
+    thread->leave(soon());
+    Door door;
+    Heard<int> heard;
+    std::atomic<int> late{0};
+    stuck.post([&] { door.pass(); });
+    other.post([&] { ++late; });
+    other.close(clock_now() + 10ms);
+    stuck.post([&] { heard.add(1); });
+    door.open();
+    heard.wait_for(1);
+    EXPECT_EQ(late, 0);
+    stuck.close(soon());
+}
+
 TEST(Listeners, HearTheStateFirstAndThenItsChanges) {
     const auto callbacks = std::make_shared<Callbacks>(std::make_shared<NullLog>(), "test");
     Listeners<int> listeners(callbacks, "test", 8);

@@ -46,6 +46,7 @@ struct LoopThread::State {
     std::unique_ptr<platform::AsioRuntime> runtime;  // Changed by the end alone, in the seat.
     std::thread thread;
 
+    std::atomic<int> users{1};
     std::atomic<bool> stopping{false};
     std::mutex seat;                    // Held by whoever runs the loop.
     std::atomic<bool> seated{false};    // Somebody does.
@@ -139,6 +140,15 @@ bool LoopThread::run(const std::function<void()>& task) {
                },
                *ran, TimePoint::max())
         .value_or(false);
+}
+
+void LoopThread::enter() { US_ASSERT(state_->users.fetch_add(1) > 0); }
+
+bool LoopThread::leave() {
+    const int before = state_->users.fetch_sub(1);
+    US_ASSERT(before > 0);
+    if (before == 1) stop();
+    return before == 1;
 }
 
 void LoopThread::stop() {

@@ -54,6 +54,11 @@ public:
         return answer.wait_until(deadline);
     }
 
+    /// One more who uses the loop, or one less; true, and stop(), if that was the last one. Whoever
+    /// makes it is its first user.
+    void enter();
+    bool leave();
+
     /// Ends the loop after the task it is at.
     void stop();
     /// Waits for the end, then true; false if it had not come by `deadline`: the thread is left to

@@ -30,12 +30,13 @@ constexpr Duration answer_grace = 500ms;  // The loop ends a call at its deadlin
 // --- Records -------------------------------------------------------------------------------------
 
 Result<Subscription> Proxy::subscribe(std::string_view record, RecordListener listener,
-                                      std::string_view token) {
-    return Subscription(US_TRY(impl_->subscribe(record, std::move(listener), token)));
+                                      const SubscribeOptions& options) {
+    return Subscription(US_TRY(impl_->subscribe(record, std::move(listener), options)));
 }
 
-Result<void> Proxy::on_record(std::string_view record, RecordListener listener) {
-    Subscription subscription = US_TRY(subscribe(record, std::move(listener)));
+Result<void> Proxy::on_record(std::string_view record, RecordListener listener,
+                              const SubscribeOptions& options) {
+    Subscription subscription = US_TRY(subscribe(record, std::move(listener), options));
     subscription.detach();
     return {};
 }
@@ -43,11 +44,16 @@ Result<void> Proxy::on_record(std::string_view record, RecordListener listener) 
 void Proxy::on_record_status(const Subscription& subscription,
                              std::function<void(RecordStatus)> listener) {
     if (subscription.impl_ == nullptr) return;
-    impl_->agent->callbacks->post([agent = impl_->agent, subscribed = subscription.impl_,
-                                   listener = std::move(listener)]() mutable {
+    const std::shared_ptr<Agent::Impl> agent = impl_->agent;
+    auto add = [agent, subscribed = subscription.impl_, listener = std::move(listener)]() mutable {
         if (agent->closing.load()) return;
         subscribed->add_status_listener(*agent->log, std::move(listener));
-    });
+    };
+    if (subscription.impl_->where == RunOn::loop_thread) {
+        agent->loop.post(std::move(add));
+    } else {
+        agent->callbacks->post(std::move(add));
+    }
 }
 
 Result<RecordImage> Proxy::get(std::string_view record, Duration timeout) {

@@ -114,11 +114,11 @@ void Proxy::Impl::close_on_loop() {
 
 Result<Proxy::Impl::Subscribed> Proxy::Impl::subscribe(std::string_view record,
                                                        RecordListener listener,
-                                                       std::string_view token) {
+                                                       const SubscribeOptions& options) {
     US_CHECK(check_record_name(record));
-    if (token.size() > token_size_max) {
+    if (options.token.size() > token_size_max) {
         return Error{.code = Errc::limit_exceeded,
-                     .detail = fmt::format("token of {} bytes, at most {}", token.size(),
+                     .detail = fmt::format("token of {} bytes, at most {}", options.token.size(),
                                            token_size_max)};
     }
     if (!listener) {
@@ -130,8 +130,8 @@ Result<Proxy::Impl::Subscribed> Proxy::Impl::subscribe(std::string_view record,
         return Error{.code = Errc::limit_exceeded,
                      .detail = fmt::format("{} subscriptions of one proxy", subscriptions_max)};
     }
-    auto made = std::make_shared<Subscription::Impl>(std::string(record), std::string(token),
-                                                     std::move(listener));
+    auto made =
+        std::make_shared<Subscription::Impl>(std::string(record), options, std::move(listener));
     made->unsubscribe = [weak = weak_from_this()](const Subscribed& subscription) {
         const auto self = weak.lock();
         if (self == nullptr) return;
@@ -213,6 +213,7 @@ void Proxy::Impl::status_changed(const client::ProxyStatus& status) {
         new_line_ = !status.epochs_comparable;
     } else if (was_connected && !news.connected && !table_.empty()) {
         put({.kind = Inbox::Kind::lost, .connection = connection_});
+        tell_lost(RunOn::loop_thread);
     }
     status_listeners.tell(news);
     if (leaving_ && !news.connected) {
@@ -232,7 +233,9 @@ void Proxy::Impl::record_event(const client::RecordEvent& event) {
     entry.subscription = found->second.get();
     entry.connection = connection_;
     entry.new_line = new_line_;
-    put(entry);
+    if (entry.subscription->where == RunOn::callback_thread) return put(entry);
+    // A listener that ends anything does so in a later turn.
+    if (entry.subscription->take(*agent->log, entry)) client->resync(id);
 }
 
 void Proxy::Impl::put(const Inbox::Entry& entry) {
@@ -258,12 +261,12 @@ void Proxy::Impl::work_on_inbox() {
     Log& log = *agent->log;
     std::vector<Subscribed> behind;
     taken_.each([&](const Inbox::Entry& entry) {
-        if (entry.kind == Inbox::Kind::lost) return connection_lost();
+        if (entry.kind == Inbox::Kind::lost) return tell_lost(RunOn::callback_thread);
         if (entry.subscription->take(log, entry)) {
             behind.push_back(entry.subscription->shared_from_this());
         }
     });
-    if (taken_.late().lost) connection_lost();
+    if (taken_.late().lost) tell_lost(RunOn::callback_thread);
     for (const auto& [subscription, note] : taken_.late().notes) {
         if (note.refused) subscription->refused(log);
         if (note.lagging) behind.push_back(subscription->shared_from_this());
@@ -275,11 +278,13 @@ void Proxy::Impl::work_on_inbox() {
     while (inbox_.take(taken_)) taken_.release();  // Nothing more is told: it only goes.
 }
 
-void Proxy::Impl::connection_lost() {
+void Proxy::Impl::tell_lost(RunOn where) {
     std::vector<Subscribed> all;
     {
         const std::lock_guard lock(mutex);
-        for (const auto& [id, subscription] : table_) all.push_back(subscription);
+        for (const auto& [id, subscription] : table_) {
+            if (subscription->where == where) all.push_back(subscription);
+        }
     }
     for (const Subscribed& each : all) each->connection_lost(*agent->log);
 }
@@ -319,11 +324,13 @@ Result<void> Proxy::Impl::check_not_own(std::string_view name) const {
     }
     bool own = false;
     (void)agent->loop.run([&] {
-        const auto service = agent->services.find({family, target});
-        if (service == agent->services.end()) return;
-        const auto handler = service->second->handlers.find(name);
-        own = handler != service->second->handlers.end() &&
-              handler->second.where == RunOn::callback_thread;
+        for (const Agent::Impl* each : agent->threads->agents) {
+            const auto service = each->services.find({family, target});
+            if (service == each->services.end()) continue;
+            const auto handler = service->second->handlers.find(name);
+            own = own || (handler != service->second->handlers.end() &&
+                          handler->second.where == RunOn::callback_thread);
+        }
     });
     if (!own) return {};
     return Error{.code = Errc::bad_config,

@@ -30,7 +30,7 @@ struct US_HIDDEN Proxy::Impl final : client::ProxyObserver, std::enable_shared_f
 
     [[nodiscard]] Error closed_error() const;
     [[nodiscard]] Result<Subscribed> subscribe(std::string_view record, RecordListener listener,
-                                               std::string_view token);
+                                               const SubscribeOptions& options);
     /// Checks and encodes. Errors as Proxy::call() has them before anything is sent.
     [[nodiscard]] Result<library::CallQueue::Item> prepare(std::string_view name,
                                                            const Arguments& arguments,
@@ -82,7 +82,8 @@ private:
     void finish_read(SubscriptionId id, const client::RecordEvent& event);
 
     void work_on_inbox();
-    void connection_lost();
+    /// To those whose listeners run there. Thread: that one.
+    void tell_lost(RunOn where);
     void ask_again(std::vector<Subscribed> subscriptions);
 
     library::Inbox inbox_;

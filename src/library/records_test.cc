@@ -44,7 +44,7 @@ TEST_F(Records, NamesThatCannotBeAreRefused) {
     EXPECT_EQ(record.put("", 1).error().code, Errc::bad_config);
     EXPECT_EQ(record.put("field", std::string(record_size_max, 'x')).error().code,
               Errc::limit_exceeded);
-    EXPECT_EQ(proxy_.subscribe("r", listener(), std::string(256, 't')).error().code,
+    EXPECT_EQ(proxy_.subscribe("r", listener(), {.token = std::string(256, 't')}).error().code,
               Errc::limit_exceeded);
     EXPECT_EQ(proxy_.subscribe("r", nullptr).error().code, Errc::bad_config);
     EXPECT_FALSE(client_.proxy("no/service"));
@@ -168,15 +168,15 @@ TEST_F(Records, ThePermissionFilterDecidesByRecordAndToken) {
     }
     Heard<RecordStatus> refused;
     Heard<RecordStatus> thrown;
-    const auto without = proxy_.subscribe("guarded", listener(), "wrong").value_or_throw();
+    const auto without = proxy_.subscribe("guarded", listener(), {.token = "wrong"}).value_or_throw();
     proxy_.on_record_status(without, [refused](RecordStatus now) { refused.add(now); });
-    const auto throws = proxy_.subscribe("throws", listener(), "secret").value_or_throw();
+    const auto throws = proxy_.subscribe("throws", listener(), {.token = "secret"}).value_or_throw();
     proxy_.on_record_status(throws, [thrown](RecordStatus now) { thrown.add(now); });
     refused.wait_for_last(RecordStatus::refused);
     thrown.wait_for_last(RecordStatus::refused);
     EXPECT_TRUE(told_.so_far().empty());
     EXPECT_EQ(proxy_.get("guarded").error().code, Errc::denied);
-    const auto with = proxy_.subscribe("guarded", listener(), "secret").value_or_throw();
+    const auto with = proxy_.subscribe("guarded", listener(), {.token = "secret"}).value_or_throw();
     told_.wait_for(1);
     EXPECT_TRUE(proxy_.get("open"));
     EXPECT_TRUE(proxy_.get("understudy.member"));

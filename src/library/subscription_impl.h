@@ -18,17 +18,18 @@ namespace understudy {
 
 /// One subscription: the record as it is known here, and who listens to it.
 ///
-/// The callback thread alone changes record and status; the mutex is for those who look at them
-/// meanwhile.
+/// One thread alone, the callback thread or the loop, changes record and status; the mutex is for
+/// those who look at them meanwhile.
 struct US_HIDDEN Subscription::Impl : std::enable_shared_from_this<Impl> {
     using StatusListener = std::function<void(RecordStatus)>;
 
-    Impl(std::string its_record, std::string its_token, RecordListener its_listener)
+    Impl(std::string its_record, const SubscribeOptions& options, RecordListener its_listener)
         : record(std::move(its_record)),
-          token(std::move(its_token)),
+          token(options.token),
+          where(options.where),
           listener(std::move(its_listener)) {}
 
-    // On the callback thread.
+    // On the thread that is its own.
 
     /// One thing that the member said. True: a fresh image is to be asked for.
     [[nodiscard]] bool take(Log& log, const library::Inbox::Entry& entry);
@@ -41,6 +42,7 @@ struct US_HIDDEN Subscription::Impl : std::enable_shared_from_this<Impl> {
 
     const std::string record;
     const std::string token;
+    const RunOn where;
     const RecordListener listener;
     SubscriptionId id;  ///< Loop only; 0: the platform does not know it.
     /// Takes it from its proxy; set before anybody has it.
@@ -59,7 +61,7 @@ private:
     [[nodiscard]] record::Applied apply(Log& log, const library::Inbox::Entry& entry);
     void set_status(Log& log, RecordStatus now);
 
-    // Callback thread only.
+    // Its own thread only.
     RecordChange change_;
     std::deque<StatusListener> status_listeners_;
     std::uint32_t connection_ = 0;  // Over which the mirror's state came.

@@ -13,8 +13,34 @@ std::ptrdiff_t difference(std::size_t after, std::size_t before) {
     return static_cast<std::ptrdiff_t>(after) - static_cast<std::ptrdiff_t>(before);
 }
 
+// The fields of a change, in order, made of those of the change before: a stream of changes to the
+// same fields allocates nothing.
+class Noted {
+public:
+    explicit Noted(Fields& fields) : fields_(fields) { fields_.swap(spare_); }
+
+    /// The new field's value, to be assigned to.
+    [[nodiscard]] Value& add(std::string_view name) {
+        if (spare_.empty()) {
+            return fields_.emplace_hint(fields_.end(), name, std::string())->second;
+        }
+        auto node = spare_.extract(spare_.begin());
+        if (node.key() != name) node.key() = name;
+        return fields_.insert(fields_.end(), std::move(node))->second;
+    }
+
+private:
+    Fields& fields_;
+    Fields spare_;
+};
+
+// What `change` says is replaced; null: nobody wants to know.
 std::ptrdiff_t apply_section(Fields& fields, const DeltaView& view,
                              const DeltaView::Section& section, Change* change) {
+    Change nobody;
+    Noted puts(change == nullptr ? nobody.puts : change->puts);
+    Noted overwritten(change == nullptr ? nobody.overwritten : change->overwritten);
+    if (change != nullptr) change->removed.clear();
     std::ptrdiff_t grown = 0;
     for (std::size_t i = section.puts_begin; i < section.puts_end; ++i) {
         const FieldView& put = view.puts[i];
@@ -22,17 +48,12 @@ std::ptrdiff_t apply_section(Fields& fields, const DeltaView& view,
         const auto at = fields.lower_bound(put.name);
         if (at != fields.end() && at->first == put.name) {
             grown -= static_cast<std::ptrdiff_t>(field_size_bytes(put.name, at->second));
-            if (change != nullptr) {
-                change->overwritten.emplace_hint(change->overwritten.end(), put.name,
-                                                 std::move(at->second));
-            }
+            if (change != nullptr) std::swap(overwritten.add(put.name), at->second);
             put.value.assign_to(at->second);
         } else {
             fields.emplace_hint(at, put.name, put.value.value());
         }
-        if (change != nullptr) {
-            change->puts.emplace_hint(change->puts.end(), put.name, put.value.value());
-        }
+        if (change != nullptr) put.value.assign_to(puts.add(put.name));
     }
     for (std::size_t i = section.removed_begin; i < section.removed_end; ++i) {
         const auto at = fields.find(view.removed[i]);
@@ -93,6 +114,7 @@ std::size_t replace(RecordImage& image, const DeltaView& view, RecordChange* cha
 }
 
 std::ptrdiff_t apply(RecordImage& image, const DeltaView& view, RecordChange* change) {
+    if (change != nullptr) change->submaps.clear();
     std::ptrdiff_t grown = apply_section(image.fields, view, view.sections.front(),
                                          change == nullptr ? nullptr : &change->fields);
     for (std::size_t i = 1; i < view.sections.size(); ++i) {

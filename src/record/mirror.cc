@@ -9,7 +9,7 @@ Result<Applied> Mirror::apply_image(Epoch epoch, Sequence sequence, Bytes image,
                                     RecordChange* change) {
     if (epoch < epoch_) return Applied::stale_epoch;
     US_CHECK(decode_image(image, view_));
-    begin(change, true, epoch, sequence);
+    begin(change, epoch, sequence);
     if (planted(Plant::image_merges)) {
         apply(image_, view_, change);
         size_bytes_ = record::size_bytes(image_);
@@ -37,7 +37,7 @@ Result<Applied> Mirror::apply_delta(Epoch epoch, Sequence sequence, Bytes delta,
         in_sync_ = false;
         return std::move(decoded).error();
     }
-    begin(change, false, epoch, sequence);
+    if (change != nullptr) stamp(*change, false, epoch, sequence);
     size_bytes_ = static_cast<std::size_t>(static_cast<std::ptrdiff_t>(size_bytes_) +
                                            apply(image_, view_, change));
     stamp(epoch, sequence);
@@ -46,7 +46,7 @@ Result<Applied> Mirror::apply_delta(Epoch epoch, Sequence sequence, Bytes delta,
 
 Applied Mirror::apply_removed(Epoch epoch, Sequence sequence, RecordChange* change) {
     if (epoch < epoch_) return Applied::stale_epoch;
-    begin(change, true, epoch, sequence);
+    begin(change, epoch, sequence);
     drain(change);
     stamp(epoch, sequence);
     return Applied::changed;
@@ -55,7 +55,7 @@ Applied Mirror::apply_removed(Epoch epoch, Sequence sequence, RecordChange* chan
 Applied Mirror::apply_absent(Epoch epoch, RecordChange* change) {
     if (epoch < epoch_) return Applied::stale_epoch;
     const bool was_here = exists_;
-    begin(change, true, epoch, Sequence{});
+    begin(change, epoch, Sequence{});
     drain(change);
     stamp(epoch, Sequence{});
     return was_here ? Applied::changed : Applied::unchanged;
@@ -66,12 +66,16 @@ Applied Mirror::gap() {
     return Applied::gap;
 }
 
-void Mirror::begin(RecordChange* change, bool is_image, Epoch epoch, Sequence sequence) {
+void Mirror::begin(RecordChange* change, Epoch epoch, Sequence sequence) {
     if (change == nullptr) return;
     *change = RecordChange();
-    change->is_image = is_image;
-    change->epoch = epoch;
-    change->sequence = sequence.value;
+    stamp(*change, true, epoch, sequence);
+}
+
+void Mirror::stamp(RecordChange& change, bool is_image, Epoch epoch, Sequence sequence) {
+    change.is_image = is_image;
+    change.epoch = epoch;
+    change.sequence = sequence.value;
 }
 
 void Mirror::stamp(Epoch epoch, Sequence sequence) {

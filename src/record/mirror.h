@@ -62,7 +62,8 @@ public:
 
 private:
     Applied gap();
-    static void begin(RecordChange* change, bool is_image, Epoch epoch, Sequence sequence);
+    static void begin(RecordChange* change, Epoch epoch, Sequence sequence);
+    static void stamp(RecordChange& change, bool is_image, Epoch epoch, Sequence sequence);
     void stamp(Epoch epoch, Sequence sequence);
     void drain(RecordChange* change);
 
