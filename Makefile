@@ -3,7 +3,7 @@
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 
-.PHONY: help demo test bench sim install format tidy check-long
+.PHONY: help demo test bench sim model install format tidy check-long
 
 help:
 	@echo "make demo        the first failover: installs packages, builds, kills an active member"
@@ -11,6 +11,7 @@ help:
 	@echo "make bench       the benchmarks of whole programs, about 5 minutes; BENCH=failover for some"
 	@echo "                 of them, BENCH=micro for those of single modules (docs/benchmarks.md)"
 	@echo "make sim         the simulated cluster (SEED=n repeats one run)"
+	@echo "make model       the models of the protocols (docs/models): all states, about five minutes"
 	@echo "make install     into PREFIX ($(PREFIX)); DESTDIR is honoured"
 	@echo "make tidy        the house rules alone"
 	@echo "make format      clang-format on all sources"
@@ -48,6 +49,10 @@ sim:
 	@cmake --build --preset release --target understudy_sim_program --target understudy_planted_program -j $(JOBS)
 	@build/release/tests/swarm/understudy-sim $(if $(SEED),--seed=$(SEED) --trace,--seconds=$(or $(SECONDS),60)) $(SIM_ARGS)
 	@$(if $(SEED),true,build/release/tests/swarm/understudy-sim-planted --plant=all --seeds=400 --chaos=20)
+
+model:
+	@scripts/bootstrap model
+	@docs/models/check
 
 install:
 	@scripts/bootstrap build
