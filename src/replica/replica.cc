@@ -178,7 +178,6 @@ void Replica::set_checkpoint_duty(bool mine) {
 }
 
 void Replica::close(std::function<void()> done) {
-    US_ASSERT(!closing_);
     flush();
     closing_ = true;
     checkpoints_.stop();

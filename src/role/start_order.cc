@@ -1,0 +1,169 @@
+#include "role/start_order.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace understudy::role {
+
+StartOrder::Changes StartOrder::added(const std::string& member) {
+    copies_.emplace(member, true);
+    return changes();
+}
+
+StartOrder::Changes StartOrder::removed(const std::string& member) {
+    if (running(member) != nullptr) leave(member);
+    copies_.erase(member);
+    return changes();
+}
+
+StartOrder::Changes StartOrder::started(const std::string& member) {
+    US_ASSERT(copies_.contains(member));
+    if (running(member) != nullptr) return {};
+    const bool first = line_.empty();
+    line_.push_back({.name = member, .told = {}});
+    if (first) first_start_ = !founded_;
+    const bool to_be_checkpointer = first_start_ ? line_.size() == 2 : first;
+    if (to_be_checkpointer && !had_checkpointer_ && copies_.size() > 1) {
+        checkpointer_ = member;
+        had_checkpointer_ = true;
+    }
+    return changes();
+}
+
+StartOrder::Changes StartOrder::stopped(const std::string& member) {
+    if (running(member) != nullptr) leave(member);
+    return changes();
+}
+
+StartOrder::Changes StartOrder::caught_up(const std::string& member, bool whole) {
+    if (Member* found = running(member)) found->whole = whole;
+    return changes();
+}
+
+StartOrder::Changes StartOrder::majority(bool runs) {
+    majority_ = runs;
+    return changes();
+}
+
+StartOrder::Changes StartOrder::waited() {
+    may_resort_ = !line_.empty();
+    return changes();
+}
+
+void StartOrder::leave(const std::string& member) {
+    std::erase_if(line_, [&](const Member& each) { return each.name == member; });
+    if (active_ == member) {
+        active_.clear();
+        may_resort_ = true;
+    }
+    if (checkpointer_ == member) checkpointer_.clear();
+    if (stand_in_ == member) stand_in_.clear();
+    if (line_.empty()) {
+        had_checkpointer_ = false;
+        may_resort_ = false;
+    }
+}
+
+StartOrder::Changes StartOrder::changes() {
+    if (copies_.size() == 1) checkpointer_.clear();
+    elect();
+    share_out_duty();
+    Changes changes;
+    for (Member& member : line_) {
+        const Designation now = designation(member);
+        if (std::exchange(member.is_told, true) && member.told == now) continue;
+        member.told = now;
+        changes.push_back({.member = member.name, .what = now});
+    }
+    check_invariants();
+    return changes;
+}
+
+/// The earliest that is whole and has no other duty; then whoever stands in; then the last resort.
+void StartOrder::elect() {
+    if (!active_.empty() || !majority_) return;
+    const auto choose = [this](auto&& fits) {
+        const auto found = std::find_if(line_.begin(), line_.end(), [&](const Member& each) {
+            return each.whole && fits(each.name);
+        });
+        if (found != line_.end()) active_ = found->name;
+    };
+    choose([this](const std::string& name) { return name != checkpointer_ && name != stand_in_; });
+    if (active_.empty() && !other_electable(stand_in_)) {
+        choose([this](const std::string& name) { return name == stand_in_; });
+    }
+    const bool resort = options_.last_resort == LastResort::allow && may_resort_;
+    if (active_.empty() && resort && !other_electable(checkpointer_)) {
+        choose([this](const std::string& name) { return name == checkpointer_; });
+    }
+    if (active_ == checkpointer_) checkpointer_.clear();
+    if (active_ == stand_in_) stand_in_.clear();
+}
+
+/// Whoever has taken it over keeps it: what it has begun is worth something.
+void StartOrder::share_out_duty() {
+    if (!checkpointer_.empty()) {
+        stand_in_.clear();
+        return;
+    }
+    if (!stand_in_.empty()) return;
+    const auto last = std::find_if(line_.rbegin(), line_.rend(), [this](const Member& each) {
+        return each.name != active_;
+    });
+    if (last != line_.rend()) stand_in_ = last->name;
+}
+
+/// Somebody else than `member` who runs could become active.
+bool StartOrder::other_electable(const std::string& member) const {
+    return std::any_of(line_.begin(), line_.end(), [&](const Member& each) {
+        return each.name != member && each.name != active_ && each.name != checkpointer_;
+    });
+}
+
+Designation StartOrder::designation(const Member& member) const {
+    const bool has_duty = member.name == duty();
+    if (member.name == active_) {
+        return {.role = Role::active, .electable = true, .takes_checkpoints = has_duty};
+    }
+    if (member.name == checkpointer_ || (has_duty && other_electable(member.name))) {
+        return {.role = Role::checkpointer, .electable = false, .takes_checkpoints = true};
+    }
+    return {.role = Role::standby, .electable = true, .takes_checkpoints = has_duty};
+}
+
+const Designation* StartOrder::find(std::string_view member) const {
+    const Member* found = running(member);
+    return found == nullptr ? nullptr : &found->told;
+}
+
+std::string_view StartOrder::duty() const {
+    if (!checkpointer_.empty()) return checkpointer_;
+    if (!stand_in_.empty()) return stand_in_;
+    return active_;
+}
+
+StartOrder::Member* StartOrder::running(std::string_view member) {
+    return const_cast<Member*>(std::as_const(*this).running(member));
+}
+
+const StartOrder::Member* StartOrder::running(std::string_view member) const {
+    const auto found = std::find_if(line_.begin(), line_.end(),
+                                    [&](const Member& each) { return each.name == member; });
+    return found == line_.end() ? nullptr : &*found;
+}
+
+void StartOrder::check_invariants() const {
+    std::size_t actives = 0;
+    std::size_t duties = 0;
+    for (const Member& member : line_) {
+        US_ASSERT(copies_.contains(member.name));
+        actives += member.told.role == Role::active ? 1 : 0;
+        duties += member.told.takes_checkpoints ? 1 : 0;
+        US_ASSERT(member.told.electable == (member.told.role != Role::checkpointer));
+    }
+    US_ASSERT(actives == (active_.empty() ? 0U : 1U));
+    US_ASSERT(duties <= 1);
+    US_ASSERT(line_.empty() || duties == 1);
+}
+
+}  // namespace understudy::role

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "understudy/types.h"
+
+namespace understudy::role {
+
+/// May a checkpointer become active when nobody else can?
+enum class LastResort { never, allow };
+
+/// What a running member is to do for a service that has a journal.
+struct Designation {
+    Role role = Role::standby;       ///< active, standby or checkpointer.
+    bool electable = true;           ///< May become active, without a last resort.
+    bool takes_checkpoints = false;  ///< One member has this duty, whenever one runs.
+    friend bool operator==(const Designation&, const Designation&) = default;
+};
+
+struct Designated {
+    std::string member;
+    Designation what;
+    friend bool operator==(const Designated&, const Designated&) = default;
+};
+
+/// Who is active and who takes checkpoints, from the order in which the members are started.
+///
+/// On the first start ever the first is active and takes the first checkpoint, the second is the
+/// checkpointer, later ones are standbys. After a full stop the first is the checkpointer, the
+/// second active, further ones standbys: the checkpointer has the least to catch up with, and the
+/// active member never has to. A service of one registered copy is exempt: it is active.
+///
+/// The checkpointer never becomes active unless as a last resort: it lags by a checkpoint. If it
+/// ends, the standby that was started last takes over the duty at once. It gives up electability
+/// only while another electable standby remains; if it is promoted all the same, it drops what it
+/// has begun. With no standby at all the active member takes its own.
+///
+/// A machine: events in, what has changed out, in the order of starting.
+/// Thread: the owner's.
+class StartOrder {
+public:
+    struct Options {
+        LastResort last_resort = LastResort::never;
+        bool had_checkpoint = false;  ///< The service has been started before.
+    };
+    using Changes = std::vector<Designated>;
+
+    explicit StartOrder(Options options) : options_(options), founded_(options.had_checkpoint) {}
+
+    /// A copy of the service is registered, or not any more. One that runs ends with that.
+    Changes added(const std::string& member);
+    Changes removed(const std::string& member);
+    /// Requires: registered. A member that runs is not started again.
+    Changes started(const std::string& member);
+    Changes stopped(const std::string& member);
+
+    /// Has this member every committed entry? It is not promoted before. A member counts as caught
+    /// up until told otherwise.
+    Changes caught_up(const std::string& member, bool whole);
+    /// On a replicated journal nobody is promoted unless a majority of the voters runs. Holds until
+    /// told otherwise.
+    Changes majority(bool runs);
+    /// The first checkpoint exists: from now on a full start is one after a full stop.
+    void has_checkpoint() { founded_ = true; }
+    /// Nobody else has come for long enough: on a start after a full stop, time for a last resort.
+    Changes waited();
+
+    /// Null: it does not run.
+    [[nodiscard]] const Designation* find(std::string_view member) const;
+    [[nodiscard]] const std::string& active() const { return active_; }  ///< Empty: nobody.
+    [[nodiscard]] std::string_view duty() const;                         ///< The same.
+
+    /// Aborts if what is designated contradicts itself.
+    void check_invariants() const;
+
+private:
+    struct Member {
+        std::string name;
+        bool whole = true;
+        Designation told;
+        bool is_told = false;
+    };
+
+    [[nodiscard]] Member* running(std::string_view member);
+    [[nodiscard]] const Member* running(std::string_view member) const;
+    void leave(const std::string& member);
+    void elect();
+    void share_out_duty();
+    [[nodiscard]] bool other_electable(const std::string& member) const;
+    [[nodiscard]] Designation designation(const Member& member) const;
+    Changes changes();
+
+    const Options options_;
+    bool founded_;
+    std::map<std::string, bool> copies_;  ///< All that are registered.
+    std::vector<Member> line_;            ///< Who runs, in the order of starting.
+    std::string active_;
+    std::string checkpointer_;  ///< By the start order.
+    std::string stand_in_;      ///< Has taken over the duty.
+    bool first_start_ = false;  ///< This run is the first ever.
+    bool had_checkpointer_ = false;  ///< This run.
+    bool may_resort_ = false;        ///< There was an active member in this run, or long waiting.
+    bool majority_ = true;
+};
+
+}  // namespace understudy::role

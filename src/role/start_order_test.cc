@@ -1,0 +1,183 @@
+#include "role/start_order.h"
+
+#include <set>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "base/random.h"
+
+namespace understudy::role {
+namespace {
+
+/// What runs, in the order of starting: "A=active+ B=checkpointer+ C=standby", where + has the duty
+/// of taking checkpoints and - is not electable beyond what its role says.
+class Service {
+public:
+    explicit Service(StartOrder::Options options, const std::string& copies = "ABC")
+        : order(options) {
+        for (const char copy : copies) order.added(std::string(1, copy));
+    }
+
+    /// "+A" starts, "-A" stops, "aA" is registered, "rA" is not any more, "w" has waited.
+    std::string play(const std::string& story) {
+        for (std::size_t at = 0; at < story.size(); ++at) {
+            const char what = story[at];
+            if (what == ' ') continue;
+            if (what == 'w') {
+                order.waited();
+                continue;
+            }
+            const std::string member(1, story[++at]);
+            if (what == '+') order.started(member);
+            if (what == '-') order.stopped(member);
+            if (what == 'a') order.added(member);
+            if (what == 'r') order.removed(member);
+            if (what == '?') order.caught_up(member, false);
+            if (what == '!') order.caught_up(member, true);
+        }
+        return state();
+    }
+
+    [[nodiscard]] std::string state() const {
+        std::string text;
+        for (const char member : std::string("ABCD")) {
+            const Designation* found = order.find(std::string(1, member));
+            if (found == nullptr) continue;
+            if (!text.empty()) text += ' ';
+            text += std::string(1, member) + '=' + std::string(name(found->role));
+            if (found->takes_checkpoints) text += '+';
+        }
+        return text;
+    }
+
+    StartOrder order;
+};
+
+constexpr StartOrder::Options first_ever = {};
+constexpr StartOrder::Options again = {.had_checkpoint = true};
+constexpr StartOrder::Options resort = {.last_resort = LastResort::allow, .had_checkpoint = true};
+
+struct Case {
+    const char* what;
+    StartOrder::Options options;
+    const char* copies;
+    const char* story;
+    const char* end;
+};
+
+class StartOrderStory : public testing::TestWithParam<Case> {};
+
+TEST_P(StartOrderStory, EndsAsItShould) {
+    Service service(GetParam().options, GetParam().copies);
+    EXPECT_EQ(service.play(GetParam().story), GetParam().end) << GetParam().what;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, StartOrderStory,
+    testing::Values(
+        Case{"first start ever: the first is active", first_ever, "ABC", "+A", "A=active+"},
+        Case{"first start ever: the second is checkpointer", first_ever, "ABC", "+A +B",
+             "A=active B=checkpointer+"},
+        Case{"first start ever: later ones stand by", first_ever, "ABC", "+A +B +C",
+             "A=active B=checkpointer+ C=standby"},
+        Case{"after a full stop: the first is checkpointer", again, "ABC", "+A", "A=checkpointer+"},
+        Case{"after a full stop: the second is active", again, "ABC", "+B +A",
+             "A=active B=checkpointer+"},
+        Case{"after a full stop: further ones stand by", again, "ABC", "+C +A +B",
+             "A=active B=standby C=checkpointer+"},
+        Case{"a single copy is exempt", again, "A", "+A", "A=active+"},
+        Case{"the last copy left is exempt", again, "AB", "+A rB", "A=active+"},
+        Case{"kill the first: the last started takes over", first_ever, "ABC", "+A +B +C -A",
+             "B=checkpointer+ C=active"},
+        Case{"the killed one returns as standby", first_ever, "ABC", "+A +B +C -A +A",
+             "A=standby B=checkpointer+ C=active"},
+        Case{"ping", first_ever, "ABC", "+A +B +C -A +A -C", "A=active B=checkpointer+"},
+        Case{"pong", first_ever, "ABC", "+A +B +C -A +A -C +C -A", "B=checkpointer+ C=active"},
+        Case{"with two copies the checkpointer is not promoted", first_ever, "AB", "+A +B -A",
+             "B=checkpointer+"},
+        Case{"the service goes on when the other returns", first_ever, "AB", "+A +B -A +A",
+             "A=active B=checkpointer+"},
+        Case{"not even when it is the only one left", first_ever, "ABC", "+A +B +C -A -C",
+             "B=checkpointer+"},
+        Case{"a last resort promotes it", resort, "AB", "+A +B -B", "A=active+"},
+        Case{"a last resort is none while others stand by", resort, "ABC", "+A +B +C -B",
+             "A=checkpointer+ C=active"},
+        Case{"at a start a last resort waits", resort, "ABC", "+A", "A=checkpointer+"},
+        Case{"and is taken when it has waited", resort, "ABC", "+A w", "A=active+"},
+        Case{"without the policy waiting does nothing", again, "ABC", "+A w", "A=checkpointer+"},
+        Case{"the checkpointer ends: a lone standby takes the duty and stays electable", again,
+             "ABC", "+A +B +C -A", "B=active C=standby+"},
+        Case{"and is promoted with it", again, "ABC", "+A +B +C -A -B", "C=active+"},
+        Case{"of two standbys the last gives up electability", again, "ABCD", "+A +B +C +D -A",
+             "B=active C=standby D=checkpointer+"},
+        Case{"and gets it back when the other is promoted", again, "ABCD", "+A +B +C +D -A -B",
+             "C=active D=standby+"},
+        Case{"who has taken the duty keeps it when others come", again, "ABC", "+A +B +C -A +A",
+             "A=standby B=active C=checkpointer+"},
+        Case{"with nobody else the active takes its own", again, "ABC", "+A +B -A", "B=active+"},
+        Case{"until somebody comes", again, "ABC", "+A +B -A +C", "B=active C=standby+"},
+        Case{"a full stop starts all over", first_ever, "ABC", "+A +B +C -A -B -C +C +B",
+             "B=checkpointer+ C=active"},
+        Case{"who lacks entries is not promoted", again, "ABC", "+A ?B +B ?B +C -B",
+             "A=checkpointer+ C=active"},
+        Case{"a copy that is removed while it runs ends", again, "ABC", "+A +B +C rB",
+             "A=checkpointer+ C=active"}));
+
+TEST(StartOrder, AFullStopAfterTheFirstCheckpointIsNoFirstStart) {
+    Service service(first_ever);
+    service.play("+A +B");
+    service.order.has_checkpoint();
+    EXPECT_EQ(service.play("-A -B +A +B"), "A=checkpointer+ B=active");
+}
+
+TEST(StartOrder, NobodyIsPromotedWithoutAMajorityOrBeforeItIsWhole) {
+    Service service(again);
+    service.order.majority(false);
+    EXPECT_EQ(service.play("+A +B"), "A=checkpointer+ B=standby");
+    service.play("?B");
+    service.order.majority(true);
+    EXPECT_EQ(service.state(), "A=checkpointer+ B=standby");
+    EXPECT_EQ(service.play("!B"), "A=checkpointer+ B=active");
+}
+
+TEST(StartOrder, TellsOnlyWhatHasChanged) {
+    Service service(first_ever);
+    EXPECT_EQ(service.order.started("A").size(), 1U);
+    EXPECT_EQ(service.order.started("A").size(), 0U);
+    EXPECT_EQ(service.order.started("B").size(), 2U) << "A has lost the duty";
+    EXPECT_EQ(service.order.started("C").size(), 1U);
+    EXPECT_EQ(service.order.stopped("D").size(), 0U);
+}
+
+// Whatever comes and goes: one active at most, one with the duty if anybody runs, never a
+// checkpointer of the start order promoted, and nobody idle who could be active.
+TEST(StartOrder, HoldsItsPromisesUnderRandomComingsAndGoings) {
+    for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+        Random random(seed);
+        Service service({.had_checkpoint = random.chance(1, 2)}, "ABCD");
+        std::set<std::string> up;
+        for (int step = 0; step < 60; ++step) {
+            const std::string member(1, static_cast<char>('A' + random.below(4)));
+            const Designation* before = service.order.find(member);
+            const bool was_checkpointer = before != nullptr && before->role == Role::checkpointer;
+            if (up.contains(member) && !was_checkpointer) {
+                service.order.stopped(member);
+                up.erase(member);
+            } else {
+                service.order.started(member);
+                up.insert(member);
+            }
+            service.order.check_invariants();
+            std::size_t electable = 0;
+            for (const std::string& each : up) {
+                electable += service.order.find(each)->electable ? 1 : 0;
+            }
+            ASSERT_EQ(service.order.active().empty(), electable == 0)
+                << "seed " << seed << ", step " << step << ": " << service.state();
+        }
+    }
+}
+
+}  // namespace
+}  // namespace understudy::role
