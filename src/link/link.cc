@@ -68,6 +68,10 @@ public:
     }
 
     [[nodiscard]] bool full() const { return full_; }
+    [[nodiscard]] std::size_t backlog() const {
+        return connection_ == nullptr ? 0
+                                      : channel_.pending_bytes() + connection_->backlog_bytes();
+    }
     [[nodiscard]] bool open() const { return channel_.open() && !finishing_; }
     [[nodiscard]] const Address& peer() const { return peer_; }
     [[nodiscard]] std::optional<std::string> peer_identity() const {
@@ -75,10 +79,6 @@ public:
     }
 
 private:
-    [[nodiscard]] std::size_t backlog() const {
-        return channel_.pending_bytes() + connection_->backlog_bytes();
-    }
-
     void settle(const Result<void>& result) {
         if (!result) return end(result.error());
         schedule_flush();
@@ -192,6 +192,7 @@ bool Link::send(wire::MessageType type, std::span<const Bytes> parts) {
 }
 void Link::finish(const Error& reason) { core_->finish(reason); }
 bool Link::full() const { return core_->full(); }
+std::size_t Link::backlog_bytes() const { return core_->backlog(); }
 bool Link::open() const { return core_->open(); }
 const Address& Link::peer() const { return core_->peer(); }
 std::optional<std::string> Link::peer_identity() const { return core_->peer_identity(); }

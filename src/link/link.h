@@ -66,6 +66,8 @@ public:
 
     /// Over the high-water mark: what can coalesce or wait, should.
     [[nodiscard]] bool full() const;
+    /// What is put and not with the kernel yet.
+    [[nodiscard]] std::size_t backlog_bytes() const;
     [[nodiscard]] bool open() const;
     [[nodiscard]] const Address& peer() const;
     [[nodiscard]] std::optional<std::string> peer_identity() const;

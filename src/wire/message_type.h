@@ -7,7 +7,7 @@ namespace understudy::wire {
 /// What a message in a batch is. The numbers are wire format: never reuse, never renumber.
 ///
 /// 1 to 31: control messages (control.h). 32 to 63: records and calls (record/messages.h).
-/// 0 is never sent. Numbers above 63 are free.
+/// 64 to 79: between nodes (replicated/messages.h). 0 is never sent. Numbers above 79 are free.
 enum class MessageType : std::uint8_t {
     // Agent to registry.
     register_member = 1,
@@ -31,6 +31,9 @@ enum class MessageType : std::uint8_t {
     // Member to proxy.
     role_notice = 16,
 
+    // Registry to agent.
+    registry_nodes = 17,
+
     // Records and calls, between proxies and members.
     subscribe = 32,         ///< Subscriber to publisher: send me this record.
     unsubscribe = 33,       ///< Subscriber to publisher.
@@ -46,6 +49,15 @@ enum class MessageType : std::uint8_t {
     rpc_reply = 43,
     rpc_names_wanted = 44,  ///< Caller to member: tell me which calls you answer.
     rpc_names = 45,         ///< Calls added and removed.
+
+    // Between nodes, for replicated journals.
+    consensus = 64,       ///< One message of the consensus of one group.
+    found = 65,           ///< Founder to founder: I have nothing of this group.
+    founded = 66,         ///< The answer: its founding members, or that one must join.
+    join = 67,            ///< To whoever leads: this member is not in the group yet.
+    fetch = 68,           ///< Send me a checkpoint.
+    chunk = 69,           ///< A part of it.
+    chunk_taken = 70,     ///< That part is written; gives room for the next.
 };
 
 inline constexpr std::uint8_t control_type_min = 1;

@@ -1,0 +1,292 @@
+// Checkpoints of a group: its own, and those that others send.
+
+#include <algorithm>
+#include <utility>
+
+#include "consensus/configuration.h"
+#include "journal/whole_file.h"
+#include "replicated/group.h"
+
+namespace understudy::replicated {
+
+namespace {
+
+constexpr std::string_view worker_name = "checkpoint";
+constexpr std::size_t checkpoints_kept = 2;
+
+const Error given_up{.code = Errc::closed, .detail = "the journal is closed"};
+
+}  // namespace
+
+/// A checkpoint that the observer's owner is writing.
+class Group::Checkpointing final : public journal::CheckpointWriter {
+public:
+    Checkpointing(std::weak_ptr<Group> group, consensus::SnapshotRef snapshot,
+                  std::shared_ptr<journal::CheckpointFile> file)
+        : group_(std::move(group)), snapshot_(std::move(snapshot)), file_(std::move(file)) {}
+    Checkpointing(const Checkpointing&) = delete;
+    Checkpointing& operator=(const Checkpointing&) = delete;
+    ~Checkpointing() override {
+        const auto group = group_.lock();
+        if (!group || handed_over_) return;
+        group->own_checkpointing_ = false;
+        group->runtime_.worker(worker_name).submit([file = file_] { file->abandon(); }, [] {});
+    }
+
+    [[nodiscard]] Index at() const override { return snapshot_.index; }
+
+    void write(Buffer slice, Done done) override {
+        US_ASSERT(!busy_);
+        US_ASSERT(slice.size() <= slice_bytes_max);
+        const auto kept = std::make_shared<const Buffer>(std::move(slice));
+        run([kept](journal::CheckpointFile& file) { return file.write(*kept); }, std::move(done));
+    }
+
+    void finish(Done done) override {
+        US_ASSERT(!busy_);
+        run([](journal::CheckpointFile& file) { return file.finish(); },
+            [this, weak = group_, done = std::move(done)](Result<void> result) {
+                const auto group = weak.lock();
+                handed_over_ = true;
+                if (!result) {
+                    group->own_checkpointing_ = false;
+                    return done(std::move(result));
+                }
+                group->checkpoint_written(
+                    snapshot_, [alive = std::weak_ptr(self_), done](const Result<void>& end) {
+                        if (alive.lock()) done(end);
+                    });
+            });
+    }
+
+private:
+    /// `done` is not called once this is destroyed, or the group is detached.
+    void run(std::function<Result<void>(journal::CheckpointFile&)> job, Done done) {
+        const auto group = group_.lock();
+        if (!group || group->detached_) return;
+        if (group->phase_ == Phase::ended) {
+            return group->later([alive = std::weak_ptr(self_), done = std::move(done)](Group&) {
+                if (alive.lock()) done(given_up);
+            });
+        }
+        busy_ = true;
+        const auto result = std::make_shared<Result<void>>();
+        group->runtime_.worker(worker_name)
+            .submit([file = file_, job = std::move(job), result] { *result = job(*file); },
+                    [result, weak = group_, alive = std::weak_ptr(self_), done = std::move(done)] {
+                        const auto still = weak.lock();
+                        const auto self = alive.lock();
+                        if (!still || still->detached_ || !self) return;
+                        (*self)->busy_ = false;
+                        done(std::move(*result));
+                    });
+    }
+
+    const std::weak_ptr<Group> group_;
+    const consensus::SnapshotRef snapshot_;
+    const std::shared_ptr<journal::CheckpointFile> file_;
+    bool busy_ = false;
+    bool handed_over_ = false;
+    std::shared_ptr<Checkpointing*> self_ = std::make_shared<Checkpointing*>(this);
+};
+
+Index Group::checkpoint() const { return state_.snapshot ? state_.snapshot->index : Index{}; }
+
+Result<std::unique_ptr<journal::CheckpointWriter>> Group::begin_checkpoint() {
+    if (!alive() || phase_ != Phase::running) return given_up;
+    if (own_checkpointing_) {
+        return Error{.code = Errc::limit_exceeded, .detail = "a checkpoint is being written"};
+    }
+    if (applied_.value == 0 || restoring_ || incoming_) {
+        return Error{.code = Errc::limit_exceeded, .detail = "there is no state of its own yet"};
+    }
+    consensus::ConfigurationAt at = core_->configuration_at(applied_);
+    consensus::SnapshotRef snapshot{.index = applied_,
+                                    .term = applied_term_,
+                                    .configuration = std::move(at.configuration),
+                                    .configuration_index = at.index,
+                                    .reference = encode_reference(members_)};
+    own_checkpointing_ = true;
+    auto file = std::make_shared<journal::CheckpointFile>(
+        runtime_.disk(), directory_,
+        journal::Checkpoint{.journal = static_cast<std::uint32_t>(id_.value),
+                            .at = snapshot.index,
+                            .epoch = snapshot.term,
+                            .checksum = 0});
+    std::unique_ptr<journal::CheckpointWriter> writer = std::make_unique<Checkpointing>(
+        weak_from_this(), std::move(snapshot), std::move(file));
+    return writer;
+}
+
+// It may cover entries that are committed but not durable here yet: then it waits for them, since
+// the log is to go on behind it without a gap.
+void Group::checkpoint_written(consensus::SnapshotRef snapshot, Done done) {
+    if (phase_ == Phase::ended) {
+        own_checkpointing_ = false;
+        return done(given_up);
+    }
+    if (snapshot.index > durable_ && !written_.empty()) {
+        return when_durable(written_.back().position,
+                            [this, snapshot = std::move(snapshot), done = std::move(done)]() mutable {
+                                checkpoint_written(std::move(snapshot), std::move(done));
+                            });
+    }
+    // A newer one was sent meanwhile, or is on its way: that one counts.
+    if (incoming_ || snapshot.index <= checkpoint() || snapshot.index > durable_) {
+        own_checkpointing_ = false;
+        checkpoints_.push_back(snapshot.index);
+        remove_old_checkpoints();
+        return done({});
+    }
+    state_.snapshot = snapshot;
+    journal::GroupWrite write;
+    write.state = encode(state_);
+    const std::uint32_t kept = trailing(snapshot.index);
+    const Index first = node_log_.first(id_);
+    if (snapshot.index.value >= first.value + kept) {
+        write.trim = Index{snapshot.index.value + 1 - kept};
+    }
+    auto position = surroundings_.write(id_, std::move(write), journal::Urgency::promotion);
+    if (!position) {
+        own_checkpointing_ = false;
+        const Error error = std::move(position).error();
+        fail(error);
+        return done(error);
+    }
+    checkpoints_.push_back(snapshot.index);
+    // The core lets go of what the log has let go of.
+    const auto taken = step(consensus::SnapshotTaken{.snapshot = snapshot, .trailing = kept});
+    if (!taken && alive()) {
+        log_.error("replicated.checkpoint_refused",
+                   {kv("service", options_.service), kv("error", taken.error())});
+    }
+    when_durable(*position, [this, snapshot, done = std::move(done)] {
+        checkpoint_durable(snapshot, done);
+    });
+    settle();
+}
+
+void Group::checkpoint_durable(const consensus::SnapshotRef& snapshot, const Done& done) {
+    own_checkpointing_ = false;
+    log_.info("replicated.checkpoint",
+              {kv("service", options_.service), kv("index", snapshot.index.value)});
+    remove_old_checkpoints();
+    done({});
+}
+
+// Enough for the slowest member that is registered, as far as a leader knows.
+std::uint32_t Group::trailing(Index at) const {
+    std::uint64_t wanted = options_.trailing_entries_min;
+    if (leads()) {
+        for (const consensus::Server& server : core_->configuration().servers) {
+            if (server.id == self_id_) continue;
+            const Index has = core_->match(server.id);
+            if (has < at) wanted = std::max(wanted, at.value - has.value);
+        }
+    }
+    return static_cast<std::uint32_t>(
+        std::min<std::uint64_t>(wanted, options_.trailing_entries_max));
+}
+
+// All but the newest two, and none that is newer than what counts.
+void Group::remove_old_checkpoints() {
+    std::sort(checkpoints_.begin(), checkpoints_.end());
+    checkpoints_.erase(std::unique(checkpoints_.begin(), checkpoints_.end()), checkpoints_.end());
+    std::vector<std::string> names;
+    while (checkpoints_.size() > checkpoints_kept) {
+        names.push_back(directory_ + "/" + journal::checkpoint_name(checkpoints_.front()));
+        checkpoints_.erase(checkpoints_.begin());
+    }
+    if (names.empty()) return;
+    // What cannot be removed is removed when the group is opened again.
+    runtime_.worker(worker_name)
+        .submit(
+            [names = std::move(names), &disk = runtime_.disk()] {
+                for (const std::string& name : names) static_cast<void>(disk.remove(name));
+            },
+            [] {});
+}
+
+// --- From others -----------------------------------------------------------------------------
+
+void Group::begin_install(ServerId from, const consensus::SnapshotRef& snapshot) {
+    log_.info("replicated.checkpoint_wanted",
+              {kv("service", options_.service), kv("index", snapshot.index.value),
+               kv("from", surroundings_.name_of(from, id_))});
+    incoming_ = std::make_unique<Incoming>(
+        runtime_, surroundings_, id_, directory_, Incoming::Source{.from = from, .snapshot = snapshot},
+        [this](Result<consensus::SnapshotRef> result) { installed(std::move(result), true); });
+}
+
+// A witness has no state to take a checkpoint of, but needs one to let go of its log.
+void Group::store_for_witness() {
+    tend_soon();
+    if (incoming_ || leader_.value == 0 || leader_ == self_id_) return;
+    const Index first = node_log_.first(id_);
+    if (applied_.value < first.value + options_.trailing_entries_max) return;
+    incoming_ = std::make_unique<Incoming>(
+        runtime_, surroundings_, id_, directory_,
+        Incoming::Source{.from = leader_, .snapshot = std::nullopt},
+        [this](Result<consensus::SnapshotRef> result) { installed(std::move(result), false); });
+}
+
+void Group::chunk(ServerId from, const Chunk& chunk) {
+    if (incoming_ && incoming_->from() == from) incoming_->chunk(chunk);
+}
+
+void Group::installed(Result<consensus::SnapshotRef> result, bool wanted_by_core) {
+    const auto self = shared_from_this();
+    const auto gone = std::move(incoming_);
+    if (!alive()) return;
+    if (!result) {
+        log_.warn("replicated.checkpoint_lost",
+                  {kv("service", options_.service), kv("error", result.error())});
+        if (result.error().code == Errc::disk_failed || result.error().code == Errc::no_space) {
+            if (wanted_by_core) return fail(std::move(result).error());
+            return;
+        }
+        if (wanted_by_core) restart_core();
+        return;
+    }
+    const consensus::SnapshotRef snapshot = *std::move(result);
+    if (!wanted_by_core) {
+        // As if it were its own, with the configuration that its own log has there.
+        if (snapshot.index > applied_ || snapshot.index > durable_) return;
+        own_checkpointing_ = true;
+        return checkpoint_written(snapshot, [](const Result<void>&) {});
+    }
+    auto members = decode_reference(snapshot.reference);
+    if (!members) return fail(std::move(members).error());
+    state_.snapshot = snapshot;
+    journal::GroupWrite write;
+    write.state = encode(state_);
+    write.from = snapshot.index.next();
+    write.restart = true;
+    auto position = surroundings_.write(id_, std::move(write), journal::Urgency::promotion);
+    if (!position) return fail(std::move(position).error());
+    written_.clear();
+    checkpoints_.push_back(snapshot.index);
+    restoring_ = true;
+    when_durable(*position, [this, snapshot, list = *std::move(members)] {
+        members_ = list;
+        configuration_ = snapshot.configuration;
+        for (const MemberRow& row : members_.rows()) surroundings_.learn(row.member);
+        durable_ = snapshot.index;
+        remove_old_checkpoints();
+        if (!step(consensus::SnapshotInstalled{.index = snapshot.index, .term = snapshot.term})) {
+            return;
+        }
+        if (snapshot.index <= applied_) {
+            restoring_ = false;
+            return settle();
+        }
+        restore(snapshot.index, [this] {
+            restoring_ = false;
+            log_.info("replicated.checkpoint_installed",
+                      {kv("service", options_.service), kv("index", applied_.value)});
+            settle();
+        });
+    });
+}
+
+}  // namespace understudy::replicated

@@ -1,0 +1,115 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "consensus/core.h"
+#include "journal/node_log.h"
+#include "replicated/members.h"
+#include "runtime/host.h"
+
+namespace understudy::replicated {
+
+// What nodes say to each other. Who speaks is known from the connection: its handshake named the
+// node and its disk, and with them the sender's server in each group.
+// Source: docs/protocols/replication.md, section "Messages".
+
+/// The handshake, both ways.
+struct Hello {
+    std::string platform;
+    std::string name;
+    Address address;             ///< Where it can be dialled.
+    std::uint64_t identity = 0;  ///< Of its log.
+    ProcessId process;
+    friend bool operator==(const Hello&, const Hello&) = default;
+};
+[[nodiscard]] Buffer encode(const Hello& hello);
+/// Errors: corrupt (none); refused (none): not a node of ours, or of another version.
+[[nodiscard]] Result<Hello> decode_hello(Bytes bytes);
+
+/// I have nothing of this group.
+struct Found {
+    GroupId group;
+    std::string service;
+};
+/// The answer. Without members: the group is there, begin empty and ask to join.
+struct Founded {
+    GroupId group;
+    std::optional<Members> members;
+};
+struct Join {
+    GroupId group;
+    Member member;
+};
+/// From `offset` of the state on. Index 0: whichever is the newest.
+struct Fetch {
+    GroupId group;
+    Index index;
+    std::uint64_t offset = 0;
+};
+struct Chunk {
+    enum class Place : std::uint8_t { within = 0, last = 1, gone = 2 };
+    GroupId group;
+    Index index;
+    std::uint64_t offset = 0;
+    Place place = Place::within;   ///< gone: there is no such checkpoint here any more.
+    std::uint32_t checksum = 0;    ///< crc32c of the state up to the end of this chunk.
+    std::optional<consensus::SnapshotRef> snapshot;  ///< With the chunk at offset 0.
+    Bytes bytes;
+};
+struct ChunkTaken {
+    GroupId group;
+    Index index;
+    std::uint64_t offset = 0;  ///< All before it is written.
+};
+
+[[nodiscard]] Buffer encode(const Found& message);
+[[nodiscard]] Buffer encode(const Founded& message);
+[[nodiscard]] Buffer encode(const Join& message);
+[[nodiscard]] Buffer encode(const Fetch& message);
+/// All but its bytes, which follow.
+[[nodiscard]] Buffer encode_head(const Chunk& message);
+[[nodiscard]] Buffer encode(const ChunkTaken& message);
+// Errors of all: corrupt (none).
+[[nodiscard]] Result<Found> decode_found(Bytes body);
+[[nodiscard]] Result<Founded> decode_founded(Bytes body);
+[[nodiscard]] Result<Join> decode_join(Bytes body);
+[[nodiscard]] Result<Fetch> decode_fetch(Bytes body);
+[[nodiscard]] Result<Chunk> decode_chunk(Bytes body);
+[[nodiscard]] Result<ChunkTaken> decode_chunk_taken(Bytes body);
+
+/// Puts messages of the consensus into parts for Link::send(), without copying bodies.
+class ConsensusEncoder {
+public:
+    // Valid until the next call, and as long as the entries.
+
+    /// Requires: no append request with entries.
+    [[nodiscard]] std::span<const Bytes> encode(GroupId group, const consensus::Message& message);
+    /// `entries` follow prev_index; count and entries of `request` are not looked at.
+    /// Requires: entries is not empty.
+    [[nodiscard]] std::span<const Bytes> encode(GroupId group,
+                                                const consensus::AppendRequest& request,
+                                                std::span<const journal::GroupEntry> entries);
+
+private:
+    Buffer heads_;
+    std::vector<Bytes> parts_;
+};
+
+/// What each entry takes of a message besides its body, at most.
+inline constexpr std::size_t entry_overhead_bytes = 8 + 1 + 5;
+
+struct ConsensusMessage {
+    GroupId group;
+    consensus::Message message;
+    std::vector<bool> urgent;  ///< Of each entry.
+};
+/// Bodies of entries are views of one copy of `body`, made if there are any.
+/// Errors: corrupt (none).
+[[nodiscard]] Result<ConsensusMessage> decode_consensus(Bytes body);
+
+}  // namespace understudy::replicated

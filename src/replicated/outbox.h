@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "consensus/core.h"
+#include "journal/node_log.h"
+#include "replicated/surroundings.h"
+
+namespace understudy::replicated {
+
+/// A group's messages on their way out.
+///
+/// They leave in order per server, and none before the term and vote it speaks for are durable.
+/// Append requests get their entries here, from the log; what is no longer in memory is read from the
+/// disk, and what follows to the same server waits for it. Requests of a tenure that has ended are
+/// dropped.
+///
+/// Bounds: held_max and lane_max messages; beyond them messages are dropped, which the consensus
+///         is made for. A message has about message_bytes_max of entries, one at least.
+class Outbox {
+public:
+    static constexpr std::size_t held_max = 4096;
+    static constexpr std::size_t lane_max = 1024;
+    static constexpr std::size_t message_bytes_max = 256 * KiB;
+
+    Outbox(journal::NodeLog& log, Surroundings& surroundings, GroupId group)
+        : log_(log), surroundings_(surroundings), group_(group) {}
+
+    /// Whatever is put from now on waits until `position` is durable.
+    void gate(journal::LogPosition position) { gate_ = std::max(gate_, position); }
+    /// Append requests of this term go out, others are dropped. 0: none.
+    void lead(Epoch term) { leading_ = term; }
+    void put(ServerId to, consensus::Message message);
+    void durable(journal::LogPosition position);
+    /// Forgets all that waits.
+    void clear();
+
+private:
+    struct Held {
+        journal::LogPosition gate;
+        ServerId to;
+        consensus::Message message;
+    };
+    struct Lane {
+        std::deque<consensus::Message> waiting;
+        bool loading = false;
+    };
+
+    void dispatch(ServerId to, consensus::Message message);
+    /// False if it has to wait; what is left of it is then the first in its lane.
+    bool send(ServerId to, const consensus::Message& message);
+    bool send_entries(ServerId to, consensus::AppendRequest request);
+    void send_filled(ServerId to, consensus::AppendRequest& request,
+                     std::span<const journal::GroupEntry> entries);
+    void load(ServerId to, consensus::AppendRequest request);
+    void loaded(ServerId to, Result<std::vector<journal::GroupEntry>> entries);
+    void drain(ServerId to);
+
+    journal::NodeLog& log_;
+    Surroundings& surroundings_;
+    const GroupId group_;
+    journal::LogPosition gate_;
+    Epoch leading_;
+    std::deque<Held> held_;
+    std::map<ServerId, Lane> lanes_;
+    /// Reads under way hold a weak reference: those begun before clear() are not wanted.
+    std::shared_ptr<Outbox*> self_ = std::make_shared<Outbox*>(this);
+};
+
+}  // namespace understudy::replicated

@@ -1,0 +1,118 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "consensus/core.h"
+#include "journal/journal.h"
+
+namespace understudy::replicated {
+
+/// What a member wants appended, from the call to the answer.
+///
+/// Appends wait until there is credit, go to the consensus in rounds of one urgency, and are
+/// answered when the entry at their last index is applied, which is theirs only if it has the term
+/// in which it was proposed. A question for confirmation rides behind the next round, or behind a
+/// barrier made for it.
+///
+/// Machine. Bounds: the limits.
+class Proposals {
+public:
+    using Appended = journal::Journal::Appended;
+    using Done = journal::Journal::Done;
+
+    struct Limits {
+        std::uint64_t queue_bytes_max = 32 * MiB;  ///< Per urgency.
+        std::uint32_t outstanding_entries_max = 4096;
+        std::uint64_t outstanding_bytes_max = 16 * MiB;
+        std::uint64_t entry_bytes_max = 2 * MiB - 1 * KiB;  ///< One entry fits one message.
+    };
+    /// Each append counts for that much besides its bodies, so that empty ones are bounded too.
+    static constexpr std::uint64_t append_overhead_bytes = 64;
+
+    struct Append {
+        std::vector<journal::Draft> drafts;
+        Appended done;
+        std::uint64_t bytes = 0;
+    };
+    /// What is to be proposed at once.
+    struct Round {
+        std::vector<consensus::LogEntry> entries;
+        journal::Urgency urgency = journal::Urgency::ordinary;
+        std::vector<Append> appends;  ///< Without their bodies, which the entries have.
+        bool confirms = false;        ///< Made for those who ask for confirmation.
+    };
+    /// An answer that is due. It may call back into whoever owns this, or destroy it.
+    struct Answer {
+        Appended appended;  ///< One of the two.
+        Done done;
+        Result<Index> result;
+        void give() const;
+    };
+    using Answers = std::vector<Answer>;  ///< In order.
+
+    explicit Proposals(Limits limits) : limits_(limits) {}
+
+    /// Errors: limit_exceeded (none). Then `append` is left as it was.
+    [[nodiscard]] Result<void> add(Append& append, journal::Urgency urgency);
+    void confirm(Done done) { asking_.push_back(std::move(done)); }
+
+    /// Would next() have something?
+    [[nodiscard]] bool ready() const;
+    /// The next round, if something waits and there is credit for it.
+    [[nodiscard]] std::optional<Round> next();
+    /// It was taken: its entries begin at `first`.
+    void proposed(Round round, Index first, Epoch term);
+    /// It was not taken, for now: it waits again, before all others.
+    void returned(Round round);
+
+    /// The entry at `index` is applied and has this term.
+    void applied(Index index, Epoch term, Answers& answers);
+    /// The lead is lost: what was proposed may come yet, what was not will not.
+    void lost(Answers& answers);
+    /// The disk is full: what waits for room that is not there is refused.
+    void refuse_ordinary(const Error& error, Answers& answers);
+    /// Nothing more will come of anything.
+    void fail(const Error& error, Answers& answers);
+
+    [[nodiscard]] bool idle() const;
+    [[nodiscard]] std::uint64_t outstanding_entries() const { return outstanding_entries_; }
+
+private:
+    struct Queue {
+        std::deque<Append> appends;
+        std::uint64_t bytes = 0;
+    };
+    struct Pending {
+        Index last;
+        Epoch term;
+        Appended done;
+        std::uint64_t entries = 0;
+        std::uint64_t bytes = 0;
+    };
+    struct Asked {
+        Index behind;
+        Epoch term;
+        std::vector<Done> dones;
+    };
+
+    [[nodiscard]] Queue& queue(journal::Urgency urgency);
+    [[nodiscard]] bool has_credit(const Append& append, std::uint64_t entries,
+                                  std::uint64_t bytes) const;
+    void refuse(Queue& queue, const Error& error, Answers& answers);
+
+    const Limits limits_;
+    Queue ordinary_;
+    Queue promotion_;
+    std::deque<Pending> pending_;
+    std::uint64_t outstanding_entries_ = 0;
+    std::uint64_t outstanding_bytes_ = 0;
+    std::vector<Done> asking_;
+    std::deque<Asked> asked_;
+};
+
+}  // namespace understudy::replicated
