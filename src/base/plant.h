@@ -22,6 +22,14 @@ enum class Plant : std::uint8_t {
     sent_call_retried,      ///< A call whose outcome is unknown is sent again.
     watch_gap_ignored,      ///< A watcher misses a change and does not notice.
     keeps_place,            ///< A returning member takes its old place in the line.
+    // docs/protocols/fencing.md, "The shortcuts that lose entries".
+    shared_check_before_append,  ///< The epoch is read before the write, not after the sync.
+    shared_scan_before_publish,  ///< A claimer looks what there is, then publishes its epoch.
+    shared_no_seal,              ///< Readers believe what stands behind a seal.
+    shared_append_to_old,        ///< A new owner goes on in the old owner's segment.
+    shared_no_directory_sync,    ///< A takeover does not sync the directory.
+    shared_no_claim_check,       ///< A claimer does not look for higher claims.
+    shared_copy_nothing,         ///< What is readable is taken for durable.
 };
 
 #ifdef US_PLANTS

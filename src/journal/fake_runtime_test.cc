@@ -42,7 +42,11 @@ private:
     const std::pair<TimePoint, std::uint64_t> key_;
 };
 
-FakeRuntime::FakeRuntime(FakeDisk& disk, std::uint64_t seed) : disk_(disk), random_(seed) {}
+FakeRuntime::FakeRuntime(FakeDisk& disk, std::uint64_t seed)
+    : FakeRuntime(disk, [&disk] { return disk.dead(); }, seed) {}
+
+FakeRuntime::FakeRuntime(Disk& disk, std::function<bool()> dead, std::uint64_t seed)
+    : disk_(disk), dead_(std::move(dead)), random_(seed) {}
 
 FakeRuntime::~FakeRuntime() {
     // What a dropped task holds may cancel timers: these go last.
@@ -69,7 +73,7 @@ Network& FakeRuntime::network() { assert_failed("no network here", __FILE__, __L
 Host& FakeRuntime::host() { assert_failed("no host here", __FILE__, __LINE__); }
 
 bool FakeRuntime::step() {
-    if (disk_.dead()) return false;
+    if (dead_()) return false;
     std::vector<FakeWorker*> ready;
     if (!tasks_.empty()) ready.push_back(nullptr);  // The loop.
     for (const auto& [name, worker] : workers_) {
@@ -84,7 +88,7 @@ bool FakeRuntime::step() {
         tasks_.pop_front();
         task();
     }
-    return !disk_.dead();
+    return !dead_();
 }
 
 void FakeRuntime::settle() {
@@ -102,7 +106,7 @@ bool FakeRuntime::run_until(const std::function<bool()>& reached) {
 void FakeRuntime::advance(Duration duration) {
     const TimePoint until = now_ + duration;
     settle();
-    while (!timers_.empty() && timers_.begin()->first.first <= until && !disk_.dead()) {
+    while (!timers_.empty() && timers_.begin()->first.first <= until && !dead_()) {
         now_ = timers_.begin()->first.first;
         const Task task = std::move(timers_.begin()->second);
         timers_.erase(timers_.begin());

@@ -19,6 +19,8 @@ namespace understudy::journal {
 class FakeRuntime final : public Runtime {
 public:
     FakeRuntime(FakeDisk& disk, std::uint64_t seed);
+    /// On any disk; `dead` says that the process is.
+    FakeRuntime(Disk& disk, std::function<bool()> dead, std::uint64_t seed);
     ~FakeRuntime() override;
 
     TimePoint now() const override { return now_; }
@@ -45,7 +47,8 @@ private:
     class FakeWorker;
     class FakeTimer;
 
-    FakeDisk& disk_;
+    Disk& disk_;
+    const std::function<bool()> dead_;
     Random random_;
     TimePoint now_{};
     std::deque<Task> tasks_;

@@ -1,0 +1,102 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "journal/chain.h"
+#include "journal/segment_reader.h"
+#include "journal/shared_names.h"
+#include "journal/shared_seal.h"
+
+namespace understudy::journal {
+
+/// What one epoch contributes to a shared journal.
+struct SharedPart {
+    Epoch epoch;
+    std::vector<std::uint64_t> generations;  ///< Of its segments, ascending.
+    std::optional<Seal> seal;                ///< Unknown if the first segment is gone.
+    std::optional<Seal> next;                ///< Of the epoch that follows: void behind its `at`.
+};
+
+/// The epochs that count, oldest first, as far back as entry `wanted` needs. Empty: no segments.
+///
+/// The highest epoch that has a segment, the one that its seal names, and so on; no other.
+/// Errors: not_found (none) if it changes meanwhile: look again; corrupt, bad_config, disk_failed.
+[[nodiscard]] Result<std::vector<SharedPart>> read_parts(Disk& disk, const std::string& directory,
+                                                         const SharedNames& names, Index wanted);
+
+/// The header of a segment, nullopt if it has not been begun. Errors: as read_parts().
+[[nodiscard]] Result<std::optional<SegmentHeader>> read_shared_header(Disk& disk,
+                                                                      const std::string& directory,
+                                                                      Epoch epoch,
+                                                                      std::uint64_t generation);
+
+/// Goes through the entries of a shared journal, over segments and epochs.
+///
+/// It says what can be read, and beside it what is known to be durable, and what to be committed.
+///
+/// Thread: a worker.
+/// Errors: of all: disk_failed (none); not_found (none) if a segment has been removed.
+/// Source: docs/protocols/fencing.md, "Reading".
+class SharedCursor {
+public:
+    /// Requires: `parts` is not empty.
+    SharedCursor(Disk& disk, std::string directory, std::vector<SharedPart> parts);
+
+    /// Goes to the begin of the segment that holds entry `wanted`, or will; false if it is gone.
+    [[nodiscard]] Result<bool> seek(Index wanted);
+
+    struct Found {
+        EntryHeader header;
+        Bytes body;  ///< Lives until the next call.
+    };
+    /// The next entry; nullopt if none can be read. Also: corrupt (none), if epochs do not fit.
+    [[nodiscard]] Result<std::optional<Found>> next();
+
+    /// Where next() goes on.
+    struct Position {
+        std::size_t part = 0;
+        std::uint64_t generation = 0;
+        std::uint64_t offset = 0;
+        Chain chain;
+    };
+    [[nodiscard]] const Position& position() const { return at_; }
+    void go_back(const Position& position);
+
+    /// Forgets what was read ahead: the file is opened anew.
+    void reopen();
+    /// The segments of the newest epoch have become more.
+    void extend(std::vector<std::uint64_t> generations);
+
+    /// Requires: next() has just returned nullopt.
+    /// Errors: corrupt (none), with the index, if what should be there was durable.
+    [[nodiscard]] Result<void> judge();
+
+    [[nodiscard]] Index durable() const { return durable_; }
+    [[nodiscard]] Index committed() const { return committed_; }
+    [[nodiscard]] const std::vector<SharedPart>& parts() const { return parts_; }
+    [[nodiscard]] Error damage(Index at, std::string_view why) const;
+
+private:
+    [[nodiscard]] const SharedPart& part() const { return parts_[at_.part]; }
+    void enter(std::size_t part);
+    Result<void> open_segment();
+    Result<bool> next_segment();
+    void learn(const EntryHeader& header);
+
+    Disk& disk_;
+    const std::string directory_;
+    std::vector<SharedPart> parts_;
+    Position at_;
+    Index durable_;
+    Index committed_;
+    Index unsealed_;  ///< With the planted bug shared_no_seal: what was believed before.
+    std::unique_ptr<File> file_;
+    std::optional<SegmentReader> reader_;
+};
+
+}  // namespace understudy::journal

@@ -1,0 +1,121 @@
+#include "journal/shared_epoch.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+#include "base/checksum.h"
+#include "base/plant.h"
+#include "journal/segment.h"
+#include "journal/shared_names.h"
+
+namespace understudy::journal {
+
+namespace {
+
+constexpr std::string_view magic = "usjrnepo";
+constexpr std::size_t covered_from = magic.size() + 4;
+
+Error damaged(std::string_view why) {
+    return {.code = Errc::corrupt, .detail = fmt::format("epoch record: {}", why)};
+}
+
+}  // namespace
+
+Buffer encode(const EpochRecord& record) {
+    US_ASSERT(record.tenure != 0);
+    US_ASSERT(record.member.size() <= member_bytes_max);
+    Buffer covered;
+    ByteWriter body(covered);
+    body.fixed(format_version);
+    body.fixed(record.epoch.value);
+    body.fixed(record.tenure);
+    body.fixed(static_cast<std::uint32_t>(record.member.size()));
+    body.fixed(std::uint32_t{0});
+    body.raw(as_bytes(record.member));
+    covered.resize(epoch_record_bytes - covered_from);
+
+    Buffer out;
+    ByteWriter writer(out);
+    writer.raw(as_bytes(magic));
+    writer.fixed(crc32c(covered));
+    writer.raw(covered);
+    return out;
+}
+
+Result<EpochRecord> decode_epoch_record(Bytes file) {
+    if (file.size() < epoch_record_bytes) return damaged("too short");
+    const Bytes raw = file.first(epoch_record_bytes);
+    if (as_text(raw.first(magic.size())) != magic) return damaged("wrong magic");
+
+    ByteReader reader(raw.subspan(magic.size()));
+    if (crc32c(raw.subspan(covered_from)) != *reader.fixed<std::uint32_t>()) {
+        return damaged("checksum");
+    }
+    const auto version = *reader.fixed<std::uint32_t>();
+    if (version != format_version) {
+        return Error{.code = Errc::bad_config,
+                     .detail = fmt::format("epoch record has format version {}, this program "
+                                           "reads {}",
+                                           version, format_version)};
+    }
+    EpochRecord record;
+    record.epoch = {*reader.fixed<std::uint64_t>()};
+    record.tenure = *reader.fixed<std::uint64_t>();
+    const auto length = *reader.fixed<std::uint32_t>();
+    const auto reserved = *reader.fixed<std::uint32_t>();
+    const auto member = reader.raw(length);
+    if (!member || reserved != 0) return damaged("length or reserved bytes");
+    record.member = std::string(as_text(*member));
+    const Bytes rest = reader.rest();
+    if (std::any_of(rest.begin(), rest.end(), [](std::byte b) { return b != std::byte{}; })) {
+        return damaged("reserved bytes");
+    }
+    if (record.epoch == Epoch{} || record.tenure == 0) return damaged("no epoch");
+    return record;
+}
+
+Result<std::optional<EpochRecord>> read_epoch(Disk& disk, const std::string& directory) {
+    auto file = disk.open(path_in(directory, epoch_name), Disk::Open::existing);
+    if (!file && file.error().code == Errc::not_found) return std::optional<EpochRecord>();
+    if (!file) return std::move(file).error();
+    Buffer raw(epoch_record_bytes);
+    US_CHECK((*file)->read_at(0, raw));
+    return std::optional(US_TRY(decode_epoch_record(raw)));
+}
+
+Result<void> publish_epoch(Disk& disk, const std::string& directory, const EpochRecord& record) {
+    // Of its own: two that publish at once must not write to one file.
+    const std::string temporary =
+        path_in(directory, hex16(record.epoch.value) + "-" + hex16(record.tenure) + ".epoch" +
+                               std::string(temporary_suffix));
+    {
+        const auto file = US_TRY(disk.open(temporary, Disk::Open::create_new));
+        US_CHECK(file->write_at(0, encode(record)));
+        US_CHECK(file->sync());
+    }
+    US_CHECK(disk.rename(temporary, path_in(directory, epoch_name)));
+    if (planted(Plant::shared_no_directory_sync)) return {};
+    return disk.sync_directory(directory);
+}
+
+Error superseded(const EpochRecord& own, const std::optional<EpochRecord>& found, Effect effect) {
+    return {.code = Errc::not_active,
+            .effect = effect,
+            .detail = fmt::format("epoch {} was superseded by epoch {} of '{}'", own.epoch.value,
+                                  found ? found->epoch.value : 0, found ? found->member : "")};
+}
+
+Result<void> check_epoch(Disk& disk, const std::string& directory, const EpochRecord& own) {
+    const auto found = read_epoch(disk, directory);
+    if (!found) {
+        return Error{.code = Errc::disk_failed,
+                     .effect = Effect::unknown,
+                     .detail = found.error().detail};
+    }
+    if (*found != own) return superseded(own, *found, Effect::unknown);
+    return {};
+}
+
+}  // namespace understudy::journal

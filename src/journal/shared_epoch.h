@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "runtime/disk.h"
+
+namespace understudy::journal {
+
+/// Who has which epoch: what the file `epoch` says, and what a claim begins with.
+///
+/// `tenure` is a random number of the claimer: a record is compared as a whole, so that nobody takes
+/// another's for its own, whatever became of names.
+struct EpochRecord {
+    Epoch epoch;
+    std::uint64_t tenure = 0;  ///< Not 0.
+    std::string member;        ///< Name of the claimer; at most member_bytes_max.
+    friend bool operator==(const EpochRecord&, const EpochRecord&) = default;
+};
+
+inline constexpr std::size_t epoch_record_bytes = 512;
+inline constexpr std::size_t member_bytes_max = 472;
+/// Where the progress stamp stands in a claim: eight bytes, a number that changes.
+inline constexpr std::uint64_t stamp_offset = epoch_record_bytes;
+
+/// Source: docs/formats/shared-journal.md, section "Epoch and claims".
+[[nodiscard]] Buffer encode(const EpochRecord& record);
+/// Errors: corrupt (none); bad_config (none) for another version.
+[[nodiscard]] Result<EpochRecord> decode_epoch_record(Bytes file);
+
+/// Opens `epoch` anew and reads it; nullopt if nobody has published one.
+/// Errors: corrupt, bad_config, disk_failed (none).
+[[nodiscard]] Result<std::optional<EpochRecord>> read_epoch(Disk& disk,
+                                                            const std::string& directory);
+
+/// Replaces `epoch` by `record`, durably.
+/// Errors: no_space, disk_failed (unknown from the moment of the renaming).
+[[nodiscard]] Result<void> publish_epoch(Disk& disk, const std::string& directory,
+                                         const EpochRecord& record);
+
+/// Why something is refused or given up after another has published a higher epoch.
+[[nodiscard]] Error superseded(const EpochRecord& own, const std::optional<EpochRecord>& found,
+                               Effect effect);
+
+/// Reads `epoch` once more. Errors: not_active (unknown) if it is not what `own` published;
+/// disk_failed (unknown) if that cannot be told.
+[[nodiscard]] Result<void> check_epoch(Disk& disk, const std::string& directory,
+                                       const EpochRecord& own);
+
+}  // namespace understudy::journal

@@ -1,0 +1,432 @@
+// The active: appends, keeps its claim, leaves.
+#include <cstring>
+#include <utility>
+
+#include "journal/shared_journal_core.h"
+#include "journal/whole_file.h"
+
+namespace understudy::journal {
+
+namespace {
+
+constexpr std::size_t in_flight_max = 2;
+
+// A second batch follows the first at once only if it is worth a flush of its own.
+constexpr std::uint64_t full_batch_bytes = 64 * KiB;
+
+// Longer batches come from many commands under way; while one is written the loop has work to do.
+constexpr std::size_t inline_bytes_max = 16 * KiB;
+
+Result<void> write_stamp(Disk& disk, const std::string& directory, const EpochRecord& record,
+                         File& claim, std::uint64_t stamp) {
+    Buffer bytes(sizeof stamp);
+    std::memcpy(bytes.data(), &stamp, sizeof stamp);
+    US_CHECK(claim.write_at(stamp_offset, bytes));
+    US_CHECK(claim.sync());
+    return check_epoch(disk, directory, record);
+}
+
+}  // namespace
+
+SharedJournal::Core::Tenure::Tenure(SharedTenure begun, Disk& disk, const Options& options)
+    : record(begun.record),
+      batcher(begun.tail, Batcher::Reserve::wanted,
+              {.segment_bytes = options.segment_size_bytes,
+               .queue_bytes_max = options.queue_bytes_max}),
+      writer(std::make_shared<SharedWriter>(disk, options.directory, begun.record,
+                                            std::move(begun.segment))),
+      claim(std::move(begun.claim)) {}
+
+void SharedJournal::Core::serve(SharedTenure begun) {
+    const Buffer bodies = std::move(begun.bodies);
+    const std::vector<SharedEntry> entries = std::move(begun.entries);
+    log_.info("journal.taken",
+              {kv("directory", options_.directory), kv("epoch", begun.record.epoch),
+               kv("from", begun.old), kv("sealed", begun.at.value)});
+    journal_ = begun.journal;
+    const EpochRecord record = begun.record;
+    own_ = record;
+    tenure_ = std::make_shared<Tenure>(std::move(begun), runtime_.disk(), options_);
+    const auto tenure = tenure_;
+    phase_ = Phase::active;
+    if (!hear(bodies, entries)) return;
+    change_standing(Role::active, record.epoch, record.member);
+    if (tenure_ != tenure) return;
+    std::exchange(taken_, {})(record.epoch);
+    if (tenure_ != tenure) return;
+    if (options_.on_commit) options_.on_commit(heard_.last, record.epoch);
+    make_reserve();
+    arm_mark();
+    arm_stamp();
+    trim();
+}
+
+void SharedJournal::Core::append(std::vector<Draft> drafts, Urgency urgency, Appended done) {
+    US_ASSERT(!drafts.empty());
+    Append append{.drafts = std::move(drafts), .urgency = urgency, .done = std::move(done)};
+    Result<void> taken;
+    if (failed_) {
+        taken = *failed_;
+    } else if (closing_) {
+        taken = Error{.code = Errc::closed, .detail = "the journal is being closed"};
+    } else if (phase_ != Phase::active) {
+        taken = Error{.code = Errc::not_active, .detail = "this member is not the active one"};
+    } else {
+        taken = tenure_->batcher.offer(append);
+    }
+    if (!taken) {
+        return later([refused = std::move(append.done), error = taken.error()](Core&) {
+            if (refused) refused(error);
+        });
+    }
+    schedule_flush();
+}
+
+/// At the end of the turn, so that all appends of one turn share a flush.
+void SharedJournal::Core::schedule_flush() {
+    if (tenure_->flush_scheduled) return;
+    tenure_->flush_scheduled = true;
+    later([tenure = tenure_](Core& core) {
+        tenure->flush_scheduled = false;
+        if (core.tenure_ == tenure) core.flush();
+    });
+}
+
+void SharedJournal::Core::flush() {
+    const auto tenure = tenure_;
+    while (tenure->in_flight.size() < in_flight_max) {
+        Batcher& batcher = tenure->batcher;
+        if (!tenure->in_flight.empty() && batcher.waiting_bytes() < full_batch_bytes) break;
+        Batcher::Formed formed = batcher.form();
+        const bool formed_batch = formed.batch.has_value();
+        if (formed_batch) submit(std::move(*formed.batch));
+        if (!refuse(std::move(formed.refused), Batcher::no_space())) return;
+        if (tenure_ != tenure) return;
+        if (!formed_batch) break;
+    }
+    make_reserve();
+    watch_space();
+    if (phase_ != Phase::detached) settle();
+}
+
+void SharedJournal::Core::submit(Batch batch) {
+    US_ASSERT(!batch.placed.empty());
+    auto flush = std::make_shared<Flush>();
+    flush->offset = batch.offset;
+    flush->bytes = std::move(batch.bytes);
+    if (batch.begins_segment) {
+        US_ASSERT(tenure_->reserve != nullptr);
+        flush->next_segment = std::move(tenure_->reserve);
+    }
+    const auto place = flush->bytes.size() <= inline_bytes_max ? Worker::Place::inline_if_idle
+                                                               : Worker::Place::worker_thread;
+    tenure_->in_flight.push_back({.batch = std::move(batch), .flush = flush});
+    run(
+        "journal", [writer = tenure_->writer, flush] { writer->run(*flush); },
+        [flush, tenure = tenure_](Core& core) {
+            if (core.tenure_ == tenure) core.flushed(flush);
+        },
+        place);
+}
+
+void SharedJournal::Core::flushed(const std::shared_ptr<Flush>& flush) {
+    const auto tenure = tenure_;
+    US_ASSERT(!tenure->in_flight.empty());
+    US_ASSERT(tenure->in_flight.front().flush == flush);
+    if (!flush->result) {
+        const Error& error = flush->result.error();
+        return error.code == Errc::not_active ? end_tenure(error) : fail(error);
+    }
+    const InFlight done = std::move(tenure->in_flight.front());
+    tenure->in_flight.pop_front();
+    const Epoch epoch = tenure->record.epoch;
+    std::size_t next = 0;
+    for (const Batch::Acknowledgement& acknowledgement : done.batch.acknowledgements) {
+        for (std::size_t i = 0; i < acknowledgement.entries; ++i) {
+            const Batch::Placed& placed = done.batch.placed[next++];
+            const bool there =
+                hear({.index = placed.index,
+                      .epoch = epoch,
+                      .type = placed.type,
+                      .body = Bytes(flush->bytes).subspan(placed.body_offset, placed.body_bytes)});
+            if (!there) return;
+        }
+        if (acknowledgement.done) acknowledgement.done(heard_.last);
+        if (phase_ == Phase::detached) return;
+    }
+    US_ASSERT(next == done.batch.placed.size());
+    if (options_.on_commit) options_.on_commit(heard_.last, epoch);
+    tenure->batcher.reuse(std::move(flush->bytes));
+    arm_mark();
+    this->flush();
+}
+
+/// False if somebody destroyed the journal.
+bool SharedJournal::Core::refuse(std::vector<Append> refused, const Error& error) {
+    for (const Append& append : refused) {
+        if (append.done) append.done(error);
+        if (phase_ == Phase::detached) return false;
+    }
+    return true;
+}
+
+void SharedJournal::Core::make_reserve() {
+    Tenure& tenure = *tenure_;
+    if (tenure.batcher.reserve() == Batcher::Reserve::ready || tenure.making_reserve) return;
+    if (tenure.reserve_retry_armed) return;
+    if (phase_ != Phase::active && tenure.batcher.idle()) return;
+
+    tenure.making_reserve = true;
+    auto made = std::make_shared<std::optional<Result<std::unique_ptr<File>>>>();
+    const std::string name =
+        shared_segment_name(tenure.record.epoch, tenure.batcher.tail().generation + 1);
+    run(
+        "reserve",
+        [made, name, &disk = runtime_.disk(), directory = options_.directory,
+         size = options_.segment_size_bytes] {
+            made->emplace(make_whole_file(disk, directory, name, [size](File& file) -> Result<void> {
+                US_CHECK(file.lock());
+                return write_zeros(file, 0, size);
+            }));
+        },
+        [made, owner = tenure_](Core& core) {
+            if (core.tenure_ == owner) core.reserve_made(std::move(**made));
+        });
+}
+
+void SharedJournal::Core::reserve_made(Result<std::unique_ptr<File>> file) {
+    Tenure& tenure = *tenure_;
+    tenure.making_reserve = false;
+    if (file) {
+        tenure.reserve = *std::move(file);
+        tenure.batcher.reserve_made();
+        trim();
+        return flush();
+    }
+    if (file.error().effect == Effect::unknown) {
+        Error error = std::move(file).error();
+        error.code = Errc::disk_failed;
+        return fail(std::move(error));
+    }
+    if (tenure.batcher.reserve() != Batcher::Reserve::failed) {
+        log_.warn("journal.reserve.failed",
+                  {kv("directory", options_.directory), kv("error", file.error())});
+    }
+    tenure.batcher.reserve_failed();
+    tenure.reserve_retry_armed = true;
+    tenure.reserve_timer =
+        runtime_.at(runtime_.now() + options_.reserve_retry_interval,
+                    [weak = weak_from_this(), which = std::weak_ptr(tenure_)] {
+                        const auto core = weak.lock();
+                        const auto owner = which.lock();
+                        if (!core || !owner || core->tenure_ != owner) return;
+                        owner->reserve_retry_armed = false;
+                        core->make_reserve();
+                    });
+    flush();
+}
+
+/// When nothing has come for a while, vouches for the last entry: standbys hear it then without a
+/// prompt, and damage to it is told from a torn end.
+void SharedJournal::Core::arm_mark() {
+    Tenure& tenure = *tenure_;
+    if (tenure.mark_armed || tenure.batcher.marked() || phase_ != Phase::active) return;
+    tenure.mark_armed = true;
+    tenure.mark_timer = runtime_.at(
+        runtime_.now() + options_.mark_after,
+        [weak = weak_from_this(), which = std::weak_ptr(tenure_)] {
+            const auto core = weak.lock();
+            const auto owner = which.lock();
+            if (!core || !owner || core->tenure_ != owner) return;
+            owner->mark_armed = false;
+            // While entries come, each vouches for those before it.
+            if (owner->in_flight.empty() && owner->batcher.idle()) core->offer_mark();
+        });
+}
+
+void SharedJournal::Core::offer_mark() {
+    Append mark{.drafts = {}, .done = {}};
+    mark.drafts.push_back({.type = EntryType::mark, .body = {}});
+    // Refused on a full disk: the room that is left has better uses.
+    if (tenure_->batcher.offer(mark)) schedule_flush();
+}
+
+void SharedJournal::Core::watch_space() {
+    const Space now = tenure_->batcher.space();
+    if (now == tenure_->told_space) return;
+    tenure_->told_space = now;
+    log_.warn("journal.space", {kv("directory", options_.directory),
+                                kv("space", now == Space::ok ? "ok" : "reserve_only")});
+    observer_.space_changed(now);
+}
+
+/// Shows that it lives, and learns in time that it is not active any more.
+void SharedJournal::Core::arm_stamp() {
+    tenure_->stamp_timer = runtime_.at(
+        claims_.next_look(runtime_.now()), [weak = weak_from_this(), which = std::weak_ptr(tenure_)] {
+            const auto core = weak.lock();
+            const auto owner = which.lock();
+            if (!core || !owner || core->tenure_ != owner) return;
+            auto result = std::make_shared<Result<void>>();
+            core->run(
+                "stamp",
+                [result, record = owner->record, claim = owner->claim, stamp = ++owner->stamp,
+                 &disk = core->runtime_.disk(), directory = core->options_.directory] {
+                    *result = write_stamp(disk, directory, record, *claim, stamp);
+                },
+                [result, owner](Core& stamping) {
+                    if (stamping.tenure_ == owner) stamping.stamped(*result);
+                });
+        });
+}
+
+void SharedJournal::Core::stamped(const Result<void>& result) {
+    if (!result) {
+        Error error = result.error();
+        if (error.code == Errc::not_active) return end_tenure(error);
+        error = {.code = Errc::disk_failed, .effect = Effect::unknown, .detail = error.detail};
+        return fail(std::move(error));
+    }
+    // Standbys take checkpoints too: once in a lease is soon enough to see them.
+    if (tenure_->stamp % ClaimMachine::looks_per_lease == 0) trim();
+    arm_stamp();
+}
+
+void SharedJournal::Core::confirm(Done done) {
+    std::optional<Error> refused;
+    if (failed_) {
+        refused = Error{.code = failed_->code, .detail = failed_->detail};
+    } else if (closing_) {
+        refused = Error{.code = Errc::closed, .detail = "the journal is being closed"};
+    } else if (phase_ != Phase::active) {
+        refused = Error{.code = Errc::not_active, .detail = "this member is not the active one"};
+    }
+    if (refused) {
+        return later([done = std::move(done), error = *refused](Core&) { done(error); });
+    }
+    tenure_->confirms.push_back(std::move(done));
+    run_confirms();
+}
+
+/// One reading of the epoch for all that wait when it begins.
+void SharedJournal::Core::run_confirms() {
+    if (tenure_->confirming || tenure_->confirms.empty()) return;
+    tenure_->confirming = true;
+    auto asked = std::make_shared<std::vector<Done>>(std::exchange(tenure_->confirms, {}));
+    auto result = std::make_shared<Result<void>>();
+    run(
+        "stamp",
+        [result, record = tenure_->record, &disk = runtime_.disk(),
+         directory = options_.directory] { *result = check_epoch(disk, directory, record); },
+        [result, asked, owner = tenure_](Core& core) {
+            owner->confirming = false;
+            Result<void> told = *result;
+            if (!told) told = Error{.code = told.error().code, .detail = told.error().detail};
+            for (const Done& done : *asked) {
+                done(told);
+                if (core.phase_ == Phase::detached) return;
+            }
+            if (core.tenure_ != owner) return;
+            if (*result) return core.run_confirms();
+            if (result->error().code == Errc::not_active) return core.end_tenure(result->error());
+            core.fail(result->error());
+        });
+}
+
+/// Another is active. What was being written may have been seen by it, what waits was not.
+void SharedJournal::Core::end_tenure(const Error& error) {
+    const auto tenure = std::exchange(tenure_, nullptr);
+    phase_ = Phase::standby;
+    release(tenure);
+    log_.warn("journal.superseded", {kv("directory", options_.directory),
+                                     kv("epoch", tenure->record.epoch), kv("error", error)});
+    Error unknown = error;
+    unknown.effect = Effect::unknown;
+    for (const InFlight& one : tenure->in_flight) {
+        for (const Batch::Acknowledgement& acknowledgement : one.batch.acknowledgements) {
+            if (acknowledgement.done) acknowledgement.done(unknown);
+            if (phase_ == Phase::detached) return;
+        }
+    }
+    Error none = error;
+    none.effect = Effect::none;
+    if (!refuse(tenure->batcher.take_waiting(), none)) return;
+    for (const Done& done : std::exchange(tenure->confirms, {})) {
+        done(none);
+        if (phase_ == Phase::detached) return;
+    }
+    if (left_) std::exchange(left_, {})(none);
+    if (phase_ == Phase::detached) return;
+    if (tenure->told_space != Space::ok) observer_.space_changed(Space::ok);
+    if (phase_ == Phase::detached) return;
+    change_standing(Role::standby, tenure->record.epoch, "");
+    if (phase_ == Phase::detached) return;
+    resume_following();
+}
+
+/// Behind the flushes under way, and where files may be closed.
+void SharedJournal::Core::release(std::shared_ptr<Tenure> tenure) {
+    tenure->reserve_timer.reset();
+    tenure->mark_timer.reset();
+    tenure->stamp_timer.reset();
+    auto job = [writer = tenure->writer, claim = std::move(tenure->claim),
+                reserve = std::shared_ptr<File>(std::move(tenure->reserve))]() mutable {
+        writer->release();
+        claim.reset();
+        reserve.reset();
+    };
+    run("journal", std::move(job), [](Core&) {});
+}
+
+void SharedJournal::Core::step_down(Done done) {
+    std::optional<Error> refused;
+    if (failed_) {
+        refused = Error{.code = failed_->code, .detail = failed_->detail};
+    } else if (closing_) {
+        refused = Error{.code = Errc::closed, .detail = "the journal is being closed"};
+    } else if (phase_ != Phase::active) {
+        refused = Error{.code = Errc::not_active, .detail = "this member is not the active one"};
+    }
+    if (refused) {
+        return later([done = std::move(done), error = *refused](Core&) { done(error); });
+    }
+    phase_ = Phase::leaving;
+    left_ = std::move(done);
+    later([](Core& core) { core.settle(); });
+}
+
+/// Leaves once all that was accepted is durable, and vouched for.
+void SharedJournal::Core::leave() {
+    US_ASSERT(phase_ == Phase::leaving);
+    Tenure& tenure = *tenure_;
+    if (!tenure.in_flight.empty() || !tenure.batcher.idle() || tenure.flush_scheduled) return;
+    if (!tenure.batcher.marked() && !tenure.mark_offered) {
+        tenure.mark_offered = true;
+        offer_mark();
+        if (!tenure.batcher.idle()) return;
+    }
+    const auto left = std::exchange(tenure_, nullptr);
+    phase_ = Phase::standby;
+    const Error none{.code = Errc::not_active, .detail = "this member stepped down"};
+    release(left);
+    claims_.stand_back(runtime_.now() + options_.lease);
+    for (const Done& done : std::exchange(left->confirms, {})) {
+        done(none);
+        if (phase_ == Phase::detached) return;
+    }
+    change_standing(Role::standby, left->record.epoch, "");
+    if (phase_ == Phase::detached) return;
+    if (left_) std::exchange(left_, {})(Result<void>());
+    if (phase_ == Phase::detached) return;
+    resume_following();
+}
+
+/// Goes on as a standby behind what was heard as the active.
+void SharedJournal::Core::resume_following() {
+    rest_since_ = runtime_.now();
+    judge_after_ = options_.mark_after;
+    run("journal", [reader = reader_, heard = heard_] { reader->resume(heard); },
+        [](Core& core) { core.follow(); });
+}
+
+}  // namespace understudy::journal

@@ -1,0 +1,193 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "journal/checkpoint_file.h"
+#include "journal/shared_claim.h"
+#include "journal/shared_journal.h"
+#include "journal/shared_takeover.h"
+#include "journal/shared_writer.h"
+
+namespace understudy::journal {
+
+/// A checkpoint being written; one at a time in the directory, whoever writes it.
+struct SharedCheckpoint {
+    SharedCheckpoint(Disk& disk, std::string directory, const Checkpoint& checkpoint)
+        : at(checkpoint.at), file(disk, std::move(directory), checkpoint) {}
+
+    const Index at;
+    std::unique_ptr<File> lock;  ///< The checkpoint worker's, as the file is.
+    CheckpointFile file;
+};
+
+/// A shared journal in service, as a standby or as the active.
+///
+/// Four workers: `journal` reads, takes over, and writes and syncs batches, one job at a time;
+/// `reserve` makes segments; `checkpoint` writes checkpoints and removes what is superfluous; `stamp`
+/// does what is short: progress stamps, looks, the reading of the epoch for confirm(). A job owns
+/// what it touches and comes back to the loop with its result; if the journal is gone by then, or
+/// the tenure that it was for, nobody hears of it.
+class SharedJournal::Core final : public std::enable_shared_from_this<Core> {
+public:
+    Core(Runtime& runtime, Log& log, Options options, Observer& observer);
+
+    void begin(SharedOpened opened);
+    /// Instead of begin(): says why not, later.
+    void refuse_opening(Error error, SharedOpened opened);
+    /// The opening is destroyed; nothing if it has ended.
+    void give_up();
+    /// The journal is destroyed: nobody is called from now on.
+    void detach();
+
+    void prompt(Index committed, Epoch epoch);
+    void take_over(Epoch at_least, Taken done);
+    void step_down(Done done);
+    void append(std::vector<Draft> drafts, Urgency urgency, Appended done);
+    void confirm(Done done);
+    void close(std::function<void()> done);
+
+    /// Null if there is a checkpoint of that entry already: then the steps below do nothing.
+    [[nodiscard]] Result<std::shared_ptr<SharedCheckpoint>> begin_checkpoint();
+    void write_checkpoint(const std::shared_ptr<SharedCheckpoint>& target, Buffer slice, Done done);
+    void finish_checkpoint(const std::shared_ptr<SharedCheckpoint>& target, Done done);
+    void abandon_checkpoint(const std::shared_ptr<SharedCheckpoint>& target);
+
+    [[nodiscard]] const Standing& standing() const { return standing_; }
+    [[nodiscard]] Index committed() const { return heard_.last; }
+    [[nodiscard]] Index checkpoint() const { return checkpoint_; }
+    [[nodiscard]] Space space() const { return tenure_ ? tenure_->batcher.space() : Space::ok; }
+
+private:
+    enum class Phase {
+        opening,
+        standby,
+        taking,   ///< A takeover is under way.
+        active,
+        leaving,  ///< Takes nothing new; what was accepted goes on.
+        failed,
+        detached,
+    };
+    struct InFlight {
+        Batch batch;
+        std::shared_ptr<Flush> flush;
+    };
+    /// The time as the active.
+    struct Tenure {
+        Tenure(SharedTenure begun, Disk& disk, const Options& options);
+
+        const EpochRecord record;
+        Batcher batcher;
+        std::shared_ptr<SharedWriter> writer;  ///< The journal worker's.
+        std::shared_ptr<File> claim;           ///< The stamp worker's.
+        std::deque<InFlight> in_flight;
+        bool flush_scheduled = false;
+        std::unique_ptr<File> reserve;
+        bool making_reserve = false;
+        std::unique_ptr<Timer> reserve_timer;
+        bool reserve_retry_armed = false;
+        std::unique_ptr<Timer> mark_timer;
+        bool mark_armed = false;
+        bool mark_offered = false;  ///< When leaving: once is enough.
+        std::unique_ptr<Timer> stamp_timer;
+        std::uint64_t stamp = 0;
+        std::vector<Done> confirms;  ///< Waiting for the next reading of the epoch.
+        bool confirming = false;
+        bool trimming = false;
+        Space told_space = Space::ok;
+    };
+
+    void later(std::function<void(Core&)> task);
+    void run(std::string_view worker, Worker::Job job, std::function<void(Core&)> done,
+             Worker::Place place = Worker::Place::worker_thread);
+    bool hear(const Entry& entry);
+    bool hear(const Buffer& bodies, const std::vector<SharedEntry>& entries);
+    void fail(Error error);
+    void settle();
+    void change_standing(Role role, Epoch epoch, std::string active);
+
+    // The standby: shared_journal_standby.cc.
+    void follow();
+    void followed(Result<SharedReader::Slice> slice);
+    bool restore(const SharedReader::Slice& slice);
+    void come_to_rest();
+    void judged(const Result<void>& judged);
+    void look_round();
+    void looked(const Result<ClaimMachine::Sighting>& sighting);
+    void make_spare();
+    void step(std::function<Result<void>(SharedTakeover&)> step, std::function<void(Core&)> done);
+    void finish_takeover();
+    void taken(Result<SharedTenure> taken);
+    void takeover_failed(Error error);
+
+    // The active: shared_journal_active.cc.
+    void serve(SharedTenure begun);
+    void schedule_flush();
+    void flush();
+    void submit(Batch batch);
+    void flushed(const std::shared_ptr<Flush>& flush);
+    bool refuse(std::vector<Append> refused, const Error& error);
+    void make_reserve();
+    void reserve_made(Result<std::unique_ptr<File>> file);
+    void arm_mark();
+    void offer_mark();
+    void watch_space();
+    void arm_stamp();
+    void stamped(const Result<void>& result);
+    void run_confirms();
+    void end_tenure(const Error& error);
+    void release(std::shared_ptr<Tenure> tenure);
+    void leave();
+    void resume_following();
+
+    // Checkpoints: shared_checkpoint.cc.
+    [[nodiscard]] Result<void> may_write(const std::shared_ptr<SharedCheckpoint>& target) const;
+    void checkpoint_step(const std::shared_ptr<SharedCheckpoint>& target,
+                         std::function<Result<void>(SharedCheckpoint&)> step, Done done);
+    void checkpoint_named(const std::shared_ptr<SharedCheckpoint>& target);
+    void trim();
+
+    Runtime& runtime_;
+    Log& log_;
+    const Options options_;
+    Observer& observer_;
+    Phase phase_ = Phase::opening;
+    SharedOpened opened_;
+    std::optional<Error> failed_;
+    Standing standing_;
+    Heard heard_;
+    bool restoring_ = false;  ///< Between the first and the last slice of a checkpoint.
+    std::size_t jobs_ = 0;
+    bool closing_ = false;
+    std::function<void()> closed_;
+
+    std::shared_ptr<SharedReader> reader_;  ///< The journal worker's.
+    bool following_ = false;
+    bool follow_again_ = false;
+    std::optional<std::pair<Index, Epoch>> prompt_;
+    std::unique_ptr<Timer> poll_timer_;
+    TimePoint rest_since_;   ///< When something was last heard.
+    Duration judge_after_;   ///< Rest, after which one looks whether it is damage.
+    ClaimMachine claims_;
+    std::unique_ptr<Timer> look_timer_;
+    bool looking_ = false;
+    SharedTakeover::Spare spare_;
+    bool making_spare_ = false;
+    TimePoint spare_retry_;
+    std::shared_ptr<SharedTakeover> takeover_;  ///< The journal worker's.
+    bool published_ = false;                    ///< Its epoch; what is committed is being heard.
+    Taken taken_;
+
+    std::shared_ptr<Tenure> tenure_;
+    std::optional<EpochRecord> own_;  ///< Of the last tenure here.
+    Done left_;  ///< Of step_down().
+
+    std::uint32_t journal_ = 0;  ///< Which one; 0: nothing is known of it.
+    Index checkpoint_;           ///< The newest that is known of.
+    std::shared_ptr<SharedCheckpoint> checkpoint_file_;  ///< Being written; null if none is.
+};
+
+}  // namespace understudy::journal

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "journal/segment_writer.h"
+#include "journal/shared_epoch.h"
+
+namespace understudy::journal {
+
+/// Appends to a shared journal in one tenure: write, sync, then read the epoch again.
+///
+/// What has not been followed by that reading may be void. So nothing is written behind a batch
+/// before the epoch has been read after it, and nothing at all after it was another's once.
+///
+/// Thread: the journal worker.
+/// Source: docs/protocols/fencing.md, "Appending".
+class SharedWriter {
+public:
+    SharedWriter(Disk& disk, std::string directory, EpochRecord record,
+                 std::unique_ptr<File> segment);
+
+    /// Errors, in flush.result: disk_failed (unknown), not_active (unknown for the batch after which
+    /// it was found, none for those that were not written); the same for ever.
+    void run(Flush& flush);
+
+    /// Closes the file.
+    void release();
+
+private:
+    Disk& disk_;
+    const std::string directory_;
+    const EpochRecord record_;
+    SegmentWriter writer_;
+    std::optional<Error> superseded_;
+};
+
+}  // namespace understudy::journal
