@@ -255,8 +255,9 @@ Result<void> RaftCore::on(ProposeConfiguration& propose) {
 Result<void> RaftCore::on(CatchUp& wanted) {
     if (state() != State::leader) return not_leading();
     const Server* server = find(configuration(), wanted.server);
-    if (server == nullptr || server->membership == Membership::voter) {
-        return refused("only an observer can catch up");
+    if (server == nullptr || server->membership == Membership::voter ||
+        wanted.server == options_.id) {  // A leader that gives up its vote is one for a while.
+        return refused("only another observer can catch up");
     }
     if (us_engine_promotee(engine_.get()) != 0) return refused("a server is catching up");
     return collect(us_engine_catch_up(engine_.get(), now_ms_, wanted.server.value));
