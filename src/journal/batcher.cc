@@ -56,6 +56,28 @@ Result<void> Batcher::offer(Append& append) {
     return {};
 }
 
+Result<void> Batcher::admit(std::uint64_t bytes, Urgency urgency) {
+    if (ordinary_.bytes + bytes > options_.queue_bytes_max) {
+        return Error{.code = Errc::limit_exceeded,
+                     .detail = fmt::format("{} bytes wait for the disk already", ordinary_.bytes)};
+    }
+    if (reserve_ != Reserve::failed) return {};
+    const bool ordinary = urgency == Urgency::ordinary;
+    const std::uint64_t limit =
+        ordinary ? ordinary_limit(tail_.segment_bytes) : promotion_limit(tail_.segment_bytes);
+    const bool fits = tail_.used_bytes + ordinary_.bytes + bytes <= limit;
+    if (!fits && ordinary) space_ = Space::reserve_only;
+    if (!fits || (ordinary && space_ == Space::reserve_only)) return no_space();
+    return {};
+}
+
+void Batcher::queue_admitted(Append append) {
+    append.admitted = true;
+    append.urgency = Urgency::ordinary;  // Of one order with all that is admitted.
+    ordinary_.bytes += encoded_bytes(append);
+    ordinary_.appends.push_back(std::move(append));
+}
+
 Batcher::Formed Batcher::form() {
     Formed formed;
     if (idle()) return formed;
@@ -71,14 +93,14 @@ Batcher::Formed Batcher::form() {
         const std::uint64_t bytes = encoded_bytes(head);
         if (!batch.bytes.empty() && batch.bytes.size() + bytes > batch_bytes_max) break;
 
-        const Place where = place(bytes, head.urgency);
-        if (where == Place::later) break;
-        if (where == Place::nowhere) {
+        const Where where = this->where(bytes, head);
+        if (where == Where::later) break;
+        if (where == Where::nowhere) {
             if (head.urgency == Urgency::ordinary && !is_mark(head)) space_ = Space::reserve_only;
             formed.refused.push_back(pop(*line));
             continue;
         }
-        if (where == Place::in_reserve) {
+        if (where == Where::in_reserve) {
             if (!batch.bytes.empty()) break;  // A batch lies in one segment.
             begin_segment(batch);
         } else if (batch.bytes.empty()) {
@@ -89,6 +111,7 @@ Batcher::Formed Batcher::form() {
     if (batch.bytes.empty()) {
         reuse(std::move(batch.bytes));
     } else {
+        batch.generation = tail_.generation;
         formed.batch = std::move(batch);
     }
     US_ASSERT(tail_.used_bytes <= tail_.segment_bytes);
@@ -120,23 +143,25 @@ std::vector<Append> Batcher::take_waiting() {
     return waiting;
 }
 
-Batcher::Place Batcher::place(std::uint64_t bytes, Urgency urgency) const {
+Batcher::Where Batcher::where(std::uint64_t bytes, const Append& append) const {
+    const bool promotion = append.urgency == Urgency::promotion;
     std::uint64_t limit = tail_.segment_bytes;
     if (reserve_ != Reserve::ready) {
-        limit = urgency == Urgency::promotion ? promotion_limit(tail_.segment_bytes)
-                                              : ordinary_limit(tail_.segment_bytes);
-        if (urgency == Urgency::ordinary && space_ == Space::reserve_only) return Place::nowhere;
+        const bool all = promotion || (append.admitted && reserve_ == Reserve::failed);
+        limit = all ? promotion_limit(tail_.segment_bytes) : ordinary_limit(tail_.segment_bytes);
+        const bool refused = space_ == Space::reserve_only && !promotion && !append.admitted;
+        if (refused) return Where::nowhere;
     }
-    if (tail_.used_bytes + bytes <= limit) return Place::here;
+    if (tail_.used_bytes + bytes <= limit) return Where::here;
     switch (reserve_) {
         case Reserve::ready:
-            return Place::in_reserve;
+            return Where::in_reserve;
         case Reserve::wanted:
-            return Place::later;
+            return Where::later;
         case Reserve::failed:
             break;
     }
-    return Place::nowhere;
+    return append.admitted ? Where::later : Where::nowhere;
 }
 
 Batcher::Queue& Batcher::queue(Urgency urgency) {

@@ -23,6 +23,7 @@ struct Append {
     std::vector<Draft> drafts;
     Urgency urgency = Urgency::ordinary;
     Journal::Appended done;  ///< Empty for a mark of our own.
+    bool admitted = false;   ///< By Batcher::admit(): waits for space rather than be refused.
 };
 
 /// What one write and one sync make durable.
@@ -39,8 +40,9 @@ struct Batch {
         Journal::Appended done;
     };
 
-    std::uint64_t offset = 0;     ///< In the segment.
-    bool begins_segment = false;  ///< Goes to the reserve, which is the segment from now on.
+    std::uint64_t generation = 0;  ///< Of the segment.
+    std::uint64_t offset = 0;      ///< In the segment.
+    bool begins_segment = false;   ///< Goes to the reserve, which is the segment from now on.
     Buffer bytes;
     std::vector<Placed> placed;
     std::vector<Acknowledgement> acknowledgements;
@@ -86,6 +88,13 @@ public:
     /// Errors: limit_exceeded, no_space (none).
     [[nodiscard]] Result<void> offer(Append& append);
 
+    /// Is there room for `bytes` encoded bytes more? For those who must know at once: what is
+    /// queued then, admitted, is never refused and keeps its order. Should the reserve fail after
+    /// all, it takes the room of promotions, and waits for space when that is used up.
+    /// Errors: limit_exceeded, no_space (none).
+    [[nodiscard]] Result<void> admit(std::uint64_t bytes, Urgency urgency);
+    void queue_admitted(Append append);
+
     /// Packs the next batch, as if it were written: later ones go behind it.
     [[nodiscard]] Formed form();
 
@@ -115,14 +124,14 @@ public:
     [[nodiscard]] bool marked() const { return last_type_ == EntryType::mark; }
 
 private:
-    enum class Place { here, in_reserve, later, nowhere };
+    enum class Where { here, in_reserve, later, nowhere };
 
     struct Queue {
         std::deque<Append> appends;
         std::uint64_t bytes = 0;  ///< Encoded.
     };
 
-    [[nodiscard]] Place place(std::uint64_t bytes, Urgency urgency) const;
+    [[nodiscard]] Where where(std::uint64_t bytes, const Append& append) const;
     [[nodiscard]] Queue& queue(Urgency urgency);
     [[nodiscard]] Queue* next_queue();
     Append pop(Queue& queue);

@@ -20,12 +20,20 @@ enum class EntryType : std::uint8_t {
     return type == EntryType::command || type == EntryType::commands;
 }
 
+/// Where a body lies on the disk.
+struct Place {
+    std::uint64_t generation = 0;  ///< Of the segment.
+    std::uint64_t offset = 0;      ///< In it.
+    friend bool operator==(const Place&, const Place&) = default;
+};
+
 /// One position of a journal. `body` lives as long as the call that hands it over.
 struct Entry {
     Index index;
     Epoch epoch;
     EntryType type = EntryType::command;
     Bytes body;
+    Place place{};  ///< Of the body, in a journal that has files of its own.
 };
 
 /// What ties an entry to those before it.

@@ -141,7 +141,8 @@ void LocalJournal::Core::trim() {
     }
     if (checkpoints_.size() == 2) {
         const Index needed = checkpoints_.front().next();
-        while (segments_.size() > 1 && segments_[1].first <= needed) {
+        while (segments_.size() > 1 && segments_[1].first <= needed &&
+               (!options_.keeps_segments || segments_.front().generation < keep_from_)) {
             superfluous.push_back(
                 path_in(options_.directory, segment_name(segments_.front().generation)));
             segments_.erase(segments_.begin());

@@ -34,6 +34,17 @@ void LocalJournal::append(std::vector<Draft> drafts, Urgency urgency, Appended d
     core_->append(std::move(drafts), urgency, std::move(done));
 }
 
+Result<void> LocalJournal::admit(std::uint64_t bytes, Urgency urgency) {
+    return core_->admit(bytes, urgency);
+}
+
+void LocalJournal::append_admitted(std::vector<Draft> drafts, Appended done) {
+    core_->append_admitted(std::move(drafts), std::move(done));
+}
+
+void LocalJournal::keep_from(std::uint64_t generation) { core_->keep_from(generation); }
+std::vector<std::uint64_t> LocalJournal::segments() const { return core_->segments(); }
+
 void LocalJournal::confirm(Done done) { core_->confirm(std::move(done)); }
 
 Result<std::unique_ptr<CheckpointWriter>> LocalJournal::begin_checkpoint() {

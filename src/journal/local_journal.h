@@ -24,6 +24,9 @@ public:
         std::uint64_t queue_bytes_max = 32 * MiB;    ///< Waiting for the disk, per urgency.
         Duration reserve_retry_interval = 1s;        ///< After the disk was full.
         Duration mark_after = 1s;  ///< Idle time, then the last entry is vouched for.
+        /// What lies before the checkpoints may still be read: segments are removed only up to
+        /// keep_from() besides.
+        bool keeps_segments = false;
     };
 
     /// Locks the directory, tells `observer` all there is, begins a new epoch (one above the
@@ -40,6 +43,19 @@ public:
     ~LocalJournal() override;
 
     void append(std::vector<Draft> drafts, Urgency urgency, Appended done) override;
+    /// Would an append of `bytes` encoded bytes be taken now? If so, append_admitted() in the same
+    /// turn is never refused for want of space, and appends of that kind keep their order whatever
+    /// their urgency. Errors: as append().
+    [[nodiscard]] Result<void> admit(std::uint64_t bytes, Urgency urgency);
+    /// Requires: the drafts fit into append_bytes_max(). Errors, to `done`: closed (none),
+    /// disk_failed (unknown), no_space (none: it was closed while it waited for space).
+    void append_admitted(std::vector<Draft> drafts, Appended done);
+
+    /// Segments from `generation` on are needed, whatever the checkpoints. Only grows; counts from
+    /// the next checkpoint on. Requires: Options::keeps_segments.
+    void keep_from(std::uint64_t generation);
+    [[nodiscard]] std::vector<std::uint64_t> segments() const;  ///< Generations, oldest first.
+
     /// Certain at once: nobody else has a journal whose directory is locked.
     void confirm(Done done) override;
     [[nodiscard]] Result<std::unique_ptr<CheckpointWriter>> begin_checkpoint() override;

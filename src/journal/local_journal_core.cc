@@ -62,14 +62,8 @@ Index LocalJournal::Core::checkpoint() const {
 void LocalJournal::Core::append(std::vector<Draft> drafts, Urgency urgency, Appended done) {
     US_ASSERT(!drafts.empty());
     Append append{.drafts = std::move(drafts), .urgency = urgency, .done = std::move(done)};
-    Result<void> taken;
-    if (poisoned_) {
-        taken = *poisoned_;
-    } else if (state_ != State::serving) {
-        taken = Error{.code = Errc::closed, .detail = "the journal is being closed"};
-    } else {
-        taken = batcher_.offer(append);
-    }
+    Result<void> taken = serving();
+    if (taken) taken = batcher_.offer(append);
     if (!taken) {
         later([refused = std::move(append.done), error = taken.error()](Core&) {
             if (refused) refused(error);
@@ -77,6 +71,44 @@ void LocalJournal::Core::append(std::vector<Draft> drafts, Urgency urgency, Appe
         return;
     }
     schedule_flush();
+}
+
+Result<void> LocalJournal::Core::admit(std::uint64_t bytes, Urgency urgency) {
+    if (poisoned_) return Error{.code = Errc::disk_failed, .detail = poisoned_->detail};
+    US_CHECK(serving());
+    auto admitted = batcher_.admit(bytes, urgency);
+    if (!admitted) schedule_flush();  // Which tells of the space.
+    return admitted;
+}
+
+void LocalJournal::Core::append_admitted(std::vector<Draft> drafts, Appended done) {
+    Append append{.drafts = std::move(drafts), .done = std::move(done)};
+    if (auto taken = serving(); !taken) {
+        later([refused = std::move(append.done), error = taken.error()](Core&) {
+            if (refused) refused(error);
+        });
+        return;
+    }
+    batcher_.queue_admitted(std::move(append));
+    schedule_flush();
+}
+
+void LocalJournal::Core::keep_from(std::uint64_t generation) {
+    US_ASSERT(options_.keeps_segments);
+    US_ASSERT(generation >= keep_from_);
+    keep_from_ = generation;
+}
+
+std::vector<std::uint64_t> LocalJournal::Core::segments() const {
+    std::vector<std::uint64_t> generations;
+    for (const SegmentPlace& segment : segments_) generations.push_back(segment.generation);
+    return generations;
+}
+
+Result<void> LocalJournal::Core::serving() const {
+    if (poisoned_) return *poisoned_;
+    if (state_ == State::serving) return {};
+    return Error{.code = Errc::closed, .detail = "the journal is being closed"};
 }
 
 void LocalJournal::Core::later(std::function<void(Core&)> task) {
@@ -151,7 +183,7 @@ void LocalJournal::Core::flushed(const std::shared_ptr<Flush>& flush) {
     std::size_t next = 0;
     for (const Batch::Acknowledgement& acknowledgement : done.batch.acknowledgements) {
         for (std::size_t i = 0; i < acknowledgement.entries; ++i) {
-            if (!deliver(done.batch.placed[next++], *flush)) return;
+            if (!deliver(done.batch, done.batch.placed[next++], *flush)) return;
         }
         if (acknowledgement.done) acknowledgement.done(committed_.last);
         if (state_ == State::detached) return;
@@ -163,7 +195,8 @@ void LocalJournal::Core::flushed(const std::shared_ptr<Flush>& flush) {
 }
 
 /// False if the observer destroyed the journal.
-bool LocalJournal::Core::deliver(const Batch::Placed& placed, const Flush& flush) {
+bool LocalJournal::Core::deliver(const Batch& batch, const Batch::Placed& placed,
+                                 const Flush& flush) {
     US_ASSERT(placed.index == committed_.last.next());
     committed_.last = placed.index;
     committed_.checksum = placed.checksum;
@@ -171,7 +204,8 @@ bool LocalJournal::Core::deliver(const Batch::Placed& placed, const Flush& flush
         {.index = placed.index,
          .epoch = committed_.epoch,
          .type = placed.type,
-         .body = Bytes(flush.bytes).subspan(placed.body_offset, placed.body_bytes)});
+         .body = Bytes(flush.bytes).subspan(placed.body_offset, placed.body_bytes),
+         .place = {.generation = batch.generation, .offset = batch.offset + placed.body_offset}});
     return state_ != State::detached;
 }
 
@@ -301,7 +335,10 @@ void LocalJournal::Core::close(std::function<void()> done) {
 void LocalJournal::Core::settle() {
     if (state_ != State::closing || jobs_ > 0 || !in_flight_.empty()) return;
     if (!poisoned_) {
-        if (!batcher_.idle()) return;
+        // What waits for a full disk to get room would keep the journal open for ever.
+        const bool stuck = batcher_.reserve() == Batcher::Reserve::failed && !making_reserve_;
+        if (!batcher_.idle() && stuck) refuse(batcher_.take_waiting(), Batcher::no_space());
+        if (state_ == State::detached || !batcher_.idle()) return;
         if (!batcher_.marked() && !mark_offered_) {
             mark_offered_ = true;
             offer_mark();

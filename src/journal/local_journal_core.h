@@ -29,6 +29,10 @@ public:
     void detach();
 
     void append(std::vector<Draft> drafts, Urgency urgency, Appended done);
+    [[nodiscard]] Result<void> admit(std::uint64_t bytes, Urgency urgency);
+    void append_admitted(std::vector<Draft> drafts, Appended done);
+    void keep_from(std::uint64_t generation);
+    [[nodiscard]] std::vector<std::uint64_t> segments() const;
     void confirm(Done done);
     void close(std::function<void()> done);
 
@@ -64,11 +68,12 @@ private:
     void run(std::string_view worker, Worker::Job job, std::function<void(Core&)> done,
              Worker::Place place = Worker::Place::worker_thread);
 
+    [[nodiscard]] Result<void> serving() const;
     void schedule_flush();
     void flush();
     void submit(Batch batch);
     void flushed(const std::shared_ptr<Flush>& flush);
-    bool deliver(const Batch::Placed& placed, const Flush& flush);
+    bool deliver(const Batch& batch, const Batch::Placed& placed, const Flush& flush);
     void refuse(std::vector<Append> refused, const Error& error);
     void poison(Error error);
 
@@ -108,6 +113,7 @@ private:
     bool reserve_retry_armed_ = false;
 
     std::vector<SegmentPlace> segments_;  ///< Oldest first; the last is the one appended to.
+    std::uint64_t keep_from_ = 0;         ///< Generation; see Options::keeps_segments.
     std::vector<Index> checkpoints_;      ///< Durable, at most two, oldest first.
     std::vector<std::string> leftovers_;  ///< To be removed with the next checkpoint.
     std::shared_ptr<CheckpointFile> checkpoint_file_;  ///< Being written; null if none is.

@@ -47,7 +47,8 @@ void LocalJournal::Start::begin() {
     recovery_ = std::make_shared<Recovery>(
         runtime_.disk(), Recovery::Options{.directory = options_.directory,
                                            .segment_bytes = options_.segment_size_bytes,
-                                           .journal = journal});
+                                           .journal = journal,
+                                           .keeps_segments = options_.keeps_segments});
     run(&Recovery::begin, &Start::begun);
 }
 
@@ -93,8 +94,11 @@ void LocalJournal::Start::read(Recovery::Slice slice) {
     for (const Recovery::Replayed& replayed : slice.entries) {
         const EntryHeader& header = replayed.header;
         const Bytes body = Bytes(slice.bodies).subspan(replayed.body_offset, header.body_bytes);
-        observer_.committed(
-            {.index = header.index, .epoch = header.epoch, .type = header.type, .body = body});
+        observer_.committed({.index = header.index,
+                             .epoch = header.epoch,
+                             .type = header.type,
+                             .body = body,
+                             .place = replayed.place});
         if (over_) return;
     }
     if (slice.last) {

@@ -42,15 +42,16 @@ struct GroupWrite {
     bool restart = false;
 };
 
-/// The write-ahead log of a node, shared by all its groups: one write and one sync make durable what
-/// hundreds of groups had to say in a turn.
+/// The write-ahead log of a node, shared by all its groups: one write and one sync make durable
+/// what hundreds of groups had to say in a turn.
 ///
 /// A LocalJournal underneath gives segments, checksums, torn ends, damage, reserve and checkpoints;
 /// this adds groups. Live entries of idle groups are written again further on, so that one group
 /// cannot pin the disk.
 ///
 /// Thread: loop only.
-/// Bounds: `cache_bytes_max` of bodies in memory over all groups, the newest of each; older ones are
+/// Bounds: `cache_bytes_max` of bodies in memory over all groups, the newest of each; older ones
+/// are
 ///         read from the disk. An index of 32 bytes for each live entry.
 /// Source: docs/formats/node-log.md.
 class NodeLog {
@@ -92,7 +93,8 @@ public:
     [[nodiscard]] virtual const std::map<GroupId, Group>& groups() const = 0;
 
     /// Queues `write`; all writes of one loop turn become one append. durable() tells.
-    /// Errors: no_space (none: ordinary writes when only the reserve is left), limit_exceeded (none:
+    /// Errors: no_space (none: ordinary writes when only the reserve is left), limit_exceeded
+    /// (none:
     ///         too much is waiting), closed, disk_failed (none).
     [[nodiscard]] virtual Result<LogPosition> write(GroupId group, GroupWrite write,
                                                     Urgency urgency) = 0;
@@ -103,13 +105,14 @@ public:
     [[nodiscard]] virtual Index first(GroupId group) const = 0;
     [[nodiscard]] virtual Index last(GroupId group) const = 0;
     [[nodiscard]] virtual std::optional<Epoch> term(GroupId group, Index index) const = 0;
-    /// Adjacent entries from `from`, at most `count` and about `bytes_max`, at least one; empty if the
-    /// first of them is not in memory (load() then), or not there at all.
+    /// Adjacent entries from `from`, at most `count` and about `bytes_max`, at least one; empty if
+    /// the first of them is not in memory (load() then), or not there at all.
     [[nodiscard]] virtual std::vector<GroupEntry> cached(GroupId group, Index from,
                                                          std::size_t count,
                                                          std::size_t bytes_max) const = 0;
-    /// As cached(), from the disk where need be; `done` is called once, never within this call.
-    /// Errors: not_found (none: cut, trimmed or never there), corrupt, disk_failed, closed (none).
+    /// As cached(), from the disk where need be, and then up to what is cached at most: ask again
+    /// for the rest. `done` is called once, never within this call. Errors: not_found (none: cut,
+    /// trimmed or never there), corrupt, disk_failed, closed (none).
     virtual void load(GroupId group, Index from, std::size_t count, std::size_t bytes_max,
                       Read done) = 0;
 

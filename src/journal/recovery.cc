@@ -146,7 +146,12 @@ Result<void> Recovery::choose_start() {
     if (start == last_begun && !fresh) return damage(wanted, "no segment that holds it is left");
 
     for (auto it = found_.begin(); it != start; ++it) {
-        out_.leftovers.push_back(path(segment_name(it->generation)));
+        if (options_.keeps_segments) {
+            const Index first = it->header ? it->header->first : Index{};
+            out_.segments.push_back({.generation = it->generation, .first = first});
+        } else {
+            out_.leftovers.push_back(path(segment_name(it->generation)));
+        }
     }
     begun_.assign(start, last_begun);
     unbegun_.assign(last_begun, found_.end());
@@ -209,6 +214,8 @@ Result<bool> Recovery::read_entry(Slice& slice) {
     chain_.advance(found->header);
     claimed_ = std::max(claimed_, found->header.link.synced);
     unproven_.emplace_back(chain_.last, offset_);
+    const Place place{.generation = begun_[reading_].generation,
+                      .offset = offset_ + entry_header_bytes};
     while (!unproven_.empty() && unproven_.front().first <= claimed_) unproven_.pop_front();
     offset_ += found->header.encoded_bytes();
 
@@ -218,7 +225,8 @@ Result<bool> Recovery::read_entry(Slice& slice) {
             return true;
         return damage(chain_.last, "it is not the one that the checkpoint is about");
     }
-    slice.entries.push_back({.header = found->header, .body_offset = slice.bodies.size()});
+    slice.entries.push_back(
+        {.header = found->header, .body_offset = slice.bodies.size(), .place = place});
     slice.bodies.insert(slice.bodies.end(), found->body.begin(), found->body.end());
     return true;
 }

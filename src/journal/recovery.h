@@ -50,12 +50,14 @@ public:
     struct Options {
         std::string directory;
         std::uint64_t segment_bytes = 0;
-        std::uint32_t journal = 0;  ///< Id of the journal if a new one must be made. Not 0.
+        std::uint32_t journal = 0;    ///< Id of the journal if a new one must be made. Not 0.
+        bool keeps_segments = false;  ///< Those that lie behind the checkpoints are not leftovers.
     };
 
     struct Replayed {
         EntryHeader header;
         std::size_t body_offset = 0;  ///< In Slice::bodies.
+        Place place;                  ///< Of the body, on the disk.
     };
     struct Slice {
         Buffer bodies;
