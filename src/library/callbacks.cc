@@ -11,6 +11,7 @@
 
 #include "library/clock.h"
 #include "library/guard.h"
+#include "library/spin_habit.h"
 #include "platform/thread.h"
 
 namespace understudy::library {
@@ -36,7 +37,7 @@ struct CallbackThread::State {
     bool take();
     void run_one(Item item);
     void run_those_of(Callbacks::State& of, TimePoint deadline);
-    void spin() const;
+    void spin();
     [[nodiscard]] bool here() const { return thread_id == std::this_thread::get_id(); }
 
     std::thread thread;
@@ -51,7 +52,9 @@ struct CallbackThread::State {
     bool ended = false;
     std::atomic<std::size_t> waiting{0};  // Size of the queue, for spinning without the lock.
 
-    std::deque<Item> taken;  // This thread only.
+    // This thread only.
+    std::deque<Item> taken;
+    SpinHabit habit;
 };
 
 // --- Callbacks -----------------------------------------------------------------------------------
@@ -171,20 +174,28 @@ void CallbackThread::State::run_those_of(Callbacks::State& of, TimePoint deadlin
     }
 }
 
-void CallbackThread::State::spin() const {
+// What comes too late has come in vain: somebody else needs this processor.
+void CallbackThread::State::spin() {
+    if (!habit.wants()) return;
     const TimePoint spin_end = clock_now() + spin_max;
-    while (waiting.load(std::memory_order_acquire) == 0 && clock_now() < spin_end) relax();
+    TimePoint now{};
+    do {
+        std::this_thread::yield();  // Whoever brings the next task may run here.
+        now = clock_now();
+    } while (waiting.load(std::memory_order_acquire) == 0 && now < spin_end);
+    habit.ended(now < spin_end);
 }
 
 void CallbackThread::State::run() {
     for (;;) {
         if (take()) {
+            const bool single = taken.size() == 1;
             while (!taken.empty()) {
                 Item next = std::move(taken.front());
                 taken.pop_front();
                 run_one(std::move(next));
             }
-            spin();
+            if (single) spin();
             continue;
         }
         std::unique_lock lock(mutex);

@@ -50,8 +50,9 @@ private:
 
 /// The thread on which callbacks run: in the order in which they were posted, whosever they are.
 ///
-/// It spins for `spin_max` after it has done something before it sleeps, since being woken on another
-/// core takes that long; it never spins when idle. It ends when its last user has left.
+/// After a task that came alone it spins for up to `spin_max` before it sleeps, if that has paid
+/// lately, since being woken takes that long; it never spins when idle. It ends when its last user
+/// has left.
 /// Thread: any.
 class CallbackThread {
 public:

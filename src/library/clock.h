@@ -22,13 +22,4 @@ namespace understudy::library {
     return wait < TimePoint::max() - from ? from + wait : TimePoint::max();
 }
 
-/// Tells the processor that this thread spins.
-inline void relax() {
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    asm volatile("yield");
-#endif
-}
-
 }  // namespace understudy::library

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "library/clock.h"
+#include "library/spin_habit.h"
 #include "platform/asio_runtime.h"
 #include "platform/thread.h"
 
@@ -16,6 +17,7 @@ namespace understudy::library {
 namespace {
 
 constexpr Duration wait_max = 1h;  // For something to do; only how often a loop turns in vain.
+constexpr Duration gap_max = 200us;  // Between calls that may come one upon the other.
 
 // The loops that this thread runs, innermost last.
 struct Seated {
@@ -34,6 +36,7 @@ struct LoopThread::State {
 
     void run_thread();
     bool serve();
+    void look_out();
     void park();
     void unpark();
     void drive(const std::function<bool()>& done, TimePoint deadline, TimePoint spin_end);
@@ -55,6 +58,11 @@ struct LoopThread::State {
     std::atomic<bool> unserved{false};  // Something was posted since the one in the seat looked.
     std::atomic<int> waiting{0};        // Threads in wait_in_seat().
     std::atomic<TimePoint::rep> left_last{0};  // When a waiting thread last left the seat.
+
+    // Loop only.
+    int served = 0;  // Since the loop last looked.
+    TimePoint served_last;
+    SpinHabit habit;
 
     std::mutex park_mutex;
     std::condition_variable unparked_changed;
@@ -93,6 +101,8 @@ LoopThread::~LoopThread() {
     const std::lock_guard lock(state_->mutex);
     if (state_->thread.joinable()) state_->thread.detach();
 }
+
+void LoopThread::served() { ++state_->served; }
 
 bool LoopThread::on_loop() const {
     for (const Seated* here = seated_here; here != nullptr; here = here->outer) {
@@ -201,7 +211,7 @@ void LoopThread::wait_in_seat(const std::function<bool()>& done, TimePoint deadl
     State& state = *state_;
     const TimePoint spin_end = later(clock_now(), spin_max);
     bool asked = state.waiting.load() > 1;  // With many at once, the loop's own thread serves best.
-    for (; !done(); relax()) {
+    for (; !done(); std::this_thread::yield()) {
         if (std::unique_lock lock(state.seat, std::try_to_lock); lock.owns_lock()) {
             const State::Seat seat(state, std::move(lock));
             return state.drive(done, deadline, spin_end);
@@ -220,7 +230,11 @@ void LoopThread::State::drive(const std::function<bool()>& done, TimePoint deadl
         if (runtime->poll()) continue;
         const TimePoint now = clock_now();
         if (now >= deadline) break;
-        if (now >= spin_end) (void)runtime->poll_for(std::min(deadline - now, wait_max));
+        if (now >= spin_end) {
+            (void)runtime->poll_for(std::min(deadline - now, wait_max));
+        } else {
+            std::this_thread::yield();  // Whoever answers may want this very processor.
+        }
     }
     left_last.store(clock_now().time_since_epoch().count());
 }
@@ -256,9 +270,29 @@ bool LoopThread::State::serve() {
             parked.store(false);
         } else {
             (void)runtime->poll_for(wait_max);
+            look_out();
         }
     }
     return false;
+}
+
+// What comes one by one, each soon after the last, is found without being woken for. What comes too
+// late has come in vain: somebody else needs this processor.
+void LoopThread::State::look_out() {
+    for (;;) {
+        const int served_now = std::exchange(served, 0);
+        if (served_now == 0) return;
+        const TimePoint begin = clock_now();
+        const bool soon = begin - std::exchange(served_last, begin) < gap_max;
+        if (served_now > 1 || !soon || !habit.wants()) return;
+        TimePoint now = begin;
+        while (!runtime->poll() && now - begin < spin_max) {
+            if (wanted.load() || stopping.load()) return;
+            std::this_thread::yield();  // The next may be made on this very processor.
+            now = clock_now();
+        }
+        habit.ended(now - begin < spin_max);
+    }
 }
 
 void LoopThread::State::park() {

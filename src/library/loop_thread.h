@@ -19,11 +19,14 @@ namespace understudy::library {
 /// that, so that the next call finds the seat free; it is called back at once by whoever posts
 /// something and sees nobody in the seat.
 ///
-/// Thread: any, except runtime(), which is for the loop.
+/// A loop that has served a call and expects the next one soon looks out for it for a while before
+/// it sleeps. (Not after a change: many loops that look out at once keep each other from work.)
+///
+/// Thread: any, except runtime() and served(), which are for the loop.
 class LoopThread {
 public:
     using Task = Runtime::Task;
-    static constexpr Duration spin_max = 50us;     ///< While an answer is outstanding; never idle.
+    static constexpr Duration spin_max = 50us;     ///< While something is expected; never idle.
     static constexpr Duration parked_max = 250us;  ///< How late input may be seen after a call.
 
     LoopThread(std::shared_ptr<Log> log, const std::string& name);
@@ -34,6 +37,8 @@ public:
 
     /// Requires: on_loop().
     [[nodiscard]] Runtime& runtime();
+    /// A call has come: if it came soon after another, the next is expected soon.
+    void served();
     /// True on whatever thread runs the loop now.
     [[nodiscard]] bool on_loop() const;
 

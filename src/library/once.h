@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "library/clock.h"
@@ -37,7 +38,7 @@ public:
                                               Duration spin_max = Duration::zero()) {
         if (spin_max > Duration::zero() && !done()) {
             const TimePoint spin_end = clock_now() + spin_max;
-            while (!done() && clock_now() < spin_end) relax();
+            while (!done() && clock_now() < spin_end) std::this_thread::yield();
         }
         Phase waiting = Phase::waiting;
         if (phase_.compare_exchange_strong(waiting, Phase::sleeping, std::memory_order_acq_rel)) {

@@ -185,6 +185,7 @@ void Service::Impl::call(client::CallToken token, std::string_view name, Bytes a
                                    .detail = options.family + " has no call " + std::string(name)});
     }
     const Handler handler = found->second;  // It may be taken away while it runs.
+    agent->loop.served();
     if (handler.where == RunOn::loop_thread) return answer(token, run(*handler.run, arguments));
     queue_call(token, handler, name, arguments, deadline);
 }
@@ -211,6 +212,7 @@ void Service::Impl::queue_call(client::CallToken token, const Handler& handler,
             outcome = run(*run_it, bytes);
         }
         self->agent->loop.post([self, token, outcome = std::move(outcome)] {
+            self->agent->loop.served();
             self->answer(token, outcome);
         });
     });
