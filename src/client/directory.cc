@@ -36,7 +36,7 @@ pb::Watch Directory::request(std::uint64_t watch) const {
     request.set_family(followed.family);
     request.set_known_registry(registry_id_);
     for (const auto& [family, epoch] : epochs_) {
-        if (!followed.family.empty() && family != followed.family) continue;
+        if (epoch.value == 0 || (!followed.family.empty() && family != followed.family)) continue;
         pb::KnownEpoch& known = *request.add_known();
         known.set_family(family);
         known.set_epoch(epoch.value);

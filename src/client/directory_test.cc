@@ -100,6 +100,22 @@ TEST(Directory, EpochsOnlyGrowAndSurviveTheServicesImage) {
     EXPECT_EQ(request.known(0).epoch(), 9u);
 }
 
+TEST(Directory, TheHighestEpochOfAFamilyHasAPlaceThatStaysWhateverElseIsHeard) {
+    Directory directory;
+    std::vector<std::string> families;
+    const Epoch& place = directory.epoch_place("Foo");
+    EXPECT_EQ(place, Epoch{});
+    const auto watch = directory.add("Foo");
+    EXPECT_EQ(directory.request(watch).known_size(), 0);  // Nothing was heard yet.
+    for (int i = 0; i < 100; ++i) {
+        (void)directory.heard_epoch("Other" + std::to_string(i), Epoch{1});
+    }
+    (void)directory.apply(image(watch, 5, "Foo", {"a"}), families);
+    (void)directory.heard_epoch("Foo", Epoch{9});
+    EXPECT_EQ(place, Epoch{9});
+    EXPECT_EQ(&place, &directory.epoch_place("Foo"));
+}
+
 TEST(Directory, WordsForAnEndedWatchAreIgnored) {
     Directory directory;
     std::vector<std::string> families;

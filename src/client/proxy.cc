@@ -24,6 +24,7 @@ Proxy::Proxy(Runtime& runtime, Log& log, Options options, Directory& directory,
       log_(log),
       options_(std::move(options)),
       directory_(directory),
+      heard_(directory.epoch_place(options_.family)),
       observer_(observer),
       backoff_(options_.retry_min, options_.retry_max) {}
 
@@ -278,6 +279,7 @@ void Proxy::link_message(Link& link, MessageType type, Bytes body) {
 }
 
 bool Proxy::stale(Epoch epoch) {
+    if (epoch >= heard_) return false;  // Never below the floor; the path of every message.
     if (epoch >= floor() || planted(Plant::proxy_ignores_epoch)) return false;
     if (leaving_ != nullptr) return true;
     drop({.code = Errc::stale_epoch, .detail = status_.member + " published under an old epoch"});

@@ -123,6 +123,7 @@ private:
     Log& log_;
     const Options options_;
     Directory& directory_;
+    const Epoch& heard_;  ///< The highest epoch of the family; also of one that is not fenced.
     ProxyObserver& observer_;
     Backoff backoff_;
     record::CallTable calls_;
