@@ -16,6 +16,8 @@ namespace understudy {
 
 /// What a member does when its registry is away and its lease has lapsed.
 enum class OnRegistryLoss : std::uint8_t {
+    by_registry = 0,  ///< keep with a registry of one node, step_down with one of several: there a
+                      ///< loss means that it is *this* member which is cut off.
     keep = 1,       ///< Goes on. Clients cut off together with it may hear it until they hear a
                     ///< higher epoch.
     step_down = 2,  ///< Stops answering.
@@ -27,7 +29,7 @@ struct ServiceOptions {
     Redundancy redundancy = Redundancy::fault_tolerant;
     /// How long a silent member keeps its role. The first member's word counts for the service.
     Duration lease = 1s;
-    OnRegistryLoss on_registry_loss = OnRegistryLoss::keep;
+    OnRegistryLoss on_registry_loss = OnRegistryLoss::by_registry;
     /// Answers the call understudy.record.put: operators may change records of this member. They do
     /// it on the callback thread: the application then writes these records there too.
     bool allow_record_put = false;

@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <memory>
+#include <span>
 #include <utility>
 
 #include <fmt/format.h>
@@ -10,9 +11,11 @@
 #include "apps/quantity.h"
 #include "apps/registry_program.h"
 #include "apps/session.h"
+#include "library/registry_nodes.h"
 #include "platform/disk.h"
 #include "platform/limits.h"
 #include "platform/log.h"
+#include "wire/control.h"
 #include "wire/registry_log.pb.h"
 
 namespace understudy::apps {
@@ -46,8 +49,10 @@ namespace {
 }
 
 Result<Exit> run_registry(const Invocation& invocation) {
-    const RegistrySettings& settings = invocation.settings().registry;
+    RegistrySettings settings = invocation.settings().registry;
+    settings.listen_given = invocation.effective.origins.contains("registry.listen");
     auto options = US_TRY(registry_options(settings));
+    const bool several = options.several.has_value();
     platform::LineLog log(US_TRY(log_options(settings)));
     // Whoever reads our first line may go away; the registry stays.
     (void)std::signal(SIGPIPE, SIG_IGN);
@@ -57,6 +62,12 @@ Result<Exit> run_registry(const Invocation& invocation) {
     platform::AsioRuntime runtime(log);
     RegistryProgram program(runtime, log, Supervisor::of_this_process());
     const auto ended = program.run(std::move(options), [&](const node::RegistryServer& server) {
+        if (several) {
+            print(fmt::format("registry ready on {}, node {} of {}, platform {}\n",
+                              to_string(server.address()), settings.name,
+                              server.journal().nodes().size(), settings.platform));
+            return;
+        }
         if (server.state().platform() != settings.platform &&
             invocation.effective.origins.contains("registry.platform")) {
             remark(fmt::format("understudy: {} was founded as platform {}; that name stays",
@@ -86,6 +97,7 @@ Result<Exit> restore_registry(const Invocation& invocation, const std::string& f
                      .detail = fmt::format("{}: its content is not what a registry knows", from)};
     }
     auto options = US_TRY(registry_options(settings));
+    options.several.reset();
     options.listen = {"127.0.0.1", 0};  // Restored, not yet in service: agents know another port.
     options.restore = Buffer(content->begin(), content->end());
     platform::LineLog log({.level = LogLevel::warn});
@@ -130,13 +142,42 @@ Result<Exit> backup_registry(const Invocation& invocation, const std::string& to
     return Exit::done;
 }
 
-[[nodiscard]] std::string status_text(const Dynamic::Map& status, std::uint64_t uptime_us) {
-    constexpr std::string_view keys[] = {"platform", "address", "version",  "revision", "services",
-                                         "members",  "agents",  "sessions", "space",    "uptime"};
+// --- Status --------------------------------------------------------------------------------------
+
+[[nodiscard]] Listing list_nodes(const wire::pb::JournalInfo& journal) {
+    Listing listing{.columns = {{.key = "node", .title = "NODE"},
+                                {.key = "role", .title = "ROLE"},
+                                {.key = "address", .title = "ADDRESS"},
+                                {.key = "connected", .title = "CONNECTED"},
+                                {.key = "index", .title = "INDEX"},
+                                {.key = "lag", .title = "LAG"}},
+                    .rows = {},
+                    .name_key = "node"};
+    for (const wire::pb::NodeInfo& node : journal.nodes()) {
+        const bool known = node.index() != 0;
+        listing.rows.push_back(
+            {{"node", node.name()},
+             {"role", std::string(name(static_cast<Role>(node.role())))},
+             {"address", to_string(wire::from_endpoint(node.endpoint()))},
+             {"connected", node.connected()},
+             {"index", known ? Dynamic(node.index()) : Dynamic()},
+             {"lag", known ? Dynamic(node.lag()) : Dynamic()}});
+    }
+    return listing;
+}
+
+/// Of a registry that runs alone without what only several nodes have.
+[[nodiscard]] std::string status_text(const Dynamic::Map& status, std::uint64_t uptime_us,
+                                      bool several) {
+    constexpr std::string_view keys[] = {"platform", "address",  "version",     "revision",
+                                         "services", "members",  "agents",      "sessions",
+                                         "space",    "uptime",   "node",        "active_node",
+                                         "epoch",    "journal_index", "checkpoint"};
+    constexpr std::size_t alone = 10;
     std::string out;
-    for (const std::string_view key : keys) {
+    for (const std::string_view key : std::span(keys).first(several ? std::size(keys) : alone)) {
         const auto found = status.find(key);
-        out += fmt::format("{}  {}\n", padded(key, 10),
+        out += fmt::format("{}  {}\n", padded(key, several ? 13 : 10),
                            key == "uptime"           ? humane_us(uptime_us)
                            : found == status.end() ? "-"
                                                      : cell_text(found->second));
@@ -144,38 +185,110 @@ Result<Exit> backup_registry(const Invocation& invocation, const std::string& to
     return out;
 }
 
+[[nodiscard]] Dynamic::Map status_json(const wire::pb::PlatformInfo& info,
+                                       const std::string& where) {
+    const wire::pb::JournalInfo& journal = info.journal();
+    Dynamic::Array nodes;
+    for (auto& row : list_nodes(journal).rows) nodes.emplace_back(std::move(row));
+    const auto or_nil = [](const std::string& text) {
+        return text.empty() ? Dynamic() : Dynamic(text);
+    };
+    return {{"platform", info.platform()},
+            {"address", where},
+            {"registry_id", fmt::format("{:016x}", info.registry_id())},
+            {"version", info.version()},
+            {"revision", info.revision()},
+            {"services", info.services()},
+            {"members", info.members()},
+            {"agents", info.agents()},
+            {"sessions", info.sessions()},
+            {"space", info.space()},
+            {"uptime_ms", info.uptime_ms()},
+            {"journal_index", info.journal_index()},
+            {"node", or_nil(journal.node())},
+            {"active_node", or_nil(journal.active_node())},
+            {"epoch", journal.epoch()},
+            {"checkpoint", journal.checkpoint()},
+            {"nodes", std::move(nodes)}};
+}
+
 Result<Exit> show_status(const Invocation& invocation) {
-    auto session = US_TRY(Session::open(invocation));
+    auto session = US_TRY(Session::open(invocation, Session::Needs::any_node));
     wire::pb::Ask ask;
     ask.mutable_platform();
-    const auto answer = US_TRY(session.ask(std::move(ask)));
+    const auto answer = US_TRY(session.ask_any(std::move(ask)));
     const wire::pb::PlatformInfo& info = answer.platform();
-    const Dynamic::Map status{{"platform", info.platform()},
-                              {"address", session.where()},
-                              {"registry_id", fmt::format("{:016x}", info.registry_id())},
-                              {"version", info.version()},
-                              {"revision", info.revision()},
-                              {"services", info.services()},
-                              {"members", info.members()},
-                              {"agents", info.agents()},
-                              {"sessions", info.sessions()},
-                              {"space", info.space()},
-                              {"uptime_ms", info.uptime_ms()},
-                              {"journal_index", info.journal_index()}};
+    const Dynamic::Map status = status_json(info, session.where());
+    const Listing nodes = list_nodes(info.journal());
     if (invocation.for_people()) {
-        print(status_text(status, info.uptime_ms() * 1000));
+        print(status_text(status, info.uptime_ms() * 1000, !nodes.rows.empty()));
+        if (!nodes.rows.empty()) {
+            print('\n' + to_text(nodes, Format::table, invocation.paint));
+        }
     } else if (invocation.format == Format::name) {
         print(info.platform() + '\n');
     } else if (invocation.format == Format::csv) {
         Listing listing;
-        for (const auto& [key, value] : status) listing.columns.push_back({.key = key, .title = ""});
+        for (const auto& [key, value] : status) {
+            if (key != "nodes") listing.columns.push_back({.key = key, .title = ""});
+        }
         listing.rows.push_back(status);
         print(to_text(listing, Format::csv, Paint::plain));
     } else {
         print(to_json_line(status));
     }
+    if (info.journal().active_node().empty()) {
+        remark(fmt::format("understudy: {} answers, and knows of no active node: changes wait until "
+                           "more than half of the nodes are there",
+                           info.journal().node()));
+        return Exit::no;
+    }
     // Anything but "ok": changes are refused, the rest goes on.
     return info.space() == "ok" ? Exit::done : Exit::no;
+}
+
+// --- Nodes ---------------------------------------------------------------------------------------
+
+Result<Exit> change_nodes(const Invocation& invocation, wire::pb::NodesAsk change,
+                          std::string_view done) {
+    auto session = US_TRY(Session::open(invocation));
+    wire::pb::Ask ask;
+    *ask.mutable_nodes() = std::move(change);
+    if (auto answer = session.ask(std::move(ask)); !answer) {
+        return advise(std::move(answer).error(), "understudy registry status");
+    }
+    if (invocation.for_people()) {
+        print(fmt::format("{}\n", done));
+    } else {
+        print(to_json_line(Dynamic::Map{{"done", done}}));
+    }
+    return Exit::done;
+}
+
+Result<Exit> add_node(const Invocation& invocation, const std::string& text) {
+    const auto nodes = US_TRY(library::parse_nodes(text));
+    if (nodes.size() != 1) {
+        return Error{.code = Errc::bad_config, .detail = "one node at a time: NAME=HOST:PORT"};
+    }
+    wire::pb::NodesAsk change;
+    change.mutable_add()->set_name(nodes[0].name);
+    *change.mutable_add()->mutable_endpoint() = wire::to_endpoint(nodes[0].address);
+    return change_nodes(invocation, std::move(change),
+                        fmt::format("{} is a node of the registry", nodes[0].name));
+}
+
+Result<Exit> remove_node(const Invocation& invocation, const std::string& name) {
+    wire::pb::NodesAsk change;
+    change.mutable_remove()->set_name(name);
+    return change_nodes(invocation, std::move(change),
+                        fmt::format("{} is no node of the registry any more", name));
+}
+
+Result<Exit> transfer_to(const Invocation& invocation, const std::string& name) {
+    wire::pb::NodesAsk change;
+    change.mutable_transfer()->set_to(name);
+    return change_nodes(invocation, std::move(change),
+                        name.empty() ? "another node is active" : name + " is active");
 }
 
 }  // namespace
@@ -190,7 +303,30 @@ void add_registry_commands(const Command& root, Globals& globals) {
     const Command status = registry.add("status", "Asks a running registry how it is.");
     globals.add_section(status, client_section);
     status.runs(globals.running(show_status));
-    status.footer("Exit code 1: it answers, but has no space left for changes.");
+    status.footer("Exit code 1: it answers, but takes no changes: no space, or no active node.");
+
+    const auto node = std::make_shared<std::string>();
+    const auto add_change = [&](const char* command_name, const char* about, Parameter parameter,
+                                Result<Exit> (*body)(const Invocation&, const std::string&)) {
+        const Command command = registry.add(command_name, about);
+        command.argument(std::move(parameter), *node);
+        globals.add_section(command, client_section);
+        command.runs(globals.running(
+            [node, body](const Invocation& invocation) { return body(invocation, *node); }));
+        return command;
+    };
+    add_change("add", "Adds a node to a registry of several, or gives one another disk or address.",
+               {.names = "node", .value_name = "NAME=HOST:PORT",
+                .about = "The node. It runs already, and waits."},
+               add_node)
+        .footer("Returns when the node has caught up and counts for agreement.");
+    add_change("remove", "Takes a node out of a registry of several.",
+               {.names = "name", .value_name = "NAME", .about = "The node; not the active one."},
+               remove_node);
+    add_change("transfer", "Makes another node of the registry the active one.",
+               {.names = "name", .value_name = "NAME",
+                .about = "The node. Else: the one that has most.", .required = false},
+               transfer_to);
 
     struct BackupArguments {
         std::string to;

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "apps/version.h"
+#include "library/registry_nodes.h"
 #include "platform/log.h"
 #include "understudy/limits.h"
 
@@ -42,14 +43,28 @@ Result<RegistryServer::Options> registry_options(const RegistrySettings& setting
     RegistryServer::Options options;
     options.listen = US_TRY(parse_address(settings.listen));
     options.tls = US_TRY(tls_options(settings));
-    if (!options.tls && !settings.insecure && !is_loopback(options.listen.host)) {
-        return bad(fmt::format("listening on {} without TLS opens the platform to whoever reaches "
-                               "it\ntry: --tls-cert, --tls-key and --tls-ca, or --insecure",
-                               settings.listen));
-    }
     if (settings.data.empty()) {
         return bad("a registry needs a directory for its journal\ntry: understudy registry --data "
                    "DIR");
+    }
+    if (settings.peers.empty() && !settings.advertise.empty()) {
+        return bad("--advertise tells the other nodes where this one is: --peers says who they are");
+    }
+    if (!settings.peers.empty()) {
+        std::optional<Address> advertise;
+        if (!settings.advertise.empty()) advertise = US_TRY(parse_address(settings.advertise));
+        auto peers = US_TRY(library::parse_nodes(settings.peers));
+        options.several =
+            US_TRY(library::several_nodes(settings.name, std::move(peers), advertise));
+        options.several->election_timeout =
+            std::chrono::milliseconds(settings.election_timeout_ms);
+        options.several->heartbeat_interval = options.several->election_timeout / 6;
+        if (!settings.listen_given) options.listen = options.several->address;
+    }
+    if (!options.tls && !settings.insecure && !is_loopback(options.listen.host)) {
+        return bad(fmt::format("listening on {} without TLS opens the platform to whoever reaches "
+                               "it\ntry: --tls-cert, --tls-key and --tls-ca, or --insecure",
+                               to_string(options.listen)));
     }
     US_CHECK(check_identifier("platform", settings.platform));
     US_CHECK(check_identifier("registry", settings.name));
@@ -89,7 +104,9 @@ Result<void> RegistryProgram::run(RegistryServer::Options options,
 void RegistryProgram::opened(const Result<void>& result) {
     if (closing_) return;
     if (!result) return end(result.error());
-    supervisor_.tell(fmt::format("READY=1\nSTATUS=platform {} on {}", server_->state().platform(),
+    supervisor_.tell(fmt::format("READY=1\nSTATUS={} on {}",
+                                 server_->serving() ? "platform " + server_->state().platform()
+                                                    : "one of several nodes",
                                  to_string(server_->address())));
     keep_watchdog_quiet();
     ready_(*server_);

@@ -22,19 +22,29 @@ struct Wanted {
     std::string name;
     std::string path;
     std::string to;
+    std::string consistency = "linearizable";
     bool watch = false;
 };
 using Render = std::function<Result<std::string>(Session&)>;
 
-Result<Exit> show_or_watch(const Invocation& invocation, bool watch, const Render& render) {
-    auto session = US_TRY(Session::open(invocation));
-    if (watch) return watch_platform(invocation, session, render);
+Result<Exit> show_or_watch(const Invocation& invocation, const Wanted& wanted,
+                           const Render& render) {
+    const bool cached = wanted.consistency == "cached";
+    auto session = US_TRY(Session::open(
+        invocation, cached ? Session::Needs::any_node : Session::Needs::registry));
+    session.set_consistency(cached ? Consistency::cached : Consistency::linearizable);
+    if (wanted.watch) return watch_platform(invocation, session, render);
     print(US_TRY(render(session)));
+    if (cached) {
+        const pb::LookupAnswer& from = session.looked_up();
+        remark(fmt::format("from {}, revision {}, {} old", from.node(), from.revision(),
+                           humane_us(from.age_ms() * 1000)));
+    }
     return Exit::done;
 }
 
 Result<Exit> list(const Invocation& invocation, const Wanted& wanted) {
-    return show_or_watch(invocation, wanted.watch,
+    return show_or_watch(invocation, wanted,
                          [&](Session& session) -> Result<std::string> {
                              return to_text(list_services(US_TRY(session.services())),
                                             invocation.format, invocation.paint);
@@ -43,7 +53,7 @@ Result<Exit> list(const Invocation& invocation, const Wanted& wanted) {
 
 Result<Exit> list_cluster(const Invocation& invocation, const Wanted& wanted) {
     return show_or_watch(
-        invocation, wanted.watch, [&](Session& session) -> Result<std::string> {
+        invocation, wanted, [&](Session& session) -> Result<std::string> {
             auto services = US_TRY(session.services());
             std::erase_if(services, [&](const pb::ServiceInfo& service) {
                 return !matches(wanted.path, service.config().family());
@@ -55,7 +65,7 @@ Result<Exit> list_cluster(const Invocation& invocation, const Wanted& wanted) {
 Result<Exit> show(const Invocation& invocation, const Wanted& wanted) {
     bool served = false;
     const auto shown = US_TRY(show_or_watch(
-        invocation, wanted.watch, [&](Session& session) -> Result<std::string> {
+        invocation, wanted, [&](Session& session) -> Result<std::string> {
             const auto service = US_TRY(session.service(wanted.name));
             served = is_served(service);
             switch (invocation.format) {
@@ -125,15 +135,24 @@ void add_service_commands(const Command& root, Globals& globals) {
             [given, body](const Invocation& invocation) { return body(invocation, *given); });
     };
     const std::string watch_about = "Goes on, and shows each change.";
+    const auto add_consistency = [given](const Command& command) {
+        command.option({.names = "--consistency", .value_name = "HOW",
+                        .about = "linearizable: all that was acknowledged is in it. cached: any node "
+                                 "answers, from what it has, and says how old that is.",
+                        .choices = "linearizable|cached"},
+                       given->consistency);
+    };
 
     const Command service = root.add("service", "Services: who is active, who is next, and why.");
     const Command listing = service.add("list", "All services of the platform.");
     listing.flag("-w,--watch", watch_about, given->watch);
+    add_consistency(listing);
     listing.runs(running(list));
 
     const Command showing = service.add("show", "One service with its members, in line order.");
     showing.argument(service_name(), given->name);
     showing.flag("-w,--watch", watch_about, given->watch);
+    add_consistency(showing);
     showing.runs(running(show));
     showing.footer("Exit code 1: nobody serves it, or there is no such service.");
 

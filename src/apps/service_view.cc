@@ -16,6 +16,14 @@ using wire::Dynamic;
 
 namespace {
 
+[[nodiscard]] std::string on_registry_loss_of(const pb::ServiceInfo& service) {
+    switch (service.config().on_registry_loss()) {
+        case 1: return "keep";
+        case 2: return "step_down";
+        default: return "by_registry";
+    }
+}
+
 [[nodiscard]] Dynamic text_or_nil(const std::string& text) {
     return text.empty() ? Dynamic() : Dynamic(text);
 }
@@ -132,7 +140,7 @@ Dynamic::Map service_json(const pb::ServiceInfo& service) {
             {"epoch", service.epoch()},
             {"promotions", service.promotions()},
             {"lease_ms", service.config().lease_ms()},
-            {"on_registry_loss", service.config().on_registry_loss() == 2 ? "step_down" : "keep"},
+            {"on_registry_loss", on_registry_loss_of(service)},
             {"served", is_served(service)},
             {"members", std::move(members)}};
 }

@@ -23,6 +23,8 @@ namespace {
 
 /// A registry that restarts is back within this; one that is not there is not waited for longer.
 constexpr Duration restart_max = 300ms;
+/// Of several nodes one is active again within this.
+constexpr Duration failover_max = 2s;
 
 [[nodiscard]] Result<std::optional<TlsFiles>> tls_files(const ClientSettings& settings) {
     if (settings.tls_cert.empty() && settings.tls_key.empty() && settings.tls_ca.empty()) {
@@ -68,8 +70,9 @@ constexpr Duration restart_max = 300ms;
         std::unique_lock lock(impl->mutex);
         impl->changed.wait_until(
             lock, deadline, [&] { return impl->registry_up || !impl->registry_detail.empty(); });
-        const auto patience =
-            std::min(deadline, std::chrono::steady_clock::now() + restart_max);
+        const Duration back_max =
+            where.find(',') == std::string::npos ? restart_max : failover_max;
+        const auto patience = std::min(deadline, std::chrono::steady_clock::now() + back_max);
         impl->changed.wait_until(lock, patience, [&] { return impl->registry_up; });
         up = impl->registry_up;
     }
@@ -85,7 +88,7 @@ constexpr Duration restart_max = 300ms;
 
 }  // namespace
 
-Result<Session> Session::open(const Invocation& invocation) {
+Result<Session> Session::open(const Invocation& invocation, Needs needs) {
     const ClientSettings& settings = invocation.settings().client;
     const bool verbose = invocation.verbose;
     // Not within the braces: g++ 12 forgets to destroy what stands before it there.
@@ -98,7 +101,11 @@ Result<Session> Session::open(const Invocation& invocation) {
                          }};
     auto agent = US_TRY(Agent::open(std::move(options)));
     const Duration timeout = std::chrono::milliseconds(settings.timeout_ms);
-    US_CHECK(wait_for_registry(agent, timeout, settings.registry));
+    if (auto there = wait_for_registry(agent, timeout, settings.registry); !there) {
+        if (needs == Needs::registry || there.error().code == Errc::denied) {
+            return std::move(there).error();
+        }
+    }
     return Session(std::move(agent), timeout, settings.registry);
 }
 
@@ -111,8 +118,20 @@ Result<pb::Answer> Session::ask(pb::Ask ask) {
                  .detail = failure.detail()};
 }
 
+Result<pb::Answer> Session::ask_any(pb::Ask ask) {
+    // Each node says at once what it knows: whoever does not, is not there.
+    auto answer = library::ask_any(agent_, std::move(ask), std::min(timeout_, failover_max));
+    if (answer) return answer;
+    if (answer.error().code != Errc::timed_out) return std::move(answer).error();
+    return no_registry(answer.error(), where_);
+}
+
 Result<std::vector<pb::ServiceInfo>> Session::services() {
-    return library::services(agent_, timeout_);
+    auto found = US_TRY(library::look_up(agent_, {}, consistency_, timeout_));
+    std::vector<pb::ServiceInfo> services(found.services().begin(), found.services().end());
+    found.clear_services();
+    looked_up_ = std::move(found);
+    return services;
 }
 
 Result<pb::ServiceInfo> Session::service(const std::string& family) {

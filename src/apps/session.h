@@ -5,6 +5,7 @@
 
 #include "apps/invocation.h"
 #include "understudy/agent.h"
+#include "understudy/registry.h"
 #include "wire/control.pb.h"
 
 namespace understudy::apps {
@@ -14,9 +15,16 @@ namespace understudy::apps {
 /// Thread: the one that made it.
 class Session {
 public:
-    /// Returns when the registry answers.
+    /// Whom a command needs.
+    enum class Needs : std::uint8_t {
+        registry,  ///< The one that serves; of several nodes, the active one.
+        any_node,  ///< Any node of it: the active one is preferred, not waited for.
+    };
+
+    /// Returns when the registry answers, or has had its chance.
     /// Errors: bad_config, unavailable, denied, timed_out (none), with advice.
-    [[nodiscard]] static Result<Session> open(const Invocation& invocation);
+    [[nodiscard]] static Result<Session> open(const Invocation& invocation,
+                                              Needs needs = Needs::registry);
 
     [[nodiscard]] Agent& agent() { return agent_; }
     [[nodiscard]] Duration timeout() const { return timeout_; }
@@ -24,6 +32,12 @@ public:
 
     /// Errors: what the registry says; unavailable, timed_out (unknown if it was sent).
     [[nodiscard]] Result<wire::pb::Answer> ask(wire::pb::Ask ask);
+    /// The same of any node.
+    [[nodiscard]] Result<wire::pb::Answer> ask_any(wire::pb::Ask ask);
+    /// How lookups are answered from now on.
+    void set_consistency(Consistency consistency) { consistency_ = consistency; }
+    /// What came with the last lookup: revision, age, who answered.
+    [[nodiscard]] const wire::pb::LookupAnswer& looked_up() const { return looked_up_; }
     /// All services, in order of their names.
     [[nodiscard]] Result<std::vector<wire::pb::ServiceInfo>> services();
     /// Errors: not_found (none): says which service was probably meant.
@@ -40,6 +54,8 @@ private:
     Agent agent_;
     Duration timeout_;
     std::string where_;
+    Consistency consistency_ = Consistency::linearizable;
+    wire::pb::LookupAnswer looked_up_;  ///< Without the services.
 };
 
 }  // namespace understudy::apps

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "apps/quantity.h"
+#include "library/registry_nodes.h"
 
 namespace understudy::apps {
 
@@ -32,7 +33,22 @@ constexpr std::array specs{
     OptionSpec{.section = "registry", .key = "name",
                .field = [](Settings& s) -> Field { return &s.registry.name; },
                .unit = Unit::text, .value_name = "NAME",
-               .doc = "What this registry calls itself to its peers."},
+               .doc = "What this registry calls itself to its peers. Of several nodes: its name in "
+                      "--peers."},
+    OptionSpec{.section = "registry", .key = "peers",
+               .field = [](Settings& s) -> Field { return &s.registry.peers; },
+               .unit = Unit::nodes, .value_name = "NAME=HOST:PORT[,...]",
+               .doc = "The first nodes of a registry of three or five, this one among them: the same "
+                      "at each. Unset: this registry runs alone."},
+    OptionSpec{.section = "registry", .key = "advertise",
+               .field = [](Settings& s) -> Field { return &s.registry.advertise; },
+               .unit = Unit::address, .value_name = "HOST:PORT",
+               .doc = "Where the other nodes and agents find this one, if not as in --peers."},
+    OptionSpec{.section = "registry", .key = "election_timeout",
+               .field = [](Settings& s) -> Field { return &s.registry.election_timeout_ms; },
+               .unit = Unit::milliseconds, .value_name = "DURATION", .min = 100, .max = 10'000,
+               .doc = "Of several nodes: how long the active one may be silent before the others "
+                      "choose another. Below a third of the shortest lease of a service."},
     OptionSpec{.section = "registry", .key = "tls_cert",
                .field = [](Settings& s) -> Field { return &s.registry.tls_cert; },
                .unit = Unit::path, .value_name = "FILE",
@@ -91,12 +107,22 @@ constexpr std::array specs{
             .detail = fmt::format("{} = \"{}\": expected {}", spec.name(), text, what)};
 }
 
+// The default may be no address at all; then that can be said, too.
 [[nodiscard]] Result<void> assign_text(std::string& field, const OptionSpec& spec,
                                        std::string_view text) {
     if (spec.unit == Unit::choice) {
         const std::string all = fmt::format("|{}|", spec.choices);
         if (text.empty() || all.find(fmt::format("|{}|", text)) == std::string::npos) {
             return expected(spec, text, fmt::format("one of {}", spec.choices));
+        }
+    }
+    if (text.empty() && value_text({}, spec).empty()) {
+        field.clear();
+        return {};
+    }
+    if (spec.unit == Unit::nodes) {
+        if (auto nodes = library::parse_nodes(text); !nodes) {
+            return expected(spec, text, std::string(spec.value_name));
         }
     }
     if (spec.unit == Unit::address || spec.unit == Unit::addresses) {

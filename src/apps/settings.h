@@ -13,9 +13,13 @@ namespace understudy::apps {
 
 struct RegistrySettings {
     std::string listen = "127.0.0.1:22222";
+    bool listen_given = false;  ///< Not an option: of several nodes the default is the own address.
     std::string data;
     std::string platform = "understudy";
     std::string name = "registry";
+    std::string peers;      ///< Empty: this registry runs alone.
+    std::string advertise;  ///< Empty: as in peers.
+    std::uint64_t election_timeout_ms = 300;
     std::string tls_cert;
     std::string tls_key;
     std::string tls_ca;
@@ -39,7 +43,7 @@ struct Settings {
     ClientSettings client;
 };
 
-enum class Unit : std::uint8_t { text, address, addresses, path, flag, bytes, milliseconds, choice };
+enum class Unit : std::uint8_t { text, address, addresses, nodes, path, flag, bytes, milliseconds, choice };
 
 /// One row says everything about one option: the TOML reader, the environment, the flags, `--help`,
 /// `config show` and the reference page are all made from it.

@@ -94,6 +94,7 @@ Result<Member*> Agent::create_member(MemberOptions options, MemberObserver& obse
     Local& local = locals_[key];
     local.member = std::make_unique<Member>(runtime_, log_, std::move(options), observer,
                                             static_cast<Member::Host&>(*this));
+    local.member->registry_nodes(registry_.nodes());
     set_heartbeat();
     register_member(local);
     return local.member.get();
@@ -143,14 +144,14 @@ void Agent::remove_member(Member& member, std::function<void()> done) {
         wanted.set_request(request);
         wanted.set_family(key.first);
         wanted.set_member(key.second);
-        (void)registry_.send(MessageType::unregister_member, wanted);
-        Question& question = questions_[request];
-        question.answered = [done = std::move(done)](const Result<pb::Answer>&) {
-            if (done) done();
-        };
-        question.timer = runtime_.at(runtime_.now() + options_.ask_timeout, [this, request] {
-            settle(request, Error{.code = Errc::timed_out, .effect = Effect::unknown});
-        });
+        Question question{.type = MessageType::unregister_member,
+                          .body = {},
+                          .repeatable = true,
+                          .answered = [done = std::move(done)](const Result<pb::Answer>&) {
+                              if (done) done();
+                          }};
+        (void)wire::encode(wanted, question.body);
+        put(request, std::move(question), options_.ask_timeout);
     } else if (done) {
         runtime_.post(std::move(done));
     }
@@ -215,22 +216,67 @@ void Agent::ask(pb::Ask ask, Duration timeout, Answered answered) {
     }
     const std::uint64_t request = ++request_last_;
     ask.set_request(request);
-    Question& question = questions_[request];
-    question.answered = std::move(answered);
-    question.timer = runtime_.at(runtime_.now() + timeout, [this, request] {
-        settle(request, Error{.code = Errc::timed_out,
-                              .effect = Effect::unknown,
-                              .detail = "the registry did not answer in time"});
-    });
-    (void)registry_.send(MessageType::ask, ask);
+    Question question{.type = MessageType::ask,
+                      .body = {},
+                      .repeatable = !ask.has_switchover() && !ask.has_nodes(),
+                      .answered = std::move(answered)};
+    (void)wire::encode(ask, question.body);
+    put(request, std::move(question), timeout);
 }
 
+void Agent::put(std::uint64_t request, Question question, Duration timeout) {
+    Question& row = questions_.emplace(request, std::move(question)).first->second;
+    row.timer = runtime_.at(runtime_.now() + timeout, [this, request] {
+        const bool sent = !questions_.at(request).waiting;
+        settle(request, Error{.code = Errc::timed_out,
+                              .effect = sent ? Effect::unknown : Effect::none,
+                              .detail = "the registry did not answer in time"});
+    });
+    (void)registry_.send(row.type, Bytes(row.body));
+}
+
+void Agent::look_up(const std::string& family, bool cached, Duration timeout, Found found) {
+    pb::Ask question;
+    pb::LookupAsk& lookup = *question.mutable_lookup();
+    lookup.set_family(family);
+    lookup.set_cached(cached);
+    auto take = [this, found = std::move(found)](Result<pb::Answer> said) {
+        if (!said) return found(std::move(said).error());
+        looked_up_.take(said->lookup());
+        found(std::move(*said->mutable_lookup()));
+    };
+    if (cached) return ask_any(std::move(question), timeout, std::move(take));
+    ask(std::move(question), timeout, std::move(take));
+}
+
+void Agent::ask_any(pb::Ask question, Duration timeout, Answered answered) {
+    if (registry_.up()) return ask(std::move(question), timeout, std::move(answered));
+    if (reader_ == nullptr) {
+        reader_ = std::make_unique<Reader>(
+            runtime_, log_,
+            RegistryLink::Options{
+                .addresses = registry_.known_addresses(),
+                .tls = options_.tls,
+                .link = {.compressions = options_.compressions, .compressor = &compressor_},
+                .heartbeat = options_.heartbeat,
+                .any_node = true},
+            hello(), looked_up_);
+    }
+    reader_->ask(std::move(question), timeout, std::move(answered));
+}
+
+/// A question that was not taken because the registry moves is kept, and asked again where it is.
 void Agent::settle(std::uint64_t request, Result<pb::Answer> answer) {
     const auto found = questions_.find(request);
     if (found == questions_.end()) return;
+    if (answer && answer->has_failure()) answer = wire::from_failure(answer->failure());
+    if (!answer && answer.error().code == Errc::not_active && !closing_ &&
+        (found->second.repeatable || answer.error().effect == Effect::none)) {
+        found->second.waiting = true;
+        return;
+    }
     const Answered answered = std::move(found->second.answered);
     questions_.erase(found);
-    if (answer && answer->has_failure()) return answered(wire::from_failure(answer->failure()));
     answered(std::move(answer));
 }
 
@@ -248,6 +294,13 @@ Agent::Local* Agent::find(const std::string& family, const std::string& member) 
 }
 
 void Agent::registry_up(const pb::Welcome& welcome) {
+    registry_nodes_changed();
+    // First what was said first: a member that left may have been created anew since.
+    for (auto& [request, question] : questions_) {
+        if (std::exchange(question.waiting, false)) {
+            (void)registry_.send(question.type, Bytes(question.body));
+        }
+    }
     for (auto& [key, local] : locals_) register_member(local);
     for (const std::uint64_t id : directory_.watches()) watch(id);
     observer_.registry_changed(true, welcome.platform());
@@ -259,15 +312,24 @@ void Agent::registry_down(const Error& reason) {
         local.request = 0;
         local.member->link_lost();
     }
-    while (!questions_.empty()) {
-        settle(questions_.begin()->first, Error{.code = Errc::unavailable,
-                                                .effect = Effect::unknown,
-                                                .detail = "the connection to the registry broke"});
+    std::vector<std::uint64_t> lost;
+    for (auto& [request, question] : questions_) {
+        if (question.repeatable) question.waiting = true;
+        if (!question.waiting) lost.push_back(request);
+    }
+    for (const std::uint64_t request : lost) {
+        settle(request, Error{.code = Errc::unavailable,
+                              .effect = Effect::unknown,
+                              .detail = "the connection to the registry broke"});
     }
     observer_.registry_changed(false, to_string(reason));
     for (Proxy* proxy : std::set<Proxy*>(proxies_)) {
         if (proxies_.contains(proxy)) proxy->directory_changed(false);
     }
+}
+
+void Agent::registry_nodes_changed() {
+    for (auto& [key, local] : locals_) local.member->registry_nodes(registry_.nodes());
 }
 
 void Agent::registry_heard(TimePoint sent) {
@@ -341,6 +403,8 @@ void Agent::registry_message(MessageType type, Bytes body) {
             }
             return families_changed(families);
         }
+        case MessageType::registry_nodes:
+            return registry_nodes_changed();
         case MessageType::answer: {
             auto answer = wire::decode_as<pb::Answer>(body);
             if (!answer) break;
@@ -459,6 +523,7 @@ void Agent::finish_close() {
     closing_timer_.reset();
     closing_first_.reset();
     registry_.stop();
+    if (reader_ != nullptr) reader_->stop();
     endpoint_->close();
     done();
 }

@@ -13,6 +13,7 @@
 #include "client/endpoint.h"
 #include "client/member.h"
 #include "client/proxy.h"
+#include "client/reader.h"
 #include "client/registry_link.h"
 #include "runtime/runtime.h"
 
@@ -47,6 +48,7 @@ struct AgentOptions {
 class Agent final : private RegistryLink::Observer, private Endpoint::Router, private Member::Host {
 public:
     using Answered = std::function<void(Result<wire::pb::Answer>)>;
+    using Found = std::function<void(Result<wire::pb::LookupAnswer>)>;
 
     /// Errors: bad_config, in_use (none).
     [[nodiscard]] static Result<std::unique_ptr<Agent>> open(Runtime& runtime, Log& log,
@@ -72,9 +74,19 @@ public:
     void unfollow(const std::string& family);
     [[nodiscard]] const Directory& directory() const { return directory_; }
 
-    /// Asks the registry; the request number is filled in. Errors: unavailable (none if it was not
+    /// Asks the registry; the request number is filled in. What may be asked twice, and what was not
+    /// taken, is asked again where the registry has moved to. Errors: unavailable (none if it was not
     /// sent, unknown if the link broke), timed_out (unknown), and what the registry says.
     void ask(wire::pb::Ask ask, Duration timeout, Answered answered);
+
+    /// The services of the platform as they are, or one of them (empty: all).
+    ///
+    /// Linearizable: by the active node of the registry, which sees all that was acknowledged before.
+    /// Cached: by whichever node can be reached, with its revision and age; what one agent is told so
+    /// never goes back. Errors: as ask(), cached: unavailable, timed_out (none).
+    void look_up(const std::string& family, bool cached, Duration timeout, Found found);
+    /// Asks the active node, or whichever can be reached: PlatformAsk, a cached LookupAsk.
+    void ask_any(wire::pb::Ask ask, Duration timeout, Answered answered);
 
     [[nodiscard]] bool registry_up() const { return registry_.up(); }
     [[nodiscard]] const Error& registry_error() const { return registry_.last_error(); }
@@ -98,9 +110,14 @@ private:
         Backoff backoff{200ms, 2s};     ///< Between refusals.
         std::unique_ptr<Timer> retry = nullptr;
     };
+    /// Said to the registry, not answered yet.
     struct Question {
+        wire::MessageType type;
+        Buffer body;
+        bool repeatable;  ///< May be asked again although it may have been carried out.
         Answered answered;
-        std::unique_ptr<Timer> timer;
+        std::unique_ptr<Timer> timer = nullptr;
+        bool waiting = false;  ///< For the registry to be back.
     };
     using Key = std::pair<std::string, std::string>;
 
@@ -108,7 +125,9 @@ private:
     void refused(Local& local, const Error& reason);
     void watch(std::uint64_t id);
     void families_changed(std::vector<std::string>& families);
+    void put(std::uint64_t request, Question question, Duration timeout);
     void settle(std::uint64_t request, Result<wire::pb::Answer> answer);
+    void registry_nodes_changed();
     void set_heartbeat();
     void closing_step();
     void finish_close();
@@ -142,6 +161,8 @@ private:
     std::set<Proxy*> proxies_;
     std::map<std::string, std::pair<std::uint64_t, std::size_t>> followed_;  ///< watch id, users
     std::map<std::uint64_t, Question> questions_;
+    std::unique_ptr<Reader> reader_;  ///< Null until a cached lookup found no active node.
+    LookedUp looked_up_;
     std::uint64_t request_last_ = 0;
     bool closing_ = false;
     std::size_t closing_left_ = 0;

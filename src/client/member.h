@@ -91,6 +91,8 @@ public:
 
     // From the agent.
     void registered(const wire::pb::Registered& registered, TimePoint sent);
+    /// How many nodes the registry has: decides what its loss means.
+    void registry_nodes(std::size_t nodes) { role_.set_registry_nodes(nodes); }
     void refused(const Error& reason);
     void granted(Role role, Epoch epoch, std::uint64_t order);
     void revoked(Epoch epoch);

@@ -1,5 +1,7 @@
 #include "client/registry_link.h"
 
+#include <algorithm>
+
 #include "base/bytes.h"
 #include "wire/control.h"
 
@@ -17,9 +19,14 @@ RegistryLink::RegistryLink(Runtime& runtime, Log& log, Options options, pb::Hell
       observer_(observer),
       backoff_(options_.retry_min, options_.retry_max) {
     US_ASSERT(!options_.addresses.empty());
+    hello_.set_any_node(options_.any_node);
+    current_ = options_.addresses.front();
 }
 
-void RegistryLink::start() { connect(); }
+void RegistryLink::start() {
+    round_.assign(options_.addresses.begin() + 1, options_.addresses.end());
+    connect();
+}
 
 void RegistryLink::stop() {
     stopped_ = true;
@@ -30,36 +37,116 @@ void RegistryLink::stop() {
 }
 
 void RegistryLink::connect() {
-    const Address& address = options_.addresses[next_address_];
     attempt_ = runtime_.network().connect(
-        address, options_.tls, options_.connect_timeout,
+        current_, options_.tls, options_.connect_timeout,
         [this](Result<std::unique_ptr<Connection>> connected) {
             attempt_.reset();
             if (!connected) return retry(connected.error());
+            Link::Options link = options_.link;
+            if (candidates().size() > 1) {
+                link.handshake_limit = std::min(link.handshake_limit, handshake_max);
+            }
             link_ = std::make_unique<Link>(runtime_, *std::move(connected), wire::Side::connecting,
-                                           options_.link, static_cast<Link::Observer&>(*this));
+                                           link, static_cast<Link::Observer&>(*this));
             Buffer hello;
             link_->hello(wire::encode(hello_, hello));
         });
 }
 
+/// Those configured first, then those learned.
+std::vector<Address> RegistryLink::candidates() const {
+    std::vector<Address> all = options_.addresses;
+    for (const auto& [name, address] : nodes_) {
+        if (std::find(all.begin(), all.end(), address) == all.end()) all.push_back(address);
+    }
+    return all;
+}
+
+template <class Message>
+void RegistryLink::learn(const Message& message) {
+    if (message.nodes().empty()) return;
+    nodes_.clear();
+    if (names_.size() > 4 * nodes_max) names_.clear();
+    for (const pb::RegistryNode& node : message.nodes()) {
+        if (nodes_.size() == nodes_max) break;
+        const Address address = wire::from_endpoint(node.endpoint());
+        if (address.host.empty() || address.port == 0) continue;
+        nodes_.emplace(node.name(), address);
+        names_[address] = node.name();
+    }
+}
+
 /// The next address at once; after a whole round without an answer, a pause.
 void RegistryLink::retry(const Error& reason) {
     last_error_ = reason;
-    if (up_ || (!told_down_ && failed_in_row_ + 1 >= options_.addresses.size())) {
+    const bool was_up = up_;
+    if (was_up || (!told_down_ && round_.empty())) {
         told_down_ = true;
         up_ = false;
-        log_.warn(
-            "agent.registry_down",
-            {kv("registry", to_string(options_.addresses[next_address_])), kv("error", reason)});
+        log_.warn("agent.registry_down",
+                  {kv("registry", to_string(current_)), kv("error", reason)});
         observer_.registry_down(reason);
         if (stopped_) return;
     }
-    next_address_ = (next_address_ + 1) % options_.addresses.size();
-    ++failed_in_row_;
-    const bool round_over = failed_in_row_ % options_.addresses.size() == 0;
-    const Duration wait = round_over ? backoff_.wait(runtime_.random()) : Duration::zero();
+    const bool silent = !was_up || reason.code == Errc::timed_out;
+    if (was_up) begin_round();
+    if (silent) {
+        failed_.insert(current_);
+        // Said to the next node, so that it does not send us back here.
+        const auto name = names_.find(current_);
+        if (name != names_.end()) hello_.set_lost_node(name->second);
+    } else {
+        round_.push_front(current_);  // The connection broke; that may be all that did.
+    }
+    next_in_round();
+}
+
+/// All there are, the present one last.
+void RegistryLink::begin_round() {
+    const std::vector<Address> all = candidates();
+    round_.assign(all.begin(), all.end());
+    const auto here = std::find(round_.begin(), round_.end(), current_);
+    if (here != round_.end()) std::rotate(round_.begin(), here + 1, round_.end());
+    failed_.clear();
+    hello_.clear_lost_node();
+}
+
+void RegistryLink::next_in_round() {
+    if (!round_.empty()) {
+        const Address next = round_.front();
+        round_.pop_front();
+        return go_to(next, Duration::zero());
+    }
+    begin_round();
+    const Address next = round_.front();
+    round_.pop_front();
+    go_to(next, backoff_.wait(runtime_.random()));
+}
+
+void RegistryLink::go_to(const Address& address, Duration wait) {
+    current_ = address;
     timer_ = runtime_.at(runtime_.now() + wait, [this] { connect(); });
+}
+
+/// This node is not active. Where it sends us we go at once, unless nobody answered there.
+void RegistryLink::sent_on(const pb::Welcome& welcome) {
+    link_.reset();
+    last_error_ = {.code = Errc::not_active,
+                   .detail = welcome.peer() + " is not the active node of the registry"};
+    failed_.insert(current_);
+    const auto active = nodes_.find(welcome.active_node());
+    log_.debug("agent.registry_sent_on",
+               {kv("node", welcome.peer()), kv("active", welcome.active_node())});
+    if (active != nodes_.end() && !failed_.contains(active->second)) {
+        std::erase(round_, active->second);
+        return go_to(active->second, Duration::zero());
+    }
+    if (!told_down_ && round_.empty()) {
+        told_down_ = true;
+        observer_.registry_down(last_error_);
+        if (stopped_) return;
+    }
+    next_in_round();
 }
 
 void RegistryLink::link_hello(Link&, Bytes) { US_ASSERT(false); }
@@ -67,9 +154,15 @@ void RegistryLink::link_hello(Link&, Bytes) { US_ASSERT(false); }
 void RegistryLink::link_welcome(Link& link, Bytes opaque) {
     auto welcome = wire::decode_as<pb::Welcome>(opaque);
     if (!welcome) return link.finish(welcome.error());
+    names_[current_] = welcome->peer();
+    if (!welcome->not_active()) nodes_.clear();
+    learn(*welcome);
+    if (welcome->not_active() && !options_.any_node) return sent_on(*welcome);
     up_ = true;
     told_down_ = false;
-    failed_in_row_ = 0;
+    failed_.clear();
+    round_.clear();
+    hello_.clear_lost_node();
     backoff_.succeeded();
     beats_.clear();
     beat_answered_ = beat_last_;
@@ -108,6 +201,11 @@ bool RegistryLink::send(MessageType type, Bytes body) {
 }
 
 void RegistryLink::link_message(Link& link, MessageType type, Bytes body) {
+    if (type == MessageType::registry_nodes) {
+        const auto nodes = wire::decode_as<pb::RegistryNodes>(body);
+        if (!nodes) return link.finish(nodes.error());
+        learn(*nodes);
+    }
     if (type != MessageType::heartbeat_ack) return observer_.registry_message(type, body);
     const auto ack = wire::decode_as<pb::Heartbeat>(body);
     if (!ack) return link.finish(ack.error());

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <algorithm>
 #include <deque>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +16,10 @@
 namespace understudy::client {
 
 /// The connection to the registry: kept up for ever, over a list of addresses.
+///
+/// Of several nodes it looks for the active one: a node that is not says who is and is left for it
+/// at once; where nobody is known to be, the next address is tried without a pause. What nodes there
+/// are is learned from each of them and kept besides the addresses that were configured.
 ///
 /// Sends heartbeats and judges the link by them: a link on which `unanswered_max` heartbeats in a
 /// row stayed without an answer is lost. Heartbeats are counted, not seconds: a process that was
@@ -41,9 +48,13 @@ public:
         Duration retry_min = 10ms;
         Duration retry_max = 500ms;
         Duration heartbeat = 200ms;
+        bool any_node = false;  ///< One that is not active will do: for cached lookups.
     };
 
     static constexpr std::uint64_t unanswered_max = 4;
+    static constexpr std::size_t nodes_max = 16;  ///< Learned; more are not kept.
+    /// Where several nodes can be asked, one that does not answer a hello is left after this.
+    static constexpr Duration handshake_max = 1s;
 
     /// Requires: at least one address.
     RegistryLink(Runtime& runtime, Log& log, Options options, wire::pb::Hello hello,
@@ -62,11 +73,22 @@ public:
     /// Takes effect with the next heartbeat.
     void set_heartbeat(Duration interval);
     [[nodiscard]] const Error& last_error() const { return last_error_; }
+    /// Configured and learned.
+    [[nodiscard]] std::vector<Address> known_addresses() const { return candidates(); }
+    /// How many nodes the registry has, as far as known; at least 1.
+    [[nodiscard]] std::size_t nodes() const { return std::max<std::size_t>(nodes_.size(), 1); }
 
 private:
     void connect();
     void retry(const Error& reason);
+    void sent_on(const wire::pb::Welcome& welcome);
+    void go_to(const Address& address, Duration wait);
+    void begin_round();
+    void next_in_round();
     void beat();
+    template <class Message>
+    void learn(const Message& message);
+    [[nodiscard]] std::vector<Address> candidates() const;
 
     void link_hello(Link& link, Bytes opaque) override;
     void link_welcome(Link& link, Bytes opaque) override;
@@ -77,11 +99,14 @@ private:
     Runtime& runtime_;
     Log& log_;
     Options options_;
-    const wire::pb::Hello hello_;
+    wire::pb::Hello hello_;
     Observer& observer_;
     Backoff backoff_;
-    std::size_t next_address_ = 0;
-    std::size_t failed_in_row_ = 0;
+    Address current_;              ///< Connected, or being tried.
+    std::deque<Address> round_;    ///< To be tried before a pause.
+    std::set<Address> failed_;     ///< Nobody answered there in this round.
+    std::map<std::string, Address> nodes_;  ///< Of the registry, by name, as last told.
+    std::map<Address, std::string> names_;  ///< Who answered at an address.
     std::unique_ptr<Attempt> attempt_;
     std::unique_ptr<Link> link_;
     std::unique_ptr<Timer> timer_;  ///< Next heartbeat, or next attempt.

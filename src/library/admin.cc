@@ -9,12 +9,17 @@
 #include "library/agent_impl.h"
 #include "library/clock.h"
 #include "library/once.h"
+#include "library/service_view.h"
+#include "understudy/limits.h"
 
 namespace understudy::library {
 
 namespace pb = wire::pb;
 
 namespace {
+
+/// Does a question wait for the registry to be there?
+enum class Needs : std::uint8_t { nothing, registry };
 
 template <class T>
 using Answer = std::shared_ptr<Once<Result<T>>>;
@@ -33,14 +38,14 @@ using Answer = std::shared_ptr<Once<Result<T>>>;
 
 // `begin` runs on the loop and sees to it that the answer comes.
 template <class T, class Begin>
-[[nodiscard]] Result<T> await(Agent& agent, Duration timeout, Begin begin) {
+[[nodiscard]] Result<T> await(Agent& agent, Duration timeout, Needs needs, Begin begin) {
     const std::shared_ptr<Agent::Impl> impl = Access::impl(agent);
     if (impl->closing.load()) return impl->closed_error();
     if (impl->loop.on_loop()) {
         return Error{.code = Errc::bad_config, .detail = "not from a handler on the loop"};
     }
     const TimePoint deadline = later(clock_now(), timeout);
-    US_CHECK(wait_for_registry(*impl, deadline));
+    if (needs == Needs::registry) US_CHECK(wait_for_registry(*impl, deadline));
     const auto answer = std::make_shared<Once<Result<T>>>();
     auto came = impl->loop.await(
         [impl, answer, begin = std::move(begin), deadline] {
@@ -57,7 +62,7 @@ template <class T, class Begin>
 
 Result<pb::Answer> ask(Agent& agent, pb::Ask question, Duration timeout) {
     return await<pb::Answer>(
-        agent, timeout,
+        agent, timeout, Needs::registry,
         [question = std::move(question)](Agent::Impl& impl, Duration left,
                                          const Answer<pb::Answer>& answer) {
             impl.client->ask(question, left, [answer](Result<pb::Answer> said) {
@@ -66,26 +71,50 @@ Result<pb::Answer> ask(Agent& agent, pb::Ask question, Duration timeout) {
         });
 }
 
-// What the registry answers to a question after a watch comes after the image of that watch.
-Result<std::vector<pb::ServiceInfo>> services(Agent& agent, Duration timeout) {
-    using Services = std::vector<pb::ServiceInfo>;
-    return await<Services>(
-        agent, timeout, [](Agent::Impl& impl, Duration left, const Answer<Services>& answer) {
-            impl.follow({});
-            pb::Ask question;
-            *question.mutable_platform() = {};
-            impl.client->ask(question, left,
-                             [held = impl.shared_from_this(), answer](Result<pb::Answer> said) {
-                if (!said) return answer->set(std::move(said).error());
-                Services all;
-                for (const auto& [family, info] : held->client->directory().services()) {
-                    all.push_back(info);
-                }
-                answer->set(std::move(all));
-                // Not within the call that names it.
-                held->loop.post([held] { held->unfollow({}); });
+Result<pb::Answer> ask_any(Agent& agent, pb::Ask question, Duration timeout) {
+    return await<pb::Answer>(
+        agent, timeout, Needs::nothing,
+        [question = std::move(question)](Agent::Impl& impl, Duration left,
+                                         const Answer<pb::Answer>& answer) {
+            impl.client->ask_any(question, left, [answer](Result<pb::Answer> said) {
+                answer->set(std::move(said));
+            });
+        });
+}
+
+Result<pb::LookupAnswer> look_up(Agent& agent, const std::string& family, Consistency consistency,
+                                 Duration timeout) {
+    using Found = pb::LookupAnswer;
+    const bool cached = consistency == Consistency::cached;
+    return await<Found>(
+        agent, timeout, cached ? Needs::nothing : Needs::registry,
+        [family, cached](Agent::Impl& impl, Duration left, const Answer<Found>& answer) {
+            impl.client->look_up(family, cached, left, [answer](Result<Found> found) {
+                answer->set(std::move(found));
             });
         });
 }
 
 }  // namespace understudy::library
+
+namespace understudy {
+
+Result<Lookup> lookup(Agent& agent, std::string_view family, LookupOptions options) {
+    const std::string name(family);
+    if (!name.empty()) US_CHECK(check_service_name(name));
+    const auto found =
+        US_TRY(library::look_up(agent, name, options.consistency, options.timeout));
+    if (!name.empty() && found.services().empty()) {
+        return Error{.code = Errc::not_found, .detail = "no service " + name};
+    }
+    Lookup out;
+    for (const library::pb::ServiceInfo& info : found.services()) {
+        out.services.push_back(library::to_status(info.config().family(), &info));
+    }
+    out.revision = found.revision();
+    out.age = std::chrono::milliseconds(found.age_ms());
+    out.node = found.node();
+    return out;
+}
+
+}  // namespace understudy

@@ -9,6 +9,7 @@
 #include "library/hidden.h"
 #include "library/loop_thread.h"
 #include "library/options.h"
+#include "library/registry_nodes.h"
 #include "library/sink_log.h"
 #include "node/registry_server.h"
 #include "understudy/limits.h"
@@ -117,6 +118,9 @@ Result<Registry> Registry::open(RegistryOptions options) {
     wanted.directory = options.data;
     wanted.segment_size_bytes = options.segment_size;
     wanted.machine.platform = options.platform;
+    US_CHECK(check_identifier("registry", options.name));
+    wanted.machine.name = options.name;
+    if (!options.peers.empty()) wanted.several = US_TRY(library::to_several(options));
     auto impl = std::make_shared<Impl>(library::make_log(std::move(options.log)));
     US_CHECK(impl->open(std::move(wanted)));
     return Registry(std::move(impl));

@@ -1,17 +1,25 @@
 #include "node/registry_server.h"
 
+#include <algorithm>
 #include <utility>
 
-#include "journal/local_journal.h"
 #include "wire/control.h"
 #include "wire/registry_log.pb.h"
 
 namespace understudy::node {
 
 namespace pb = wire::pb;
+using registry::Applied;
 using registry::SessionId;
+using registry::Standby;
+using wire::MessageType;
 
 namespace {
+
+constexpr std::size_t links_max = registry::Machine::sessions_max + 1000;
+constexpr Duration standby_turn = 50ms;  // How often a node that is not active looks at its journal.
+
+const Error moved{.code = Errc::not_active, .detail = "this node of the registry is not active"};
 
 [[nodiscard]] ProcessId to_process_id(const pb::Process& process) {
     return {.boot = process.boot(),
@@ -20,77 +28,155 @@ namespace {
             .start_ticks = process.start_ticks()};
 }
 
-constexpr std::uint64_t checkpoint_every_commands = 10'000;
-constexpr std::size_t links_max = registry::Machine::sessions_max + 1000;
-
 }  // namespace
 
 RegistryServer::RegistryServer(Runtime& runtime, Log& log, Options options, Opened opened)
-    : runtime_(runtime), log_(log), options_(std::move(options)), opened_(std::move(opened)) {
+    : runtime_(runtime),
+      log_(log),
+      options_(std::move(options)),
+      opened_(std::move(opened)),
+      standby_({.name = options_.machine.name, .version = options_.machine.version}, state_) {
     options_.link.compressor = &compressor_;
-    const journal::Open open = [this](journal::Observer& observer, journal::Opened done) {
-        return journal::LocalJournal::open(runtime_, log_,
-                                           {.directory = options_.directory,
-                                            .segment_size_bytes = options_.segment_size_bytes},
-                                           observer, std::move(done));
-    };
-    opening_ = replica::Replica::open(
-        runtime_, log_, {.checkpoints = {.every_commands = checkpoint_every_commands}}, open, state_,
-        [this](auto replica) { recovered(std::move(replica)); });
+    standby_.set_heard(runtime_.now());
+    if (!options_.several) {
+        open_journal();
+        return;
+    }
+    auto port = SharedPort::open(
+        runtime_, options_.listen, options_.tls,
+        [this](std::unique_ptr<Connection> connection) { accepted(std::move(connection)); });
+    if (!port) {
+        failing_ = runtime_.at(runtime_.now(), [this, error = port.error()] { tell_opened(error); });
+        return;
+    }
+    port_ = *std::move(port);
+    if (options_.several->address.port == 0) options_.several->address = port_->address();
+    open_journal();
 }
 
 RegistryServer::~RegistryServer() = default;
 
-void RegistryServer::recovered(Result<std::unique_ptr<replica::Replica>> replica) {
-    if (!replica) return opened_(std::move(replica).error());
-    replica_ = *std::move(replica);
-    replica_->on_failed([this](const Error& error) { journal_failed(error); });
+RegistryJournal::Options RegistryServer::journal_options() const {
+    RegistryJournal::Options journal;
+    journal.name = options_.machine.name;
+    journal.platform = options_.machine.platform;
+    journal.directory = options_.directory;
+    journal.segment_size_bytes = options_.segment_size_bytes;
+    journal.tls = options_.tls;
+    journal.several = options_.several;
+    return journal;
+}
+
+void RegistryServer::open_journal() {
+    Runtime& runtime = port_ ? port_->for_nodes() : runtime_;
+    journal_ = std::make_unique<RegistryJournal>(
+        runtime, log_, journal_options(), state_,
+        [this](const Result<void>& result) { journal_opened(result); });
+    journal_->on_failed([this](const Error& error) { journal_failed(error); });
+    journal_->on_standing(
+        [this](const journal::Standing& standing) { standing_changed(standing); });
+}
+
+/// One of several nodes is of use before it knows who is active: it holds agents, and sends them on.
+void RegistryServer::journal_opened(const Result<void>& result) {
+    if (!result) return tell_opened(result);
+    if (!options_.several) return;
+    log_.info("registry.listening",
+              {kv("address", to_string(address())), kv("node", options_.machine.name),
+               kv("nodes", journal_->nodes().size())});
+    look_at_journal();
+    arm();
+    tell_opened({});
+}
+
+void RegistryServer::tell_opened(const Result<void>& result) {
+    if (opened_) std::exchange(opened_, nullptr)(result);
+}
+
+void RegistryServer::standing_changed(const journal::Standing& standing) {
+    if (machine_) end_tenure();
+    look_at_journal();
+    if (standing.role != Role::active) {
+        carry_out(standby_.active_changed(runtime_.now(), standing.active));
+        return arm();
+    }
+    carry_out(standby_.active_changed(runtime_.now(), {}));
     if (options_.restore) return restore();
-    begin();
+    begin_tenure();
 }
 
 void RegistryServer::restore() {
     pb::RegistryCommand command;
     if (!command.mutable_restore()->ParseFromArray(options_.restore->data(),
                                                    static_cast<int>(options_.restore->size()))) {
-        return opened_(Error{.code = Errc::corrupt, .detail = "the backup does not parse"});
+        return tell_opened(Error{.code = Errc::corrupt, .detail = "the backup does not parse"});
     }
     if (state_.founded()) {
-        return opened_(Error{.code = Errc::already_exists,
-                             .detail = options_.directory + " holds platform " + state_.platform() +
-                                       "; restore wants a new directory"});
+        return tell_opened(Error{.code = Errc::already_exists,
+                                 .detail = options_.directory + " holds platform " +
+                                           state_.platform() + "; restore wants a new directory"});
     }
     Buffer body;
     (void)wire::encode(command, body);
-    replica_->propose(std::move(body), replica::Urgency::promotion,
-                      [this](const Result<Index>& done) {
-                          if (!done) return opened_(done.error());
-                          begin();
-                      });
+    journal_->replica()->propose(body, replica::Urgency::promotion,
+                                 [this](const Result<Index>& done) {
+                                     if (!done) return tell_opened(done.error());
+                                     begin_tenure();
+                                 });
 }
 
-void RegistryServer::begin() {
+void RegistryServer::begin_tenure() {
+    US_ASSERT(!machine_);
+    ++tenure_;
     machine_.emplace(options_.machine, state_, log_, runtime_.now());
+    look_at_journal();
     const std::uint64_t registry_id = runtime_.random().next() | 1;
     carry_out(machine_->start(runtime_.now(), runtime_.host().wall_ms(), registry_id));
     if (machine_->serving()) serve();
 }
 
 void RegistryServer::serve() {
-    auto listener = runtime_.network().listen(
-        options_.listen, options_.tls,
-        [this](std::unique_ptr<Connection> connection) { accepted(std::move(connection)); });
-    if (!listener) return opened_(std::move(listener).error());
-    listener_ = *std::move(listener);
+    if (!options_.several) {
+        auto listener = runtime_.network().listen(
+            options_.listen, options_.tls,
+            [this](std::unique_ptr<Connection> connection) { accepted(std::move(connection)); });
+        if (!listener) return tell_opened(listener.error());
+        listener_ = *std::move(listener);
+    }
+    serving_ = true;
     log_.info("registry.serving",
-              {kv("address", to_string(listener_->address())), kv("platform", state_.platform()),
-               kv("revision", state_.revision().value), kv("services", state_.services().size())});
+              {kv("address", to_string(address())), kv("platform", state_.platform()),
+               kv("revision", state_.revision().value), kv("services", state_.services().size()),
+               kv("epoch", journal_->replica()->epoch())});
+    for (const auto& [id, hello] : standby_.let_in()) greet(id, hello);
+    // Readers come back, and are the Machine's then.
+    std::vector<SessionId> readers;
+    for (const auto& [id, row] : rows_) {
+        if (row.desk == Desk::standby) readers.push_back(id);
+    }
+    for (const SessionId id : readers) finish(id, moved);
     arm();
-    opened_({});
+    tell_opened({});
+}
+
+/// What the Machine still has to say leaves before its sessions end.
+void RegistryServer::end_tenure() {
+    log_.info("registry.tenure_ended", {kv("sessions", machine_->sessions())});
+    serving_ = false;
+    timer_.reset();
+    watches_.clear();
+    for (registry::Effect& effect : machine_->retire(runtime_.now())) {
+        if (const auto* message = std::get_if<registry::Send>(&effect)) {
+            send(message->to, message->type, message->body);
+        } else if (const auto* close = std::get_if<registry::Close>(&effect)) {
+            finish(close->session, moved);
+        }
+    }
+    machine_.reset();
 }
 
 void RegistryServer::accepted(std::unique_ptr<Connection> connection) {
-    if (rows_.size() >= links_max) return;
+    if (rows_.size() >= links_max || stopping_) return;
     const SessionId id{++session_last_};
     Row& row = rows_[id];
     row.link =
@@ -108,22 +194,55 @@ SessionId RegistryServer::id_of(const client::Link& link) const {
 void RegistryServer::link_hello(client::Link& link, Bytes opaque) {
     const auto hello = wire::decode_as<pb::Hello>(opaque);
     if (!hello) return link.refuse(hello.error());
-    const auto welcome = machine_->welcome(*hello);
-    if (!welcome) return link.refuse(welcome.error());
-    const SessionId id = id_of(link);
-    rows_.at(id).greeted = true;
+    greet(id_of(link), *hello);
+}
+
+void RegistryServer::greet(SessionId id, const pb::Hello& hello) {
+    Row& row = rows_.at(id);
+    if (!serving_) {
+        row.desk = Desk::standby;
+        carry_out(standby_.greeted(runtime_.now(), id, hello));
+        return arm();
+    }
+    row.desk = Desk::none;
+    const auto welcome = machine_->welcome(hello);
+    if (!welcome) return row.link->refuse(welcome.error());
+    row.desk = Desk::machine;
     Buffer body;
-    link.welcome(wire::encode(*welcome, body));
-    carry_out(machine_->opened(runtime_.now(), id, *hello));
+    row.link->welcome(wire::encode(*welcome, body));
+    carry_out(machine_->opened(runtime_.now(), id, hello));
+}
+
+/// Says what there is to say, then closes; nobody here answers for the link any more.
+void RegistryServer::finish(SessionId id, const Error& reason) {
+    const auto row = rows_.find(id);
+    if (row == rows_.end()) return;
+    if (row->second.desk == Desk::standby) standby_.closed(id);
+    row->second.desk = Desk::none;
+    row->second.link->finish(reason);
 }
 
 void RegistryServer::link_welcome(client::Link&, Bytes) { US_ASSERT(false); }
 
-void RegistryServer::link_message(client::Link& link, wire::MessageType type, Bytes body) {
-    auto effects =
-        machine_->received(runtime_.now(), runtime_.host().wall_ms(), id_of(link), type, body);
-    if (!effects) return link.finish(effects.error());
-    carry_out(*std::move(effects));
+void RegistryServer::link_message(client::Link& link, MessageType type, Bytes body) {
+    const SessionId id = id_of(link);
+    switch (rows_.at(id).desk) {
+        case Desk::none:
+            return;
+        case Desk::standby: {
+            if (type == MessageType::ask) look_at_journal();
+            auto effects = standby_.received(runtime_.now(), id, type, body);
+            if (!effects) return finish(id, effects.error());
+            return carry_out(*std::move(effects));
+        }
+        case Desk::machine: {
+            if (type == MessageType::ask) look_at_journal();
+            auto effects =
+                machine_->received(runtime_.now(), runtime_.host().wall_ms(), id, type, body);
+            if (!effects) return link.finish(effects.error());
+            return carry_out(*std::move(effects));
+        }
+    }
 }
 
 void RegistryServer::link_drained(client::Link&) {}
@@ -138,7 +257,26 @@ void RegistryServer::link_closed(client::Link& link, const Error& reason) {
         log_.warn("registry.peer_refused",
                   {kv("peer", to_string(link.peer())), kv("error", reason)});
     }
-    if (row.mapped().greeted && !stopping_) carry_out(machine_->closed(runtime_.now(), id));
+    if (row.mapped().desk == Desk::standby) standby_.closed(id);
+    if (row.mapped().desk == Desk::machine && machine_ && !stopping_) {
+        carry_out(machine_->closed(runtime_.now(), id));
+    }
+}
+
+void RegistryServer::send(SessionId to, MessageType type, Bytes body) {
+    const auto row = rows_.find(to);
+    if (row == rows_.end()) return;
+    client::Link& link = *row->second.link;
+    if (link.send(type, body) || type != MessageType::answer) return;
+    // Nobody should wait for an answer that does not fit a message.
+    const auto answer = wire::decode_as<pb::Answer>(body);
+    US_ASSERT(answer);
+    pb::Answer refusal;
+    refusal.set_request(answer->request());
+    *refusal.mutable_failure() = wire::to_failure(
+        {.code = Errc::limit_exceeded, .detail = "the answer is longer than a message may be"});
+    Buffer scratch;
+    (void)link.send(type, wire::encode(refusal, scratch));
 }
 
 void RegistryServer::carry_out(registry::Effects effects) {
@@ -147,30 +285,23 @@ void RegistryServer::carry_out(registry::Effects effects) {
 }
 
 void RegistryServer::carry_out(registry::Effect& effect) {
-    if (auto* send = std::get_if<registry::Send>(&effect)) {
-        const auto row = rows_.find(send->to);
+    if (auto* message = std::get_if<registry::Send>(&effect)) {
+        const auto row = rows_.find(message->to);
         if (row == rows_.end()) return;
         // A peer that does not read cannot make us keep its messages: it comes back for an image.
         if (row->second.link->full()) {
-            carry_out(registry::Effects{registry::Close{send->to}});
-            return;
+            return carry_out(registry::Effects{registry::Close{message->to}});
         }
-        (void)row->second.link->send(send->type, send->body);
+        send(message->to, message->type, message->body);
     } else if (const auto* close = std::get_if<registry::Close>(&effect)) {
         const auto row = rows_.find(close->session);
         if (row == rows_.end()) return;
-        const bool greeted = row->second.greeted;
+        const bool greeted = row->second.desk == Desk::machine;
         ids_.erase(row->second.link.get());
         rows_.erase(row);
         if (greeted) carry_out(machine_->closed(runtime_.now(), close->session));
-    } else if (auto* propose = std::get_if<registry::Propose>(&effect)) {
-        machine_->set_space(replica_->space() == replica::Space::ok ? "ok" : "reserve_only");
-        replica_->propose(
-            std::move(propose->command),
-            propose->urgent ? replica::Urgency::promotion : replica::Urgency::ordinary,
-            [this, token = propose->token](const Result<Index>& result) {
-                committed(token, result);
-            });
+    } else if (auto* command = std::get_if<registry::Propose>(&effect)) {
+        propose(std::move(*command));
     } else if (const auto* watch = std::get_if<registry::WatchProcess>(&effect)) {
         const Incarnation agent = watch->agent;
         auto handle = runtime_.host().watch(to_process_id(watch->process), [this, agent] {
@@ -181,58 +312,129 @@ void RegistryServer::carry_out(registry::Effect& effect) {
         watches_[agent] = std::move(handle);
     } else if (const auto* forget = std::get_if<registry::ForgetProcess>(&effect)) {
         watches_.erase(forget->agent);
-    }
-}
-
-void RegistryServer::committed(std::uint64_t token, const Result<Index>& result) {
-    if (stopping_) return;
-    const bool was_serving = listener_ != nullptr;
-    carry_out(machine_->committed(runtime_.now(), runtime_.host().wall_ms(), token, result));
-    machine_->set_space(replica_->space() == replica::Space::ok ? "ok" : "reserve_only");
-    if (was_serving) return;
-    if (!result) return opened_(result.error());
-    if (machine_->serving()) serve();
-}
-
-void RegistryServer::arm() {
-    if (machine_ && listener_ != nullptr && !stopping_ && timer_ == nullptr) {
-        const TimePoint now = runtime_.now();
-        timer_ = runtime_.at(machine_->next_deadline(now), [this] {
-            timer_.reset();
-            tick();
+    } else if (const auto* confirm = std::get_if<registry::Confirm>(&effect)) {
+        journal_->replica()->read(
+            [this, tenure = tenure_, token = confirm->token](const Result<void>& result) {
+                if (stopping_ || !machine_ || tenure != tenure_) return;
+                carry_out(machine_->confirmed(runtime_.now(), token, result));
+            });
+    } else if (const auto* change = std::get_if<registry::ChangeNodes>(&effect)) {
+        journal_->change(change->change, [this, tenure = tenure_, token = change->token](
+                                             const Result<void>& result) {
+            if (stopping_ || !machine_ || tenure != tenure_) return;
+            carry_out(machine_->nodes_changed(runtime_.now(), token, result));
+            look_at_journal();
         });
     }
 }
 
+void RegistryServer::carry_out(Standby::Effects effects) {
+    for (Standby::Effect& effect : effects) {
+        if (auto* greeting = std::get_if<Standby::Greet>(&effect)) {
+            const auto row = rows_.find(greeting->to);
+            if (row == rows_.end()) continue;
+            Buffer body;
+            row->second.link->welcome(wire::encode(greeting->welcome, body));
+            if (greeting->last) finish(greeting->to, moved);
+        } else if (const auto* refusal = std::get_if<Standby::Refuse>(&effect)) {
+            const auto row = rows_.find(refusal->to);
+            if (row == rows_.end()) continue;
+            row->second.desk = Desk::none;
+            row->second.link->refuse(refusal->reason);
+        } else if (auto* message = std::get_if<Standby::Send>(&effect)) {
+            send(message->to, message->type, message->body);
+        }
+    }
+}
+
+void RegistryServer::propose(registry::Propose propose) {
+    journal_->replica()->submit(
+        propose.command,
+        propose.urgent ? replica::Urgency::promotion : replica::Urgency::ordinary,
+        [this, tenure = tenure_, token = propose.token](const Result<replica::Reply>& reply) {
+            if (stopping_ || !machine_ || tenure != tenure_) return;
+            if (!reply) return committed(token, reply.error());
+            committed(token, Applied::from(reply->index, reply->bytes));
+        });
+}
+
+void RegistryServer::committed(std::uint64_t token, const Result<Applied>& result) {
+    carry_out(machine_->committed(runtime_.now(), runtime_.host().wall_ms(), token, result));
+    if (serving_) return;
+    if (machine_->serving()) return serve();
+    if (!result && !options_.several) tell_opened(result.error());
+}
+
+/// What the machines know of the journal is what we tell them.
+void RegistryServer::look_at_journal() {
+    if (options_.several && journal_->up_to_date()) standby_.set_heard(runtime_.now());
+    standby_.set_nodes(journal_->nodes());
+    standby_.set_journal(journal_->info());
+    if (!machine_) return;
+    machine_->set_space(journal_->replica()->space() == replica::Space::ok ? "ok"
+                                                                           : "reserve_only");
+    machine_->set_journal(journal_->info());
+    carry_out(machine_->set_nodes(journal_->nodes()));
+}
+
+void RegistryServer::arm() {
+    if (stopping_ || timer_ != nullptr || (!serving_ && !options_.several)) return;
+    const TimePoint now = runtime_.now();
+    TimePoint next = serving_ ? machine_->next_deadline(now) : now + standby_turn;
+    next = std::min(next, std::max(standby_.next_deadline(), now));
+    timer_ = runtime_.at(next, [this] {
+        timer_.reset();
+        tick();
+    });
+}
+
 void RegistryServer::tick() {
-    machine_->set_space(replica_->space() == replica::Space::ok ? "ok" : "reserve_only");
-    carry_out(machine_->tick(runtime_.now(), runtime_.host().wall_ms()));
+    look_at_journal();
+    carry_out(standby_.tick(runtime_.now()));
+    if (serving_) carry_out(machine_->tick(runtime_.now(), runtime_.host().wall_ms()));
+    arm();
 }
 
 void RegistryServer::journal_failed(const Error& error) {
     log_.error("registry.journal_failed", {kv("error", error)});
     stopping_ = true;
+    serving_ = false;
     timer_.reset();
     listener_.reset();
-    ids_.clear();
-    rows_.clear();
-    watches_.clear();
+    forget_links();
     if (failed_) failed_(error);
 }
 
-void RegistryServer::close(std::function<void()> done) {
-    stopping_ = true;
-    timer_.reset();
-    listener_.reset();
+void RegistryServer::forget_links() {
     watches_.clear();
     ids_.clear();
     rows_.clear();
-    if (replica_ == nullptr) {
-        opening_.reset();
-        runtime_.post(std::move(done));
-        return;
+}
+
+void RegistryServer::close(std::function<void()> done) {
+    failing_.reset();
+    if (journal_ == nullptr) {
+        stopping_ = true;
+        return runtime_.post(std::move(done));
     }
-    replica_->close(std::move(done));
+    if (!options_.several) return close_journal(std::move(done));
+    // Agents are sent on while the role moves.
+    journal_->hand_on([this, done = std::move(done)]() mutable {
+        if (stopping_) return done();
+        if (machine_) end_tenure();
+        close_journal(std::move(done));
+    });
+}
+
+void RegistryServer::close_journal(std::function<void()> done) {
+    stopping_ = true;
+    timer_.reset();
+    listener_.reset();
+    if (!options_.several) forget_links();
+    journal_->close([this, done = std::move(done)] {
+        forget_links();
+        done();
+    });
 }
 
 }  // namespace understudy::node

@@ -8,14 +8,17 @@
 
 #include "base/log.h"
 #include "client/link.h"
+#include "node/registry_journal.h"
+#include "node/shared_port.h"
 #include "registry/machine.h"
+#include "registry/standby.h"
 #include "registry/state.h"
-#include "replica/replica.h"
 #include "runtime/runtime.h"
 
 namespace understudy::node {
 
-/// A registry on this machine: binds registry::Machine to journal, port and processes.
+/// A node of a registry on this machine: binds registry::Machine and registry::Standby to journal,
+/// port and processes. A registry that runs alone is one that is always active.
 ///
 /// Shell: decides nothing. Thread: loop only.
 /// A failed disk ends it: on_failed is called, the port closes, and a restart recovers from what
@@ -29,13 +32,16 @@ public:
         std::string directory;
         std::uint64_t segment_size_bytes = 1 * MiB;
         registry::Machine::Options machine;
-        /// The content of a backup file (BackupAsk): starts from it. Refused on a directory in use.
+        /// The content of a backup file (BackupAsk): starts from it. Refused on a directory in use,
+        /// and with several nodes.
         std::optional<Buffer> restore;
+        std::optional<RegistryJournal::Several> several;
     };
 
     using Opened = std::function<void(Result<void>)>;
 
-    /// Recovers, then listens, then calls `opened` once. Until then nothing is answered.
+    /// Recovers, listens, then calls `opened` once; until then nothing is answered. One of several
+    /// nodes listens first, and is opened when the others can reach it.
     /// Errors: in_use (another registry runs on the directory, or the port is taken), corrupt,
     ///         disk_failed, no_space, already_exists (restore into a directory in use) (none).
     RegistryServer(Runtime& runtime, Log& log, Options options, Opened opened);
@@ -43,28 +49,55 @@ public:
 
     void on_failed(std::function<void(const Error&)> failed) { failed_ = std::move(failed); }
 
-    /// Lets what was accepted become durable, closes all links, then calls `done`.
+    /// Hands on the active role if others can take it, lets what was accepted become durable, closes
+    /// all links, then calls `done`.
     void close(std::function<void()> done);
 
     /// Requires: opened without an error.
-    [[nodiscard]] const Address& address() const { return listener_->address(); }
+    [[nodiscard]] const Address& address() const {
+        return port_ ? port_->address() : listener_->address();
+    }
     [[nodiscard]] const registry::State& state() const { return state_; }
+    /// Null while this node is not active.
     [[nodiscard]] const registry::Machine* machine() const {
         return machine_ ? &*machine_ : nullptr;
     }
+    /// Agents are served here.
+    [[nodiscard]] bool serving() const { return serving_; }
+    [[nodiscard]] const RegistryJournal& journal() const { return *journal_; }
 
 private:
-    void recovered(Result<std::unique_ptr<replica::Replica>> replica);
+    /// Who answers a link.
+    enum class Desk : std::uint8_t { none, standby, machine };
+    struct Row {
+        std::unique_ptr<client::Link> link;
+        Desk desk = Desk::none;
+    };
+
+    [[nodiscard]] RegistryJournal::Options journal_options() const;
+    void open_journal();
+    void journal_opened(const Result<void>& result);
+    void tell_opened(const Result<void>& result);
+    void standing_changed(const journal::Standing& standing);
     void restore();
-    void begin();
+    void begin_tenure();
+    void end_tenure();
     void serve();
     void accepted(std::unique_ptr<Connection> connection);
+    void greet(registry::SessionId id, const wire::pb::Hello& hello);
+    void finish(registry::SessionId id, const Error& reason);
+    void forget_links();
+    void send(registry::SessionId to, wire::MessageType type, Bytes body);
     void carry_out(registry::Effects effects);
     void carry_out(registry::Effect& effect);
-    void committed(std::uint64_t token, const Result<Index>& result);
+    void carry_out(registry::Standby::Effects effects);
+    void propose(registry::Propose propose);
+    void committed(std::uint64_t token, const Result<registry::Applied>& result);
     void tick();
     void arm();
+    void look_at_journal();
     void journal_failed(const Error& error);
+    void close_journal(std::function<void()> done);
     [[nodiscard]] registry::SessionId id_of(const client::Link& link) const;
 
     void link_hello(client::Link& link, Bytes opaque) override;
@@ -73,11 +106,6 @@ private:
     void link_drained(client::Link& link) override;
     void link_closed(client::Link& link, const Error& reason) override;
 
-    struct Row {
-        std::unique_ptr<client::Link> link;
-        bool greeted = false;
-    };
-
     Runtime& runtime_;
     Log& log_;
     Options options_;
@@ -85,16 +113,20 @@ private:
     std::function<void(const Error&)> failed_;
     wire::Compressor compressor_;
     registry::State state_;
+    registry::Standby standby_;
     std::optional<registry::Machine> machine_;
-    std::unique_ptr<journal::Opening> opening_;
-    std::unique_ptr<replica::Replica> replica_;
-    std::unique_ptr<Listener> listener_;
+    std::uint64_t tenure_ = 0;  ///< Counts Machines: what an old one asked for is not told a new one.
+    bool serving_ = false;
+    bool stopping_ = false;
+    std::unique_ptr<Timer> failing_;
+    std::unique_ptr<Timer> timer_;
+    std::unique_ptr<SharedPort> port_;    ///< Of several nodes.
+    std::unique_ptr<Listener> listener_;  ///< Alone.
+    std::unique_ptr<RegistryJournal> journal_;
     std::map<registry::SessionId, Row> rows_;
     std::map<const client::Link*, registry::SessionId> ids_;
     std::map<Incarnation, std::unique_ptr<ProcessWatch>> watches_;
     std::uint64_t session_last_ = 0;
-    std::unique_ptr<Timer> timer_;
-    bool stopping_ = false;
 };
 
 }  // namespace understudy::node

@@ -6,7 +6,9 @@
 #include <fmt/format.h>
 
 #include "base/plant.h"
+#include "registry/standby.h"
 #include "registry/validate.h"
+#include "understudy/limits.h"
 #include "wire/control.h"
 
 namespace understudy::registry {
@@ -19,6 +21,7 @@ namespace {
 
 constexpr std::size_t timings_max = 1024;
 constexpr Duration removal_retry = 500ms;
+constexpr std::size_t changes_of_nodes_max = 16;
 
 [[nodiscard]] std::uint64_t to_us(Duration duration) {
     return static_cast<std::uint64_t>(
@@ -96,7 +99,21 @@ Result<pb::Welcome> Machine::welcome(const pb::Hello& hello) const {
     welcome.set_platform(state_.platform());
     welcome.set_peer(options_.name);
     welcome.set_registry_id(state_.registry_id());
+    tell_nodes(nodes_, welcome);
+    welcome.set_active_node(options_.name);
     return welcome;
+}
+
+Effects Machine::set_nodes(std::vector<Node> nodes) {
+    Turn turn{started_, 0};
+    if (nodes == nodes_) return {};
+    nodes_ = std::move(nodes);
+    pb::RegistryNodes message;
+    tell_nodes(nodes_, message);
+    for (const auto& [id, session] : sessions_) {
+        turn.send(id, MessageType::registry_nodes, message);
+    }
+    return std::move(turn.out);
 }
 
 Effects Machine::opened(TimePoint now, SessionId id, const pb::Hello& hello) {
@@ -321,20 +338,20 @@ void Machine::on(Turn& turn, SessionId id, const pb::Ask& ask) {
         }
         case pb::Ask::kPlatform: {
             pb::PlatformInfo& info = *answer.mutable_platform();
-            info.set_platform(state_.platform());
-            info.set_registry_id(state_.registry_id());
-            info.set_revision(state_.revision().value);
-            info.set_services(state_.services().size());
-            std::uint64_t members = 0;
-            for (const auto& [family, service] : state_.services()) members += service.line.size();
-            info.set_members(members);
+            fill_platform(state_, info);
             info.set_agents(agents_.size());
             info.set_sessions(sessions_.size());
             info.set_space(space_);
             info.set_uptime_ms(to_us(turn.now - started_) / 1000);
             info.set_version(options_.version);
+            info.set_journal_index(journal_.committed());
+            *info.mutable_journal() = journal_;
             break;
         }
+        case pb::Ask::kLookup:
+            return ask_lookup(turn, id, ask.request(), ask.lookup());
+        case pb::Ask::kNodes:
+            return ask_nodes(turn, id, ask.request(), ask.nodes());
         case pb::Ask::kBackup: {
             Buffer image;
             state_.snapshot(image);
@@ -352,10 +369,7 @@ void Machine::on(Turn& turn, SessionId id, const pb::Ask& ask) {
 void Machine::ask_switchover(Turn& turn, SessionId id, std::uint64_t request,
                              const pb::SwitchoverAsk& ask) {
     const auto refuse_with = [&](Errc code, std::string detail) {
-        pb::Answer answer;
-        answer.set_request(request);
-        *answer.mutable_failure() = wire::to_failure({.code = code, .detail = std::move(detail)});
-        turn.send(id, MessageType::answer, answer);
+        fail(turn, id, request, {.code = code, .detail = std::move(detail)});
     };
     const Service* service = state_.find(ask.family());
     if (service == nullptr || service->line.empty()) {
@@ -403,6 +417,101 @@ void Machine::ask_switchover(Turn& turn, SessionId id, std::uint64_t request,
     drain.set_limit_ms(to_us(options_.drain_limit) / 1000);
     drain.set_successor(to->name);
     turn.send(agent->second.session, MessageType::drain, drain);
+}
+
+void Machine::fail(Turn& turn, SessionId session, std::uint64_t request, const Error& error) {
+    pb::Answer answer;
+    answer.set_request(request);
+    *answer.mutable_failure() = wire::to_failure(error);
+    turn.send(session, MessageType::answer, answer);
+}
+
+void Machine::look_up(const std::string& family, pb::Answer& answer) const {
+    pb::LookupAnswer& lookup = *answer.mutable_lookup();
+    fill_lookup(state_, family, lookup);
+    lookup.set_node(options_.name);
+}
+
+/// A lookup answered at once could be that of a node which does not know yet that it was replaced.
+void Machine::ask_lookup(Turn& turn, SessionId id, std::uint64_t request,
+                         const pb::LookupAsk& ask) {
+    if (ask.cached()) {
+        pb::Answer answer;
+        answer.set_request(request);
+        look_up(ask.family(), answer);
+        answer.mutable_lookup()->set_cached(true);
+        return turn.send(id, MessageType::answer, answer);
+    }
+    if (lookups_.size() >= lookups_max) {
+        return fail(turn, id, request,
+                    {.code = Errc::limit_exceeded, .detail = "too many lookups in flight"});
+    }
+    const std::uint64_t token = ++token_last_;
+    lookups_.emplace(token, Question{id, request, ask.family()});
+    turn.out.push_back(Confirm{token});
+}
+
+Effects Machine::confirmed(TimePoint now, std::uint64_t token, const Result<void>& result) {
+    Turn turn{now, 0};
+    const auto found = lookups_.extract(token);
+    US_ASSERT(!found.empty());
+    const Question& question = found.mapped();
+    if (!result) {
+        fail(turn, question.session, question.request, result.error());
+        return std::move(turn.out);
+    }
+    pb::Answer answer;
+    answer.set_request(question.request);
+    look_up(question.family, answer);
+    turn.send(question.session, MessageType::answer, answer);
+    return std::move(turn.out);
+}
+
+void Machine::ask_nodes(Turn& turn, SessionId id, std::uint64_t request, const pb::NodesAsk& ask) {
+    const auto bad = [&](std::string detail) {
+        fail(turn, id, request, {.code = Errc::bad_config, .detail = std::move(detail)});
+    };
+    if (nodes_.empty()) {
+        return fail(turn, id, request,
+                    {.code = Errc::refused,
+                     .detail = "this registry runs alone, on a journal of its own"});
+    }
+    if (ask.what_case() == pb::NodesAsk::WHAT_NOT_SET) return bad("a change unknown here");
+    const std::string& name = ask.has_add()      ? ask.add().name()
+                              : ask.has_remove() ? ask.remove().name()
+                                                 : ask.transfer().to();
+    if (!ask.has_transfer() || !name.empty()) {
+        if (auto valid = check_identifier("registry node", name); !valid) {
+            return fail(turn, id, request, valid.error());
+        }
+    }
+    if (ask.has_add() &&
+        (ask.add().endpoint().host().empty() || ask.add().endpoint().port() == 0 ||
+         ask.add().endpoint().port() > 65'535)) {
+        return bad("a node's address has a host and a port");
+    }
+    if (changing_nodes_.size() >= changes_of_nodes_max) {
+        return fail(turn, id, request,
+                    {.code = Errc::limit_exceeded, .detail = "other changes are under way"});
+    }
+    const std::uint64_t token = ++token_last_;
+    changing_nodes_.emplace(token, Question{id, request, {}});
+    turn.out.push_back(ChangeNodes{token, ask});
+}
+
+Effects Machine::nodes_changed(TimePoint now, std::uint64_t token, const Result<void>& result) {
+    Turn turn{now, 0};
+    const auto found = changing_nodes_.extract(token);
+    US_ASSERT(!found.empty());
+    const Question& question = found.mapped();
+    if (!result) {
+        fail(turn, question.session, question.request, result.error());
+    } else {
+        pb::Answer answer;
+        answer.set_request(question.request);
+        turn.send(question.session, MessageType::answer, answer);
+    }
+    return std::move(turn.out);
 }
 
 void Machine::on(Turn& turn, SessionId, const pb::Drained& drained) {
@@ -566,6 +675,36 @@ Effects Machine::tick(TimePoint now, std::uint64_t wall_ms) {
     return std::move(turn.out);
 }
 
+/// A question that was on its way may have been carried out: the effect is unknown. Members ask
+/// nothing again, they register with the next active node and hear their role there.
+Effects Machine::retire(TimePoint now) {
+    Turn turn{now, 0};
+    const auto over = [&](understudy::Effect effect) {
+        return Error{.code = Errc::not_active,
+                     .effect = effect,
+                     .detail = fmt::format("registry node {} is not active any more",
+                                           options_.name)};
+    };
+    for (const auto& [token, pending] : pending_) {
+        if (pending.kind == Pending::Kind::remove && pending.session.value != 0) {
+            fail(turn, pending.session, pending.request, over(understudy::Effect::unknown));
+        }
+    }
+    for (const auto& [family, handing] : handings_) {
+        fail(turn, handing.session, handing.request,
+             over(handing.proposed ? understudy::Effect::unknown : understudy::Effect::none));
+    }
+    for (const auto& [token, question] : lookups_) {
+        fail(turn, question.session, question.request, over(understudy::Effect::none));
+    }
+    for (const auto& [token, question] : changing_nodes_) {
+        fail(turn, question.session, question.request, over(understudy::Effect::unknown));
+    }
+    for (const auto& [id, session] : sessions_) turn.out.push_back(Close{id});
+    state_.go_quiet();
+    return std::move(turn.out);
+}
+
 TimePoint Machine::next_deadline(TimePoint now) const {
     TimePoint next = now + options_.turn_max;
     if (const auto lapse = leases_.next_lapse()) next = std::min(next, std::max(*lapse, now + 1ms));
@@ -573,7 +712,7 @@ TimePoint Machine::next_deadline(TimePoint now) const {
 }
 
 Effects Machine::committed(TimePoint now, std::uint64_t wall_ms, std::uint64_t token,
-                           const Result<Index>& result) {
+                           const Result<Applied>& result) {
     Turn turn{now, wall_ms};
     leases_.turn(now);
     const auto found = pending_.find(token);
@@ -584,7 +723,9 @@ Effects Machine::committed(TimePoint now, std::uint64_t wall_ms, std::uint64_t t
         removing_.erase({pending.family, pending.member});
     }
     if (!result) {
-        refuse(turn, pending, result.error());
+        // A member whose joining has lost its tenure was not refused: it asks the next one.
+        const bool over = result.error().code == Errc::not_active;
+        if (!over || pending.kind != Pending::Kind::add) refuse(turn, pending, result.error());
         return std::move(turn.out);
     }
     Outcome outcome = state_.take_outcome(*result);

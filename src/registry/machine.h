@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/types.h"
+#include "registry/nodes.h"
 #include "registry/state.h"
 #include "registry/watches.h"
 #include "role/lease_book.h"
@@ -41,7 +42,17 @@ struct WatchProcess {
 struct ForgetProcess {
     Incarnation agent;
 };
-using Effect = std::variant<Send, Close, Propose, WatchProcess, ForgetProcess>;
+/// Make certain that this node is still active; report back by confirmed() with the same token.
+struct Confirm {
+    std::uint64_t token;
+};
+/// Change the nodes of the registry; report back by nodes_changed() with the same token.
+struct ChangeNodes {
+    std::uint64_t token;
+    wire::pb::NodesAsk change;
+};
+using Effect =
+    std::variant<Send, Close, Propose, WatchProcess, ForgetProcess, Confirm, ChangeNodes>;
 using Effects = std::vector<Effect>;
 
 /// The part of a registry that is not replicated: connections, leases, evidence, watchers.
@@ -50,9 +61,14 @@ using Effects = std::vector<Effect>;
 /// A suspicion is a hint; only proof of death, a lapsed lease, a new incarnation or a request
 /// takes a role. After a restart each known member has one full lease to come back.
 ///
+/// Of several nodes only the active one has a Machine, a new one for each tenure: what a tenure
+/// knew of connections, leases and evidence ends with it. What it had proposed may come true under
+/// its successor; each command is one that then changes nothing twice.
+///
 /// Sans-IO: events and the time in, effects out. Thread: loop only.
 /// Bounds: `sessions_max`; per session the bounds of Watches; commands in flight
-///         `proposals_max`, one more is refused with limit_exceeded (none).
+///         `proposals_max`, lookups in flight `lookups_max`; one more is refused with
+///         limit_exceeded (none).
 /// Source: design.md section 3; docs/protocols/roles.md.
 class Machine {
 public:
@@ -66,6 +82,7 @@ public:
 
     static constexpr std::size_t sessions_max = 20'000;
     static constexpr std::size_t proposals_max = 50'000;
+    static constexpr std::size_t lookups_max = 50'000;
 
     /// Requires: `state` is recovered and outlives this; call start() next.
     Machine(const Options& options, State& state, Log& log, TimePoint now);
@@ -83,13 +100,23 @@ public:
     /// Answer to WatchProcess: its death cannot be proven from here.
     void unprovable(Incarnation agent);
     [[nodiscard]] Effects committed(TimePoint now, std::uint64_t wall_ms, std::uint64_t token,
-                                    const Result<Index>& result);
+                                    const Result<Applied>& result);
+    /// This node was still active when Confirm was said, or was not.
+    [[nodiscard]] Effects confirmed(TimePoint now, std::uint64_t token, const Result<void>& result);
+    [[nodiscard]] Effects nodes_changed(TimePoint now, std::uint64_t token,
+                                        const Result<void>& result);
     [[nodiscard]] Effects tick(TimePoint now, std::uint64_t wall_ms);
+    /// The tenure has ended: who asked is told what is known of it, all sessions are closed. The last
+    /// call.
+    [[nodiscard]] Effects retire(TimePoint now);
     /// When tick() is wanted; never later than turn_max from `now`.
     [[nodiscard]] TimePoint next_deadline(TimePoint now) const;
 
     /// Filled in by the shell before it answers a question about the platform.
     void set_space(std::string space) { space_ = std::move(space); }
+    void set_journal(wire::pb::JournalInfo journal) { journal_ = std::move(journal); }
+    /// The nodes of this registry, all of them; none if it runs alone. Agents are told the news.
+    [[nodiscard]] Effects set_nodes(std::vector<Node> nodes);
 
     [[nodiscard]] std::size_t sessions() const { return sessions_.size(); }
     [[nodiscard]] bool serving() const { return state_.founded(); }
@@ -131,6 +158,12 @@ private:
         TimePoint deadline;
         bool proposed = false;
     };
+    /// A question that waits for something other than the journal.
+    struct Question {
+        SessionId session;
+        std::uint64_t request = 0;
+        std::string family;  ///< Of a lookup.
+    };
     struct Turn;  ///< One event's time and effects.
 
     void on(Turn& turn, SessionId session, const wire::pb::Register& wanted);
@@ -140,6 +173,12 @@ private:
     void on(Turn& turn, SessionId session, const wire::pb::Ask& ask);
     void ask_switchover(Turn& turn, SessionId session, std::uint64_t request,
                         const wire::pb::SwitchoverAsk& ask);
+    void ask_lookup(Turn& turn, SessionId session, std::uint64_t request,
+                    const wire::pb::LookupAsk& ask);
+    void ask_nodes(Turn& turn, SessionId session, std::uint64_t request,
+                   const wire::pb::NodesAsk& ask);
+    void look_up(const std::string& family, wire::pb::Answer& answer) const;
+    static void fail(Turn& turn, SessionId session, std::uint64_t request, const Error& error);
 
     [[nodiscard]] Result<void> may_replace(const Member& old, std::string& evidence) const;
     void propose(Turn& turn, Pending pending, wire::pb::RegistryCommand command, bool urgent);
@@ -179,9 +218,13 @@ private:
     std::map<std::string, TimePoint> waiting_;  ///< Family to when the awaited holder is given up.
     std::map<std::string, std::uint64_t> turns_;
     std::map<std::pair<std::string, std::uint64_t>, std::uint64_t> decided_us_;
+    std::map<std::uint64_t, Question> lookups_;
+    std::map<std::uint64_t, Question> changing_nodes_;
     std::uint64_t token_last_ = 0;
     TimePoint started_;
     std::string space_ = "ok";
+    wire::pb::JournalInfo journal_;
+    std::vector<Node> nodes_;
 };
 
 }  // namespace understudy::registry

@@ -59,8 +59,9 @@ private:
         for (registry::Effect& effect : effects) {
             if (auto* propose = std::get_if<Propose>(&effect)) {
                 index_ = index_.next();
-                state_.apply(index_, propose->command);
-                take(machine_.committed(now_, 0, propose->token, Result<Index>(index_)));
+                Buffer reply;
+                state_.apply({.index = index_, .body = propose->command}, reply);
+                take(machine_.committed(now_, 0, propose->token, Applied::from(index_, reply)));
             } else if (const auto* close = std::get_if<Close>(&effect)) {
                 take(machine_.closed(now_, close->session));
                 if (close->session == session_) open();

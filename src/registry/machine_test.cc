@@ -75,6 +75,10 @@ public:
             } else if (const auto* close = std::get_if<Close>(&effect)) {
                 closed.push_back(close->session);
                 take(machine->closed(now, close->session));
+            } else if (const auto* confirm = std::get_if<Confirm>(&effect)) {
+                confirms.push_back(confirm->token);
+            } else if (const auto* change = std::get_if<ChangeNodes>(&effect)) {
+                changes.push_back(*change);
             } else if (const auto* watch = std::get_if<WatchProcess>(&effect)) {
                 watched.push_back(watch->agent);
                 if (!provable) machine->unprovable(watch->agent);
@@ -88,8 +92,9 @@ public:
             const Propose propose = std::move(proposals.front());
             proposals.erase(proposals.begin());
             index = index.next();
-            state.apply(index, propose.command);
-            take(machine->committed(now, 0, propose.token, Result<Index>(index)));
+            Buffer reply;
+            state.apply({.index = index, .body = propose.command}, reply);
+            take(machine->committed(now, 0, propose.token, Applied::from(index, reply)));
         }
     }
 
@@ -130,6 +135,8 @@ public:
     std::vector<Send> sent;
     std::vector<SessionId> closed;
     std::vector<Incarnation> watched;
+    std::vector<std::uint64_t> confirms;
+    std::vector<ChangeNodes> changes;
 };
 
 TEST(Evidence, ProofOfDeathTakesTheRoleAtOnce) {
@@ -518,6 +525,226 @@ TEST(Leaving, AnUnregisteredMemberIsGoneAtOnce) {
     stage.commit();
     EXPECT_EQ(stage.active(), "Bar2");
     EXPECT_TRUE(stage.last<pb::Answer>(a, MessageType::answer));
+}
+
+// --- Of several nodes ----------------------------------------------------------------------------
+
+[[nodiscard]] pb::Ask lookup_of(const std::string& family, std::uint64_t request) {
+    pb::Ask ask;
+    ask.set_request(request);
+    ask.mutable_lookup()->set_family(family);
+    return ask;
+}
+
+// A node that was replaced and does not know it yet must not answer from what it remembers.
+TEST(Lookup, IsAnsweredOnceItIsCertainThatThisNodeIsStillActive) {
+    Stage stage;
+    const SessionId a = stage.connect(1);
+    stage.join(a, "Bar1");
+    stage.commit();
+    stage.say(a, MessageType::ask, lookup_of("Foo", 7));
+    ASSERT_EQ(stage.confirms.size(), 1u);
+    EXPECT_FALSE(stage.last<pb::Answer>(a, MessageType::answer));
+
+    stage.take(stage.machine->confirmed(stage.now, stage.confirms[0], {}));
+
+    const auto answer = stage.last<pb::Answer>(a, MessageType::answer);
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->request(), 7u);
+    ASSERT_EQ(answer->lookup().services_size(), 1);
+    EXPECT_EQ(answer->lookup().services(0).active(), "Bar1");
+    EXPECT_FALSE(answer->lookup().cached());
+}
+
+TEST(Lookup, OfANodeThatIsNotActiveAnyMoreFailsAndMayBeRepeated) {
+    Stage stage;
+    const SessionId a = stage.connect(1);
+    stage.say(a, MessageType::ask, lookup_of("", 7));
+
+    stage.take(stage.machine->confirmed(stage.now, stage.confirms[0],
+                                        Error{.code = Errc::not_active}));
+
+    const auto answer = stage.last<pb::Answer>(a, MessageType::answer);
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->failure().code(), static_cast<std::uint32_t>(Errc::not_active));
+    EXPECT_EQ(answer->failure().effect(), 0u);
+}
+
+TEST(Lookup, CachedIsAnsweredAtOnce) {
+    Stage stage;
+    const SessionId a = stage.connect(1);
+    pb::Ask ask = lookup_of("", 7);
+    ask.mutable_lookup()->set_cached(true);
+    stage.say(a, MessageType::ask, ask);
+    EXPECT_TRUE(stage.confirms.empty());
+    ASSERT_TRUE(stage.last<pb::Answer>(a, MessageType::answer));
+    EXPECT_TRUE(stage.last<pb::Answer>(a, MessageType::answer)->lookup().cached());
+}
+
+// Its joining was on its way when the tenure ended: it was not refused, and asks the next node.
+TEST(TenureEnds, AMemberWhoseJoiningWasUnderWayIsNotRefused) {
+    Stage stage;
+    const SessionId a = stage.connect(1);
+    stage.join(a, "Bar1");
+
+    stage.refuse(Errc::not_active);
+    stage.take(stage.machine->retire(stage.now));
+
+    EXPECT_EQ(stage.count(a, MessageType::registered), 0u);
+    EXPECT_EQ(stage.closed, std::vector<SessionId>{a});
+}
+
+TEST(TenureEnds, WhoAskedHearsWhatMayHaveHappened) {
+    Stage stage;
+    const SessionId a = stage.connect(1);
+    const SessionId b = stage.connect(2);
+    const SessionId c = stage.connect(3);
+    stage.join(a, "Bar1");
+    stage.join(b, "Bar2");
+    stage.commit();
+    pb::Ask switchover;
+    switchover.set_request(8);
+    switchover.mutable_switchover()->set_family("Foo");
+    stage.say(c, MessageType::ask, switchover);  // Bar1 is draining: nothing is proposed yet.
+
+    stage.take(stage.machine->retire(stage.now));
+
+    const auto answer = stage.last<pb::Answer>(c, MessageType::answer);
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->failure().code(), static_cast<std::uint32_t>(Errc::not_active));
+    EXPECT_EQ(answer->failure().effect(), 0u);
+    EXPECT_EQ(stage.closed.size(), 3u);
+}
+
+TEST(TenureEnds, AHandOverThatWasProposedMayHaveHappened) {
+    Stage stage;
+    const SessionId a = stage.connect(1);
+    const SessionId b = stage.connect(2);
+    stage.join(a, "Bar1");
+    stage.join(b, "Bar2");
+    stage.commit();
+    pb::Ask switchover;
+    switchover.set_request(8);
+    switchover.mutable_switchover()->set_family("Foo");
+    stage.say(b, MessageType::ask, switchover);
+    pb::Drained drained;
+    drained.set_family("Foo");
+    drained.set_member("Bar1");
+    drained.set_epoch(1);
+    stage.say(a, MessageType::drained, drained);
+    ASSERT_EQ(stage.proposals.size(), 1u);
+
+    stage.take(stage.machine->retire(stage.now));
+
+    const auto answer = stage.last<pb::Answer>(b, MessageType::answer);
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->failure().effect(), 1u);
+}
+
+// What one tenure proposed is committed under the next, which proposes the same again.
+TEST(NextTenure, NothingThatWasOnItsWayIsDoneTwice) {
+    Stage stage;
+    SessionId a = stage.connect(1);
+    SessionId b = stage.connect(2);
+    stage.join(a, "Bar1");
+    stage.join(b, "Bar2");
+    stage.commit();
+    stage.take(stage.machine->process_gone(stage.now, 0, Incarnation{1}));
+    ASSERT_EQ(stage.proposals.size(), 1u);
+    const Buffer removal = stage.proposals[0].command;
+    stage.proposals.clear();
+    stage.take(stage.machine->retire(stage.now));
+    const auto apply = [&] {
+        Buffer reply;
+        stage.index = stage.index.next();
+        stage.state.apply({.index = stage.index, .body = removal}, reply);
+    };
+    apply();
+    const Revision revision = stage.state.revision();
+    const Epoch epoch = stage.state.find("Foo")->epoch;
+    EXPECT_EQ(epoch, Epoch{2});
+    EXPECT_EQ(stage.active(), "Bar2");
+
+    stage.restart();
+    b = stage.connect(2);
+    stage.join(b, "Bar2");
+    stage.commit();
+    apply();
+
+    EXPECT_EQ(stage.state.revision(), revision);
+    EXPECT_EQ(stage.state.find("Foo")->epoch, epoch);
+    const auto registered = stage.last<pb::Registered>(b, MessageType::registered);
+    ASSERT_TRUE(registered);
+    EXPECT_EQ(registered->role(), static_cast<std::uint32_t>(Role::active));
+    EXPECT_EQ(registered->epoch(), epoch.value);
+}
+
+TEST(NextTenure, EachHolderHasOneFullLease) {
+    Stage stage;
+    const SessionId a = stage.connect(1);
+    const SessionId b = stage.connect(2);
+    stage.join(a, "Bar1");
+    stage.join(b, "Bar2");
+    stage.commit();
+    stage.pass(900ms);  // Nobody was heard; the lease is nearly over.
+    stage.take(stage.machine->retire(stage.now));
+    stage.restart();
+
+    stage.pass(950ms);
+    EXPECT_EQ(stage.active(), "Bar1");
+    stage.pass(200ms);
+    EXPECT_TRUE(stage.state.find("Foo")->line.empty());
+}
+
+TEST(Nodes, AgentsAreToldOfThemWhenTheyComeAndWhenThatChanges) {
+    Stage stage;
+    stage.take(stage.machine->set_nodes({{"r1", {"h", 1}}, {"r2", {"h", 2}}}));
+    const SessionId a = stage.connect(1);
+    pb::Hello hello;
+    hello.set_incarnation(2);
+    EXPECT_EQ(stage.machine->welcome(hello)->nodes_size(), 2);
+    EXPECT_EQ(stage.count(a, MessageType::registry_nodes), 0u);
+
+    stage.take(stage.machine->set_nodes({{"r1", {"h", 1}}, {"r3", {"h", 3}}}));
+    stage.take(stage.machine->set_nodes({{"r1", {"h", 1}}, {"r3", {"h", 3}}}));
+
+    ASSERT_EQ(stage.count(a, MessageType::registry_nodes), 1u);
+    const auto told = stage.last<pb::RegistryNodes>(a, MessageType::registry_nodes);
+    EXPECT_EQ(told->nodes(1).name(), "r3");
+}
+
+TEST(Nodes, OfARegistryThatRunsAloneAreNotChanged) {
+    Stage stage;
+    const SessionId a = stage.connect(1);
+    pb::Ask ask;
+    ask.set_request(3);
+    ask.mutable_nodes()->mutable_remove()->set_name("r2");
+    stage.say(a, MessageType::ask, ask);
+    EXPECT_EQ(stage.last<pb::Answer>(a, MessageType::answer)->failure().code(),
+              static_cast<std::uint32_t>(Errc::refused));
+}
+
+TEST(Nodes, AChangeIsAnsweredWhenItIsDone) {
+    Stage stage;
+    stage.take(stage.machine->set_nodes({{"r1", {"h", 1}}, {"r2", {"h", 2}}}));
+    const SessionId a = stage.connect(1);
+    pb::Ask ask;
+    ask.set_request(3);
+    ask.mutable_nodes()->mutable_add()->set_name("r3");
+    stage.say(a, MessageType::ask, ask);  // Without an address.
+    EXPECT_EQ(stage.last<pb::Answer>(a, MessageType::answer)->failure().code(),
+              static_cast<std::uint32_t>(Errc::bad_config));
+    ask.set_request(4);
+    ask.mutable_nodes()->mutable_add()->mutable_endpoint()->set_host("h");
+    ask.mutable_nodes()->mutable_add()->mutable_endpoint()->set_port(3);
+    stage.say(a, MessageType::ask, ask);
+    ASSERT_EQ(stage.changes.size(), 1u);
+
+    stage.take(stage.machine->nodes_changed(stage.now, stage.changes[0].token, {}));
+
+    const auto answer = stage.last<pb::Answer>(a, MessageType::answer);
+    EXPECT_EQ(answer->request(), 4u);
+    EXPECT_FALSE(answer->has_failure());
 }
 
 }  // namespace

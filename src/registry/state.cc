@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "base/checksum.h"
+#include "base/bytes.h"
 #include "base/plant.h"
 #include "wire/control.h"
 
@@ -42,7 +42,15 @@ const Service* State::find(const std::string& family) const {
     return found == services_.end() ? nullptr : &found->second;
 }
 
-void State::apply(Index index, Bytes bytes) {
+Result<Applied> Applied::from(Index index, Bytes reply) {
+    const auto place = ByteReader(reply).fixed<std::uint32_t>();
+    if (!place) return Error{.code = Errc::corrupt, .detail = "reply of the registry's state"};
+    return Applied{index, *place};
+}
+
+void State::apply(const replica::Command& applied, Buffer& reply) {
+    ByteWriter(reply).fixed(applied.place);
+    const Bytes bytes = applied.body;
     Outcome outcome;
     pb::RegistryCommand command;
     if (!command.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
@@ -77,13 +85,12 @@ void State::apply(Index index, Bytes bytes) {
                 break;
         }
     }
-    if (live_) outcomes_.emplace(index, std::move(outcome));
+    if (live_) outcomes_.emplace(Applied{applied.index, applied.place}, std::move(outcome));
 }
 
-Outcome State::take_outcome(Index index) {
-    const auto found = outcomes_.lower_bound(index);  // Equal keys stand in the order of coming.
+Outcome State::take_outcome(Applied command) {
+    const auto found = outcomes_.find(command);
     US_ASSERT(found != outcomes_.end());
-    US_ASSERT(found->first == index);
     Outcome outcome = std::move(found->second);
     outcomes_.erase(found);
     return outcome;
@@ -553,12 +560,6 @@ void State::load(const pb::RegistryState& state) {
         for (const pb::Promotion& promotion : row.story()) service.story.push_back(promotion);
         services_.emplace(service.config.family(), std::move(service));
     }
-}
-
-std::uint64_t State::hash() const {
-    Buffer bytes;
-    snapshot(bytes);
-    return hash64(bytes);
 }
 
 void State::check_invariants() const {

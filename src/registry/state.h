@@ -59,6 +59,16 @@ struct Outcome {
     std::vector<Member> removed;
 };
 
+/// A command that has been applied.
+struct Applied {
+    Index index;              ///< Of its entry.
+    std::uint32_t place = 0;  ///< In that.
+    friend auto operator<=>(const Applied&, const Applied&) = default;
+
+    /// From what apply() replied. Errors: corrupt (none).
+    [[nodiscard]] static Result<Applied> from(Index index, Bytes reply);
+};
+
 /// The registry's replicated state: services, members in joining order, roles, epochs, audit.
 ///
 /// Election is part of the state machine: a command carries evidence, applying it decides. The
@@ -74,19 +84,20 @@ public:
     static constexpr std::size_t services_max = 100'000;
     static constexpr std::size_t members_max = 10'000;
 
-    void apply(const replica::Command& command, Buffer&) override {
-        apply(command.index, command.body);
-    }
-    void apply(Index index, Bytes command);
+    /// The reply is the command's place in its entry: with the index it names the outcome.
+    void apply(const replica::Command& command, Buffer& reply) override;
     void snapshot(Buffer& out) const override;
     Result<void> restore(Bytes snapshot) override;
-    [[nodiscard]] std::uint64_t hash() const override;
 
     /// From now on outcomes are kept for their proposer; those of a replay interest nobody.
     void go_live() { live_ = true; }
-    /// What apply() did with the first command of `index` that was not asked for yet.
-    /// Requires: live, and there is one.
-    [[nodiscard]] Outcome take_outcome(Index index);
+    /// Nobody here proposes any more: what comes now was proposed elsewhere.
+    void go_quiet() {
+        live_ = false;
+        outcomes_.clear();
+    }
+    /// What apply() did, once per command. Requires: live, applied and not taken yet.
+    [[nodiscard]] Outcome take_outcome(Applied command);
 
     [[nodiscard]] bool founded() const { return registry_id_ != 0; }
     [[nodiscard]] const std::string& platform() const { return platform_; }
@@ -130,8 +141,7 @@ private:
     std::uint64_t registry_id_ = 0;
     Revision revision_;
     std::map<std::string, Service> services_;
-    /// Of applied commands whose proposer has not asked yet.
-    std::multimap<Index, Outcome> outcomes_;
+    std::map<Applied, Outcome> outcomes_;  ///< Of those whose proposer has not asked yet.
     bool live_ = false;
 };
 

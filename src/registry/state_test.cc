@@ -25,9 +25,10 @@ public:
         Buffer body;
         (void)wire::encode(command, body);
         index = index.next();
-        state.apply(index, body);
+        Buffer reply;
+        state.apply({.index = index, .body = body}, reply);
         state.check_invariants();
-        return state.take_outcome(index);
+        return state.take_outcome(Applied{.index = index});
     }
 
     struct Join {
@@ -424,8 +425,9 @@ TEST(Commands, GarbageIsRefusedAndChangesNothing) {
     story.join("Bar1", 1);
     const std::uint64_t before = story.state.hash();
     story.index = story.index.next();
-    story.state.apply(story.index, as_bytes("\xff\xff\xff"));
-    EXPECT_TRUE(story.state.take_outcome(story.index).error);
+    Buffer reply;
+    story.state.apply({.index = story.index, .body = as_bytes("\xff\xff\xff")}, reply);
+    EXPECT_TRUE(story.state.take_outcome(Applied{.index = story.index}).error);
     EXPECT_EQ(story.state.hash(), before);
 }
 

@@ -22,8 +22,9 @@ Result<void> check(const wire::pb::Register& wanted) {
             .code = Errc::bad_config,
             .detail = fmt::format("lease of {} ms: expected 100 to 60000", config.lease_ms())};
     }
-    if (config.on_registry_loss() < 1 || config.on_registry_loss() > 2) {
-        return Error{.code = Errc::bad_config, .detail = "on_registry_loss: keep or step_down"};
+    if (config.on_registry_loss() > 2) {
+        return Error{.code = Errc::bad_config,
+                     .detail = "on_registry_loss: by_registry, keep or step_down"};
     }
     if (wanted.endpoint().host().empty() || wanted.endpoint().host().size() > 255 ||
         wanted.endpoint().port() == 0 || wanted.endpoint().port() > 65'535) {

@@ -46,7 +46,7 @@ std::optional<MemberMachine::Change> MemberMachine::check_lease(TimePoint now) {
 
 std::optional<TimePoint> MemberMachine::steps_down_at() const {
     if (role_ != Role::active || !link_lost_) return std::nullopt;
-    if (options_.on_registry_loss != OnRegistryLoss::step_down) return std::nullopt;
+    if (on_registry_loss() != OnRegistryLoss::step_down) return std::nullopt;
     return renewed_last_ + holder_lease(options_.lease);
 }
 
@@ -54,7 +54,12 @@ bool MemberMachine::may_act(TimePoint now) const {
     if (role_ != Role::active) return false;
     if (planted(Plant::no_lease_check)) return true;
     if (now < renewed_last_ + holder_lease(options_.lease)) return true;
-    return link_lost_ && options_.on_registry_loss == OnRegistryLoss::keep;
+    return link_lost_ && on_registry_loss() == OnRegistryLoss::keep;
+}
+
+OnRegistryLoss MemberMachine::on_registry_loss() const {
+    if (options_.on_registry_loss != OnRegistryLoss::by_registry) return options_.on_registry_loss;
+    return registry_nodes_ > 1 ? OnRegistryLoss::step_down : OnRegistryLoss::keep;
 }
 
 std::optional<MemberMachine::Change> MemberMachine::become(Role role, Epoch epoch) {

@@ -10,6 +10,7 @@ namespace understudy::role {
 
 /// What a member does when its registry is away and its lease has lapsed.
 enum class OnRegistryLoss : std::uint8_t {
+    by_registry = 0,  ///< keep with a registry of one node, step_down with one of several.
     keep = 1,       ///< Goes on: a single registry that is down must stop nothing.
     step_down = 2,  ///< Stops answering: with three registries a loss means *we* are cut off.
 };
@@ -29,7 +30,7 @@ public:
     struct Options {
         Redundancy redundancy = Redundancy::fault_tolerant;
         Duration lease = 1s;
-        OnRegistryLoss on_registry_loss = OnRegistryLoss::keep;
+        OnRegistryLoss on_registry_loss = OnRegistryLoss::by_registry;
     };
 
     /// What the application is to be told.
@@ -71,6 +72,10 @@ public:
     [[nodiscard]] bool decided() const { return role_ != Role::joining; }
     [[nodiscard]] const Options& options() const { return options_; }
     void set_options(const Options& options) { options_ = options; }
+    /// How many nodes the registry has that was last heard.
+    void set_registry_nodes(std::size_t nodes) { registry_nodes_ = nodes; }
+    /// What the options come to: never by_registry.
+    [[nodiscard]] OnRegistryLoss on_registry_loss() const;
 
 private:
     std::optional<Change> become(Role role, Epoch epoch);
@@ -80,6 +85,7 @@ private:
     Epoch epoch_;
     Epoch epoch_heard_;
     TimePoint renewed_last_;  ///< Sending time of the last acknowledged heartbeat.
+    std::size_t registry_nodes_ = 1;
     bool link_lost_ = true;
     bool draining_ = false;
 };

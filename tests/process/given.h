@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -54,12 +55,20 @@ inline void print_line(std::string line) {
     if (::write(STDOUT_FILENO, line.data(), line.size()) < 0) std::_Exit(3);  // The test is gone.
 }
 
-/// --registry A [--registry B], --listen, --insecure, --compression any, --tls-cert, --tls-key,
+/// --registry A[,B] [--registry C], --listen, --insecure, --compression any, --tls-cert, --tls-key,
 /// --tls-ca
 inline AgentOptions agent_options(const Given& given) {
     AgentOptions options;
     options.name = given.text("agent");
-    options.registry = given.all("registry");
+    options.registry.clear();
+    for (const std::string& addresses : given.all("registry")) {
+        std::size_t from = 0;
+        while (from <= addresses.size()) {
+            const std::size_t comma = std::min(addresses.find(',', from), addresses.size());
+            options.registry.push_back(addresses.substr(from, comma - from));
+            from = comma + 1;
+        }
+    }
     options.platform = given.text("platform");
     options.listen = given.text("listen", options.listen);
     options.insecure = given.has("insecure");

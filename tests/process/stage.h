@@ -44,6 +44,8 @@ protected:
     void kill_registry();
     /// Where it is, or will be again.
     [[nodiscard]] const std::string& registry_address() const { return registry_address_; }
+    /// For a registry that the test starts by itself; of several nodes, with commas between.
+    void set_registry_address(std::string address) { registry_address_ = std::move(address); }
     [[nodiscard]] std::string data() const { return data_; }
     void set_data(std::string directory) { data_ = std::move(directory); }
 

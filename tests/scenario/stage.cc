@@ -10,10 +10,11 @@ namespace {
 
 constexpr std::uint16_t registry_port = 22222;
 
-[[nodiscard]] client::AgentOptions options_of(const std::string& name, const std::string& host) {
+[[nodiscard]] client::AgentOptions options_of(const std::string& name, const std::string& host,
+                                              std::vector<Address> registry) {
     client::AgentOptions options;
     options.name = name;
-    options.registry = {{"r", registry_port}};
+    options.registry = std::move(registry);
     options.listen = {host, 0};
     return options;
 }
@@ -37,7 +38,7 @@ RegistryApp::RegistryApp(Runtime& runtime, Log& log, const std::string& director
 
 MemberApp::MemberApp(Runtime& runtime, Log& log, const std::string& host, const MemberPlan& plan)
     : plan_(plan) {
-    auto opened = client::Agent::open(runtime, log, options_of(plan.member, host), *this);
+    auto opened = client::Agent::open(runtime, log, options_of(plan.member, host, plan.registry), *this);
     US_ASSERT(opened);
     agent = *std::move(opened);
     auto created = agent->create_member({.family = plan.family,
@@ -75,9 +76,11 @@ void MemberApp::call(client::CallToken token, std::string_view, Bytes, TimePoint
     member->answer(token, as_bytes(plan_.member));
 }
 
-ClientApp::ClientApp(Runtime& runtime, Log& log, const std::string& host, const std::string& member)
+ClientApp::ClientApp(Runtime& runtime, Log& log, const std::string& host, const std::string& member,
+                     std::vector<Address> registry)
     : runtime_(runtime) {
-    auto opened = client::Agent::open(runtime, log, options_of("client-" + host, host), *this);
+    auto opened = client::Agent::open(
+        runtime, log, options_of("client-" + host, host, std::move(registry)), *this);
     US_ASSERT(opened);
     agent = *std::move(opened);
     auto made = agent->open_proxy("Foo", member, *this);

@@ -28,6 +28,7 @@ struct MemberPlan {
     Redundancy redundancy = Redundancy::fault_tolerant;
     role::OnRegistryLoss on_registry_loss = role::OnRegistryLoss::keep;
     Duration lease = 1s;
+    std::vector<Address> registry = {{"r", 22222}};
 };
 
 /// A member that writes down what it hears, publishes its name, and answers "who".
@@ -66,7 +67,8 @@ private:
 /// A client that writes down what it is shown.
 class ClientApp final : public client::AgentObserver, public client::ProxyObserver {
 public:
-    ClientApp(Runtime& runtime, Log& log, const std::string& host, const std::string& member = {});
+    ClientApp(Runtime& runtime, Log& log, const std::string& host, const std::string& member = {},
+              std::vector<Address> registry = {{"r", 22222}});
     ~ClientApp() override;
 
     /// Calls "who"; the outcome is in `outcomes`, oldest first.

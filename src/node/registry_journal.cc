@@ -1,0 +1,274 @@
+#include "node/registry_journal.h"
+
+#include <utility>
+
+#include "journal/local_journal.h"
+#include "wire/control.h"
+
+namespace understudy::node {
+
+namespace pb = wire::pb;
+
+namespace {
+
+constexpr const char* service = "understudy.registry";  // The group of the registry's nodes.
+constexpr Duration transfer_max = 1s;                   // Before this node ends without it.
+
+}  // namespace
+
+/// All that a Replica appends is packs; a replicated journal keeps no more of an entry's type than
+/// that it is for the state machine.
+class RegistryJournal::Packs final : public journal::Observer {
+public:
+    explicit Packs(journal::Observer& replica) : replica_(replica) {}
+
+    Result<void> restore(const journal::StateSlice& slice) override {
+        return replica_.restore(slice);
+    }
+    void committed(const journal::Entry& entry) override {
+        journal::Entry told = entry;
+        if (told.type == journal::EntryType::command) told.type = journal::EntryType::commands;
+        replica_.committed(told);
+    }
+    void standing_changed(const journal::Standing& standing) override {
+        replica_.standing_changed(standing);
+    }
+    void space_changed(journal::Space space) override { replica_.space_changed(space); }
+    void failed(const Error& error) override { replica_.failed(error); }
+
+private:
+    journal::Observer& replica_;
+};
+
+RegistryJournal::RegistryJournal(Runtime& runtime, Log& log, Options options,
+                                 replica::StateMachine& machine, Opened opened)
+    : runtime_(runtime),
+      log_(log),
+      options_(std::move(options)),
+      machine_(machine),
+      opened_(std::move(opened)) {
+    if (options_.several) {
+        open_node();
+    } else {
+        open_local();
+    }
+}
+
+RegistryJournal::~RegistryJournal() = default;
+
+void RegistryJournal::open_local() {
+    open_replica([this](journal::Observer& observer, journal::Opened done) {
+        return journal::LocalJournal::open(runtime_, log_,
+                                           {.directory = options_.directory,
+                                            .segment_size_bytes = options_.segment_size_bytes},
+                                           observer, std::move(done));
+    });
+}
+
+void RegistryJournal::open_node() {
+    const Several& several = *options_.several;
+    replicated::Node::Options node;
+    node.platform = options_.platform;
+    node.name = options_.name;
+    node.listen = several.address;
+    node.advertise = several.address;
+    for (const registry::Node& founder : several.founders) {
+        if (founder.name != options_.name) node.peers.push_back({founder.name, founder.address});
+    }
+    node.tls = options_.tls;
+    node.directory = options_.directory;
+    node.election_timeout = several.election_timeout;
+    node.heartbeat_interval = several.heartbeat_interval;
+    node.segment_size_bytes = options_.segment_size_bytes;
+    opening_node_ = replicated::Node::open(
+        runtime_, log_, std::move(node), several.make_core,
+        [this](Result<std::unique_ptr<replicated::Node>> result) {
+            if (!result) return opened_(std::move(result).error());
+            node_ = *std::move(result);
+            node_->on_failed([this](const Error& error) { fail(error); });
+            replicated::GroupOptions group;
+            group.service = service;
+            for (const registry::Node& founder : options_.several->founders) {
+                group.founders.push_back({.name = founder.name, .address = founder.address});
+            }
+            opened_({});
+            open_replica([this, group](journal::Observer& observer, journal::Opened done) {
+                packs_ = std::make_unique<Packs>(observer);
+                return node_->open_journal(group, *packs_, std::move(done));
+            });
+        });
+}
+
+void RegistryJournal::open_replica(const journal::Open& open) {
+    replica::Replica::Options options;
+    options.checkpoints.every_commands = options_.checkpoint_every_commands;
+    if (options_.several) options.checkpoint_duty = replica::CheckpointDuty::standbys;
+    opening_ = replica::Replica::open(
+        runtime_, log_, options, open, machine_,
+        [this](Result<std::unique_ptr<replica::Replica>> result) { opened(std::move(result)); });
+}
+
+void RegistryJournal::opened(Result<std::unique_ptr<replica::Replica>> replica) {
+    if (!replica) return options_.several ? fail(replica.error()) : opened_(replica.error());
+    replica_ = *std::move(replica);
+    replica_->on_failed([this](const Error& error) { fail(error); });
+    replica_->on_standing([this](const journal::Standing& standing) {
+        if (const auto changed = on_standing_) changed(standing);
+    });
+    const std::weak_ptr<bool> alive = alive_;
+    if (!options_.several) opened_({});
+    if (alive.expired()) return;
+    if (const auto changed = on_standing_) changed(replica_->standing());
+}
+
+void RegistryJournal::on_standing(std::function<void(const journal::Standing&)> changed) {
+    on_standing_ = std::move(changed);
+}
+
+void RegistryJournal::on_failed(std::function<void(const Error&)> failed) {
+    on_failed_ = std::move(failed);
+}
+
+void RegistryJournal::fail(const Error& error) {
+    if (on_failed_) std::exchange(on_failed_, {})(error);
+}
+
+std::vector<registry::Node> RegistryJournal::nodes() const {
+    if (!options_.several) return {};
+    std::vector<registry::Node> nodes;
+    if (node_ != nullptr) {
+        if (const auto status = node_->status(service)) {
+            for (const replicated::MemberStatus& row : status->members) {
+                nodes.push_back({row.member.name, row.member.address});
+            }
+        }
+    }
+    return nodes.empty() ? options_.several->founders : nodes;
+}
+
+bool RegistryJournal::up_to_date() const {
+    if (replica_ == nullptr || node_ == nullptr) return false;
+    const auto status = node_->status(service);
+    if (!status || status->leader.empty() || status->applied < status->commit) return false;
+    for (const replicated::MemberStatus& row : status->members) {
+        if (row.member.name == status->leader) return row.connected;
+    }
+    return false;
+}
+
+pb::JournalInfo RegistryJournal::info() const {
+    pb::JournalInfo info;
+    info.set_node(options_.name);
+    if (replica_ != nullptr) {
+        info.set_active_node(replica_->standing().active);
+        info.set_epoch(replica_->epoch().value);
+        info.set_committed(replica_->applied().value);
+        info.set_checkpoint(replica_->checkpoint().value);
+    }
+    if (!options_.several) info.set_active_node(options_.name);
+    if (node_ == nullptr) return info;
+    const auto status = node_->status(service);
+    if (!status) return info;
+    info.set_epoch(status->term.value);
+    for (const replicated::MemberStatus& row : status->members) {
+        pb::NodeInfo& node = *info.add_nodes();
+        node.set_name(row.member.name);
+        *node.mutable_endpoint() = wire::to_endpoint(row.member.address);
+        const Role role = row.leader   ? Role::active
+                          : row.joined ? (row.votes ? Role::standby : Role::joining)
+                                       : Role::joining;
+        node.set_role(static_cast<std::uint32_t>(role));
+        node.set_connected(row.connected);
+        node.set_index(row.match.value);
+        node.set_lag(row.lag);
+    }
+    return info;
+}
+
+void RegistryJournal::change(const pb::NodesAsk& change, Done done) {
+    if (node_ == nullptr) {
+        later([done = std::move(done)] {
+            done(Error{.code = Errc::refused, .detail = "this registry runs alone"});
+        });
+    } else if (change.has_add()) {
+        node_->add_member(service,
+                          {.name = change.add().name(),
+                           .address = wire::from_endpoint(change.add().endpoint())},
+                          std::move(done));
+    } else if (change.has_remove()) {
+        node_->remove_member(service, change.remove().name(), std::move(done));
+    } else {
+        const std::string to = change.transfer().to().empty() ? heir() : change.transfer().to();
+        if (!to.empty()) return node_->transfer(service, to, std::move(done));
+        later([done = std::move(done)] {
+            done(Error{.code = Errc::unavailable, .detail = "no other node is there to take over"});
+        });
+    }
+}
+
+/// The node that has most; of equals the first. Empty: nobody is there.
+std::string RegistryJournal::heir() const {
+    std::string best;
+    if (node_ == nullptr) return best;
+    const auto status = node_->status(service);
+    if (!status) return best;
+    Index most;
+    for (const replicated::MemberStatus& row : status->members) {
+        const bool can = row.connected && row.votes && row.joined && !row.leader &&
+                         row.member.kind == replicated::MemberKind::data;
+        if (!can || (!best.empty() && row.match <= most)) continue;
+        best = row.member.name;
+        most = row.match;
+    }
+    return best;
+}
+
+void RegistryJournal::hand_on(std::function<void()> done) {
+    const std::string to = replica_ != nullptr && replica_->active() ? heir() : std::string();
+    if (to.empty()) return later(std::move(done));
+    log_.info("registry.handing_on", {kv("to", to)});
+    handed_on_ = std::move(done);
+    const auto end = [this] {
+        transfer_limit_.reset();
+        if (handed_on_) std::exchange(handed_on_, nullptr)();
+    };
+    transfer_limit_ = runtime_.at(runtime_.now() + transfer_max, [this, end] {
+        log_.warn("registry.handing_on_failed", {});
+        later(end);  // It resets the timer that is running now.
+    });
+    node_->transfer(service, to, [this, end](const Result<void>& result) {
+        if (!result) log_.warn("registry.handing_on_failed", {kv("error", result.error())});
+        end();
+    });
+}
+
+void RegistryJournal::close(std::function<void()> done) {
+    US_ASSERT(!closing_);
+    closing_ = true;
+    closed_ = std::move(done);
+    opening_.reset();
+    opening_node_.reset();
+    transfer_limit_.reset();
+    on_failed_ = nullptr;
+    on_standing_ = nullptr;
+    if (replica_ == nullptr) return close_node();
+    replica_->close([this] {
+        later([this] {  // Not within the call of what it destroys.
+            replica_.reset();
+            close_node();
+        });
+    });
+}
+
+void RegistryJournal::later(std::function<void()> task) {
+    runtime_.post([alive = std::weak_ptr<bool>(alive_), task = std::move(task)] {
+        if (!alive.expired()) task();
+    });
+}
+
+void RegistryJournal::close_node() {
+    if (node_ == nullptr) return runtime_.post(std::exchange(closed_, nullptr));
+    node_->close([this] { std::exchange(closed_, nullptr)(); });
+}
+
+}  // namespace understudy::node

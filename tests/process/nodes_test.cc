@@ -1,0 +1,296 @@
+// A registry of three real processes: the leading one killed, hung, stopped in order; all of them
+// killed; one of them with an empty disk.
+
+#include <filesystem>
+#include <thread>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "tests/process/stage.h"
+
+namespace understudy::process {
+
+namespace {
+
+/// Ports that nobody has now; all of them are looked for at once, so that they differ.
+[[nodiscard]] std::vector<std::uint16_t> free_ports(std::size_t count) {
+    std::vector<Descriptor> held;
+    std::vector<std::uint16_t> ports;
+    for (std::size_t i = 0; i < count; ++i) {
+        held.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t size = sizeof address;
+        auto* const raw = reinterpret_cast<sockaddr*>(&address);
+        if (::bind(held.back().get(), raw, size) != 0 ||
+            ::getsockname(held.back().get(), raw, &size) != 0) {
+            throw Broken("no free port");
+        }
+        ports.push_back(ntohs(address.sin_port));
+    }
+    return ports;
+}
+
+class Nodes : public Stage {
+protected:
+    /// A loaded machine with sanitizers may take longer than usual to choose; nobody loses a role
+    /// for that here.
+    const Options lease{"--lease", "8000"};
+
+    void start_nodes(std::size_t count = 3) {
+        const auto ports = free_ports(count + 1);  // One more, for a node that is added.
+        std::string peers;
+        std::string all;
+        for (std::size_t i = 0; i < ports.size(); ++i) {
+            addresses_.push_back("127.0.0.1:" + std::to_string(ports[i]));
+            if (i == count) break;
+            peers += (i == 0 ? "" : ",") + name_of(i) + "=" + addresses_[i];
+            all += (i == 0 ? "" : ",") + addresses_[i];
+        }
+        peers_ = peers;
+        nodes_.resize(count + 1);
+        directories_.resize(count + 1);
+        for (std::size_t i = 0; i <= count; ++i) directories_[i] = directory() / name_of(i);
+        set_registry_address(all);
+        for (std::size_t i = 0; i < count; ++i) start_node(i);
+        (void)leading();
+    }
+    Process& start_node(std::size_t i, const Options& more = {}) {
+        Command command{.arguments = {UNDERSTUDY_PROGRAM, "registry", "--name", name_of(i),
+                                      "--peers", peers_, "--data", directories_[i]}};
+        command.arguments.insert(command.arguments.end(), more.begin(), more.end());
+        nodes_[i] = &spawn(name_of(i), std::move(command));
+        nodes_[i]->expect("registry ready on");
+        return *nodes_[i];
+    }
+    [[nodiscard]] static std::string name_of(std::size_t i) { return "r" + std::to_string(i + 1); }
+    Process& node(std::size_t i) { return *nodes_[i]; }
+
+    [[nodiscard]] Finished status() { return understudy({"registry", "status", "-o", "json"}); }
+    /// Which node leads, as soon as one does.
+    std::size_t leading() {
+        const auto limit = Clock::now() + patience;
+        while (Clock::now() < limit) {
+            const std::string said = status().output;
+            for (std::size_t i = 0; i < nodes_.size(); ++i) {
+                if (said.find("\"active_node\":\"" + name_of(i) + '"') != std::string::npos &&
+                    said.find("\"node\":\"" + name_of(i) + '"') != std::string::npos) {
+                    return i;
+                }
+            }
+        }
+        throw Broken("no node of the registry leads");
+    }
+    void kill(std::size_t i) {
+        node(i).kill();
+        (void)node(i).wait();
+    }
+    /// Three members in line and a client that calls.
+    void start_service() {
+        members_.push_back(&start_member_as("active", "m1", lease));
+        members_.push_back(&start_member_as("standby", "m2", lease));
+        members_.push_back(&start_member_as("standby", "m3", lease));
+        client_ = &start_client("client", {"--calls", "5"});
+        client_->expect("delta Ticks from=m1");
+    }
+    void expect_all_up() {
+        for (Process* const member : members_) member->expect("registry up");
+        client_->expect("registry up");
+    }
+    /// Nobody changed role, no client had to begin anew, no call failed.
+    void expect_undisturbed() {
+        const Finished shown = understudy({"service", "show", "Foo", "-o", "csv"});
+        const auto rows = split(shown.output, '\n');
+        ASSERT_EQ(rows.size(), 4U) << shown.output << shown.errors;
+        for (std::size_t place = 1; place <= 3; ++place) {
+            EXPECT_NE(rows[place].find("m" + std::to_string(place)), std::string::npos)
+                << rows[place];
+        }
+        client_->skip();
+        client_->expect("delta Ticks from=m1");
+        client_->expect("done m1");
+        end(*client_);
+        for (const Process* const member : members_) {
+            EXPECT_EQ(member->lines("role").size(), 1U) << member->name() << " changed its role";
+        }
+        EXPECT_EQ(client_->lines("image Ticks").size(), 1U) << "the client had to begin anew";
+        for (const Line& line : client_->lines("error")) ADD_FAILURE() << line.text;
+        check_ticks(*client_);
+        check_calls(*client_);
+    }
+
+    std::vector<std::string> addresses_;
+    std::string peers_;
+    std::vector<std::string> directories_;
+    std::vector<Process*> nodes_;
+    std::vector<Process*> members_;
+    Process* client_ = nullptr;
+};
+
+}  // namespace
+
+TEST_F(Nodes, TheLeadingOneKilledUnderLoadChangesNothingThatRuns) {
+    start_nodes();
+    start_service();
+    for (int turn = 1; turn <= 4; ++turn) {
+        SCOPED_TRACE(turn);
+        const std::size_t killed = leading();
+        for (Process* const member : members_) member->skip();
+        client_->skip();
+        const auto began = Clock::now();
+        kill(killed);
+        expect_all_up();
+        const auto registered = Clock::now();
+        const Finished found = understudy({"service", "show", "Foo"});
+        EXPECT_EQ(found.ending.code, 0) << found.errors;
+        const auto ms = [&](auto when) {
+            return std::chrono::duration_cast<std::chrono::milliseconds>(when - began).count();
+        };
+        std::cout << "[ MEASURED ] all agents back after " << ms(registered)
+                  << " ms, a lookup answered after " << ms(Clock::now()) << " ms\n";
+        start_node(killed);
+    }
+    expect_undisturbed();
+}
+
+TEST_F(Nodes, AMemberKilledTogetherWithTheLeadingOneIsReplacedOnce) {
+    start_nodes();
+    start_service();
+    const std::size_t killed = leading();
+    members_[0]->kill();
+    kill(killed);
+    EXPECT_GT(members_[1]->expect("role Foo m2 active").number("epoch"), 1U);
+    client_->expect("image Ticks from=m2");
+    client_->expect("done m2");
+    start_node(killed);
+    (void)leading();
+    end(*client_);
+    EXPECT_EQ(members_[1]->lines("role").size(), 2U);
+    EXPECT_EQ(members_[2]->lines("role").size(), 1U);
+    check_ticks(*client_);
+    check_calls(*client_);
+}
+
+TEST_F(Nodes, AHungLeadingOneIsReplacedAndDoesNoHarmWhenItResumes) {
+    start_nodes();
+    start_service();
+    const std::size_t hung = leading();
+    for (Process* const member : members_) member->skip();
+    client_->skip();
+    node(hung).stop();
+    expect_all_up();
+    EXPECT_NE(leading(), hung);
+    node(hung).resume();
+    std::this_thread::sleep_for(500ms);
+    EXPECT_NE(leading(), hung);
+    expect_undisturbed();
+}
+
+TEST_F(Nodes, ARollingRestartIsNotSeenByAnyService) {
+    start_nodes();
+    start_service();
+    for (std::size_t i = 0; i < 3; ++i) {
+        SCOPED_TRACE(name_of(i));
+        node(i).signal(SIGTERM);
+        EXPECT_EQ(node(i).wait().code, 0);
+        (void)leading();
+        start_node(i);
+        const auto limit = Clock::now() + patience;
+        while (status().output.find("\"connected\":false") != std::string::npos) {
+            ASSERT_LT(Clock::now(), limit) << status().output;
+        }
+    }
+    expect_undisturbed();
+}
+
+TEST_F(Nodes, AllKilledAndStartedAgainTheyKnowWhatTheyKnew) {
+    start_nodes();
+    start_service();
+    for (std::size_t i = 0; i < 3; ++i) node(i).kill();
+    for (std::size_t i = 0; i < 3; ++i) (void)node(i).wait();
+    for (Process* const member : members_) member->expect("registry down");
+    client_->skip();
+    client_->expect("done m1");
+    for (Process* const member : members_) member->skip();
+    for (std::size_t i = 0; i < 3; ++i) start_node(i);
+    expect_all_up();
+    expect_undisturbed();
+}
+
+TEST_F(Nodes, OneWithAnEmptyDiskIsReplacedAndCounts) {
+    start_nodes();
+    start_service();
+    const std::size_t lead = leading();
+    const std::size_t lost = (lead + 1) % 3;
+    kill(lost);
+    std::filesystem::remove_all(directories_[lost]);
+    start_node(lost);
+    const Finished added =
+        understudy({"registry", "add", name_of(lost) + "=" + addresses_[lost], "--timeout", "40s"});
+    ASSERT_EQ(added.ending.code, 0) << added.errors;
+    for (Process* const member : members_) member->skip();
+    client_->skip();
+    kill((lead + 2) % 3);  // Now it needs the new one to agree.
+    EXPECT_EQ(understudy({"service", "show", "Foo"}).ending.code, 0);
+    start_node((lead + 2) % 3);
+    expect_undisturbed();
+}
+
+TEST_F(Nodes, ANodeIsAddedTakesTheLeadAndAnotherGoes) {
+    start_nodes();
+    start_service();
+    start_node(3, {"--advertise", addresses_[3]});
+    const Finished added =
+        understudy({"registry", "add", "r4=" + addresses_[3], "--timeout", "40s"});
+    ASSERT_EQ(added.ending.code, 0) << added.errors;
+    const Finished moved = understudy({"registry", "transfer", "r4"});
+    ASSERT_EQ(moved.ending.code, 0) << moved.errors;
+    EXPECT_EQ(leading(), 3U);
+    const Finished removed = understudy({"registry", "remove", "r1"});
+    ASSERT_EQ(removed.ending.code, 0) << removed.errors;
+    EXPECT_EQ(status().output.find("\"node\":\"r1\""), std::string::npos) << status().output;
+    expect_undisturbed();
+}
+
+TEST_F(Nodes, WithoutAMajorityCachedLookupsAreAnsweredAndOthersAreNot) {
+    start_nodes();
+    start_service();
+    const std::size_t lead = leading();
+    kill(lead);
+    kill((lead + 1) % 3);
+    const Finished cached = understudy({"service", "show", "Foo", "--consistency", "cached"});
+    EXPECT_EQ(cached.ending.code, 0) << cached.errors;
+    EXPECT_NE(cached.output.find("active: m1"), std::string::npos) << cached.output;
+    EXPECT_NE(cached.errors.find("from " + name_of((lead + 2) % 3)), std::string::npos)
+        << cached.errors;
+    EXPECT_EQ(understudy({"service", "show", "Foo", "--timeout", "1s"}).ending.code, 69);
+    const Finished shown = status();
+    EXPECT_EQ(shown.ending.code, 1) << shown.output;
+    start_node(lead);
+    start_node((lead + 1) % 3);
+    for (Process* const member : members_) member->skip();
+    client_->skip();
+    (void)leading();
+    expect_undisturbed();
+}
+
+TEST_F(Nodes, WrongPeersAreRefusedWithAReason) {
+    const auto refused = [&](const Options& options, const std::string& words) {
+        std::vector<std::string> arguments{"registry", "--data", directory() / "none"};
+        arguments.insert(arguments.end(), options.begin(), options.end());
+        const Finished ended = understudy_alone(arguments);
+        EXPECT_EQ(ended.ending.code, 2) << ended.errors;
+        EXPECT_NE(ended.errors.find(words), std::string::npos) << ended.errors;
+    };
+    refused({"--peers", "r1"}, "NAME=HOST:PORT");
+    refused({"--name", "r4", "--peers", "r1=127.0.0.1:1,r2=127.0.0.1:2"}, "advertise");
+    refused({"--name", "r1", "--peers", "r1=127.0.0.1:1"}, "nobody but this node");
+    refused({"--name", "r1", "--peers", "r1=127.0.0.1:1,r1=127.0.0.1:2"}, "twice");
+    refused({"--name", "r1", "--peers", "r1=10.1.1.1:1,r2=10.1.1.2:2"}, "without TLS");
+    refused({"--advertise", "127.0.0.1:1"}, "--peers");
+}
+
+}  // namespace understudy::process
