@@ -28,6 +28,7 @@ enum class Plant : std::uint8_t {
     shared_no_seal,              ///< Readers believe what stands behind a seal.
     shared_append_to_old,        ///< A new owner goes on in the old owner's segment.
     shared_no_directory_sync,    ///< A takeover does not sync the directory.
+    shared_names_in_any_order,   ///< The name that a seal relies on is not made durable first.
     shared_no_claim_check,       ///< A claimer does not look for higher claims.
     shared_copy_nothing,         ///< What is readable is taken for durable.
 };

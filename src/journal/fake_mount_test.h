@@ -15,8 +15,8 @@ namespace understudy::journal {
 
 /// One member's view of a store that several mount.
 ///
-/// The store is one FakeDisk, this a process that uses it: it dies at a call of its own, and lets go
-/// of its files and locks then; others go on. Before any call somebody else may have a turn.
+/// The store is one FakeDisk, this a process that uses it: it dies at a call of its own, and lets
+/// go of its files and locks then; others go on. Before any call somebody else may have a turn.
 class FakeMount final : public Disk {
 public:
     explicit FakeMount(FakeDisk& store) : store_(store) {}

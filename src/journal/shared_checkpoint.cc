@@ -48,10 +48,8 @@ Result<std::shared_ptr<SharedCheckpoint>> SharedJournal::Core::begin_checkpoint(
                                                 : "a checkpoint is being restored"};
     }
     if (heard_.last <= checkpoint_) return target;
-    const Checkpoint checkpoint{.journal = journal_,
-                                .at = heard_.last,
-                                .epoch = heard_.epoch,
-                                .checksum = heard_.content};
+    const Checkpoint checkpoint{
+        .journal = journal_, .at = heard_.last, .epoch = heard_.epoch, .checksum = heard_.content};
     target = std::make_shared<SharedCheckpoint>(runtime_.disk(), options_.directory, checkpoint);
     checkpoint_file_ = target;
     return target;
@@ -61,8 +59,7 @@ void SharedJournal::Core::write_checkpoint(const std::shared_ptr<SharedCheckpoin
                                            Buffer slice, Done done) {
     US_ASSERT(slice.size() <= CheckpointWriter::slice_bytes_max);
     checkpoint_step(
-        target,
-        [slice = std::move(slice)](SharedCheckpoint& to) { return to.file.write(slice); },
+        target, [slice = std::move(slice)](SharedCheckpoint& to) { return to.file.write(slice); },
         std::move(done));
 }
 
@@ -90,8 +87,7 @@ void SharedJournal::Core::abandon_checkpoint(const std::shared_ptr<SharedCheckpo
         [](Core&) {});
 }
 
-Result<void> SharedJournal::Core::may_write(
-    const std::shared_ptr<SharedCheckpoint>& target) const {
+Result<void> SharedJournal::Core::may_write(const std::shared_ptr<SharedCheckpoint>& target) const {
     if (failed_) return Error{.code = Errc::disk_failed, .detail = failed_->detail};
     if (closing_ || (target && target != checkpoint_file_)) {
         return Error{.code = Errc::closed, .detail = "the checkpoint was given up"};
@@ -102,9 +98,9 @@ Result<void> SharedJournal::Core::may_write(
 /// Runs `step` at the checkpoint worker, so that no append waits for it; then `done`.
 ///
 /// Two members that wrote the same checkpoint would meet in its temporary file: there is a lock.
-void SharedJournal::Core::checkpoint_step(
-    const std::shared_ptr<SharedCheckpoint>& target,
-    std::function<Result<void>(SharedCheckpoint&)> step, Done done) {
+void SharedJournal::Core::checkpoint_step(const std::shared_ptr<SharedCheckpoint>& target,
+                                          std::function<Result<void>(SharedCheckpoint&)> step,
+                                          Done done) {
     const auto allowed = may_write(target);
     if (!allowed || !target) {
         return later([allowed, done = std::move(done)](Core&) { done(allowed); });
@@ -137,7 +133,8 @@ void SharedJournal::Core::checkpoint_named(const std::shared_ptr<SharedCheckpoin
     checkpoint_ = std::max(checkpoint_, target->at);
     log_.debug("journal.checkpoint",
                {kv("directory", options_.directory), kv("index", target->at.value)});
-    run("checkpoint", [target] { target->lock.reset(); }, [](Core&) {});
+    run(
+        "checkpoint", [target] { target->lock.reset(); }, [](Core&) {});
     if (tenure_) trim();
 }
 

@@ -9,9 +9,9 @@ namespace understudy::journal {
 
 /// Decides when a standby on a shared directory takes over, where no registry does.
 ///
-/// The lock of the owner's claim is the fast path: it is free when the owner's process has ended. The
-/// progress stamp is the slow one: a hung owner keeps its lock for ever. Neither is relied on for
-/// safety, that is the epoch's business; so being wrong costs a takeover, not an entry.
+/// The lock of the owner's claim is the fast path: it is free when the owner's process has ended.
+/// The progress stamp is the slow one: a hung owner keeps its lock for ever. Neither is relied on
+/// for safety, that is the epoch's business; so being wrong costs a takeover, not an entry.
 ///
 /// Only one clock counts, the looker's own; and looks are counted beside time, so that somebody who
 /// was stopped himself does not hold his own pause against the owner.

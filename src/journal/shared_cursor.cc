@@ -11,6 +11,9 @@ namespace understudy::journal {
 
 namespace {
 
+// Who follows looks often and finds little: a whole window would be dear.
+constexpr std::uint64_t first_look_bytes = 16 * KiB;
+
 constexpr std::size_t first_entry_offset = segment_header_bytes + seal_bytes;
 
 Error damaged(const std::string& directory, Index at, std::string_view why) {
@@ -124,6 +127,7 @@ Result<std::optional<SharedCursor::Found>> SharedCursor::next() {
             if (entry->header.index <= unsealed_) continue;
             return std::optional(Found{.header = entry->header, .body = entry->body});
         }
+        if (!entry && US_TRY(widen())) continue;
         if (US_TRY(next_segment())) continue;
         if (following && planted(Plant::shared_no_seal)) {
             unsealed_ = at_.chain.last;
@@ -163,16 +167,37 @@ Result<bool> SharedCursor::next_segment() {
 Result<void> SharedCursor::open_segment() {
     const std::string name = shared_segment_name(part().epoch, at_.generation);
     file_ = US_TRY(disk_.open(path_in(directory_, name), Disk::Open::existing));
-    const std::uint64_t size = US_TRY(file_->size());
-    reader_.emplace(*file_, size, at_.generation);
-    const auto header = US_TRY(reader_->header());
-    const Index next = at_.chain.last.next();
-    if (!header) return damage(next, fmt::format("the header of {}", name));
-    if (header->size_bytes != size) {
-        return damage(next, fmt::format("{} has {} bytes instead of {}", name, size,
-                                        header->size_bytes));
+    size_bytes_ = US_TRY(file_->size());
+    if (checked_ != at_.generation) {
+        const std::uint64_t head = std::min<std::uint64_t>(size_bytes_, segment_header_bytes);
+        SegmentReader front(*file_, head, at_.generation);
+        const auto header = US_TRY(front.header());
+        const Index next = at_.chain.last.next();
+        if (!header) return damage(next, fmt::format("the header of {}", name));
+        if (header->size_bytes != size_bytes_) {
+            return damage(next, fmt::format("{} has {} bytes instead of {}", name, size_bytes_,
+                                            header->size_bytes));
+        }
+        checked_ = at_.generation;
     }
+    read_to(std::min(size_bytes_, at_.offset + first_look_bytes));
     return {};
+}
+
+void SharedCursor::read_to(std::uint64_t end) {
+    end_bytes_ = end;
+    reader_.emplace(*file_, end, at_.generation);
+}
+
+/// Reads on, if it is only for that that no entry was found; false if there is nothing more.
+Result<bool> SharedCursor::widen() {
+    if (end_bytes_ == size_bytes_) return false;
+    const Buffer head = US_TRY(reader_->copy(at_.offset, entry_header_bytes));
+    const auto header = decode_header(head, checksum_seed(at_.generation));
+    const bool cut = head.size() < entry_header_bytes ||
+                     (header && at_.offset + header->encoded_bytes() > end_bytes_);
+    if (cut) read_to(size_bytes_);
+    return cut;
 }
 
 void SharedCursor::go_back(const Position& position) {
@@ -191,6 +216,7 @@ void SharedCursor::extend(std::vector<std::uint64_t> generations) {
 
 Result<void> SharedCursor::judge() {
     if (!reader_) US_CHECK(open_segment());
+    read_to(size_bytes_);
     if (!part().next) {
         durable_ = std::max(durable_, US_TRY(reader_->search(at_.offset)).claimed);
         for (const std::uint64_t generation : part().generations) {

@@ -85,6 +85,8 @@ private:
     [[nodiscard]] const SharedPart& part() const { return parts_[at_.part]; }
     void enter(std::size_t part);
     Result<void> open_segment();
+    void read_to(std::uint64_t end);
+    Result<bool> widen();
     Result<bool> next_segment();
     void learn(const EntryHeader& header);
 
@@ -96,6 +98,9 @@ private:
     Index committed_;
     Index unsealed_;  ///< With the planted bug shared_no_seal: what was believed before.
     std::unique_ptr<File> file_;
+    std::uint64_t size_bytes_ = 0;  ///< Of it.
+    std::uint64_t end_bytes_ = 0;   ///< How far reader_ looks.
+    std::uint64_t checked_ = 0;     ///< The generation whose header is right.
     std::optional<SegmentReader> reader_;
 };
 

@@ -110,9 +110,8 @@ Error superseded(const EpochRecord& own, const std::optional<EpochRecord>& found
 Result<void> check_epoch(Disk& disk, const std::string& directory, const EpochRecord& own) {
     const auto found = read_epoch(disk, directory);
     if (!found) {
-        return Error{.code = Errc::disk_failed,
-                     .effect = Effect::unknown,
-                     .detail = found.error().detail};
+        return Error{
+            .code = Errc::disk_failed, .effect = Effect::unknown, .detail = found.error().detail};
     }
     if (*found != own) return superseded(own, *found, Effect::unknown);
     return {};

@@ -10,8 +10,8 @@ namespace understudy::journal {
 
 /// Who has which epoch: what the file `epoch` says, and what a claim begins with.
 ///
-/// `tenure` is a random number of the claimer: a record is compared as a whole, so that nobody takes
-/// another's for its own, whatever became of names.
+/// `tenure` is a random number of the claimer: a record is compared as a whole, so that nobody
+/// takes another's for its own, whatever became of names.
 struct EpochRecord {
     Epoch epoch;
     std::uint64_t tenure = 0;  ///< Not 0.

@@ -1,5 +1,5 @@
-// The worked example of docs/formats/shared-journal.md, both ways: what the document says is what is
-// written, and what is written is understood.
+// The worked example of docs/formats/shared-journal.md, both ways: what the document says is what
+// is written, and what is written is understood.
 #include <gtest/gtest.h>
 
 #include "journal/segment.h"
@@ -115,7 +115,8 @@ TEST(SharedFormat, EveryFlippedBitIsRefused) {
         EXPECT_FALSE(decode_epoch_record(flipped)) << bit;
     }
     Buffer seal;
-    encode({.journal = 1, .checksum = 2, .epoch = {3}, .old = {2}, .at = {7}, .last = {9}}, 5, seal);
+    encode({.journal = 1, .checksum = 2, .epoch = {3}, .old = {2}, .at = {7}, .last = {9}}, 5,
+           seal);
     for (std::size_t bit = 0; bit < seal.size() * 8; ++bit) {
         Buffer flipped = seal;
         flipped[bit / 8] ^= static_cast<std::byte>(1U << (bit % 8));

@@ -55,6 +55,20 @@ std::unique_ptr<Opening> SharedJournal::open(Runtime& runtime, Log& log, Options
     return std::make_unique<Handle>(std::move(core));
 }
 
+Open SharedJournal::opener(Runtime& runtime, Log& log, Options options,
+                           std::function<void(SharedJournal&)> made) {
+    return [&runtime, &log, options = std::move(options), made = std::move(made)](
+               Observer& observer, Opened opened) {
+        return open(
+            runtime, log, options, observer,
+            [made, opened = std::move(opened)](Result<std::unique_ptr<SharedJournal>> result) {
+                if (!result) return opened(std::move(result).error());
+                if (made) made(**result);
+                opened(std::unique_ptr<Journal>(*std::move(result)));
+            });
+    };
+}
+
 SharedJournal::SharedJournal(std::shared_ptr<Core> core) : core_(std::move(core)) {}
 
 SharedJournal::~SharedJournal() { core_->detach(); }

@@ -12,14 +12,14 @@ namespace understudy::journal {
 
 /// A journal in a directory that several members mount, one of them active.
 ///
-/// Who has one: a service of two or more members that share a file system: one machine, NFSv4, GFS2,
-/// CephFS. Whoever takes over has every acknowledged entry, be the one before dead, hung or cut off;
-/// that one, resumed, acknowledges nothing more. Nothing rests on locks or clocks.
+/// Who has one: a service of two or more members that share a file system: one machine, NFSv4,
+/// GFS2, CephFS. Whoever takes over has every acknowledged entry, be the one before dead, hung or
+/// cut off; that one, resumed, acknowledges nothing more. Nothing rests on locks or clocks.
 ///
 /// Each member opens it as a standby, follows what is committed, and may become active.
 ///
-/// When not to use it: where the disk may die with the machine (then replicated), or for one process
-/// alone (LocalJournal needs no new segment for each tenure).
+/// When not to use it: where the disk may die with the machine (then replicated), or for one
+/// process alone (LocalJournal needs no new segment for each tenure).
 ///
 /// Thread: loop only.
 /// Source: docs/protocols/fencing.md, docs/formats/shared-journal.md.
@@ -41,22 +41,27 @@ public:
         std::uint64_t queue_bytes_max = 32 * MiB;    ///< Waiting for the disk, per urgency.
         Duration reserve_retry_interval = 1s;        ///< After the disk was full.
         Duration mark_after = 1s;  ///< Idle time, then the last entry is vouched for.
-        /// Called at the active when entries have become committed: what prompt() of the standbys is
-        /// to be given. May not destroy the journal.
+        /// Called at the active when entries have become committed: what prompt() of the standbys
+        /// is to be given. May not destroy the journal.
         std::function<void(Index committed, Epoch epoch)> on_commit = {};
     };
 
     using SharedOpened = std::function<void(Result<std::unique_ptr<SharedJournal>>)>;
     using Taken = std::function<void(Result<Epoch>)>;
 
-    /// Tells `observer` all that is committed, then calls `opened` once, never within this call. The
-    /// journal is a standby then, also where nobody is active.
+    /// Tells `observer` all that is committed, then calls `opened` once, never within this call.
+    /// The journal is a standby then, also where nobody is active.
     ///
     /// Requires: `observer` outlives the opening and the journal.
     /// Errors: bad_config, corrupt (none: says which entry), disk_failed (none), or what
     ///         observer.restore() returned.
     [[nodiscard]] static std::unique_ptr<Opening> open(Runtime& runtime, Log& log, Options options,
                                                        Observer& observer, SharedOpened opened);
+    /// The same as a Replica wants it. `made` is given the journal before `opened` is, so that
+    /// somebody can prompt it and change its role; it lives as long as whom `opened` gives it to
+    /// says.
+    [[nodiscard]] static Open opener(Runtime& runtime, Log& log, Options options,
+                                     std::function<void(SharedJournal&)> made = {});
     ~SharedJournal() override;
 
     /// The active says that entries up to `committed` are. Late, repeated and out of order ones do
@@ -66,8 +71,8 @@ public:
     /// Becomes active in a new epoch, `at_least` that, whoever was; `done` is called once, after
     /// observer.standing_changed(). An active in a lower epoch hands over to itself.
     /// Errors: not_active (none: another was quicker), in_use (none), no_space (none),
-    ///         limit_exceeded (none: it is under way), closed (none), corrupt, disk_failed (none, and
-    ///         the journal has failed).
+    ///         limit_exceeded (none: it is under way), closed (none), corrupt, disk_failed (none,
+    ///         and the journal has failed).
     void take_over(Epoch at_least, Taken done);
 
     /// Lets what was accepted become durable, then leaves the journal to others.

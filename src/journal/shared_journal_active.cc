@@ -184,10 +184,11 @@ void SharedJournal::Core::make_reserve() {
         "reserve",
         [made, name, &disk = runtime_.disk(), directory = options_.directory,
          size = options_.segment_size_bytes] {
-            made->emplace(make_whole_file(disk, directory, name, [size](File& file) -> Result<void> {
-                US_CHECK(file.lock());
-                return write_zeros(file, 0, size);
-            }));
+            made->emplace(
+                make_whole_file(disk, directory, name, [size](File& file) -> Result<void> {
+                    US_CHECK(file.lock());
+                    return write_zeros(file, 0, size);
+                }));
         },
         [made, owner = tenure_](Core& core) {
             if (core.tenure_ == owner) core.reserve_made(std::move(**made));
@@ -214,15 +215,14 @@ void SharedJournal::Core::reserve_made(Result<std::unique_ptr<File>> file) {
     }
     tenure.batcher.reserve_failed();
     tenure.reserve_retry_armed = true;
-    tenure.reserve_timer =
-        runtime_.at(runtime_.now() + options_.reserve_retry_interval,
-                    [weak = weak_from_this(), which = std::weak_ptr(tenure_)] {
-                        const auto core = weak.lock();
-                        const auto owner = which.lock();
-                        if (!core || !owner || core->tenure_ != owner) return;
-                        owner->reserve_retry_armed = false;
-                        core->make_reserve();
-                    });
+    tenure.reserve_timer = runtime_.at(runtime_.now() + options_.reserve_retry_interval,
+                                       [weak = weak_from_this(), which = std::weak_ptr(tenure_)] {
+                                           const auto core = weak.lock();
+                                           const auto owner = which.lock();
+                                           if (!core || !owner || core->tenure_ != owner) return;
+                                           owner->reserve_retry_armed = false;
+                                           core->make_reserve();
+                                       });
     flush();
 }
 
@@ -232,16 +232,16 @@ void SharedJournal::Core::arm_mark() {
     Tenure& tenure = *tenure_;
     if (tenure.mark_armed || tenure.batcher.marked() || phase_ != Phase::active) return;
     tenure.mark_armed = true;
-    tenure.mark_timer = runtime_.at(
-        runtime_.now() + options_.mark_after,
-        [weak = weak_from_this(), which = std::weak_ptr(tenure_)] {
-            const auto core = weak.lock();
-            const auto owner = which.lock();
-            if (!core || !owner || core->tenure_ != owner) return;
-            owner->mark_armed = false;
-            // While entries come, each vouches for those before it.
-            if (owner->in_flight.empty() && owner->batcher.idle()) core->offer_mark();
-        });
+    tenure.mark_timer = runtime_.at(runtime_.now() + options_.mark_after,
+                                    [weak = weak_from_this(), which = std::weak_ptr(tenure_)] {
+                                        const auto core = weak.lock();
+                                        const auto owner = which.lock();
+                                        if (!core || !owner || core->tenure_ != owner) return;
+                                        owner->mark_armed = false;
+                                        // While entries come, each vouches for those before it.
+                                        if (owner->in_flight.empty() && owner->batcher.idle())
+                                            core->offer_mark();
+                                    });
 }
 
 void SharedJournal::Core::offer_mark() {
@@ -263,7 +263,8 @@ void SharedJournal::Core::watch_space() {
 /// Shows that it lives, and learns in time that it is not active any more.
 void SharedJournal::Core::arm_stamp() {
     tenure_->stamp_timer = runtime_.at(
-        claims_.next_look(runtime_.now()), [weak = weak_from_this(), which = std::weak_ptr(tenure_)] {
+        claims_.next_look(runtime_.now()),
+        [weak = weak_from_this(), which = std::weak_ptr(tenure_)] {
             const auto core = weak.lock();
             const auto owner = which.lock();
             if (!core || !owner || core->tenure_ != owner) return;
@@ -425,7 +426,8 @@ void SharedJournal::Core::leave() {
 void SharedJournal::Core::resume_following() {
     rest_since_ = runtime_.now();
     judge_after_ = options_.mark_after;
-    run("journal", [reader = reader_, heard = heard_] { reader->resume(heard); },
+    run(
+        "journal", [reader = reader_, heard = heard_] { reader->resume(heard); },
         [](Core& core) { core.follow(); });
 }
 

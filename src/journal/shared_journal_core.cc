@@ -57,15 +57,16 @@ void SharedJournal::Core::later(std::function<void(Core&)> task) {
 void SharedJournal::Core::run(std::string_view worker, Worker::Job job,
                               std::function<void(Core&)> done, Worker::Place place) {
     ++jobs_;
-    runtime_.worker(worker).submit(std::move(job),
-                                   [weak = weak_from_this(), done = std::move(done)] {
-                                       const auto core = weak.lock();
-                                       if (!core || core->phase_ == Phase::detached) return;
-                                       --core->jobs_;
-                                       done(*core);
-                                       if (core->phase_ != Phase::detached) core->settle();
-                                   },
-                                   place);
+    runtime_.worker(worker).submit(
+        std::move(job),
+        [weak = weak_from_this(), done = std::move(done)] {
+            const auto core = weak.lock();
+            if (!core || core->phase_ == Phase::detached) return;
+            --core->jobs_;
+            done(*core);
+            if (core->phase_ != Phase::detached) core->settle();
+        },
+        place);
 }
 
 /// False if the observer destroyed the journal.
@@ -80,8 +81,8 @@ bool SharedJournal::Core::hear(const Buffer& bodies, const std::vector<SharedEnt
     for (const SharedEntry& one : entries) {
         const EntryHeader& header = one.header;
         const Bytes body = Bytes(bodies).subspan(one.body_offset, header.body_bytes);
-        const bool there = hear(
-            {.index = header.index, .epoch = header.epoch, .type = header.type, .body = body});
+        const bool there =
+            hear({.index = header.index, .epoch = header.epoch, .type = header.type, .body = body});
         if (!there) return false;
     }
     return true;

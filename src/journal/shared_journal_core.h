@@ -27,10 +27,10 @@ struct SharedCheckpoint {
 /// A shared journal in service, as a standby or as the active.
 ///
 /// Four workers: `journal` reads, takes over, and writes and syncs batches, one job at a time;
-/// `reserve` makes segments; `checkpoint` writes checkpoints and removes what is superfluous; `stamp`
-/// does what is short: progress stamps, looks, the reading of the epoch for confirm(). A job owns
-/// what it touches and comes back to the loop with its result; if the journal is gone by then, or
-/// the tenure that it was for, nobody hears of it.
+/// `reserve` makes segments; `checkpoint` writes checkpoints and removes what is superfluous;
+/// `stamp` does what is short: progress stamps, looks, the reading of the epoch for confirm(). A
+/// job owns what it touches and comes back to the loop with its result; if the journal is gone by
+/// then, or the tenure that it was for, nobody hears of it.
 class SharedJournal::Core final : public std::enable_shared_from_this<Core> {
 public:
     Core(Runtime& runtime, Log& log, Options options, Observer& observer);
@@ -65,7 +65,7 @@ private:
     enum class Phase {
         opening,
         standby,
-        taking,   ///< A takeover is under way.
+        taking,  ///< A takeover is under way.
         active,
         leaving,  ///< Takes nothing new; what was accepted goes on.
         failed,
@@ -167,10 +167,11 @@ private:
     std::shared_ptr<SharedReader> reader_;  ///< The journal worker's.
     bool following_ = false;
     bool follow_again_ = false;
+    bool read_failing_ = false;  ///< Has been logged.
     std::optional<std::pair<Index, Epoch>> prompt_;
     std::unique_ptr<Timer> poll_timer_;
-    TimePoint rest_since_;   ///< When something was last heard.
-    Duration judge_after_;   ///< Rest, after which one looks whether it is damage.
+    TimePoint rest_since_;  ///< When something was last heard.
+    Duration judge_after_;  ///< Rest, after which one looks whether it is damage.
     ClaimMachine claims_;
     std::unique_ptr<Timer> look_timer_;
     bool looking_ = false;
@@ -183,10 +184,10 @@ private:
 
     std::shared_ptr<Tenure> tenure_;
     std::optional<EpochRecord> own_;  ///< Of the last tenure here.
-    Done left_;  ///< Of step_down().
+    Done left_;                       ///< Of step_down().
 
-    std::uint32_t journal_ = 0;  ///< Which one; 0: nothing is known of it.
-    Index checkpoint_;           ///< The newest that is known of.
+    std::uint32_t journal_ = 0;                          ///< Which one; 0: nothing is known of it.
+    Index checkpoint_;                                   ///< The newest that is known of.
     std::shared_ptr<SharedCheckpoint> checkpoint_file_;  ///< Being written; null if none is.
 };
 

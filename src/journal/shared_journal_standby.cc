@@ -77,10 +77,13 @@ void SharedJournal::Core::followed(Result<SharedReader::Slice> slice) {
         const bool passing = error.code == Errc::disk_failed && phase_ == Phase::standby;
         if (!passing) return fail(std::move(error));
         // Only reading failed: nothing is in doubt, and the next poll may find it well again.
-        log_.warn("journal.read.failed",
-                  {kv("directory", options_.directory), kv("error", error)});
+        if (!std::exchange(read_failing_, true)) {
+            log_.warn("journal.read.failed",
+                      {kv("directory", options_.directory), kv("error", error)});
+        }
         return come_to_rest();
     }
+    read_failing_ = false;
     checkpoint_ = std::max(checkpoint_, slice->checkpoint);
     journal_ = reader_->journal();
     if (slice->state || !slice->entries.empty()) {
@@ -90,8 +93,8 @@ void SharedJournal::Core::followed(Result<SharedReader::Slice> slice) {
     if (slice->state && !restore(*slice)) return;
     if (!hear(slice->bodies, slice->entries)) return;
     // Our own record stays when we step down, but nobody is active by it.
-    const bool news = slice->published && slice->published != own_ &&
-                      slice->published->epoch >= standing_.epoch;
+    const bool news =
+        slice->published && slice->published != own_ && slice->published->epoch >= standing_.epoch;
     if (news && phase_ != Phase::taking) {
         change_standing(Role::standby, slice->published->epoch, slice->published->member);
         if (phase_ == Phase::detached) return;
@@ -180,9 +183,8 @@ void SharedJournal::Core::looked(const Result<ClaimMachine::Sighting>& sighting)
     if (!sighting) return claims_.missed();
     if (phase_ != Phase::standby || closing_) return;
     if (claims_.saw(runtime_.now(), *sighting) == ClaimMachine::Verdict::wait) return;
-    log_.info("journal.claim",
-              {kv("directory", options_.directory), kv("after", sighting->epoch),
-               kv("because", sighting->held ? "stood still" : "free")});
+    log_.info("journal.claim", {kv("directory", options_.directory), kv("after", sighting->epoch),
+                                kv("because", sighting->held ? "stood still" : "free")});
     take_over({}, [](const Result<Epoch>&) {});
 }
 
@@ -197,10 +199,11 @@ void SharedJournal::Core::make_spare() {
         "reserve",
         [made, &disk = runtime_.disk(), directory = options_.directory, name = spare_.name,
          size = options_.segment_size_bytes] {
-            made->emplace(make_whole_file(disk, directory, name, [size](File& file) -> Result<void> {
-                US_CHECK(file.lock());
-                return write_zeros(file, 0, size);
-            }));
+            made->emplace(
+                make_whole_file(disk, directory, name, [size](File& file) -> Result<void> {
+                    US_CHECK(file.lock());
+                    return write_zeros(file, 0, size);
+                }));
         },
         [made](Core& core) {
             core.making_spare_ = false;
@@ -251,15 +254,14 @@ void SharedJournal::Core::take_over(Epoch at_least, Taken done) {
     SharedTakeover::Spare spare{.name = spare_.name, .file = std::move(spare_.file)};
     takeover_ =
         std::make_shared<SharedTakeover>(runtime_.disk(), std::move(options), std::move(spare));
-    step(
-        [at_least](SharedTakeover& takeover) { return takeover.claim(at_least); },
-        [](Core& claimed) {
-            claimed.step([](SharedTakeover& takeover) { return takeover.publish(); },
-                         [](Core& published) {
-                             published.published_ = true;
-                             published.follow();
-                         });
-        });
+    step([at_least](SharedTakeover& takeover) { return takeover.claim(at_least); },
+         [](Core& claimed) {
+             claimed.step([](SharedTakeover& takeover) { return takeover.publish(); },
+                          [](Core& published) {
+                              published.published_ = true;
+                              published.follow();
+                          });
+         });
 }
 
 /// Runs one step of the takeover, then `done`.
@@ -303,10 +305,10 @@ void SharedJournal::Core::takeover_failed(Error error) {
     phase_ = Phase::standby;
     following_ = false;
     // Files are closed where one may block.
-    run("journal", [takeover = std::exchange(takeover_, nullptr)]() mutable { takeover.reset(); },
+    run(
+        "journal", [takeover = std::exchange(takeover_, nullptr)]() mutable { takeover.reset(); },
         [](Core&) {});
-    log_.warn("journal.takeover.failed",
-              {kv("directory", options_.directory), kv("error", error)});
+    log_.warn("journal.takeover.failed", {kv("directory", options_.directory), kv("error", error)});
     const Duration pause = runtime_.random().between(claims_.interval(), options_.lease);
     claims_.stand_back(runtime_.now() + pause);
     const bool over = error.code != Errc::not_active && error.code != Errc::in_use &&

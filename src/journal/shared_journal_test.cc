@@ -34,9 +34,7 @@ struct Shared : testing::Test {
     [[nodiscard]] std::size_t count(std::string_view suffix) const {
         return files(store, suffix).size();
     }
-    void TearDown() override {
-        EXPECT_THAT(oracle.faults, IsEmpty());
-    }
+    void TearDown() override { EXPECT_THAT(oracle.faults, IsEmpty()); }
 };
 
 SharedJournal::Options autonomous(Duration lease = 600ms) {
@@ -191,8 +189,8 @@ TEST_F(Shared, AResumedOwnerAcknowledgesNothingMore) {
     a->runtime.advance(20ms);
     EXPECT_EQ(a->journal->standing(),
               (Standing{.role = Role::standby, .epoch = {2}, .active = "b"}));
-    EXPECT_EQ(a->history(), (std::map<Index, std::string>{
-                                {{1}, ""}, {{2}, "a1 "}, {{3}, ""}, {{4}, "b1 "}}));
+    EXPECT_EQ(a->history(),
+              (std::map<Index, std::string>{{{1}, ""}, {{2}, "a1 "}, {{3}, ""}, {{4}, "b1 "}}));
 }
 
 TEST_F(Shared, AnIdleOwnerLearnsByItsStampThatItIsNotActive) {
@@ -299,6 +297,21 @@ TEST_F(Shared, AStandbyReportsDamageThatItWouldWaitForInVain) {
     b->runtime.advance(1200ms);
     ASSERT_EQ(b->failures().size(), 1U);
     EXPECT_THAT(b->failures().front().detail, HasSubstr("entry 2 "));
+}
+
+TEST_F(Shared, AStandbyThatCannotReadForAWhileGoesOnWhenItCan) {
+    const auto a = active("a", 1);
+    const auto b = member("b", 2);
+    for (int i = 0; i < 4; ++i) EXPECT_TRUE(a->append());
+    store.set_fault([](std::string_view call, const std::string&) -> std::optional<Errc> {
+        if (call == "read") return Errc::disk_failed;
+        return std::nullopt;
+    });
+    b->runtime.advance(3s);
+    store.set_fault({});
+    b->runtime.advance(20ms);
+    EXPECT_THAT(b->failures(), IsEmpty());
+    EXPECT_EQ(b->journal->committed(), Index{4});
 }
 
 TEST_F(Shared, CheckpointsOfAStandbyTrimTheActivesSegments) {
@@ -479,6 +492,48 @@ TEST_F(Shared, WhatTheDeadHaveLeftUnfinishedIsRemoved) {
     EXPECT_EQ(count(".claim"), 1U);
     EXPECT_EQ(count(".spare"), 1U) << "its own";
     EXPECT_EQ(count("notes.txt"), 1U) << "not ours";
+}
+
+TEST_F(Shared, AnOpenerGivesAJournalThatCanBeMadeActive) {
+    FakeMount mount(store);
+    FakeRuntime runtime(
+        mount, [&] { return mount.dead(); }, 1);
+    NullLog log;
+    Recorder recorder;
+    SharedJournal* shared = nullptr;
+    std::unique_ptr<Journal> journal;
+    SharedJournal::Options options;
+    options.directory = directory;
+    const Open open =
+        SharedJournal::opener(runtime, log, options, [&](SharedJournal& made) { shared = &made; });
+    const auto opening = open(recorder, [&](Result<std::unique_ptr<Journal>> result) {
+        if (result) journal = *std::move(result);
+    });
+    runtime.settle();
+    ASSERT_TRUE(journal);
+    shared->take_over({}, [](const Result<Epoch>&) {});
+    runtime.settle();
+    ASSERT_EQ(recorder.standings.size(), 2U);
+    EXPECT_EQ(recorder.standings[0].role, Role::standby);
+    EXPECT_EQ(recorder.standings[1].role, Role::active);
+}
+
+TEST_F(Shared, AnOpeningThatIsGivenUpCallsNobody) {
+    {
+        const auto old = active("o", 1);
+        ASSERT_TRUE(old->append(5, long_body));
+    }
+    for (int steps = 0; steps < 12; ++steps) {
+        SharedMember member(store, oracle, "m", 2);
+        for (int i = 0; i < steps && !member.journal; ++i) member.runtime.step();
+        if (member.journal) break;
+        const std::size_t heard = member.history().size();
+        member.opening.reset();
+        member.runtime.settle();
+        EXPECT_FALSE(member.journal);
+        EXPECT_FALSE(member.error);
+        EXPECT_EQ(member.history().size(), heard) << steps;
+    }
 }
 
 TEST_F(Shared, CloseLetsGoOfEverything) {

@@ -50,8 +50,8 @@ public:
         for (const auto& [index, body] : acknowledged_) {
             const auto at = history.find(index);
             if (at == history.end() || at->second != body) {
-                fault("acknowledged at " + std::to_string(index.value) + " and lost: " +
-                      body.substr(0, 20));
+                fault("acknowledged at " + std::to_string(index.value) +
+                      " and lost: " + body.substr(0, 20));
             }
         }
         for (const auto& [index, entry] : heard_) {
@@ -83,7 +83,8 @@ public:
     SharedMember(FakeDisk& store, SharedOracle& oracle, std::string name, std::uint64_t seed,
                  SharedJournal::Options options = {})
         : mount(store),
-          runtime(mount, [this] { return mount.dead(); }, seed),
+          runtime(
+              mount, [this] { return mount.dead(); }, seed),
           oracle_(oracle),
           name_(std::move(name)) {
         options.directory = directory;

@@ -80,9 +80,8 @@ Result<SharedReader::Slice> SharedReader::look() {
         slice.state_at = checkpoint.at;
         slice.more = true;
         if (slice.state->last) {
-            heard_ = {.last = checkpoint.at,
-                      .epoch = checkpoint.epoch,
-                      .content = checkpoint.checksum};
+            heard_ = {
+                .last = checkpoint.at, .epoch = checkpoint.epoch, .content = checkpoint.checksum};
             journal_ = checkpoint.journal;
             restoring_.reset();
         }
@@ -117,8 +116,7 @@ Result<void> SharedReader::find_checkpoint() {
     for (const Index at : names_.checkpoints) {
         if (at <= heard_.last) break;
         auto opened = CheckpointReader::open(disk_, directory_, at);
-        const bool foreign =
-            opened && journal_ != 0 && (*opened)->checkpoint().journal != journal_;
+        const bool foreign = opened && journal_ != 0 && (*opened)->checkpoint().journal != journal_;
         if (opened && !foreign) {
             restoring_ = *std::move(opened);
             return {};
@@ -184,10 +182,8 @@ Result<bool> SharedReader::take(const SharedCursor::Found& found, Slice& slice) 
         return true;
     }
     if (header.index == heard_.last) {
-        const Entry entry{.index = header.index,
-                          .epoch = header.epoch,
-                          .type = header.type,
-                          .body = found.body};
+        const Entry entry{
+            .index = header.index, .epoch = header.epoch, .type = header.type, .body = found.body};
         if (content_checksum(entry) != heard_.content) {
             return cursor_->damage(header.index, "it is not the one that was heard");
         }

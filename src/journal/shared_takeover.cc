@@ -138,11 +138,11 @@ Result<void> SharedTakeover::scan(const Heard& heard) {
         US_CHECK(look_back(cursor, heard));
     }
     if (last_.last < known) {
-        return Error{.code = Errc::corrupt,
-                     .detail = fmt::format("entry {} of the journal in {} is damaged: entries up "
-                                           "to {} were durable",
-                                           last_.last.next().value, options_.directory,
-                                           known.value)};
+        return Error{
+            .code = Errc::corrupt,
+            .detail = fmt::format("entry {} of the journal in {} is damaged: entries up "
+                                  "to {} were durable",
+                                  last_.last.next().value, options_.directory, known.value)};
     }
     return {};
 }
@@ -184,15 +184,12 @@ void SharedTakeover::write_entries(Buffer& out, std::uint32_t seed) {
                           .epoch = copy.header.epoch,
                           .type = copy.header.type,
                           .body = copy.body};
-        chain.checksum =
-            encode(entry, {.previous = chain.checksum, .synced = at_.last}, seed, out);
+        chain.checksum = encode(entry, {.previous = chain.checksum, .synced = at_.last}, seed, out);
         chain.last = entry.index;
     }
     US_ASSERT(chain.last == last_.last);
-    const Entry tenure{.index = chain.last.next(),
-                       .epoch = record_.epoch,
-                       .type = EntryType::tenure,
-                       .body = {}};
+    const Entry tenure{
+        .index = chain.last.next(), .epoch = record_.epoch, .type = EntryType::tenure, .body = {}};
     chain.checksum = encode(tenure, {.previous = chain.checksum, .synced = at_.last}, seed, out);
     out_.tail.chain = {.last = tenure.index, .epoch = tenure.epoch, .checksum = chain.checksum};
 }
@@ -221,6 +218,7 @@ Result<void> SharedTakeover::begin_segment(const Buffer& content) {
     Result<void> filled = file->lock();
     if (filled) filled = file->write_at(0, whole);
     if (filled) filled = write_zeros(*file, whole.size(), tail.segment_bytes);
+    if (filled) filled = settle_names();
     if (filled && planted(Plant::shared_no_directory_sync)) {
         filled = file->sync();
         const std::string path = path_in(directory, name);
@@ -241,6 +239,7 @@ Result<void> SharedTakeover::use_spare(const Buffer& content, const std::string&
     out_.segment = std::move(spare_.file);
     Result<void> done = out_.segment->write_at(0, content);
     if (done) done = out_.segment->sync();
+    if (done) done = settle_names();
     if (done) done = disk_.rename(path, path_in(options_.directory, name));
     if (!done) {
         static_cast<void>(disk_.remove(path));  // It is not all zeros any more.
@@ -250,15 +249,20 @@ Result<void> SharedTakeover::use_spare(const Buffer& content, const std::string&
     return disk_.sync_directory(options_.directory);
 }
 
+/// What the seal names was seen, but its name may not be durable: whoever gave it may be stopped
+/// before it synced the directory. And names may become durable in any order.
+Result<void> SharedTakeover::settle_names() {
+    if (planted(Plant::shared_no_directory_sync)) return {};
+    if (planted(Plant::shared_names_in_any_order)) return {};
+    return disk_.sync_directory(options_.directory);
+}
+
 /// What the planted bug `shared_append_to_old` does instead.
 Result<void> SharedTakeover::go_on_in_old() {
     const std::string name = shared_segment_name(head_, end_.generation);
-    out_.segment =
-        US_TRY(disk_.open(path_in(options_.directory, name), Disk::Open::existing));
-    const Entry tenure{.index = last_.last.next(),
-                       .epoch = record_.epoch,
-                       .type = EntryType::tenure,
-                       .body = {}};
+    out_.segment = US_TRY(disk_.open(path_in(options_.directory, name), Disk::Open::existing));
+    const Entry tenure{
+        .index = last_.last.next(), .epoch = record_.epoch, .type = EntryType::tenure, .body = {}};
     Buffer bytes;
     const Link link{.previous = last_.checksum, .synced = at_.last};
     const std::uint32_t checksum = encode(tenure, link, checksum_seed(end_.generation), bytes);

@@ -28,8 +28,9 @@ struct SharedTenure {
 /// Takes over a shared journal: claims an epoch, publishes it, looks what there is, copies what may
 /// not be durable, seals.
 ///
-/// claim(), publish(), then whatever is committed is heard by a SharedReader, then finish(). An error of any of
-/// them, or the end of it at any place, leaves the journal as it was for everybody else.
+/// claim(), publish(), then whatever is committed is heard by a SharedReader, then finish(). An
+/// error of any of them, or the end of it at any place, leaves the journal as it was for everybody
+/// else.
 ///
 /// Thread: the journal worker; made and destroyed anywhere.
 /// Source: docs/protocols/fencing.md, "Taking over".
@@ -58,8 +59,8 @@ public:
     /// Errors: not_active (none) if another has claimed a higher one; no_space, disk_failed (none).
     [[nodiscard]] Result<void> publish();
 
-    /// Steps T6 to T8. `heard` is all that was committed before, `journal` whose (0: nothing heard).
-    /// Errors: corrupt (none): says which entry; not_active, no_space, disk_failed (none).
+    /// Steps T6 to T8. `heard` is all that was committed before, `journal` whose (0: nothing
+    /// heard). Errors: corrupt (none): says which entry; not_active, no_space, disk_failed (none).
     [[nodiscard]] Result<SharedTenure> finish(const Heard& heard, std::uint32_t journal);
 
     [[nodiscard]] const EpochRecord& record() const { return record_; }
@@ -76,6 +77,7 @@ private:
     void write_entries(Buffer& out, std::uint32_t seed);
     Result<void> begin_segment(const Buffer& content);
     Result<void> use_spare(const Buffer& content, const std::string& name);
+    Result<void> settle_names();
     Result<void> go_on_in_old();
     void collect(const Heard& heard);
 
@@ -86,10 +88,10 @@ private:
     std::shared_ptr<File> claim_;
 
     bool scanned_ = false;
-    Epoch head_;                ///< The epoch that is taken over from.
-    std::deque<Copy> copies_;   ///< From behind `at_` or what was heard, whichever is less.
-    Chain at_;                  ///< Its last entry is the last known to be durable.
-    Chain last_;                ///< The last readable one; then the tenure entry.
+    Epoch head_;               ///< The epoch that is taken over from.
+    std::deque<Copy> copies_;  ///< From behind `at_` or what was heard, whichever is less.
+    Chain at_;                 ///< Its last entry is the last known to be durable.
+    Chain last_;               ///< The last readable one; then the tenure entry.
     SharedCursor::Position end_;
 
     SharedTenure out_;

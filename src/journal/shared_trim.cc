@@ -34,8 +34,8 @@ public:
         if (parts.empty() || !enough) return {};
         const SharedPart& oldest = parts.front();
         for (std::size_t i = 0; i + 1 < oldest.generations.size(); ++i) {
-            const auto next = US_TRY(read_shared_header(disk_, directory_, oldest.epoch,
-                                                        oldest.generations[i + 1]));
+            const auto next = US_TRY(
+                read_shared_header(disk_, directory_, oldest.epoch, oldest.generations[i + 1]));
             if (!next || next->first > needed) break;
             remove(shared_segment_name(oldest.epoch, oldest.generations[i]));
         }
@@ -62,9 +62,9 @@ public:
         std::unique_ptr<File> lock;
         const std::string lock_path = path_in(directory_, checkpoint_lock_name);
         for (const std::string& name : names_.temporaries) {
-            const auto epoch =
-                name.size() > 17 ? parse_hex16(std::string_view(name).substr(0, 17), "-")
-                                 : std::nullopt;
+            const auto epoch = name.size() > 17
+                                   ? parse_hex16(std::string_view(name).substr(0, 17), "-")
+                                   : std::nullopt;
             if (epoch ? Epoch{*epoch} < own_.epoch
                       : lock_checkpoints(disk_, lock_path, lock) && free(name)) {
                 remove(name);

@@ -13,8 +13,9 @@ struct Trimmed {
     std::size_t removed = 0;  ///< Files.
 };
 
-/// Removes what two durable checkpoints make superfluous, epochs that never counted, old claims, and
-/// what the dead have left unfinished. Nothing of `own` epoch that is needed, nothing of a higher.
+/// Removes what two durable checkpoints make superfluous, epochs that never counted, old claims,
+/// and what the dead have left unfinished. Nothing of `own` epoch that is needed, nothing of a
+/// higher.
 ///
 /// Thread: the checkpoint worker.
 /// Errors: not_active, disk_failed: the epoch is another's; what the disk says otherwise (none).

@@ -20,8 +20,8 @@ public:
     SharedWriter(Disk& disk, std::string directory, EpochRecord record,
                  std::unique_ptr<File> segment);
 
-    /// Errors, in flush.result: disk_failed (unknown), not_active (unknown for the batch after which
-    /// it was found, none for those that were not written); the same for ever.
+    /// Errors, in flush.result: disk_failed (unknown), not_active (unknown for the batch after
+    /// which it was found, none for those that were not written); the same for ever.
     void run(Flush& flush);
 
     /// Closes the file.
