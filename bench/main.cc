@@ -32,6 +32,9 @@ constexpr Entry entries[] = {
     {"switchover", switchover},
     {"rpc", rpc},
     {"records", records},
+    {"durable", durable},
+    {"failover_journal", failover_journal},
+    {"recovery", recovery},
 };
 
 struct Options {

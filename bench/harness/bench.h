@@ -45,5 +45,8 @@ Result<void> switchover(Bench& bench);
 Result<void> records(Bench& bench);
 Result<void> rpc(Bench& bench);
 Result<void> footprint(Bench& bench);
+Result<void> durable(Bench& bench);
+Result<void> failover_journal(Bench& bench);
+Result<void> recovery(Bench& bench);
 
 }  // namespace understudy::bench
