@@ -223,7 +223,7 @@ void Replica::add(const Item& item, Urgency urgency, Answered answered) {
 }
 
 Error Replica::not_active() const {
-    if (broken_) return *broken_;
+    if (broken_) return {.code = broken_->code, .detail = broken_->detail};  // Nothing was taken.
     if (closing_) return {.code = Errc::closed, .detail = "the replica is being closed"};
     return {.code = Errc::not_active,
             .detail = standing_.active.empty() ? std::string("nobody is known to be active")
@@ -322,15 +322,13 @@ void Replica::committed(const journal::Entry& entry) {
     US_ASSERT(entry.index > applied_);
     ++counters_.entries;
     const std::uint64_t before = counters_.commands;
-    if (!options_.witness && entry.type == journal::EntryType::commands) {
+    // A journal may tell commands as a command: to it both are bytes.
+    if (!options_.witness && journal::has_body(entry.type)) {
         const bool ours = active() && entry.epoch == standing_.epoch && journal_ != nullptr;
         Results* results = ours ? &proposals_.applied(entry.index) : nullptr;
         if (auto applied = apply_pack(entry, results); !applied) {
             return break_off(std::move(applied).error());
         }
-    } else if (!options_.witness && entry.type == journal::EntryType::command) {
-        Command command{.index = entry.index, .time = replicated_.time, .body = entry.body};
-        apply_command({.body = entry.body}, command);
     }
     applied_ = entry.index;
     checkpoints_.applied(counters_.commands - before, entry.body.size());
@@ -433,7 +431,7 @@ void Replica::space_changed(Space space) {
 }
 
 void Replica::failed(const Error& error) {
-    closing_ = true;
+    broken_ = error;
     checkpoints_.stop();
     if (on_failed_) std::exchange(on_failed_, {})(error);
 }

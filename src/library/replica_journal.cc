@@ -1,0 +1,188 @@
+#include "library/replica_journal.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "journal/local_journal.h"
+#include "journal/shared_journal.h"
+#include "library/engine.h"
+#include "library/options.h"
+#include "replicated/node.h"
+#include "understudy/limits.h"
+
+namespace understudy::library {
+
+namespace {
+
+constexpr std::uint64_t segment_bytes = 64 * MiB;
+
+Error bad(std::string detail) {
+    return {.code = Errc::bad_config, .detail = std::move(detail)};
+}
+
+// A journal in a directory runs on nothing but that.
+class InDirectory final : public ReplicaJournal {
+public:
+    explicit InDirectory(journal::Open open) : open_(std::move(open)) {}
+    journal::Open open() override { return open_; }
+    void close(std::function<void()> done) override { done(); }
+
+private:
+    const journal::Open open_;
+};
+
+journal::Open open_local(Runtime& runtime, Log& log, const LocalDirectory& where) {
+    return [&runtime, &log, path = where.path](journal::Observer& observer,
+                                               journal::Opened opened) {
+        return journal::LocalJournal::open(
+            runtime, log, {.directory = path, .segment_size_bytes = segment_bytes}, observer,
+            std::move(opened));
+    };
+}
+
+journal::Open open_shared(Runtime& runtime, Log& log, const std::string& member,
+                          const SharedDirectory& where) {
+    return [&runtime, &log, member, where](journal::Observer& observer, journal::Opened opened) {
+        journal::SharedJournal::Options options;
+        options.directory = where.path;
+        options.member = member;
+        options.election = journal::SharedJournal::Election::autonomous;
+        options.lease = where.lease;
+        options.segment_size_bytes = segment_bytes;
+        return journal::SharedJournal::open(
+            runtime, log, std::move(options), observer,
+            [opened = std::move(opened)](Result<std::unique_ptr<journal::SharedJournal>> journal) {
+                if (!journal) return opened(std::move(journal).error());
+                opened(std::unique_ptr<journal::Journal>(*std::move(journal)));
+            });
+    };
+}
+
+// A journal on a node of its own: of one group, that of the service.
+class OnNode final : public ReplicaJournal {
+public:
+    OnNode(Runtime& runtime, Log& log, const ReplicaOptions& options)
+        : runtime_(runtime), log_(log), service_(options.service), member_(options.member),
+          group_(std::get<ReplicatedGroup>(options.journal)) {}
+
+    journal::Open open() override {
+        return [this](journal::Observer& observer, journal::Opened opened) {
+            return std::make_unique<Opening>(*this, observer, std::move(opened));
+        };
+    }
+
+    void close(std::function<void()> done) override {
+        if (!node_) return done();
+        node_->close(std::move(done));
+    }
+
+private:
+    // First the node, then the journal on it.
+    class Opening final : public journal::Opening {
+    public:
+        Opening(OnNode& on, journal::Observer& observer, journal::Opened opened) {
+            node_ = replicated::Node::open(
+                on.runtime_, on.log_, on.node_options(), engine(),
+                [this, &on, &observer,
+                 opened = std::move(opened)](Result<std::unique_ptr<replicated::Node>> node) {
+                    if (!node) return opened(std::move(node).error());
+                    on.node_ = *std::move(node);
+                    journal_ = on.node_->open_journal(on.group_options(), observer, opened);
+                });
+        }
+
+    private:
+        std::unique_ptr<journal::Opening> node_;
+        std::unique_ptr<journal::Opening> journal_;
+    };
+
+    [[nodiscard]] replicated::Node::Options node_options() const {
+        replicated::Node::Options options;
+        options.platform = "understudy";
+        options.name = member_;
+        options.directory = group_.directory;
+        options.tls = to_options(group_.tls);
+        for (const ReplicatedGroup::Node& node : group_.nodes) {
+            const Address address = *parse_address(node.address);
+            if (node.name == member_) {
+                options.listen = address;
+            } else {
+                options.peers.push_back({.name = node.name, .address = address});
+            }
+        }
+        return options;
+    }
+
+    [[nodiscard]] replicated::GroupOptions group_options() const {
+        replicated::GroupOptions options;
+        options.service = service_;
+        for (const ReplicatedGroup::Node& node : group_.nodes) {
+            options.founders.push_back({.name = node.name, .address = *parse_address(node.address)});
+        }
+        return options;
+    }
+
+    Runtime& runtime_;
+    Log& log_;
+    const std::string service_;
+    const std::string member_;
+    const ReplicatedGroup group_;
+    std::unique_ptr<replicated::Node> node_;
+};
+
+Result<void> check_group(const ReplicatedGroup& group, const std::string& member) {
+    if (engine() == nullptr) {
+        return bad("this build has no replicated journal (UNDERSTUDY_RAFT=OFF)");
+    }
+    if (group.directory.empty()) return bad("journal: the directory is missing");
+    std::vector<std::string> names;
+    for (const ReplicatedGroup::Node& node : group.nodes) {
+        US_CHECK(check_identifier("node", node.name));
+        const bool listens = node.name == member;
+        auto address = check_listen(node.address, group.tls.has_value(), group.insecure || !listens);
+        if (!address) return std::move(address).error();
+        if (address->port == 0) return bad("nodes: " + node.name + " needs a port");
+        names.push_back(node.name);
+    }
+    if (std::find(names.begin(), names.end(), member) == names.end()) {
+        return bad("nodes: " + member + " is not among them");
+    }
+    std::sort(names.begin(), names.end());
+    if (std::adjacent_find(names.begin(), names.end()) != names.end()) {
+        return bad("nodes: a name is there twice");
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<void> ReplicaJournal::check(const ReplicaOptions& options) {
+    US_CHECK(check_service_name(options.service));
+    US_CHECK(check_member_name(options.member));
+    if (const auto* group = std::get_if<ReplicatedGroup>(&options.journal)) {
+        return check_group(*group, options.member);
+    }
+    const auto* local = std::get_if<LocalDirectory>(&options.journal);
+    const auto* shared = std::get_if<SharedDirectory>(&options.journal);
+    if ((local != nullptr ? local->path : shared->path).empty()) {
+        return bad("journal: the directory is missing");
+    }
+    if (shared != nullptr && shared->lease < 100ms) return bad("journal: lease is at least 100 ms");
+    return {};
+}
+
+std::unique_ptr<ReplicaJournal> ReplicaJournal::make(Runtime& runtime, Log& log,
+                                                     const ReplicaOptions& options) {
+    if (const auto* local = std::get_if<LocalDirectory>(&options.journal)) {
+        return std::make_unique<InDirectory>(open_local(runtime, log, *local));
+    }
+    if (const auto* shared = std::get_if<SharedDirectory>(&options.journal)) {
+        return std::make_unique<InDirectory>(open_shared(runtime, log, options.member, *shared));
+    }
+    return std::make_unique<OnNode>(runtime, log, options);
+}
+
+}  // namespace understudy::library
