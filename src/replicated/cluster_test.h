@@ -46,6 +46,7 @@ struct Oracle {
     std::map<Epoch, std::string> actives;
     std::set<std::string> acknowledged;
     std::uint64_t next = 1;
+    bool quiet = false;  ///< Nobody proposes any more.
 };
 
 /// A member of one group, seen from above: keeps all commands, in order.
@@ -115,7 +116,7 @@ public:
     }
     /// Proposes as long as it is active, at random.
     void keep_proposing(Duration mean) {
-        if (active() && journal) propose(runtime_.random().below(200));
+        if (active() && journal && !oracle_.quiet) propose(runtime_.random().below(200));
         timer_ = runtime_.at(runtime_.now() + runtime_.random().between(mean / 2, mean * 3 / 2),
                              [this, mean] { keep_proposing(mean); });
     }
@@ -233,8 +234,17 @@ class Cluster {
 public:
     static constexpr std::uint16_t port = 7400;
 
-    explicit Cluster(std::uint64_t seed) : world({.seed = seed}) {}
+    /// Gets every trace line; for people.
+    static inline std::function<void(std::string_view)> sink;
 
+    explicit Cluster(std::uint64_t seed, sim::WorldOptions options = {})
+        : world(with_seed(std::move(options), seed)) {}
+
+    static sim::WorldOptions with_seed(sim::WorldOptions options, std::uint64_t seed) {
+        options.seed = seed;
+        if (sink) options.sink = sink;
+        return options;
+    }
     static replicated::Member founder(const std::string& name,
                                       MemberKind kind = MemberKind::data) {
         return {.name = name, .address = {name, port}, .kind = kind};
@@ -305,6 +315,7 @@ public:
     }
     /// All have heard the same, and all that was ever acknowledged.
     void expect_agreement(const std::vector<std::string>& names = {"n1", "n2", "n3"}) {
+        oracles["s"].quiet = true;
         const bool met = world.run_until(
             [&] {
                 const std::string name = active(names);

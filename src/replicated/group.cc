@@ -237,7 +237,6 @@ void Group::propose_rounds() {
             tend_soon();
             return;
         }
-        if (!alive()) return;
         proposals_.proposed(*std::move(round), first, core_->term());
     }
 }
@@ -305,6 +304,12 @@ void Group::carry_out(consensus::Effects effects) {
         if (phase_ == Phase::ended) return;
     }
 
+    // A new leader's first requests come before the word that it leads.
+    for (const consensus::Effect& effect : effects) {
+        if (const auto* changed = std::get_if<consensus::StateChanged>(&effect)) {
+            outbox_.lead(changed->state == consensus::State::leader ? changed->term : Epoch{});
+        }
+    }
     for (consensus::Effect& effect : effects) {
         if (auto* send = std::get_if<consensus::Send>(&effect)) {
             if (auto* install = std::get_if<consensus::InstallRequest>(&send->message)) {
@@ -437,10 +442,10 @@ void Group::fail(Error error) {
     outbox_.clear();
     // A step may be on the stack: the core goes in a later turn.
     runtime_.post([self] { self->core_.reset(); });
-    Proposals::Answers answers;
-    proposals_.fail(error, answers);
     surroundings_.ended(id_);
-    later([answers = std::move(answers), error = std::move(error)](Group& group) mutable {
+    later([error = std::move(error)](Group& group) {
+        Proposals::Answers answers;
+        group.proposals_.fail(error, answers);
         group.give(std::move(answers));
         if (group.detached_) return;
         if (group.opened_) return group.open(error);

@@ -168,6 +168,7 @@ private:
     void prepare_directory();
     void read_log();
     void read_entries(Index from);
+    void learn_from(const journal::GroupEntry& entry);
     void restore(Index at, std::function<void()> then);
     void restore_slice(std::shared_ptr<journal::CheckpointReader> reader, Index at,
                        std::function<void()> then);

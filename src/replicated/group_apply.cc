@@ -157,7 +157,12 @@ void Group::update_standing() {
     journal::Standing now = standing_;
     const bool active = leads() && may_be_active() && applied_term_ == leading_;
     now.role = active ? Role::active : Role::standby;
-    if (leader_.value != 0) {
+    // Who leads only to hand the lead on, or has yet to begin, is not the active member.
+    const MemberRow* leader = members_.find(leader_);
+    const bool hidden = leader_ == self_id_
+                            ? !active
+                            : leader != nullptr && leader->member.kind == MemberKind::witness;
+    if (leader_.value != 0 && !hidden) {
         now.active = leader_name();
         now.epoch = std::max(now.epoch, leader_term_);
     } else {

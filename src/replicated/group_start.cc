@@ -46,6 +46,7 @@ journal::GroupEntry owned_entry(Epoch term, consensus::EntryKind kind, Buffer bo
 
 void Group::start() {
     US_ASSERT(phase_ == Phase::fresh);
+    for (const Member& founder : options_.founders) surroundings_.learn(founder);
     if (const Bytes state = surroundings_.state_of(id_); !state.empty()) {
         auto decoded = decode_group_state(state);
         if (!decoded) return fail(std::move(decoded).error());
@@ -57,7 +58,6 @@ void Group::start() {
         }
         return prepare_directory();
     }
-    for (const Member& founder : options_.founders) surroundings_.learn(founder);
     for (const Member& founder : options_.founders) {
         if (founder.name == self_.name) return begin_founding();
     }
@@ -187,6 +187,7 @@ void Group::read_log() {
     if (state_.snapshot) {
         auto members = decode_reference(state_.snapshot->reference);
         if (!members) return fail(std::move(members).error());
+        for (const MemberRow& row : members->rows()) surroundings_.learn(row.member);
         if (state_.snapshot->index > applied_ || applied_.value == 0) {
             members_ = *std::move(members);
             configuration_ = state_.snapshot->configuration;
@@ -217,9 +218,20 @@ void Group::read_entries(Index from) {
                 if (kept.kind == consensus::EntryKind::configuration) {
                     kept.body = {.owner = entry.owner, .bytes = entry.body};
                 }
+                self->learn_from(entry);
             }
             self->read_entries({from.value + entries->size()});
         });
+}
+
+// Who is listed, committed or not, is where others are found.
+void Group::learn_from(const journal::GroupEntry& entry) {
+    if (kind_of(entry.kind) != consensus::EntryKind::command) return;
+    const auto body = decode_body(entry.body);
+    if (!body || body->kind != BodyKind::members) return;
+    const auto members = Members::decode(body->content);
+    if (!members) return;
+    for (const MemberRow& row : members->rows()) surroundings_.learn(row.member);
 }
 
 // Tells the observer the state of the checkpoint at `at`.

@@ -182,7 +182,12 @@ void Peers::link_hello(link::Link& link, Bytes opaque) {
     trust(row, hello->address);
     if (dials(row)) {
         link.refuse({.code = Errc::refused, .detail = options_.name + " dials"});
-        if (row.link == nullptr) {
+        // Who dials is not connected: what we take for a connection has lost its other end, unless
+        // the two have crossed.
+        const bool crossed = row.link != nullptr && row.process == hello->process &&
+                             runtime_.now() - row.since < knock_interval;
+        if (!crossed) {
+            drop(row);
             row.wait = Duration::zero();
             retry(row);
         }
@@ -201,14 +206,17 @@ void Peers::link_hello(link::Link& link, Bytes opaque) {
 
 // --- In use ----------------------------------------------------------------------------------
 
+// What the old connection still carries is of the past.
+void Peers::drop(Row& row) {
+    if (row.link == nullptr) return;
+    by_link_.erase(row.link.get());
+    row.link.reset();
+    row.peer.link = nullptr;
+    observer_.peer_lost(row.peer.name);
+}
+
 void Peers::establish(Row& row, std::unique_ptr<link::Link> link, const Hello& hello) {
-    // What the old connection still carries is of the past.
-    if (row.link != nullptr) {
-        by_link_.erase(row.link.get());
-        row.link.reset();
-        row.peer.link = nullptr;
-        observer_.peer_lost(row.peer.name);
-    }
+    drop(row);
     row.timer.reset();
     row.attempt.reset();
     if (row.dialled != nullptr) {
@@ -220,6 +228,8 @@ void Peers::establish(Row& row, std::unique_ptr<link::Link> link, const Hello& h
     row.peer.identity = hello.identity;
     row.wait = Duration::zero();
     row.suspected = false;
+    row.process = hello.process;
+    row.since = runtime_.now();
     trust(row, hello.address);
     row.watch = runtime_.host().watch(hello.process,
                                       [this, name = row.peer.name] { gone(name); });

@@ -87,6 +87,8 @@ private:
         std::unique_ptr<Attempt> attempt;
         std::unique_ptr<Timer> timer;
         std::unique_ptr<ProcessWatch> watch;
+        ProcessId process;  ///< The other end.
+        TimePoint since;    ///< Connected.
         Duration wait{};
         bool suspected = false;  ///< It has just been lost: a refusal would be evidence.
     };
@@ -98,6 +100,7 @@ private:
     void connect(Row& row);
     void connected(Row& row, Result<std::unique_ptr<Connection>> made);
     void retry(Row& row);
+    void drop(Row& row);
     void establish(Row& row, std::unique_ptr<link::Link> link, const Hello& hello);
     void lost(Row& row, const Error& reason);
     void gone(const std::string& name);
