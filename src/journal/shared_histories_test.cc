@@ -71,6 +71,22 @@ void old_owner(Stage& stage, bool unsynced) {
     old.append();
 }
 
+/// Which call of a takeover gives the first segment its name: behind it, the directory is synced,
+/// and the epoch opened and read. By a member that is at rest, from an owner that ended in an
+/// append.
+std::uint64_t call_that_names() {
+    Stage stage(1);
+    old_owner(stage, true);
+    SharedMember b(stage.store, stage.oracle, "b", 5);
+    b.opened();
+    b.runtime.settle();
+    const std::uint64_t before = b.mount.calls();
+    std::uint64_t after = 0;
+    b.journal->take_over({}, [&](const Result<Epoch>&) { after = b.mount.calls(); });
+    b.runtime.run_until([&] { return after != 0; });
+    return after - before - 3;
+}
+
 class Histories {
 public:
     explicit Histories(const HistoryOptions& options) : options_(options) {}
@@ -82,7 +98,7 @@ public:
                       const std::function<std::uint64_t(Stage&, std::uint64_t)>& history) {
         for (std::uint64_t call = 1;; call += options_.stride) {
             if (options_.stop_at_first && !faults.empty()) return;
-            Stage stage(call);
+            Stage stage(call + 1000 * salt_);
             const std::uint64_t calls = history(stage, call);
             look_at_the_end(stage.store, stage.oracle);
             ++seen;
@@ -130,6 +146,44 @@ public:
                     });
             }
         }
+    }
+
+    // A successor gives its segment its name when the next one has published already, and ends
+    // before it syncs the directory; the next one ends at each call. Names may become durable in
+    // any order.
+    void two_successors_end() {
+        // The next one's steps: claim, publish, follow, finish; so it has published, and not
+        // looked.
+        const std::uint64_t naming = call_that_names();
+        for (salt_ = 0; salt_ < 32; ++salt_) {
+            const int steps = 3 + static_cast<int>(salt_ % 4);
+            at_each_call(fmt::format("two successors end, {}", salt_),
+                         [naming, steps](Stage& stage, std::uint64_t call) {
+                             old_owner(stage, true);
+                             SharedMember b(stage.store, stage.oracle, "b", 501);
+                             SharedMember c(stage.store, stage.oracle, "c", call + 502);
+                             b.opened();
+                             c.opened();
+                             b.runtime.settle();
+                             c.runtime.settle();
+                             const std::uint64_t at = b.mount.calls() + naming;
+                             const std::uint64_t before = c.mount.calls();
+                             c.mount.die_at(before + call);
+                             b.mount.die_at(at + 1);
+                             b.mount.pause_at(at, [&] {
+                                 c.journal->take_over({}, [](const Result<Epoch>&) {});
+                                 for (int i = 0; i < steps; ++i) c.runtime.step();
+                             });
+                             b.take_over();
+                             c.runtime.run_until([&] { return c.active(); });
+                             c.append();
+                             const std::uint64_t calls = c.mount.calls() - before;
+                             c.mount.kill();
+                             cut(stage.store, Cut::some_kept);
+                             return calls;
+                         });
+        }
+        salt_ = 0;
     }
 
     // The active is stopped at each call, another takes over and appends, the first is resumed.
@@ -204,8 +258,8 @@ public:
         }
     }
 
-    // The lower of two claims is stopped before it publishes; the higher is stopped at each call, and
-    // the lower goes on then.
+    // The lower of two claims is stopped before it publishes; the higher is stopped at each call,
+    // and the lower goes on then.
     void the_lower_claim_is_late() {
         for (std::uint64_t steps = 1; steps < 12; ++steps) {
             at_each_call(fmt::format("the lower claim is late by {}", steps),
@@ -216,9 +270,8 @@ public:
                              low.opened();
                              high.opened();
                              std::optional<Result<Epoch>> outcome;
-                             low.journal->take_over({}, [&](const Result<Epoch>& result) {
-                                 outcome = result;
-                             });
+                             low.journal->take_over(
+                                 {}, [&](const Result<Epoch>& result) { outcome = result; });
                              for (std::uint64_t i = 0; i < steps; ++i) low.runtime.step();
                              const std::uint64_t before = high.mount.calls();
                              high.mount.pause_at(before + call, [&] {
@@ -264,6 +317,7 @@ public:
 
 private:
     const HistoryOptions options_;
+    std::uint64_t salt_ = 0;  ///< Other power cuts at the same calls.
 };
 
 /// What may happen in a random history.
@@ -274,7 +328,8 @@ public:
     }
 
     std::vector<std::string> run() {
-        const int turns = static_cast<int>(random_.between(std::uint64_t{200}, std::uint64_t{3000}));
+        const int turns =
+            static_cast<int>(random_.between(std::uint64_t{200}, std::uint64_t{3000}));
         const std::uint64_t kills = random_.below(4);  // Swarm: some histories have none.
         const std::uint64_t power_cuts = random_.below(3);
         for (int turn = 0; turn < turns; ++turn) {
@@ -306,8 +361,9 @@ private:
             options.election = SharedJournal::Election::autonomous;
             options.lease = 60ms;
         }
-        members_[i] = std::make_unique<SharedMember>(
-            stage_.store, stage_.oracle, fmt::format("{}_{}_", i, ++begun_), random_.next(), options);
+        members_[i] = std::make_unique<SharedMember>(stage_.store, stage_.oracle,
+                                                     fmt::format("{}_{}_", i, ++begun_),
+                                                     random_.next(), options);
         members_[i]->mount.set_interruption([this, i] { interrupt(i); });
     }
 
@@ -364,15 +420,22 @@ std::vector<std::string> faults_in_random_history(std::uint64_t seed) {
 std::vector<std::string> faults_in_histories(const HistoryOptions& options) {
     seen = 0;
     Histories histories(options);
-    const auto go_on = [&] { return !options.stop_at_first || histories.faults.empty(); };
-    if (go_on()) histories.the_active_is_stopped(Cut::none);
-    if (go_on()) histories.the_active_is_stopped(Cut::nothing_kept);
-    if (go_on()) histories.the_claimer_is_stopped();
-    if (go_on()) histories.two_claim();
-    if (go_on()) histories.the_lower_claim_is_late();
-    if (go_on()) histories.the_successor_ends();
-    if (go_on()) histories.the_only_one_ends();
-    if (go_on()) histories.a_standby_follows();
+    const std::function<void()> groups[history_groups] = {
+        [&] { histories.the_active_is_stopped(Cut::none); },
+        [&] { histories.the_active_is_stopped(Cut::nothing_kept); },
+        [&] { histories.the_claimer_is_stopped(); },
+        [&] { histories.two_claim(); },
+        [&] { histories.the_lower_claim_is_late(); },
+        [&] { histories.two_successors_end(); },
+        [&] { histories.the_successor_ends(); },
+        [&] { histories.the_only_one_ends(); },
+        [&] { histories.a_standby_follows(); },
+    };
+    for (int group = 0; group < history_groups; ++group) {
+        if (options.group && *options.group != group) continue;
+        groups[group]();
+        if (options.stop_at_first && !histories.faults.empty()) break;
+    }
     return histories.faults;
 }
 

@@ -228,7 +228,7 @@ private:
         }
         void standing_changed(const Standing& standing) override { standings.push_back(standing); }
         void space_changed(Space) override {}
-        void failed(const Error& error) override { failures.push_back(error); }
+        void failed(const Error& reason) override { failures.push_back(reason); }
 
         std::map<Index, std::string> state;
         std::vector<Standing> standings;

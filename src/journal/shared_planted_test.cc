@@ -11,7 +11,7 @@ class SharedShortcut : public testing::TestWithParam<std::pair<const char*, Plan
 
 TEST_P(SharedShortcut, LosesAnEntryInSomeHistory) {
     plant(GetParam().second);
-    const auto faults = faults_in_histories({.stride = 1, .stop_at_first = true});
+    const auto faults = faults_in_histories({.group = {}, .stride = 1, .stop_at_first = true});
     plant(Plant::none);
     RecordProperty("histories", static_cast<int>(histories_seen()));
     ASSERT_FALSE(faults.empty()) << "not found in " << histories_seen() << " histories";
@@ -25,6 +25,7 @@ INSTANTIATE_TEST_SUITE_P(
                     std::pair("NoSeal", Plant::shared_no_seal),
                     std::pair("AppendToOld", Plant::shared_append_to_old),
                     std::pair("NoDirectorySync", Plant::shared_no_directory_sync),
+                    std::pair("NamesInAnyOrder", Plant::shared_names_in_any_order),
                     std::pair("NoClaimCheck", Plant::shared_no_claim_check),
                     std::pair("CopyNothing", Plant::shared_copy_nothing)),
     [](const auto& test) { return test.param.first; });
