@@ -443,14 +443,16 @@ void Group::fail(Error error) {
     // A step may be on the stack: the core goes in a later turn.
     runtime_.post([self] { self->core_.reset(); });
     surroundings_.ended(id_);
-    later([error = std::move(error)](Group& group) {
+    // One that is still opening has no other owner than this.
+    runtime_.post([self, error = std::move(error)] {
+        if (self->detached_) return;
         Proposals::Answers answers;
-        group.proposals_.fail(error, answers);
-        group.give(std::move(answers));
-        if (group.detached_) return;
-        if (group.opened_) return group.open(error);
-        if (auto closed = std::exchange(group.closed_, nullptr)) return closed();
-        group.observer_.failed(error);
+        self->proposals_.fail(error, answers);
+        self->give(std::move(answers));
+        if (self->detached_) return;
+        if (auto opened = std::exchange(self->opened_, nullptr)) return opened(error);
+        if (auto closed = std::exchange(self->closed_, nullptr)) return closed();
+        self->observer_.failed(error);
     });
 }
 
