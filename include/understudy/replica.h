@@ -81,7 +81,7 @@ struct ReplicaStatus {
 class US_API Replica {
 public:
     static constexpr std::size_t outstanding_max = 65'536;  ///< Commands that wait for an answer.
-    static constexpr std::size_t outstanding_bytes_max = 64 * MiB;
+    static constexpr std::size_t outstanding_bytes_max = 16 * MiB;
 
     using Answered = std::function<void(Result<Buffer> reply)>;
 
@@ -109,8 +109,8 @@ public:
     ///         timed_out (unknown), limit_exceeded, no_space, closed (none), disk_failed (unknown).
     [[nodiscard]] Result<Buffer> submit(Bytes command, Duration timeout = 10s);
     /// The same without waiting: `answered` is called on the callback thread, in the order of the
-    /// commands. Beyond outstanding_max the caller waits for room; a callback is refused with
-    /// limit_exceeded.
+    /// commands. Beyond outstanding_max or outstanding_bytes_max the caller waits for room; a
+    /// callback does not, and is refused with limit_exceeded.
     void submit(Bytes command, Answered answered);
 
     /// A request of a session is carried out once, however often it is submitted, here or at other

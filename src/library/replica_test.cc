@@ -197,6 +197,25 @@ TEST(PublicReplica, AnswersComeInOrderFromManyThreads) {
     EXPECT_EQ(member.total(), threads * each);
 }
 
+TEST(PublicReplica, AFloodWaitsForRoomAndIsAnsweredInFull) {
+    constexpr std::uint64_t commands = 60'000;
+    const Scratch scratch;
+    Member member("A", LocalDirectory{scratch.path + "/journal"});
+    ASSERT_TRUE(member.replica.wait_active());
+    const std::string one = std::string(1023, '0') + "1";
+    static_assert(commands * 1024 > 3 * Replica::outstanding_bytes_max);
+    std::atomic<std::uint64_t> answered{0};
+    std::atomic<std::uint64_t> refused{0};
+    for (std::uint64_t n = 0; n < commands; ++n) {
+        member.replica.submit(as_bytes(one), [&](const Result<Buffer>& reply) {
+            reply ? ++answered : ++refused;
+        });
+    }
+    ASSERT_TRUE(eventually([&] { return answered + refused == commands; }));
+    EXPECT_EQ(refused, 0U);
+    EXPECT_EQ(member.total(), commands);
+}
+
 TEST(PublicReplica, ACallbackMayNotWaitButMaySubmit) {
     const Scratch scratch;
     Member member("A", LocalDirectory{scratch.path + "/journal"});
