@@ -86,6 +86,7 @@ int main(int argc, char** argv) {
     replica.on_role([](const ReplicaStatus& now) {
         std::cout << name(now.role) << ", epoch " << now.epoch.value << std::endl;
     });
+    replica.wait_open(1h).value_or_throw();
     for (std::string line; std::getline(std::cin, line);) {
         if (line.starts_with("get ")) {
             const auto read = replica.read([&] { std::cout << map->get(line.substr(4)) << std::endl; });
