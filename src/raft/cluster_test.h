@@ -99,6 +99,7 @@ private:
     void change_membership();
     void heal();
     [[nodiscard]] bool converged();
+    [[nodiscard]] std::string describe() const;
     [[nodiscard]] Node* leader();
     [[nodiscard]] Node& any();
 

@@ -111,8 +111,9 @@ std::string Cluster::run() {
         run_until(now_ + 200ms);
         if (oracle_.acknowledged() > before + 20 && now_ > healed + 2s && converged()) break;
     }
-    if (oracle_.acknowledged() <= before + 20) oracle_.fail("no progress after healing");
-    if (!converged()) oracle_.fail("the servers do not come to the same state");
+    if (oracle_.acknowledged() <= before + 20)
+        oracle_.fail("no progress after healing" + describe());
+    if (!converged()) oracle_.fail("the servers do not come to the same state" + describe());
     oracle_.check_acknowledged();
     figures_.acknowledged = oracle_.acknowledged();
     figures_.terms = oracle_.terms();
@@ -159,6 +160,22 @@ bool Cluster::converged() {
         }
     }
     return true;
+}
+
+std::string Cluster::describe() const {
+    std::string text;
+    for (const auto& node : nodes_) {
+        const ConsensusCore& core = *node->core;
+        text += fmt::format("\n  {}: state {} term {} leader {} log {} to {} commit {}{}, members",
+                            node->id.value, static_cast<int>(core.state()), core.term().value,
+                            core.leader().value, core.first().value, core.last().value,
+                            core.commit().value, node->installing ? " installing" : "");
+        for (const Server& server : core.configuration().servers) {
+            text += fmt::format(" {}{}", server.id.value,
+                                server.membership == Membership::voter ? "" : "o");
+        }
+    }
+    return text;
 }
 
 Cluster::Node& Cluster::any() { return *nodes_[random_.below(nodes_.size())]; }

@@ -293,6 +293,26 @@ enum us_result us_engine_receive(struct us_engine* engine, uint64_t now,
     return receive(engine, now, &message);
 }
 
+enum us_result us_engine_receive_as_voter(struct us_engine* engine, uint64_t now,
+                                          const struct us_message* message) {
+    struct raft* raft = &engine->raft;
+    if (raft->state != RAFT_FOLLOWER || raft_role(raft) == RAFT_VOTER) {
+        return us_engine_receive(engine, now, message);
+    }
+    /* The engine looks up its own role and nothing else. */
+    const struct us_server self = {.id = raft->id, .voter = true};
+    const struct us_configuration alone = {.servers = &self, .n = 1};
+    const struct raft_configuration real = raft->configuration;
+    if (to_raft(alone, &raft->configuration) != 0) {
+        raft->configuration = real;
+        return US_BROKEN;
+    }
+    const enum us_result result = us_engine_receive(engine, now, message);
+    raft_configuration_close(&raft->configuration);
+    raft->configuration = real;
+    return result;
+}
+
 enum us_result us_engine_persisted(struct us_engine* engine, uint64_t now, uint64_t index) {
     struct raft_event event = event_at(now, RAFT_PERSISTED_ENTRIES);
     event.persisted_entries.index = index;

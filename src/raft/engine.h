@@ -106,6 +106,9 @@ enum us_result us_engine_campaign(struct us_engine* engine, uint64_t now);
 void us_engine_forget_leader(struct us_engine* engine, uint64_t now);
 /* A candidate's next attempt asks for pre-votes first, and disrupts nobody. */
 void us_engine_calm(struct us_engine* engine);
+/* Answers a vote request as a voter would, whatever the own log says about that. */
+enum us_result us_engine_receive_as_voter(struct us_engine* engine, uint64_t now,
+                                          const struct us_message* message);
 /* A newer snapshot may take the place of the one being installed. */
 void us_engine_interrupt_install(struct us_engine* engine);
 

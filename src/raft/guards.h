@@ -17,6 +17,7 @@ enum class Guard : std::uint8_t {
     steady_commit,            ///< J: no message moves the commit back.
     committed_configuration,  ///< Rule 7: the engine is told which configuration is committed.
     cut_writes,               ///< Rule 4: a write that was cut makes nothing durable.
+    unaware_voter,            ///< P: who does not know yet that it votes, votes.
     calm_candidate,           ///< M: each new attempt asks for pre-votes first.
 };
 

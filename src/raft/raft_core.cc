@@ -194,9 +194,13 @@ void RaftCore::drop_configurations_before_log() {
 Result<void> RaftCore::on(Deadline&) {
     if (now_ms_ < us_engine_timeout_at(engine_.get())) return {};
     last_deadline_ms_ = now_ms_;
-    if (!electable_ && !needed_) {
-        if (state() == State::candidate) return {};
-        if (state() == State::follower) {
+    const bool withheld = !electable_ && !needed_;
+    if (withheld && state() == State::candidate) return {};
+    if (state() == State::follower) {
+        // Who cannot stand votes for others, but not while it believes in a leader.
+        const bool unaware =
+            !is_voter(configuration(), options_.id) && guards_.on(Guard::unaware_voter);
+        if (withheld || unaware || us_engine_last_stored(engine_.get()) < last().value) {
             us_engine_forget_leader(engine_.get(), now_ms_);
             return collect(US_OK);
         }

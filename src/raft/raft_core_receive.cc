@@ -43,7 +43,12 @@ Result<void> RaftCore::receive(ServerId from, VoteRequest& request) {
     message.index_term = request.last_term.value;
     message.flag = request.disrupt_leader;
     message.pre_vote = request.pre_vote;
-    US_CHECK(collect(us_engine_receive(engine_.get(), now_ms_, &message)));
+    // Whose log ends before the entry that made it a voter may be the one vote that is missing; the
+    // candidate's configuration decides which votes count.
+    const us_result result = guards_.on(Guard::unaware_voter)
+                                 ? us_engine_receive_as_voter(engine_.get(), now_ms_, &message)
+                                 : us_engine_receive(engine_.get(), now_ms_, &message);
+    US_CHECK(collect(result));
     if (guards_.on(Guard::taught_term) && request.pre_vote && request.term < term_before) {
         send(from,
              VoteRequest{
@@ -78,8 +83,10 @@ Result<void> RaftCore::receive(ServerId from, AppendRequest& request) {
 
     const Index offset{us_engine_offset(engine_.get())};
     const Index covered{us_engine_snapshot_index(engine_.get())};
-    if (guards_.on(Guard::compacted_prefix) && request.prev_index < offset) {
-        // All of this is committed, so that the sender has it as we do.
+    if (guards_.on(Guard::compacted_prefix) && request.prev_index <= offset &&
+        request.prev_index < covered) {
+        // All of this is committed, so that the sender has it as we do. The term of the entry
+        // before the first is not known either.
         const std::size_t known = std::min<std::size_t>(
             request.entries.size(),
             static_cast<std::size_t>(covered.value - request.prev_index.value));
