@@ -70,8 +70,6 @@ Worker& FakeRuntime::worker(std::string_view name) {
 
 Network& FakeRuntime::network() { assert_failed("no network here", __FILE__, __LINE__); }
 
-Host& FakeRuntime::host() { assert_failed("no host here", __FILE__, __LINE__); }
-
 bool FakeRuntime::step() {
     if (dead_()) return false;
     std::vector<FakeWorker*> ready;

@@ -29,7 +29,7 @@ public:
     Worker& worker(std::string_view name) override;
     Network& network() override;
     Disk& disk() override { return disk_; }
-    Host& host() override;
+    Host& host() override { return host_; }
     Random& random() override { return random_; }
 
     /// Runs one task or one job; false if there is none, or the disk is dead.
@@ -46,8 +46,18 @@ public:
 private:
     class FakeWorker;
     class FakeTimer;
+    /// Knows of no process, not even of its own.
+    class FakeHost final : public Host {
+    public:
+        ProcessId self() const override { return {}; }
+        std::unique_ptr<ProcessWatch> watch(const ProcessId&, std::function<void()>) override {
+            return nullptr;
+        }
+        std::uint64_t wall_ms() const override { return 0; }
+    };
 
     Disk& disk_;
+    FakeHost host_;
     const std::function<bool()> dead_;
     Random random_;
     TimePoint now_{};

@@ -76,6 +76,36 @@ Result<EpochRecord> decode_epoch_record(Bytes file) {
     return record;
 }
 
+void encode(const ProcessId& process, Buffer& out) {
+    if (process.boot.empty() || process.boot.size() > boot_bytes_max) return;
+    Buffer covered;
+    ByteWriter body(covered);
+    body.raw(as_bytes(process.boot));
+    covered.resize(boot_bytes_max);
+    body.fixed(process.pid_namespace);
+    body.fixed(process.pid);
+    body.fixed(process.start_ticks);
+    ByteWriter writer(out);
+    writer.fixed(crc32c(covered));
+    writer.fixed(std::uint32_t{0});
+    writer.raw(covered);
+}
+
+std::optional<ProcessId> decode_process(Bytes bytes) {
+    if (bytes.size() < process_bytes) return std::nullopt;
+    ByteReader reader(bytes.first(process_bytes));
+    const auto checksum = *reader.fixed<std::uint32_t>();
+    (void)reader.fixed<std::uint32_t>();
+    if (crc32c(reader.rest()) != checksum) return std::nullopt;
+    const std::string_view boot = as_text(*reader.raw(boot_bytes_max));
+    ProcessId process;
+    process.boot = std::string(boot.substr(0, boot.find('\0')));
+    process.pid_namespace = *reader.fixed<std::uint64_t>();
+    process.pid = *reader.fixed<std::uint64_t>();
+    process.start_ticks = *reader.fixed<std::uint64_t>();
+    return process;
+}
+
 Result<std::optional<EpochRecord>> read_epoch(Disk& disk, const std::string& directory) {
     auto file = disk.open(path_in(directory, epoch_name), Disk::Open::existing);
     if (!file && file.error().code == Errc::not_found) return std::optional<EpochRecord>();

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "runtime/disk.h"
+#include "runtime/host.h"
 
 namespace understudy::journal {
 
@@ -23,11 +24,20 @@ inline constexpr std::size_t epoch_record_bytes = 512;
 inline constexpr std::size_t member_bytes_max = 472;
 /// Where the progress stamp stands in a claim: eight bytes, a number that changes.
 inline constexpr std::uint64_t stamp_offset = epoch_record_bytes;
+/// Where a claim says which process made it; a claim may end before.
+inline constexpr std::uint64_t process_offset = stamp_offset + sizeof(std::uint64_t);
+inline constexpr std::size_t process_bytes = 96;
+inline constexpr std::size_t boot_bytes_max = 64;
 
 /// Source: docs/formats/shared-journal.md, section "Epoch and claims".
 [[nodiscard]] Buffer encode(const EpochRecord& record);
 /// Errors: corrupt (none); bad_config (none) for another version.
 [[nodiscard]] Result<EpochRecord> decode_epoch_record(Bytes file);
+
+/// Appends who claims, process_bytes long; nothing if it is not known.
+void encode(const ProcessId& process, Buffer& out);
+/// The process that is told there, or nullopt: it serves to notice an end sooner, and is no error.
+[[nodiscard]] std::optional<ProcessId> decode_process(Bytes bytes);
 
 /// Opens `epoch` anew and reads it; nullopt if nobody has published one.
 /// Errors: corrupt, bad_config, disk_failed (none).

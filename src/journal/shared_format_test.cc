@@ -143,4 +143,22 @@ TEST(SharedFormat, NamesThatAreNotOursAreLeftOut) {
 }
 
 }  // namespace
+TEST(SharedFormat, AClaimTellsItsProcessAndDamageToThatIsAsIfItDidNot) {
+    const ProcessId process{
+        .boot = "b0070000-0000", .pid_namespace = 7, .pid = 4711, .start_ticks = 99};
+    Buffer bytes;
+    encode(process, bytes);
+    ASSERT_EQ(bytes.size(), process_bytes);
+    EXPECT_EQ(decode_process(bytes), process);
+    EXPECT_EQ(decode_process(Bytes(bytes).first(process_bytes - 1)), std::nullopt);
+    for (std::size_t at = 8; at < process_bytes; ++at) {
+        Buffer damaged = bytes;
+        damaged[at] ^= std::byte{1};
+        EXPECT_EQ(decode_process(damaged), std::nullopt) << at;
+    }
+    bytes.clear();
+    encode(ProcessId{}, bytes);
+    EXPECT_TRUE(bytes.empty());
+}
+
 }  // namespace understudy::journal

@@ -75,6 +75,11 @@ private:
         Batch batch;
         std::shared_ptr<Flush> flush;
     };
+    /// What one look into the directory found.
+    struct Look {
+        ClaimMachine::Sighting sighting;
+        std::optional<ProcessId> owner;
+    };
     /// The time as the active.
     struct Tenure {
         Tenure(SharedTenure begun, Disk& disk, const Options& options);
@@ -116,7 +121,10 @@ private:
     void come_to_rest();
     void judged(const Result<void>& judged);
     void look_round();
-    void looked(const Result<ClaimMachine::Sighting>& sighting);
+    [[nodiscard]] static Result<Look> look_into(Disk& disk, const std::string& directory);
+    void look();
+    void looked(const Result<Look>& look);
+    void watch_owner(const Look& look);
     void make_spare();
     void step(std::function<Result<void>(SharedTakeover&)> step, std::function<void(Core&)> done);
     void finish_takeover();
@@ -175,6 +183,9 @@ private:
     ClaimMachine claims_;
     std::unique_ptr<Timer> look_timer_;
     bool looking_ = false;
+    bool look_again_ = false;
+    std::unique_ptr<ProcessWatch> owner_watch_;  ///< Null: its end cannot be noticed from here.
+    std::uint64_t watched_tenure_ = 0;           ///< Whose owner has been looked at for that.
     SharedTakeover::Spare spare_;
     bool making_spare_ = false;
     TimePoint spare_retry_;

@@ -15,28 +15,6 @@ namespace {
 // How rarely a standby at rest looks whether damage is what it waits for.
 constexpr Duration judge_interval_max = 60s;
 
-/// One look at who is active, and whether it lives.
-Result<ClaimMachine::Sighting> look(Disk& disk, const std::string& directory) {
-    ClaimMachine::Sighting sighting;
-    auto published = read_epoch(disk, directory);
-    // One that cannot be read names nobody; whoever claims replaces it.
-    if (!published && published.error().code != Errc::corrupt) return published.error();
-    if (!published || !*published) return sighting;
-    sighting.epoch = (*published)->epoch;
-    sighting.tenure = (*published)->tenure;
-    auto claim = disk.open(path_in(directory, claim_name(sighting.epoch)), Disk::Open::existing);
-    if (!claim && claim.error().code == Errc::not_found) return sighting;
-    if (!claim) return std::move(claim).error();
-    Buffer stamp(sizeof sighting.stamp);
-    if ((*claim)->read_at(stamp_offset, stamp)) {
-        std::memcpy(&sighting.stamp, stamp.data(), sizeof sighting.stamp);
-    }
-    const auto locked = (*claim)->lock();
-    if (!locked && locked.error().code != Errc::in_use) return locked.error();
-    sighting.held = !locked;
-    return sighting;
-}
-
 }  // namespace
 
 void SharedJournal::Core::prompt(Index committed, Epoch epoch) {
@@ -159,6 +137,34 @@ void SharedJournal::Core::judged(const Result<void>& judged) {
     follow();
 }
 
+/// Who is active, and whether it lives.
+Result<SharedJournal::Core::Look> SharedJournal::Core::look_into(Disk& disk,
+                                                                 const std::string& directory) {
+    Look look;
+    ClaimMachine::Sighting& sighting = look.sighting;
+    auto published = read_epoch(disk, directory);
+    // One that cannot be read names nobody; whoever claims replaces it.
+    if (!published && published.error().code != Errc::corrupt) return published.error();
+    if (!published || !*published) return look;
+    sighting.epoch = (*published)->epoch;
+    sighting.tenure = (*published)->tenure;
+    auto claim = disk.open(path_in(directory, claim_name(sighting.epoch)), Disk::Open::existing);
+    if (!claim && claim.error().code == Errc::not_found) return look;
+    if (!claim) return std::move(claim).error();
+    Buffer bytes(sizeof sighting.stamp + process_bytes);
+    if ((*claim)->read_at(stamp_offset, bytes)) {
+        look.owner = decode_process(Bytes(bytes).subspan(sizeof sighting.stamp));
+    } else {
+        bytes.resize(sizeof sighting.stamp);
+        if (!(*claim)->read_at(stamp_offset, bytes)) bytes.clear();
+    }
+    if (!bytes.empty()) std::memcpy(&sighting.stamp, bytes.data(), sizeof sighting.stamp);
+    const auto locked = (*claim)->lock();
+    if (!locked && locked.error().code != Errc::in_use) return locked.error();
+    sighting.held = !locked;
+    return look;
+}
+
 /// Looks whether the active lives, now and again.
 void SharedJournal::Core::look_round() {
     if (options_.election != Election::autonomous || closing_ || phase_ == Phase::failed) return;
@@ -167,25 +173,51 @@ void SharedJournal::Core::look_round() {
         const auto core = weak.lock();
         if (core && core->phase_ != Phase::detached) core->look_round();
     });
-    if (phase_ != Phase::standby || looking_) return;
-    looking_ = true;
-    auto sighting = std::make_shared<std::optional<Result<ClaimMachine::Sighting>>>();
-    run(
-        "stamp",
-        [sighting, &disk = runtime_.disk(), directory = options_.directory] {
-            sighting->emplace(look(disk, directory));
-        },
-        [sighting](Core& core) { core.looked(**sighting); });
+    if (!looking_) look();
 }
 
-void SharedJournal::Core::looked(const Result<ClaimMachine::Sighting>& sighting) {
-    looking_ = false;
-    if (!sighting) return claims_.missed();
+void SharedJournal::Core::look() {
     if (phase_ != Phase::standby || closing_) return;
-    if (claims_.saw(runtime_.now(), *sighting) == ClaimMachine::Verdict::wait) return;
-    log_.info("journal.claim", {kv("directory", options_.directory), kv("after", sighting->epoch),
-                                kv("because", sighting->held ? "stood still" : "free")});
-    take_over({}, [](const Result<Epoch>&) {});
+    if (looking_) {
+        look_again_ = true;
+        return;
+    }
+    looking_ = true;
+    look_again_ = false;
+    auto found = std::make_shared<std::optional<Result<Look>>>();
+    run(
+        "stamp",
+        [found, &disk = runtime_.disk(), directory = options_.directory] {
+            found->emplace(look_into(disk, directory));
+        },
+        [found](Core& core) { core.looked(**found); });
+}
+
+void SharedJournal::Core::looked(const Result<Look>& look) {
+    looking_ = false;
+    if (!look) return claims_.missed();
+    if (phase_ != Phase::standby || closing_) return;
+    watch_owner(*look);
+    const ClaimMachine::Sighting& sighting = look->sighting;
+    if (claims_.saw(runtime_.now(), sighting) == ClaimMachine::Verdict::claim) {
+        log_.info("journal.claim", {kv("directory", options_.directory),
+                                    kv("after", sighting.epoch),
+                                    kv("because", sighting.held ? "stood still" : "free")});
+        return take_over({}, [](const Result<Epoch>&) {});
+    }
+    if (look_again_) this->look();
+}
+
+/// On one machine the kernel tells when the owner's process ends: then one looks at once.
+void SharedJournal::Core::watch_owner(const Look& look) {
+    if (watched_tenure_ == look.sighting.tenure) return;
+    watched_tenure_ = look.sighting.tenure;
+    owner_watch_.reset();
+    if (!look.owner || !look.sighting.held) return;
+    owner_watch_ = runtime_.host().watch(*look.owner, [weak = weak_from_this()] {
+        const auto core = weak.lock();
+        if (core && core->phase_ != Phase::detached) core->look();
+    });
 }
 
 /// So that a takeover finds room on a full disk, and need not write zeros.
@@ -250,7 +282,8 @@ void SharedJournal::Core::take_over(Epoch at_least, Taken done) {
                                     .segment_bytes = options_.segment_size_bytes,
                                     .member = options_.member,
                                     .tenure = std::max<std::uint64_t>(1, runtime_.random().next()),
-                                    .journal = journal};
+                                    .journal = journal,
+                                    .process = runtime_.host().self()};
     SharedTakeover::Spare spare{.name = spare_.name, .file = std::move(spare_.file)};
     takeover_ =
         std::make_shared<SharedTakeover>(runtime_.disk(), std::move(options), std::move(spare));

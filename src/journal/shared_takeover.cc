@@ -61,7 +61,8 @@ Result<bool> SharedTakeover::try_claim(Epoch at_least) {
     claim_ = *std::move(file);
     US_CHECK(claim_->lock());
     Buffer content = encode(record_);
-    content.resize(content.size() + sizeof(std::uint64_t));
+    content.resize(process_offset);
+    encode(options_.process, content);
     US_CHECK(claim_->write_at(0, content));
     US_CHECK(claim_->sync());
     if (!planted(Plant::shared_no_directory_sync)) US_CHECK(disk_.sync_directory(directory));

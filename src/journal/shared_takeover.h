@@ -42,6 +42,7 @@ public:
         std::string member;
         std::uint64_t tenure = 0;   ///< Random, not 0.
         std::uint32_t journal = 0;  ///< Random, not 0: if a new journal must be made.
+        ProcessId process = {};     ///< Ours, so that others notice our end; may be unknown.
     };
     /// A file of `segment_bytes` zeros, locked, for the first segment.
     struct Spare {

@@ -1,9 +1,11 @@
 // A journal in use: appends numbered entries as fast as it can and says what is acknowledged.
 //
-//   "recovered count=N epoch=E"   what was found: entries 1 to N, each as it was written
-//   "acked count=N"               entries up to N are acknowledged
+//   "opened"                      all that is committed has been heard
+//   "recovered count=N epoch=E"   active: entries 1 to N were found, each as it was written
+//   "acked count=N epoch=E"       entries up to N are acknowledged
 //
-// Wrong content ends it with code 4, any refusal with code 5 after a line that says why.
+// A standby of a shared directory waits until it is active. Wrong content ends it with code 4, any
+// refusal with code 5 after a line that says why.
 
 #include <cstdio>
 #include <cstdlib>
@@ -13,6 +15,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "journal/local_journal.h"
+#include "journal/shared_journal.h"
 #include "platform/asio_runtime.h"
 #include "tests/process/given.h"
 
@@ -41,20 +44,36 @@ class Writer final : private journal::Observer {
 public:
     Writer(Runtime& runtime, Log& log, const process::Given& given)
         : window_(static_cast<std::uint64_t>(given.number("window", 64))) {
-        opening_ = journal::LocalJournal::open(
-            runtime, log,
-            {.directory = given.text("directory"), .segment_size_bytes = 256 * KiB}, *this,
-            [this](Result<std::unique_ptr<journal::Journal>> opened) {
-                if (!opened) end(5, "refused" + process::describe(opened.error()));
-                journal_ = *std::move(opened);
-                print_line("recovered count=" + std::to_string(heard_) +
-                           " epoch=" + std::to_string(journal_->epoch().value));
-                written_ = acked_ = heard_;
-                write();
-            });
+        const auto opened = [this](Result<std::unique_ptr<journal::Journal>> journal) {
+            if (!journal) end(5, "refused " + process::describe(journal.error()));
+            journal_ = *std::move(journal);
+            print_line("opened");
+            if (journal_->standing().role == Role::active) begin();
+        };
+        if (given.text("kind") == "shared") {
+            opening_ = journal::SharedJournal::opener(
+                runtime, log,
+                {.directory = given.text("directory"),
+                 .member = given.text("member", "only"),
+                 .election = journal::SharedJournal::Election::autonomous,
+                 .lease = given.duration("lease", 1s),
+                 .segment_size_bytes = 256 * KiB})(*this, opened);
+        } else {
+            opening_ = journal::LocalJournal::open(
+                runtime, log,
+                {.directory = given.text("directory"), .segment_size_bytes = 256 * KiB}, *this,
+                opened);
+        }
     }
 
 private:
+    void begin() {
+        print_line("recovered count=" + std::to_string(heard_) +
+                   " epoch=" + std::to_string(journal_->epoch().value));
+        written_ = acked_ = heard_;
+        write();
+    }
+
     void write() {
         while (written_ < acked_ + window_) {
             std::vector<journal::Draft> drafts(1);
@@ -63,7 +82,8 @@ private:
                              [this, number = written_](const Result<Index>& done) {
                                  if (!done) end(5, "refused " + process::describe(done.error()));
                                  acked_ = number;
-                                 print_line("acked count=" + std::to_string(number));
+                                 print_line("acked count=" + std::to_string(number) +
+                                            " epoch=" + std::to_string(journal_->epoch().value));
                                  write();
                              });
         }
@@ -100,7 +120,11 @@ private:
             end(4, "wrong count=" + std::to_string(heard_));
         }
     }
-    void standing_changed(const journal::Standing&) override {}
+    void standing_changed(const journal::Standing& standing) override {
+        const bool begins = standing.role == Role::active && !active_;
+        active_ = standing.role == Role::active;
+        if (begins && journal_ != nullptr) begin();
+    }
     void space_changed(journal::Space) override {}
     void failed(const Error& error) override { end(5, "failed " + process::describe(error)); }
 
@@ -109,6 +133,7 @@ private:
     std::unique_ptr<journal::Journal> journal_;
     std::unique_ptr<journal::CheckpointWriter> checkpoint_;
     Buffer state_;
+    bool active_ = false;
     std::uint64_t heard_ = 0;
     std::uint64_t written_ = 0;
     std::uint64_t acked_ = 0;

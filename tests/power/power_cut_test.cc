@@ -84,7 +84,7 @@ TEST_P(PowerCut, LosesNothingThatWasAcknowledged) {
     (void)journal->wait();
 }
 
-INSTANTIATE_TEST_SUITE_P(Journals, PowerCut, testing::Values("local"),
+INSTANTIATE_TEST_SUITE_P(Journals, PowerCut, testing::Values("local", "shared"),
                          [](const auto& kind) { return std::string(kind.param); });
 
 }  // namespace understudy::power
