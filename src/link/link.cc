@@ -69,8 +69,7 @@ public:
 
     [[nodiscard]] bool full() const { return full_; }
     [[nodiscard]] std::size_t backlog() const {
-        return connection_ == nullptr ? 0
-                                      : channel_.pending_bytes() + connection_->backlog_bytes();
+        return connection_ == nullptr ? 0 : channel_.pending_bytes() + connection_->backlog_bytes();
     }
     [[nodiscard]] bool open() const { return channel_.open() && !finishing_; }
     [[nodiscard]] const Address& peer() const { return peer_; }

@@ -79,8 +79,8 @@ TEST(ReplicatedCluster, LeadershipIsHandedOnWithoutAnElectionTimeout) {
         std::optional<Result<void>> outcome;
         const TimePoint begun = cluster.world.now();
         cluster.program(from).node->transfer("s", to, [&](Result<void> done) { outcome = done; });
-        ASSERT_TRUE(cluster.world.run_until(
-            [&] { return outcome && cluster.member(to).active(); }, 2s));
+        ASSERT_TRUE(
+            cluster.world.run_until([&] { return outcome && cluster.member(to).active(); }, 2s));
         EXPECT_TRUE(*outcome) << to_string(outcome->error());
         EXPECT_LT(cluster.world.now() - begun, 20ms);
     }
@@ -113,8 +113,7 @@ TEST(ReplicatedCluster, OnlyTheLeaderIsSteered) {
     ASSERT_TRUE(wait());
     EXPECT_EQ(error->code, Errc::refused);
     cluster.member(other).propose();
-    EXPECT_TRUE(
-        cluster.world.run_until([&] { return cluster.member(other).refused == 1; }, 1s));
+    EXPECT_TRUE(cluster.world.run_until([&] { return cluster.member(other).refused == 1; }, 1s));
 }
 
 TEST(ReplicatedCluster, AReplacedDiskIsAnotherServerAndIsLetInAgain) {
@@ -231,8 +230,7 @@ TEST(ReplicatedCluster, AWitnessVotesAndKeepsEntriesButIsNeverActive) {
         cluster.world.run_for(200ms);
         cluster.process(active).crash();
         cluster.process(other).restart();
-        ASSERT_TRUE(cluster.world.run_until(
-            [&] { return cluster.active(data) == other; }, 10s))
+        ASSERT_TRUE(cluster.world.run_until([&] { return cluster.active(data) == other; }, 10s))
             << "round " << round;
         cluster.process(active).restart();
     }
@@ -310,8 +308,8 @@ TEST(ReplicatedCluster, AJournalThatClosesHandsItsLeadOn) {
     for (const char* name : {"n1", "n2", "n3"}) {
         if (name != leader) rest.emplace_back(name);
     }
-    ASSERT_TRUE(cluster.world.run_until(
-        [&] { return closed && !cluster.active(rest).empty(); }, 5s));
+    ASSERT_TRUE(
+        cluster.world.run_until([&] { return closed && !cluster.active(rest).empty(); }, 5s));
     EXPECT_LT(cluster.world.now() - begun, 100ms);
     cluster.expect_agreement(rest);
 }

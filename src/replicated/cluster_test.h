@@ -57,14 +57,14 @@ public:
 
     void open(Node& node, GroupOptions options) {
         options_ = options;
-        opening_ = node.open_journal(
-            std::move(options), *this, [this](Result<std::unique_ptr<journal::Journal>> opened) {
-                if (!opened) {
-                    error = opened.error();
-                    return;
-                }
-                journal = *std::move(opened);
-            });
+        opening_ = node.open_journal(std::move(options), *this,
+                                     [this](Result<std::unique_ptr<journal::Journal>> opened) {
+                                         if (!opened) {
+                                             error = opened.error();
+                                             return;
+                                         }
+                                         journal = *std::move(opened);
+                                     });
     }
 
     Result<void> restore(const journal::StateSlice& slice) override {
@@ -178,7 +178,7 @@ public:
         : runtime_(runtime), spec_(std::move(spec)) {
         for (const GroupOptions& group : spec_.groups) {
             members.emplace(group.service, std::make_unique<Copy>(runtime, spec_.node.name,
-                                                                    oracles[group.service]));
+                                                                  oracles[group.service]));
         }
         opening_ = Node::open(runtime, log, spec_.node, raft::make_core,
                               [this](Result<std::unique_ptr<Node>> opened) {
@@ -245,8 +245,7 @@ public:
         if (sink) options.sink = sink;
         return options;
     }
-    static replicated::Member founder(const std::string& name,
-                                      MemberKind kind = MemberKind::data) {
+    static replicated::Member founder(const std::string& name, MemberKind kind = MemberKind::data) {
         return {.name = name, .address = {name, port}, .kind = kind};
     }
     Program::Spec spec(const std::string& name, std::vector<GroupOptions> groups) {
@@ -287,9 +286,7 @@ public:
     [[nodiscard]] sim::Process& process(const std::string& name) {
         return world.node(name).process("node");
     }
-    [[nodiscard]] Program& program(const std::string& name) {
-        return process(name).app<Program>();
-    }
+    [[nodiscard]] Program& program(const std::string& name) { return process(name).app<Program>(); }
     [[nodiscard]] Copy& member(const std::string& name) { return program(name).member(); }
     [[nodiscard]] bool up(const std::string& name) {
         return process(name).alive() && member(name).journal != nullptr;

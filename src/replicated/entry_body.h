@@ -11,9 +11,9 @@ namespace understudy::replicated {
 
 /// What an entry of kind `command` is for.
 ///
-/// A body that does not begin with `escape_byte` is a command as it was drafted: the usual one costs
-/// neither a byte nor a copy. Otherwise the second byte says what the rest is.
-/// Source: docs/protocols/replication.md, section "Encodings".
+/// A body that does not begin with `escape_byte` is a command as it was drafted: the usual one
+/// costs neither a byte nor a copy. Otherwise the second byte says what the rest is. Source:
+/// docs/protocols/replication.md, section "Encodings".
 enum class BodyKind : std::uint8_t {
     command = 0,  ///< A command that begins with the escape byte.
     members = 1,  ///< Members, encoded.

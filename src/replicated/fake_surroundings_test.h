@@ -99,8 +99,8 @@ private:
     std::vector<journal::GroupEntry> slice(GroupId group, Index from, std::size_t count) const {
         const Log& log = at(group);
         if (from < log.first || from > last(group)) return {};
-        const auto begin = log.entries.begin() +
-                           static_cast<std::ptrdiff_t>(from.value - log.first.value);
+        const auto begin =
+            log.entries.begin() + static_cast<std::ptrdiff_t>(from.value - log.first.value);
         const auto left = static_cast<std::size_t>(log.entries.end() - begin);
         return {begin, begin + static_cast<std::ptrdiff_t>(std::min(count, left))};
     }

@@ -39,9 +39,9 @@ Result<void> Founding::accept(const Members& members, std::uint64_t own_identity
     };
     if (!std::equal(members.rows().begin(), members.rows().end(), founders_.begin(),
                     founders_.end(), same)) {
-        return Error{.code = Errc::bad_config,
-                     .detail = fmt::format("{} was given another list of founders",
-                                           founders_.front().name)};
+        return Error{
+            .code = Errc::bad_config,
+            .detail = fmt::format("{} was given another list of founders", founders_.front().name)};
     }
     const MemberRow* own = members.find(self_);
     US_ASSERT(own != nullptr);

@@ -71,9 +71,8 @@ void Group::append(std::vector<journal::Draft> drafts, journal::Urgency urgency,
         taken = proposals_.add(append, urgency);
     }
     if (taken) return schedule_turn();
-    later([done = std::move(append.done), error = std::move(taken).error()](Group&) {
-        done(error);
-    });
+    later(
+        [done = std::move(append.done), error = std::move(taken).error()](Group&) { done(error); });
 }
 
 void Group::confirm(Done done) {
@@ -149,7 +148,8 @@ void Group::received(ServerId from, ConsensusMessage message) {
             incoming_urgent_ = std::move(message.urgent);
         }
     }
-    const auto taken = step(consensus::Receive{.from = from, .message = std::move(message.message)});
+    const auto taken =
+        step(consensus::Receive{.from = from, .message = std::move(message.message)});
     incoming_urgent_.clear();
     if (!taken) {
         log_.debug("replicated.message_refused",
@@ -361,8 +361,8 @@ void Group::state_changed(const consensus::StateChanged& change) {
         later([](Group& self) { self.finish_handover({}); });
     }
     if (before.value != 0 && before != leading_) {
-        log_.info("replicated.lead_lost",
-                  {kv("service", options_.service), kv("term", before), kv("leader", leader_name())});
+        log_.info("replicated.lead_lost", {kv("service", options_.service), kv("term", before),
+                                           kv("leader", leader_name())});
         later([](Group& self) { self.schedule_turn(); });
     }
     if (leading_.value != 0 && before != leading_) {
@@ -414,6 +414,7 @@ void Group::woken() {
     }
     if (tend_at_ <= now) {
         tend_at_ = TimePoint::max();
+        blocked_ = false;
         if (phase_ == Phase::founding) ask_founders();
         if (alive()) tend();
     }

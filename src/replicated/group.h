@@ -107,10 +107,10 @@ public:
 private:
     enum class Phase : std::uint8_t {
         fresh,
-        founding,   ///< Nothing on the disk, and not all founders heard.
-        reading,    ///< The log and the checkpoint.
+        founding,  ///< Nothing on the disk, and not all founders heard.
+        reading,   ///< The log and the checkpoint.
         running,
-        closing,    ///< Takes nothing new; what was accepted goes on.
+        closing,  ///< Takes nothing new; what was accepted goes on.
         ended,
     };
     struct Written {
@@ -255,7 +255,7 @@ private:
     bool applying_ = false;
     bool loading_ = false;
     bool restoring_ = false;
-    Epoch leading_;     ///< The term this one leads in, by the last word of the core; 0: none.
+    Epoch leading_;  ///< The term this one leads in, by the last word of the core; 0: none.
     ServerId leader_;
     Epoch leader_term_;
     std::optional<TimePoint> campaign_at_;

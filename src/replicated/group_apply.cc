@@ -23,9 +23,12 @@ bool Group::leads() const {
 
 bool Group::may_be_active() const {
     switch (self_.kind) {
-        case MemberKind::data: return true;
-        case MemberKind::checkpointer: return last_resort_;
-        case MemberKind::witness: return false;
+        case MemberKind::data:
+            return true;
+        case MemberKind::checkpointer:
+            return last_resort_;
+        case MemberKind::witness:
+            return false;
     }
     return false;
 }

@@ -113,8 +113,8 @@ Result<std::unique_ptr<journal::CheckpointWriter>> Group::begin_checkpoint() {
                             .at = snapshot.index,
                             .epoch = snapshot.term,
                             .checksum = 0});
-    std::unique_ptr<journal::CheckpointWriter> writer = std::make_unique<Checkpointing>(
-        weak_from_this(), std::move(snapshot), std::move(file));
+    std::unique_ptr<journal::CheckpointWriter> writer =
+        std::make_unique<Checkpointing>(weak_from_this(), std::move(snapshot), std::move(file));
     return writer;
 }
 
@@ -126,10 +126,10 @@ void Group::checkpoint_written(consensus::SnapshotRef snapshot, Done done) {
         return done(given_up);
     }
     if (snapshot.index > durable_ && !written_.empty()) {
-        return when_durable(written_.back().position,
-                            [this, snapshot = std::move(snapshot), done = std::move(done)]() mutable {
-                                checkpoint_written(std::move(snapshot), std::move(done));
-                            });
+        return when_durable(written_.back().position, [this, snapshot = std::move(snapshot),
+                                                       done = std::move(done)]() mutable {
+            checkpoint_written(std::move(snapshot), std::move(done));
+        });
     }
     // A newer one was sent meanwhile, or is on its way: that one counts.
     if (incoming_ || snapshot.index <= checkpoint() || snapshot.index > durable_) {
@@ -160,9 +160,8 @@ void Group::checkpoint_written(consensus::SnapshotRef snapshot, Done done) {
         log_.error("replicated.checkpoint_refused",
                    {kv("service", options_.service), kv("error", taken.error())});
     }
-    when_durable(*position, [this, snapshot, done = std::move(done)] {
-        checkpoint_durable(snapshot, done);
-    });
+    when_durable(*position,
+                 [this, snapshot, done = std::move(done)] { checkpoint_durable(snapshot, done); });
     settle();
 }
 
@@ -214,7 +213,8 @@ void Group::begin_install(ServerId from, const consensus::SnapshotRef& snapshot)
               {kv("service", options_.service), kv("index", snapshot.index.value),
                kv("from", surroundings_.name_of(from, id_))});
     incoming_ = std::make_unique<Incoming>(
-        runtime_, surroundings_, id_, directory_, Incoming::Source{.from = from, .snapshot = snapshot},
+        runtime_, surroundings_, id_, directory_,
+        Incoming::Source{.from = from, .snapshot = snapshot},
         [this](Result<consensus::SnapshotRef> result) { installed(std::move(result), true); });
 }
 

@@ -16,9 +16,7 @@ namespace {
 
 constexpr std::size_t changes_max = 16;
 
-Error refused(std::string detail) {
-    return {.code = Errc::refused, .detail = std::move(detail)};
-}
+Error refused(std::string detail) { return {.code = Errc::refused, .detail = std::move(detail)}; }
 
 }  // namespace
 
@@ -153,7 +151,6 @@ Result<Index> Group::propose_internal(consensus::LogEntry entry) {
 void Group::tend() {
     if (!alive()) return;
     const auto self = shared_from_this();
-    blocked_ = false;
     if (phase_ == Phase::closing) {
         if (leads()) tend_handover();
         if (alive()) close_when_idle();
@@ -196,9 +193,9 @@ void Group::tend_changes() {
                     if (overdue) {
                         return finish_change(Error{
                             .code = Errc::unavailable,
-                            .detail = fmt::format("node {} at {} is not reached",
-                                                  change.member.name,
-                                                  to_string(change.member.address))});
+                            .detail =
+                                fmt::format("node {} at {} is not reached", change.member.name,
+                                            to_string(change.member.address))});
                     }
                     break;
                 }
@@ -213,16 +210,16 @@ void Group::tend_changes() {
         case Change::Stage::joining: {
             const consensus::Server* server = consensus::find(configuration_, change.id);
             const MemberRow* row = members_.find(change.id);
-            const bool there = row != nullptr && server != nullptr &&
-                               (server->membership == consensus::Membership::voter) ==
-                                   members_.votes(*row);
+            const bool there =
+                row != nullptr && server != nullptr &&
+                (server->membership == consensus::Membership::voter) == members_.votes(*row);
             const bool finished = change.removal ? server == nullptr : there;
             if (finished) return finish_change({});
             if (overdue) {
-                return finish_change(Error{.code = Errc::unavailable,
-                                           .effect = Effect::unknown,
-                                           .detail = fmt::format("{} has not caught up yet",
-                                                                 change.member.name)});
+                return finish_change(
+                    Error{.code = Errc::unavailable,
+                          .effect = Effect::unknown,
+                          .detail = fmt::format("{} has not caught up yet", change.member.name)});
             }
             break;
         }
@@ -262,10 +259,10 @@ void Group::finish_change(const Result<void>& result) {
         if (!changes_.empty()) tend_soon();
     } else {
         for (Change& change : changes_) {
-            Error error{.code = Errc::not_active,
-                        .effect = change.stage == Change::Stage::wanted ? Effect::none
-                                                                        : Effect::unknown,
-                        .detail = "the lead was lost"};
+            Error error{
+                .code = Errc::not_active,
+                .effect = change.stage == Change::Stage::wanted ? Effect::none : Effect::unknown,
+                .detail = "the lead was lost"};
             due.emplace_back(std::move(change.done), std::move(error));
         }
         changes_.clear();
@@ -311,8 +308,7 @@ void Group::reconcile() {
     for (const consensus::Server& server : wanted.servers) {
         if (consensus::find(now, server.id) != nullptr) continue;
         return propose_configuration(
-            consensus::with(now,
-                            {.id = server.id, .membership = consensus::Membership::observer}),
+            consensus::with(now, {.id = server.id, .membership = consensus::Membership::observer}),
             "add");
     }
     for (const consensus::Server& server : wanted.servers) {
@@ -332,9 +328,8 @@ void Group::propose_configuration(consensus::Configuration configuration, std::s
     const auto proposed =
         step(consensus::ProposeConfiguration{.configuration = std::move(configuration)});
     if (!proposed) {
-        log_.debug("replicated.change_waits",
-                   {kv("service", options_.service), kv("change", what),
-                    kv("error", proposed.error())});
+        log_.debug("replicated.change_waits", {kv("service", options_.service), kv("change", what),
+                                               kv("error", proposed.error())});
         return;
     }
     log_.info("replicated.configuration", {kv("service", options_.service), kv("change", what)});
@@ -345,9 +340,8 @@ void Group::propose_configuration(consensus::Configuration configuration, std::s
 Result<void> Group::hand_over(ServerId to, Done done) {
     if (handover_) return refused("the lead is being handed on already");
     US_CHECK(step(consensus::Transfer{.to = to}));
-    handover_ = Handover{.to = to,
-                         .done = std::move(done),
-                         .deadline = runtime_.now() + 2 * node_.election_timeout};
+    handover_ = Handover{
+        .to = to, .done = std::move(done), .deadline = runtime_.now() + 2 * node_.election_timeout};
     tend_soon();
     return {};
 }
@@ -448,8 +442,7 @@ GroupStatus Group::status() const {
         member.member = row.member;
         member.id = row.id;
         member.joined = server != nullptr;
-        member.votes =
-            server != nullptr && server->membership == consensus::Membership::voter;
+        member.votes = server != nullptr && server->membership == consensus::Membership::voter;
         member.connected = !surroundings_.name_of(row.id, id_).empty();
         member.leader = row.id == leader_;
         if (leads()) {

@@ -166,9 +166,8 @@ void Group::prepare_directory() {
     };
     const auto job = std::make_shared<Job>();
     runtime_.worker(worker_name)
-        .submit([job, directory = directory_, newest = checkpoint(), &disk = runtime_.disk()] {
-                    job->kept = sweep(disk, directory, newest);
-                },
+        .submit([job, directory = directory_, newest = checkpoint(),
+                 &disk = runtime_.disk()] { job->kept = sweep(disk, directory, newest); },
                 [weak = weak_from_this(), job] {
                     const auto self = weak.lock();
                     if (!self || self->phase_ == Phase::ended) return;
@@ -248,15 +247,16 @@ void Group::restore(Index at, std::function<void()> then) {
     restoring_ = true;
     const auto job = std::make_shared<Job>();
     runtime_.worker(worker_name)
-        .submit([job, at, directory = directory_,
-                 &disk = runtime_.disk()] { job->reader =
-                                                journal::CheckpointReader::open(disk, directory, at); },
-                [weak = weak_from_this(), job, at, then = std::move(then)] {
-                    const auto self = weak.lock();
-                    if (!self || self->phase_ == Phase::ended) return;
-                    if (!job->reader) return self->fail(std::move(job->reader).error());
-                    self->restore_slice(*std::move(job->reader), at, then);
-                });
+        .submit(
+            [job, at, directory = directory_, &disk = runtime_.disk()] {
+                job->reader = journal::CheckpointReader::open(disk, directory, at);
+            },
+            [weak = weak_from_this(), job, at, then = std::move(then)] {
+                const auto self = weak.lock();
+                if (!self || self->phase_ == Phase::ended) return;
+                if (!job->reader) return self->fail(std::move(job->reader).error());
+                self->restore_slice(*std::move(job->reader), at, then);
+            });
 }
 
 void Group::restore_slice(std::shared_ptr<journal::CheckpointReader> reader, Index at,
@@ -272,10 +272,8 @@ void Group::restore_slice(std::shared_ptr<journal::CheckpointReader> reader, Ind
                     if (!self || self->phase_ == Phase::ended) return;
                     if (!job->slice) return self->fail(std::move(job->slice).error());
                     const auto& slice = *job->slice;
-                    auto taken = self->observer_.restore({.at = at,
-                                                          .bytes = slice.bytes,
-                                                          .first = slice.first,
-                                                          .last = slice.last});
+                    auto taken = self->observer_.restore(
+                        {.at = at, .bytes = slice.bytes, .first = slice.first, .last = slice.last});
                     if (self->detached_ || self->phase_ == Phase::ended) return;
                     if (!taken) return self->fail(std::move(taken).error());
                     if (!slice.last) return self->restore_slice(reader, at, then);

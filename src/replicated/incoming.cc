@@ -113,11 +113,11 @@ void Incoming::write(const Chunk& chunk) {
                 Incoming& incoming = **self;
                 if (incoming.ended_) return;
                 if (!job->result) return incoming.end(std::move(job->result).error());
-                incoming.surroundings_.tell(incoming.source_.from, incoming.group_,
-                                            wire::MessageType::chunk_taken,
-                                            encode(ChunkTaken{.group = incoming.group_,
-                                                              .index = incoming.source_.snapshot->index,
-                                                              .offset = job->end}));
+                incoming.surroundings_.tell(
+                    incoming.source_.from, incoming.group_, wire::MessageType::chunk_taken,
+                    encode(ChunkTaken{.group = incoming.group_,
+                                      .index = incoming.source_.snapshot->index,
+                                      .offset = job->end}));
                 if (job->last) incoming.end(*incoming.source_.snapshot);
             });
 }

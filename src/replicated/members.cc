@@ -19,9 +19,12 @@ constexpr std::uint8_t members_version = 1;
 
 std::string_view name(MemberKind kind) {
     switch (kind) {
-        case MemberKind::data: return "data";
-        case MemberKind::checkpointer: return "checkpointer";
-        case MemberKind::witness: return "witness";
+        case MemberKind::data:
+            return "data";
+        case MemberKind::checkpointer:
+            return "checkpointer";
+        case MemberKind::witness:
+            return "witness";
     }
     return "unknown";
 }

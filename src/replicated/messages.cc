@@ -39,9 +39,8 @@ std::optional<std::vector<consensus::LogEntry>> read_entries(ByteReader& reader,
         const auto kind = from.fixed<std::uint8_t>();
         const auto body = from.bytes();
         if (from.failed() || *term == 0 || !is_stored_kind(*kind)) return std::nullopt;
-        entries.push_back({.term = {*term},
-                           .kind = kind_of(*kind),
-                           .body = {.owner = copy, .bytes = *body}});
+        entries.push_back(
+            {.term = {*term}, .kind = kind_of(*kind), .body = {.owner = copy, .bytes = *body}});
         urgent.push_back(is_urgent(*kind));
     }
     if (!from.done()) return std::nullopt;

@@ -56,8 +56,8 @@ struct Chunk {
     GroupId group;
     Index index;
     std::uint64_t offset = 0;
-    Place place = Place::within;   ///< gone: there is no such checkpoint here any more.
-    std::uint32_t checksum = 0;    ///< crc32c of the state up to the end of this chunk.
+    Place place = Place::within;  ///< gone: there is no such checkpoint here any more.
+    std::uint32_t checksum = 0;   ///< crc32c of the state up to the end of this chunk.
     std::optional<consensus::SnapshotRef> snapshot;  ///< With the chunk at offset 0.
     Bytes bytes;
 };

@@ -15,8 +15,7 @@ Buffer joined(std::span<const Bytes> parts) {
 }
 
 journal::GroupEntry entry(Epoch term, std::string_view body, bool urgent = false) {
-    const auto owner =
-        std::make_shared<const Buffer>(as_bytes(body).begin(), as_bytes(body).end());
+    const auto owner = std::make_shared<const Buffer>(as_bytes(body).begin(), as_bytes(body).end());
     return {.term = term,
             .kind = stored_kind(consensus::EntryKind::command, urgent),
             .owner = owner,
@@ -79,11 +78,9 @@ TEST(NodeMessages, WhatIsCutOffIsCorrupt) {
 
 TEST(NodeMessages, PlainMessagesArrive) {
     ConsensusEncoder encoder;
-    const Buffer sent =
-        joined(encoder.encode(GroupId{5}, consensus::AppendResult{.term = {4},
-                                                                  .rejected = {},
-                                                                  .last_index = {12},
-                                                                  .capacity = 3}));
+    const Buffer sent = joined(encoder.encode(
+        GroupId{5},
+        consensus::AppendResult{.term = {4}, .rejected = {}, .last_index = {12}, .capacity = 3}));
     const auto decoded = decode_consensus(sent);
     ASSERT_TRUE(decoded);
     EXPECT_EQ(std::get<consensus::AppendResult>(decoded->message).last_index, Index{12});

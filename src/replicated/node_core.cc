@@ -63,9 +63,9 @@ void NodeCore::log_opened(Result<std::unique_ptr<journal::NodeLog>> log) {
     for (const Peer& peer : options_.peers) peers_->learn(peer.name, peer.address);
     auto listening = peers_->start();
     if (listening) {
-        log_.info("replicated.node_serving", {kv("node", options_.name),
-                                              kv("address", to_string(peers_->address())),
-                                              kv("groups", states_.size())});
+        log_.info("replicated.node_serving",
+                  {kv("node", options_.name), kv("address", to_string(peers_->address())),
+                   kv("groups", states_.size())});
     }
     std::exchange(started_, nullptr)(std::move(listening));
 }
@@ -90,15 +90,14 @@ Result<Member> NodeCore::check(const GroupOptions& options) const {
         if (member.kind != options.kind) {
             return Error{.code = Errc::bad_config,
                          .detail = fmt::format("{} is {} here, and {} among the founders",
-                                               member.name, name(options.kind),
-                                               name(member.kind))};
+                                               member.name, name(options.kind), name(member.kind))};
         }
     }
     const Members founders(std::move(rows));
     US_CHECK(founders.check());
-    const bool data = std::any_of(
-        founders.rows().begin(), founders.rows().end(),
-        [](const MemberRow& row) { return row.member.kind == MemberKind::data; });
+    const bool data =
+        std::any_of(founders.rows().begin(), founders.rows().end(),
+                    [](const MemberRow& row) { return row.member.kind == MemberKind::data; });
     if (founder && !data) {
         return Error{.code = Errc::bad_config, .detail = "no founder holds data"};
     }
@@ -134,23 +133,23 @@ std::unique_ptr<journal::Opening> NodeCore::open_journal(GroupOptions options,
     }
 
     const auto holder = std::make_shared<std::weak_ptr<Group>>();
-    auto group = std::make_shared<Group>(Group::Setup{
-        .runtime = runtime_,
-        .log = log_,
-        .node_log = *node_log_,
-        .surroundings = static_cast<Surroundings&>(*this),
-        .make_core = make_core_,
-        .directory = fmt::format("{}/groups/{:016x}", options_.directory, id.value),
-        .self = *std::move(self),
-        .options = std::move(options),
-        .node = options_,
-        .observer = observer,
-        .opened = [holder, opened = std::move(opened)](Result<void> result) {
-            if (!result) return opened(std::move(result).error());
-            std::unique_ptr<journal::Journal> journal =
-                std::make_unique<ReplicatedJournal>(holder->lock());
-            opened(std::move(journal));
-        }});
+    auto group = std::make_shared<Group>(
+        Group::Setup{.runtime = runtime_,
+                     .log = log_,
+                     .node_log = *node_log_,
+                     .surroundings = static_cast<Surroundings&>(*this),
+                     .make_core = make_core_,
+                     .directory = fmt::format("{}/groups/{:016x}", options_.directory, id.value),
+                     .self = *std::move(self),
+                     .options = std::move(options),
+                     .node = options_,
+                     .observer = observer,
+                     .opened = [holder, opened = std::move(opened)](Result<void> result) {
+                         if (!result) return opened(std::move(result).error());
+                         std::unique_ptr<journal::Journal> journal =
+                             std::make_unique<ReplicatedJournal>(holder->lock());
+                         opened(std::move(journal));
+                     }});
     *holder = group;
     Entry& entry = entries_[id];
     entry.group = group;
@@ -321,10 +320,11 @@ void NodeCore::ended(GroupId group) {
 void NodeCore::peer_connected(const std::string& name, std::uint64_t identity) {
     const Peers::Peer* peer = peers_->find(name);
     US_ASSERT(peer != nullptr);
-    shippers_[name] = std::make_unique<Shipper>(
-        runtime_, options_.shipping_bytes_max, [this, name](const Chunk& chunk) {
-            if (const auto* to = peers_->find(name)) send(*to, chunk);
-        });
+    shippers_[name] = std::make_unique<Shipper>(runtime_, options_.shipping_bytes_max,
+                                                [this, name](const Chunk& chunk) {
+                                                    if (const auto* to = peers_->find(name))
+                                                        send(*to, chunk);
+                                                });
     for (auto& [id, entry] : entries_) {
         entry.routes.push_back({.server = server_of(identity, id), .peer = peer});
     }
@@ -343,7 +343,8 @@ void NodeCore::peer_gone(const std::string& name) { process_gone(name); }
 
 Result<void> NodeCore::peer_message(const std::string& name, MessageType type, Bytes body) {
     switch (type) {
-        case MessageType::consensus: return consensus_message(name, body);
+        case MessageType::consensus:
+            return consensus_message(name, body);
         case MessageType::found: {
             const auto message = US_TRY(decode_found(body));
             if (Entry* to = entry(message.group)) {
@@ -372,7 +373,8 @@ Result<void> NodeCore::peer_message(const std::string& name, MessageType type, B
             }
             return {};
         }
-        case MessageType::fetch: return fetch(name, US_TRY(decode_fetch(body)));
+        case MessageType::fetch:
+            return fetch(name, US_TRY(decode_fetch(body)));
         case MessageType::chunk: {
             const auto message = US_TRY(decode_chunk(body));
             if (Entry* to = entry(message.group)) {
@@ -390,8 +392,7 @@ Result<void> NodeCore::peer_message(const std::string& name, MessageType type, B
         }
         default:
             return Error{.code = Errc::corrupt,
-                         .detail = fmt::format("message of type {}",
-                                               static_cast<unsigned>(type))};
+                         .detail = fmt::format("message of type {}", static_cast<unsigned>(type))};
     }
 }
 
@@ -415,10 +416,9 @@ Result<void> NodeCore::fetch(const std::string& name, const Fetch& fetch) {
     if (const Entry* from = entry(fetch.group)) {
         if (const auto& newest = from->group->snapshot()) {
             const Index index = fetch.index.value == 0 ? newest->index : fetch.index;
-            source = Shipper::Source{
-                .directory = from->group->directory(),
-                .index = index,
-                .snapshot = index == newest->index ? newest : std::nullopt};
+            source = Shipper::Source{.directory = from->group->directory(),
+                                     .index = index,
+                                     .snapshot = index == newest->index ? newest : std::nullopt};
         }
     }
     found->second->fetch(fetch, std::move(source));

@@ -95,8 +95,7 @@ private:
     void peer_connected(const std::string& name, std::uint64_t identity) override;
     void peer_lost(const std::string& name) override;
     void peer_gone(const std::string& name) override;
-    Result<void> peer_message(const std::string& name, wire::MessageType type,
-                              Bytes body) override;
+    Result<void> peer_message(const std::string& name, wire::MessageType type, Bytes body) override;
 
     // journal::NodeLog::Observer
     void durable(journal::LogPosition position) override;

@@ -55,8 +55,8 @@ bool Outbox::send(ServerId to, const consensus::Message& message) {
 
 bool Outbox::send_entries(ServerId to, consensus::AppendRequest request) {
     while (request.count > 0) {
-        const auto entries = log_.cached(group_, request.prev_index.next(), request.count,
-                                         message_bytes_max);
+        const auto entries =
+            log_.cached(group_, request.prev_index.next(), request.count, message_bytes_max);
         if (entries.empty()) {
             load(to, std::move(request));
             return false;

@@ -15,9 +15,9 @@ namespace understudy::replicated {
 /// A group's messages on their way out.
 ///
 /// They leave in order per server, and none before the term and vote it speaks for are durable.
-/// Append requests get their entries here, from the log; what is no longer in memory is read from the
-/// disk, and what follows to the same server waits for it. Requests of a tenure that has ended are
-/// dropped.
+/// Append requests get their entries here, from the log; what is no longer in memory is read from
+/// the disk, and what follows to the same server waits for it. Requests of a tenure that has ended
+/// are dropped.
 ///
 /// Bounds: held_max and lane_max messages; beyond them messages are dropped, which the consensus
 ///         is made for. A message has about message_bytes_max of entries, one at least.

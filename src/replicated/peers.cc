@@ -91,14 +91,14 @@ Result<void> Peers::check(const link::Link& link, const Hello& hello) const {
                                            hello.platform, options_.platform)};
     }
     if (hello.name == options_.name || hello.identity == options_.identity) {
-        return Error{.code = Errc::refused,
-                     .detail = fmt::format("two nodes are named {} or have a copy of one log",
-                                           hello.name)};
+        return Error{
+            .code = Errc::refused,
+            .detail = fmt::format("two nodes are named {} or have a copy of one log", hello.name)};
     }
     if (const auto identity = link.peer_identity(); identity && *identity != hello.name) {
-        return Error{.code = Errc::denied,
-                     .detail = fmt::format("node {} shows the certificate of {}", hello.name,
-                                           *identity)};
+        return Error{
+            .code = Errc::denied,
+            .detail = fmt::format("node {} shows the certificate of {}", hello.name, *identity)};
     }
     return {};
 }
@@ -122,9 +122,11 @@ void Peers::connect(Row& row) {
     if (stopped_ || row.link != nullptr || row.dialled != nullptr || row.attempt != nullptr) return;
     if (row.addresses.empty()) return retry(row);
     const Address address = row.addresses[row.next_address++ % row.addresses.size()];
-    row.attempt = runtime_.network().connect(
-        address, options_.tls, options_.connect_timeout,
-        [this, &row](Result<std::unique_ptr<Connection>> made) { connected(row, std::move(made)); });
+    row.attempt =
+        runtime_.network().connect(address, options_.tls, options_.connect_timeout,
+                                   [this, &row](Result<std::unique_ptr<Connection>> made) {
+                                       connected(row, std::move(made));
+                                   });
 }
 
 void Peers::connected(Row& row, Result<std::unique_ptr<Connection>> made) {
@@ -148,9 +150,9 @@ void Peers::link_welcome(link::Link& link, Bytes opaque) {
     const auto hello = decode_hello(opaque);
     Result<void> checked = hello ? check(link, *hello) : Result<void>(hello.error());
     if (checked && hello->name != row.peer.name) {
-        checked = Error{.code = Errc::refused,
-                        .detail = fmt::format("{} answers where {} was expected", hello->name,
-                                              row.peer.name)};
+        checked = Error{
+            .code = Errc::refused,
+            .detail = fmt::format("{} answers where {} was expected", hello->name, row.peer.name)};
     }
     if (!checked) {
         log_.warn("replicated.peer_refused",
@@ -164,9 +166,9 @@ void Peers::link_welcome(link::Link& link, Bytes opaque) {
 
 void Peers::accepted(std::unique_ptr<Connection> connection) {
     if (strangers_.size() >= strangers_max) return;
-    strangers_.push_back(std::make_unique<link::Link>(
-        runtime_, std::move(connection), wire::Side::accepting, link::Link::Options{},
-        static_cast<link::Link::Observer&>(*this)));
+    strangers_.push_back(std::make_unique<link::Link>(runtime_, std::move(connection),
+                                                      wire::Side::accepting, link::Link::Options{},
+                                                      static_cast<link::Link::Observer&>(*this)));
 }
 
 void Peers::link_hello(link::Link& link, Bytes opaque) {
@@ -193,9 +195,8 @@ void Peers::link_hello(link::Link& link, Bytes opaque) {
         }
         return;
     }
-    const auto stranger =
-        std::find_if(strangers_.begin(), strangers_.end(),
-                     [&](const auto& each) { return each.get() == &link; });
+    const auto stranger = std::find_if(strangers_.begin(), strangers_.end(),
+                                       [&](const auto& each) { return each.get() == &link; });
     US_ASSERT(stranger != strangers_.end());
     auto owned = std::move(*stranger);
     strangers_.erase(stranger);
@@ -231,8 +232,7 @@ void Peers::establish(Row& row, std::unique_ptr<link::Link> link, const Hello& h
     row.process = hello.process;
     row.since = runtime_.now();
     trust(row, hello.address);
-    row.watch = runtime_.host().watch(hello.process,
-                                      [this, name = row.peer.name] { gone(name); });
+    row.watch = runtime_.host().watch(hello.process, [this, name = row.peer.name] { gone(name); });
     log_.info("replicated.peer_connected",
               {kv("peer", row.peer.name), kv("address", to_string(row.link->peer()))});
     observer_.peer_connected(row.peer.name, row.peer.identity);

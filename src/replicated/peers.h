@@ -19,11 +19,11 @@ namespace understudy::replicated {
 /// One connection to each other node, kept up for ever.
 ///
 /// The node whose name sorts first dials. The other one, when it misses a node, dials too, but only
-/// to say where it is: it is refused, and dialled. So an address needs to be known on one side only,
-/// and there are never two connections.
+/// to say where it is: it is refused, and dialled. So an address needs to be known on one side
+/// only, and there are never two connections.
 ///
-/// Evidence: a peer's process that is proven dead, or that closed its connection and whose port then
-/// refuses, is told at once.
+/// Evidence: a peer's process that is proven dead, or that closed its connection and whose port
+/// then refuses, is told at once.
 ///
 /// Thread: loop only.
 class Peers final : private link::Link::Observer {
@@ -82,8 +82,8 @@ private:
         Peer peer;
         std::vector<Address> addresses;  ///< The most trusted first.
         std::size_t next_address = 0;
-        std::unique_ptr<link::Link> link;    ///< In use.
-        std::unique_ptr<link::Link> dialled; ///< Waits for its welcome.
+        std::unique_ptr<link::Link> link;     ///< In use.
+        std::unique_ptr<link::Link> dialled;  ///< Waits for its welcome.
         std::unique_ptr<Attempt> attempt;
         std::unique_ptr<Timer> timer;
         std::unique_ptr<ProcessWatch> watch;

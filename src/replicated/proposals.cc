@@ -22,8 +22,7 @@ const Error perhaps_proposed{.code = Errc::not_active,
                              .detail = "the lead was lost while it was under way"};
 
 void answer(Proposals::Answers& answers, Proposals::Appended appended, Result<Index> result) {
-    answers.push_back(
-        {.appended = std::move(appended), .done = {}, .result = std::move(result)});
+    answers.push_back({.appended = std::move(appended), .done = {}, .result = std::move(result)});
 }
 void answer(Proposals::Answers& answers, std::vector<Proposals::Done> dones,
             const Result<Index>& result) {
@@ -58,8 +57,8 @@ Result<void> Proposals::add(Append& append, Urgency urgency) {
         bytes += draft.body.size();
     }
     if (bytes > limits_.outstanding_bytes_max) {
-        return too_much(fmt::format("{} bytes at once, at most {}", bytes,
-                                    limits_.outstanding_bytes_max));
+        return too_much(
+            fmt::format("{} bytes at once, at most {}", bytes, limits_.outstanding_bytes_max));
     }
     Queue& place = queue(urgency);
     if (place.bytes + bytes + append_overhead_bytes > limits_.queue_bytes_max) {
@@ -71,8 +70,7 @@ Result<void> Proposals::add(Append& append, Urgency urgency) {
     return {};
 }
 
-bool Proposals::has_credit(const Append& append, std::uint64_t entries,
-                           std::uint64_t bytes) const {
+bool Proposals::has_credit(const Append& append, std::uint64_t entries, std::uint64_t bytes) const {
     return outstanding_entries_ + entries + append.drafts.size() <=
                limits_.outstanding_entries_max &&
            outstanding_bytes_ + bytes + append.bytes <= limits_.outstanding_bytes_max;

@@ -13,10 +13,11 @@ class ProposalsTest : public testing::Test {
 protected:
     static constexpr Epoch term{3};
 
-    ProposalsTest() : proposals({.queue_bytes_max = 4000,
-                                 .outstanding_entries_max = 8,
-                                 .outstanding_bytes_max = 1000,
-                                 .entry_bytes_max = 500}) {}
+    ProposalsTest()
+        : proposals({.queue_bytes_max = 4000,
+                     .outstanding_entries_max = 8,
+                     .outstanding_bytes_max = 1000,
+                     .entry_bytes_max = 500}) {}
 
     Result<void> add(const std::string& name, std::size_t entries = 1, std::size_t bytes = 1,
                      Urgency urgency = Urgency::ordinary) {
@@ -25,8 +26,8 @@ protected:
         for (auto& draft : append.drafts) draft.body.assign(bytes, std::byte{'x'});
         append.done = [this, name](const Result<Index>& result) {
             answers.push_back(name + (result ? "@" + std::to_string(result->value)
-                                     : result.error().effect == Effect::none ? "!none"
-                                                                             : "!unknown"));
+                                      : result.error().effect == Effect::none ? "!none"
+                                                                              : "!unknown"));
         };
         return proposals.add(append, urgency);
     }
@@ -125,7 +126,8 @@ TEST_F(ProposalsTest, WhatIsTooLargeOrTooMuchIsRefused) {
     EXPECT_EQ(add("a", 3, 400).error().code, Errc::limit_exceeded);
     Result<void> result;
     int taken = 0;
-    for (; taken < 100 && (result = add("b", 1, 400)); ++taken) {}
+    for (; taken < 100 && (result = add("b", 1, 400)); ++taken) {
+    }
     EXPECT_EQ(result.error().code, Errc::limit_exceeded);
     EXPECT_EQ(taken, 8);
     EXPECT_TRUE(add("p", 1, 400, Urgency::promotion)) << "each urgency has room of its own";

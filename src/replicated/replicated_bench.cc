@@ -4,10 +4,10 @@
 // Resource: that one core, and three disks' flushes that are one disk here. Estimate before the
 // first run: per entry of 100 B, proposed once, sent twice, written three times, heard three times,
 // each 100 ns: 1 us: 1 M/s; flushes of three nodes beside it. A loop per core would be better.
-#include <benchmark/benchmark.h>
-
 #include <cstdlib>
 #include <filesystem>
+
+#include <benchmark/benchmark.h>
 
 #include "base/log.h"
 #include "platform/asio_runtime.h"

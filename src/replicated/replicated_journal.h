@@ -7,8 +7,8 @@
 
 namespace understudy::replicated {
 
-/// A journal that a majority of a group's voters keeps: each entry counts once they have it on their
-/// disks.
+/// A journal that a majority of a group's voters keeps: each entry counts once they have it on
+/// their disks.
 ///
 /// Who has one: a service on several machines without shared storage. It survives the loss of a
 /// minority of its members with their disks. Its epoch is the term of the consensus.

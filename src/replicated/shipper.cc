@@ -64,18 +64,19 @@ void Shipper::open(GroupId group, Stream& stream) {
     const auto job = std::make_shared<Job>();
     stream.reading = true;
     runtime_.worker(worker_name)
-        .submit([job, directory = stream.source.directory, index = stream.source.index,
-                 &disk = runtime_.disk()] {
-                    job->reader = journal::CheckpointReader::open(disk, directory, index);
-                },
-                [weak = std::weak_ptr(self_), group, number = stream.number, job] {
-                    const auto self = weak.lock();
-                    Stream* opened = self ? (*self)->find(group, number) : nullptr;
-                    if (opened == nullptr) return;
-                    if (!job->reader) return (*self)->gone(group, opened->source.index);
-                    opened->reader = *std::move(job->reader);
-                    (*self)->read(group, *opened);
-                });
+        .submit(
+            [job, directory = stream.source.directory, index = stream.source.index,
+             &disk = runtime_.disk()] {
+                job->reader = journal::CheckpointReader::open(disk, directory, index);
+            },
+            [weak = std::weak_ptr(self_), group, number = stream.number, job] {
+                const auto self = weak.lock();
+                Stream* opened = self ? (*self)->find(group, number) : nullptr;
+                if (opened == nullptr) return;
+                if (!job->reader) return (*self)->gone(group, opened->source.index);
+                opened->reader = *std::move(job->reader);
+                (*self)->read(group, *opened);
+            });
 }
 
 void Shipper::read(GroupId group, Stream& stream) {
@@ -106,8 +107,8 @@ void Shipper::slice_read(GroupId group, std::uint64_t number,
         // Begun again further on: what the peer has is read for its checksum only.
         const std::uint64_t skipped =
             std::min<std::uint64_t>(stream->slice.size(), stream->from - stream->slice_at);
-        stream->checksum = crc32c(Bytes(stream->slice).first(static_cast<std::size_t>(skipped)),
-                                  stream->checksum);
+        stream->checksum =
+            crc32c(Bytes(stream->slice).first(static_cast<std::size_t>(skipped)), stream->checksum);
         stream->sent = stream->slice_at + skipped;
         stream->acknowledged = stream->sent;
         if (skipped == stream->slice.size() && !slice->last) return read(group, *stream);

@@ -16,8 +16,8 @@ namespace understudy::replicated {
 
 /// Checkpoints on their way to one peer, beside the messages of the consensus.
 ///
-/// Of all of them together no more is on its way than a few milliseconds' worth: a chunk leaves when
-/// the peer has written an earlier one. Groups take turns.
+/// Of all of them together no more is on its way than a few milliseconds' worth: a chunk leaves
+/// when the peer has written an earlier one. Groups take turns.
 ///
 /// Thread: loop only.
 /// Bounds: in_flight_bytes_max on their way, one slice of a file in memory per group.

@@ -11,28 +11,28 @@ namespace understudy::replicated {
 struct MemberStatus {
     Member member;
     ServerId id;
-    bool joined = false;     ///< It is in the configuration.
+    bool joined = false;  ///< It is in the configuration.
     bool votes = false;
     bool connected = false;  ///< Its node, with the disk that the group knows; true for oneself.
     bool leader = false;
-    Index match;             ///< What the leader knows it to have. Only the leader knows: else 0.
-    std::uint64_t lag = 0;   ///< Entries behind the leader's last. As match.
+    Index match;            ///< What the leader knows it to have. Only the leader knows: else 0.
+    std::uint64_t lag = 0;  ///< Entries behind the leader's last. As match.
 };
 
 /// One group, as one of its members sees it.
 struct GroupStatus {
     std::string service;
-    std::string self;    ///< Name of the member that was asked.
+    std::string self;  ///< Name of the member that was asked.
     Role role = Role::joining;
     MemberKind kind = MemberKind::data;
     Epoch term;
     std::string leader;  ///< Empty: not known.
     Index last;
     Index commit;
-    Index applied;       ///< What the observer has heard.
-    Index durable;       ///< On the own disk.
-    Index first;         ///< The oldest entry that is kept.
-    Index checkpoint;    ///< 0: none.
+    Index applied;                      ///< What the observer has heard.
+    Index durable;                      ///< On the own disk.
+    Index first;                        ///< The oldest entry that is kept.
+    Index checkpoint;                   ///< 0: none.
     std::vector<MemberStatus> members;  ///< In joining order. Empty while it waits to be founded.
 };
 
