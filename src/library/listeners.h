@@ -180,7 +180,9 @@ private:
                 posted = false;
                 news.swap(waiting);
             }
-            for (auto& [name, now] : news) {
+            for (const auto& each : news) {
+                const auto& name = each.first;  // clang 14 captures no structured bindings.
+                const auto& now = each.second;
                 const auto before = told.extract(name);
                 const T* previous = before.empty() ? nullptr : &before.mapped();
                 if (!over(now)) told.insert_or_assign(name, now);
