@@ -27,7 +27,8 @@ struct RegistryOptions {
     std::uint64_t segment_size = 1 * MiB;
     LogSink log = {};
     std::string name = "registry";  ///< Of this node.
-    /// The first nodes, this one among them: the same list at each. Empty: this registry runs alone.
+    /// The first nodes, this one among them: the same list at each. Empty: this registry runs
+    /// alone.
     std::vector<RegistryPeer> peers = {};
     std::string advertise = {};  ///< HOST:PORT told to others; empty: as in `peers`.
     /// Of several nodes: how long the active one may be silent before the others choose another.
@@ -36,10 +37,12 @@ struct RegistryOptions {
 
 /// How certain a lookup is.
 enum class Consistency : std::uint8_t {
-    /// The registry's active node answers, once it is certain that it still is: what was acknowledged
+    /// The registry's active node answers, once it is certain that it still is: what was
+    /// acknowledged
     /// to anybody before the question is in the answer.
     linearizable,
-    /// Any node answers from what it has. Works without a majority, may be old and says how old; what
+    /// Any node answers from what it has. Works without a majority, may be old and says how old;
+    /// what
     /// one agent is told so never goes back.
     cached,
 };

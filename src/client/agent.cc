@@ -24,6 +24,13 @@ namespace {
     return process;
 }
 
+/// Would it be the same asked twice?
+[[nodiscard]] bool may_repeat(const pb::Ask& ask) {
+    if (ask.has_switchover()) return false;
+    if (!ask.has_nodes()) return true;
+    return ask.nodes().has_add() || !ask.nodes().transfer().to().empty();
+}
+
 }  // namespace
 
 Agent::Agent(Runtime& runtime, Log& log, AgentOptions options, AgentObserver& observer,
@@ -218,7 +225,7 @@ void Agent::ask(pb::Ask ask, Duration timeout, Answered answered) {
     ask.set_request(request);
     Question question{.type = MessageType::ask,
                       .body = {},
-                      .repeatable = !ask.has_switchover() && !ask.has_nodes(),
+                      .repeatable = may_repeat(ask),
                       .answered = std::move(answered)};
     (void)wire::encode(ask, question.body);
     put(request, std::move(question), timeout);

@@ -74,16 +74,16 @@ public:
     void unfollow(const std::string& family);
     [[nodiscard]] const Directory& directory() const { return directory_; }
 
-    /// Asks the registry; the request number is filled in. What may be asked twice, and what was not
-    /// taken, is asked again where the registry has moved to. Errors: unavailable (none if it was not
-    /// sent, unknown if the link broke), timed_out (unknown), and what the registry says.
+    /// Asks the registry; the request number is filled in. What may be asked twice, and what was
+    /// not taken, is asked again where the registry has moved to. Errors: unavailable (none if it
+    /// was not sent, unknown if the link broke), timed_out (unknown), and what the registry says.
     void ask(wire::pb::Ask ask, Duration timeout, Answered answered);
 
     /// The services of the platform as they are, or one of them (empty: all).
     ///
-    /// Linearizable: by the active node of the registry, which sees all that was acknowledged before.
-    /// Cached: by whichever node can be reached, with its revision and age; what one agent is told so
-    /// never goes back. Errors: as ask(), cached: unavailable, timed_out (none).
+    /// Linearizable: by the active node of the registry, which sees all that was acknowledged
+    /// before. Cached: by whichever node can be reached, with its revision and age; what one agent
+    /// is told so never goes back. Errors: as ask(), cached: unavailable, timed_out (none).
     void look_up(const std::string& family, bool cached, Duration timeout, Found found);
     /// Asks the active node, or whichever can be reached: PlatformAsk, a cached LookupAsk.
     void ask_any(wire::pb::Ask ask, Duration timeout, Answered answered);

@@ -78,8 +78,8 @@ void Reader::registry_message(MessageType type, Bytes body) {
     const Error failure = wire::from_failure(answer->failure());
     if (failure.code != Errc::unavailable) return settle(request, failure);
     // It catches up; until the deadline that is worth waiting for.
-    found->second.again = runtime_.at(runtime_.now() + behind_retry,
-                                      [this, request] { send(request); });
+    found->second.again =
+        runtime_.at(runtime_.now() + behind_retry, [this, request] { send(request); });
 }
 
 }  // namespace understudy::client

@@ -18,8 +18,8 @@ namespace understudy::client {
 /// The connection to the registry: kept up for ever, over a list of addresses.
 ///
 /// Of several nodes it looks for the active one: a node that is not says who is and is left for it
-/// at once; where nobody is known to be, the next address is tried without a pause. What nodes there
-/// are is learned from each of them and kept besides the addresses that were configured.
+/// at once; where nobody is known to be, the next address is tried without a pause. What nodes
+/// there are is learned from each of them and kept besides the addresses that were configured.
 ///
 /// Sends heartbeats and judges the link by them: a link on which `unanswered_max` heartbeats in a
 /// row stayed without an answer is lost. Heartbeats are counted, not seconds: a process that was
@@ -102,9 +102,9 @@ private:
     wire::pb::Hello hello_;
     Observer& observer_;
     Backoff backoff_;
-    Address current_;              ///< Connected, or being tried.
-    std::deque<Address> round_;    ///< To be tried before a pause.
-    std::set<Address> failed_;     ///< Nobody answered there in this round.
+    Address current_;                       ///< Connected, or being tried.
+    std::deque<Address> round_;             ///< To be tried before a pause.
+    std::set<Address> failed_;              ///< Nobody answered there in this round.
     std::map<std::string, Address> nodes_;  ///< Of the registry, by name, as last told.
     std::map<Address, std::string> names_;  ///< Who answered at an address.
     std::unique_ptr<Attempt> attempt_;

@@ -54,7 +54,8 @@ template <class T, class Begin>
         },
         *answer, later(deadline, 500ms));
     if (came) return *std::move(came);
-    return Error{.code = Errc::timed_out, .effect = Effect::unknown,
+    return Error{.code = Errc::timed_out,
+                 .effect = Effect::unknown,
                  .detail = "the registry did not answer in time"};
 }
 
@@ -65,21 +66,20 @@ Result<pb::Answer> ask(Agent& agent, pb::Ask question, Duration timeout) {
         agent, timeout, Needs::registry,
         [question = std::move(question)](Agent::Impl& impl, Duration left,
                                          const Answer<pb::Answer>& answer) {
-            impl.client->ask(question, left, [answer](Result<pb::Answer> said) {
-                answer->set(std::move(said));
-            });
+            impl.client->ask(question, left,
+                             [answer](Result<pb::Answer> said) { answer->set(std::move(said)); });
         });
 }
 
 Result<pb::Answer> ask_any(Agent& agent, pb::Ask question, Duration timeout) {
-    return await<pb::Answer>(
-        agent, timeout, Needs::nothing,
-        [question = std::move(question)](Agent::Impl& impl, Duration left,
-                                         const Answer<pb::Answer>& answer) {
-            impl.client->ask_any(question, left, [answer](Result<pb::Answer> said) {
-                answer->set(std::move(said));
-            });
-        });
+    return await<pb::Answer>(agent, timeout, Needs::nothing,
+                             [question = std::move(question)](Agent::Impl& impl, Duration left,
+                                                              const Answer<pb::Answer>& answer) {
+                                 impl.client->ask_any(question, left,
+                                                      [answer](Result<pb::Answer> said) {
+                                                          answer->set(std::move(said));
+                                                      });
+                             });
 }
 
 Result<pb::LookupAnswer> look_up(Agent& agent, const std::string& family, Consistency consistency,
@@ -89,9 +89,8 @@ Result<pb::LookupAnswer> look_up(Agent& agent, const std::string& family, Consis
     return await<Found>(
         agent, timeout, cached ? Needs::nothing : Needs::registry,
         [family, cached](Agent::Impl& impl, Duration left, const Answer<Found>& answer) {
-            impl.client->look_up(family, cached, left, [answer](Result<Found> found) {
-                answer->set(std::move(found));
-            });
+            impl.client->look_up(family, cached, left,
+                                 [answer](Result<Found> found) { answer->set(std::move(found)); });
         });
 }
 
@@ -102,8 +101,7 @@ namespace understudy {
 Result<Lookup> lookup(Agent& agent, std::string_view family, LookupOptions options) {
     const std::string name(family);
     if (!name.empty()) US_CHECK(check_service_name(name));
-    const auto found =
-        US_TRY(library::look_up(agent, name, options.consistency, options.timeout));
+    const auto found = US_TRY(library::look_up(agent, name, options.consistency, options.timeout));
     if (!name.empty() && found.services().empty()) {
         return Error{.code = Errc::not_found, .detail = "no service " + name};
     }

@@ -20,8 +20,8 @@ namespace understudy::library {
 [[nodiscard]] Result<wire::pb::Answer> ask_any(Agent& agent, wire::pb::Ask question,
                                                Duration timeout);
 
-/// A service, or all of the platform by an empty name. A service that there is none of is not there.
-/// Errors: timed_out, closed, unavailable, limit_exceeded (none).
+/// A service, or all of the platform by an empty name. A service that there is none of is not
+/// there. Errors: timed_out, closed, unavailable, limit_exceeded (none).
 [[nodiscard]] Result<wire::pb::LookupAnswer> look_up(Agent& agent, const std::string& family,
                                                      Consistency consistency, Duration timeout);
 

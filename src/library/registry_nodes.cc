@@ -63,8 +63,8 @@ Result<node::RegistryJournal::Several> several_nodes(const std::string& name,
         }
     }
     if (peers.size() > first_nodes_max) {
-        return bad(fmt::format("peers: {} nodes, at most {}; three or five are usual",
-                               peers.size(), first_nodes_max));
+        return bad(fmt::format("peers: {} nodes, at most {}; three or five are usual", peers.size(),
+                               first_nodes_max));
     }
     const auto self = std::find_if(peers.begin(), peers.end(),
                                    [&](const registry::Node& node) { return node.name == name; });
@@ -74,9 +74,10 @@ Result<node::RegistryJournal::Several> several_nodes(const std::string& name,
         if (peers.size() < 2) return bad("peers: there is nobody but this node");
         several.address = self->address;
     } else if (!advertise) {
-        return bad(fmt::format("peers: {} is not among them; a node that will be added says by "
-                               "advertise where the others find it",
-                               name));
+        return bad(
+            fmt::format("peers: {} is not among them; a node that will be added says by "
+                        "advertise where the others find it",
+                        name));
     }
     if (advertise) several.address = *advertise;
     if (several.address.host.empty() || several.address.port == 0) {

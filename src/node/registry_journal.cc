@@ -13,6 +13,7 @@ namespace {
 
 constexpr const char* service = "understudy.registry";  // The group of the registry's nodes.
 constexpr Duration transfer_max = 1s;                   // Before this node ends without it.
+constexpr Duration entry_interval = 50ms;               // While a node catches up.
 
 }  // namespace
 
@@ -58,10 +59,10 @@ RegistryJournal::~RegistryJournal() = default;
 
 void RegistryJournal::open_local() {
     open_replica([this](journal::Observer& observer, journal::Opened done) {
-        return journal::LocalJournal::open(runtime_, log_,
-                                           {.directory = options_.directory,
-                                            .segment_size_bytes = options_.segment_size_bytes},
-                                           observer, std::move(done));
+        return journal::LocalJournal::open(
+            runtime_, log_,
+            {.directory = options_.directory, .segment_size_bytes = options_.segment_size_bytes},
+            observer, std::move(done));
     });
 }
 
@@ -191,10 +192,15 @@ void RegistryJournal::change(const pb::NodesAsk& change, Done done) {
             done(Error{.code = Errc::refused, .detail = "this registry runs alone"});
         });
     } else if (change.has_add()) {
-        node_->add_member(service,
-                          {.name = change.add().name(),
-                           .address = wire::from_endpoint(change.add().endpoint())},
-                          std::move(done));
+        ++adding_;
+        keep_appending();
+        node_->add_member(
+            service,
+            {.name = change.add().name(), .address = wire::from_endpoint(change.add().endpoint())},
+            [this, done = std::move(done)](const Result<void>& result) {
+                if (--adding_ == 0) appending_.reset();
+                done(result);
+            });
     } else if (change.has_remove()) {
         node_->remove_member(service, change.remove().name(), std::move(done));
     } else {
@@ -204,6 +210,14 @@ void RegistryJournal::change(const pb::NodesAsk& change, Done done) {
             done(Error{.code = Errc::unavailable, .detail = "no other node is there to take over"});
         });
     }
+}
+
+/// The engine notices that a member has caught up when that acknowledges an entry: in a registry
+/// where nothing happens there would be none. To close a session that nobody has changes nothing.
+void RegistryJournal::keep_appending() {
+    if (adding_ == 0 || closing_ || replica_ == nullptr) return;
+    if (replica_->active()) replica_->close_session({}, nullptr);
+    appending_ = runtime_.at(runtime_.now() + entry_interval, [this] { keep_appending(); });
 }
 
 /// The node that has most; of equals the first. Empty: nobody is there.
@@ -249,6 +263,7 @@ void RegistryJournal::close(std::function<void()> done) {
     opening_.reset();
     opening_node_.reset();
     transfer_limit_.reset();
+    appending_.reset();
     on_failed_ = nullptr;
     on_standing_ = nullptr;
     if (replica_ == nullptr) return close_node();

@@ -47,11 +47,12 @@ public:
 
     /// Opens it, applies what is there to `machine`, then calls `opened` once, never within this
     /// call; the first standing follows. Of several nodes each is opened when it can be reached by
-    /// the others; its first standing comes when all of the first ones have been up at the same time
-    /// once, or, for one that is added, when that is done.
+    /// the others; its first standing comes when all of the first ones have been up at the same
+    /// time once, or, for one that is added, when that is done.
     ///
     /// Requires: `runtime` listens and dials for this node; all outlive this.
-    /// Errors: those of journal::LocalJournal, replicated::Node, replica::Replica; of several, those
+    /// Errors: those of journal::LocalJournal, replicated::Node, replica::Replica; of several,
+    /// those
     ///         of the replica go to on_failed().
     RegistryJournal(Runtime& runtime, Log& log, Options options, replica::StateMachine& machine,
                     Opened opened);
@@ -75,7 +76,8 @@ public:
     [[nodiscard]] bool up_to_date() const;
     [[nodiscard]] wire::pb::JournalInfo info() const;
 
-    /// Adds, removes, or hands the active role on. Errors: those of replicated::Node; refused: alone.
+    /// Adds, removes, or hands the active role on. Errors: those of replicated::Node; refused:
+    /// alone.
     void change(const wire::pb::NodesAsk& change, Done done);
 
     /// Before the end: hands the active role on if it is here and somebody can take it. `done` is
@@ -95,6 +97,7 @@ private:
     void fail(const Error& error);
     void close_node();
     void later(std::function<void()> task);
+    void keep_appending();
     [[nodiscard]] std::string heir() const;
 
     Runtime& runtime_;
@@ -107,6 +110,8 @@ private:
     std::function<void()> handed_on_;
     std::function<void()> closed_;
     std::unique_ptr<Timer> transfer_limit_;
+    std::unique_ptr<Timer> appending_;
+    std::size_t adding_ = 0;  ///< Nodes that are being added.
     bool closing_ = false;
     std::unique_ptr<Packs> packs_;
     std::unique_ptr<journal::Opening> opening_node_;

@@ -17,7 +17,8 @@ using wire::MessageType;
 namespace {
 
 constexpr std::size_t links_max = registry::Machine::sessions_max + 1000;
-constexpr Duration standby_turn = 50ms;  // How often a node that is not active looks at its journal.
+constexpr Duration standby_turn =
+    50ms;  // How often a node that is not active looks at its journal.
 
 const Error moved{.code = Errc::not_active, .detail = "this node of the registry is not active"};
 
@@ -46,7 +47,8 @@ RegistryServer::RegistryServer(Runtime& runtime, Log& log, Options options, Open
         runtime_, options_.listen, options_.tls,
         [this](std::unique_ptr<Connection> connection) { accepted(std::move(connection)); });
     if (!port) {
-        failing_ = runtime_.at(runtime_.now(), [this, error = port.error()] { tell_opened(error); });
+        failing_ =
+            runtime_.at(runtime_.now(), [this, error = port.error()] { tell_opened(error); });
         return;
     }
     port_ = *std::move(port);
@@ -77,7 +79,8 @@ void RegistryServer::open_journal() {
         [this](const journal::Standing& standing) { standing_changed(standing); });
 }
 
-/// One of several nodes is of use before it knows who is active: it holds agents, and sends them on.
+/// One of several nodes is of use before it knows who is active: it holds agents, and sends them
+/// on.
 void RegistryServer::journal_opened(const Result<void>& result) {
     if (!result) return tell_opened(result);
     if (!options_.several) return;
@@ -319,8 +322,8 @@ void RegistryServer::carry_out(registry::Effect& effect) {
                 carry_out(machine_->confirmed(runtime_.now(), token, result));
             });
     } else if (const auto* change = std::get_if<registry::ChangeNodes>(&effect)) {
-        journal_->change(change->change, [this, tenure = tenure_, token = change->token](
-                                             const Result<void>& result) {
+        journal_->change(change->change, [this, tenure = tenure_,
+                                          token = change->token](const Result<void>& result) {
             if (stopping_ || !machine_ || tenure != tenure_) return;
             carry_out(machine_->nodes_changed(runtime_.now(), token, result));
             look_at_journal();
@@ -349,8 +352,7 @@ void RegistryServer::carry_out(Standby::Effects effects) {
 
 void RegistryServer::propose(registry::Propose propose) {
     journal_->replica()->submit(
-        propose.command,
-        propose.urgent ? replica::Urgency::promotion : replica::Urgency::ordinary,
+        propose.command, propose.urgent ? replica::Urgency::promotion : replica::Urgency::ordinary,
         [this, tenure = tenure_, token = propose.token](const Result<replica::Reply>& reply) {
             if (stopping_ || !machine_ || tenure != tenure_) return;
             if (!reply) return committed(token, reply.error());
@@ -371,8 +373,7 @@ void RegistryServer::look_at_journal() {
     standby_.set_nodes(journal_->nodes());
     standby_.set_journal(journal_->info());
     if (!machine_) return;
-    machine_->set_space(journal_->replica()->space() == replica::Space::ok ? "ok"
-                                                                           : "reserve_only");
+    machine_->set_space(journal_->replica()->space() == replica::Space::ok ? "ok" : "reserve_only");
     machine_->set_journal(journal_->info());
     carry_out(machine_->set_nodes(journal_->nodes()));
 }

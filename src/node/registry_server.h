@@ -35,7 +35,7 @@ public:
         /// The content of a backup file (BackupAsk): starts from it. Refused on a directory in use,
         /// and with several nodes.
         std::optional<Buffer> restore;
-        std::optional<RegistryJournal::Several> several;
+        std::optional<RegistryJournal::Several> several = {};
     };
 
     using Opened = std::function<void(Result<void>)>;
@@ -49,8 +49,8 @@ public:
 
     void on_failed(std::function<void(const Error&)> failed) { failed_ = std::move(failed); }
 
-    /// Hands on the active role if others can take it, lets what was accepted become durable, closes
-    /// all links, then calls `done`.
+    /// Hands on the active role if others can take it, lets what was accepted become durable,
+    /// closes all links, then calls `done`.
     void close(std::function<void()> done);
 
     /// Requires: opened without an error.
@@ -115,7 +115,8 @@ private:
     registry::State state_;
     registry::Standby standby_;
     std::optional<registry::Machine> machine_;
-    std::uint64_t tenure_ = 0;  ///< Counts Machines: what an old one asked for is not told a new one.
+    std::uint64_t tenure_ =
+        0;  ///< Counts Machines: what an old one asked for is not told a new one.
     bool serving_ = false;
     bool stopping_ = false;
     std::unique_ptr<Timer> failing_;

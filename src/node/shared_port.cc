@@ -103,8 +103,8 @@ public:
             address, tls, timeout,
             [connected = std::move(connected)](Result<std::unique_ptr<Connection>> opened) {
                 if (!opened) return connected(std::move(opened).error());
-                connected(std::unique_ptr<Connection>(
-                    std::make_unique<Marked>(*std::move(opened))));
+                connected(
+                    std::unique_ptr<Connection>(std::make_unique<Marked>(*std::move(opened))));
             });
     }
 

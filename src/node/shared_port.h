@@ -9,8 +9,8 @@
 
 namespace understudy::node {
 
-/// One port for two kinds of visitors: agents, and the other nodes of a registry. So that a registry
-/// of several nodes has one address each, which is the same for all.
+/// One port for two kinds of visitors: agents, and the other nodes of a registry. So that a
+/// registry of several nodes has one address each, which is the same for all.
 ///
 /// A connection between nodes begins with one byte of its own (`node_mark`); the first byte of any
 /// other is that of a frame. for_nodes() is the runtime to give to whoever speaks to nodes: it

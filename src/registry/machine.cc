@@ -447,7 +447,7 @@ void Machine::ask_lookup(Turn& turn, SessionId id, std::uint64_t request,
                     {.code = Errc::limit_exceeded, .detail = "too many lookups in flight"});
     }
     const std::uint64_t token = ++token_last_;
-    lookups_.emplace(token, Question{id, request, ask.family()});
+    lookups_.emplace(token, Question{.session = id, .request = request, .family = ask.family()});
     turn.out.push_back(Confirm{token});
 }
 
@@ -472,9 +472,9 @@ void Machine::ask_nodes(Turn& turn, SessionId id, std::uint64_t request, const p
         fail(turn, id, request, {.code = Errc::bad_config, .detail = std::move(detail)});
     };
     if (nodes_.empty()) {
-        return fail(turn, id, request,
-                    {.code = Errc::refused,
-                     .detail = "this registry runs alone, on a journal of its own"});
+        return fail(
+            turn, id, request,
+            {.code = Errc::refused, .detail = "this registry runs alone, on a journal of its own"});
     }
     if (ask.what_case() == pb::NodesAsk::WHAT_NOT_SET) return bad("a change unknown here");
     const std::string& name = ask.has_add()      ? ask.add().name()
@@ -485,17 +485,24 @@ void Machine::ask_nodes(Turn& turn, SessionId id, std::uint64_t request, const p
             return fail(turn, id, request, valid.error());
         }
     }
-    if (ask.has_add() &&
-        (ask.add().endpoint().host().empty() || ask.add().endpoint().port() == 0 ||
-         ask.add().endpoint().port() > 65'535)) {
+    if (ask.has_add() && (ask.add().endpoint().host().empty() || ask.add().endpoint().port() == 0 ||
+                          ask.add().endpoint().port() > 65'535)) {
         return bad("a node's address has a host and a port");
+    }
+    if (ask.has_transfer() && name == options_.name) {
+        pb::Answer answer;  // It may be asked again after it was done.
+        answer.set_request(request);
+        return turn.send(id, MessageType::answer, answer);
     }
     if (changing_nodes_.size() >= changes_of_nodes_max) {
         return fail(turn, id, request,
                     {.code = Errc::limit_exceeded, .detail = "other changes are under way"});
     }
     const std::uint64_t token = ++token_last_;
-    changing_nodes_.emplace(token, Question{id, request, {}});
+    changing_nodes_.emplace(token, Question{.session = id,
+                                            .request = request,
+                                            .family = {},
+                                            .ends_tenure = ask.has_transfer() && name.empty()});
     turn.out.push_back(ChangeNodes{token, ask});
 }
 
@@ -680,10 +687,10 @@ Effects Machine::tick(TimePoint now, std::uint64_t wall_ms) {
 Effects Machine::retire(TimePoint now) {
     Turn turn{now, 0};
     const auto over = [&](understudy::Effect effect) {
-        return Error{.code = Errc::not_active,
-                     .effect = effect,
-                     .detail = fmt::format("registry node {} is not active any more",
-                                           options_.name)};
+        return Error{
+            .code = Errc::not_active,
+            .effect = effect,
+            .detail = fmt::format("registry node {} is not active any more", options_.name)};
     };
     for (const auto& [token, pending] : pending_) {
         if (pending.kind == Pending::Kind::remove && pending.session.value != 0) {
@@ -698,6 +705,12 @@ Effects Machine::retire(TimePoint now) {
         fail(turn, question.session, question.request, over(understudy::Effect::none));
     }
     for (const auto& [token, question] : changing_nodes_) {
+        if (question.ends_tenure) {
+            pb::Answer answer;
+            answer.set_request(question.request);
+            turn.send(question.session, MessageType::answer, answer);
+            continue;
+        }
         fail(turn, question.session, question.request, over(understudy::Effect::unknown));
     }
     for (const auto& [id, session] : sessions_) turn.out.push_back(Close{id});

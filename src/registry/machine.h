@@ -106,8 +106,8 @@ public:
     [[nodiscard]] Effects nodes_changed(TimePoint now, std::uint64_t token,
                                         const Result<void>& result);
     [[nodiscard]] Effects tick(TimePoint now, std::uint64_t wall_ms);
-    /// The tenure has ended: who asked is told what is known of it, all sessions are closed. The last
-    /// call.
+    /// The tenure has ended: who asked is told what is known of it, all sessions are closed. The
+    /// last call.
     [[nodiscard]] Effects retire(TimePoint now);
     /// When tick() is wanted; never later than turn_max from `now`.
     [[nodiscard]] TimePoint next_deadline(TimePoint now) const;
@@ -162,7 +162,8 @@ private:
     struct Question {
         SessionId session;
         std::uint64_t request = 0;
-        std::string family;  ///< Of a lookup.
+        std::string family;        ///< Of a lookup.
+        bool ends_tenure = false;  ///< Asks for just that: whoever is active next will do.
     };
     struct Turn;  ///< One event's time and effects.
 

@@ -3,13 +3,14 @@
 // Input: messages, each a size byte, a type byte and a body. A size of 0 stands for something that
 // is no message: the connection breaks, a process ends, time passes.
 
+#include "registry/machine.h"
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 
 #include "base/log.h"
-#include "registry/machine.h"
 
 namespace {
 
@@ -40,9 +41,15 @@ public:
                 take(machine_.closed(now_, session_));
                 open();
                 break;
-            case 1: take(machine_.process_gone(now_, 0, Incarnation{1 + sessions_ % 3})); break;
-            case 2: now_ += 500ms; break;
-            case 3: take(machine_.tick(now_, 0)); break;
+            case 1:
+                take(machine_.process_gone(now_, 0, Incarnation{1 + sessions_ % 3}));
+                break;
+            case 2:
+                now_ += 500ms;
+                break;
+            case 3:
+                take(machine_.tick(now_, 0));
+                break;
         }
     }
 

@@ -561,8 +561,8 @@ TEST(Lookup, OfANodeThatIsNotActiveAnyMoreFailsAndMayBeRepeated) {
     const SessionId a = stage.connect(1);
     stage.say(a, MessageType::ask, lookup_of("", 7));
 
-    stage.take(stage.machine->confirmed(stage.now, stage.confirms[0],
-                                        Error{.code = Errc::not_active}));
+    stage.take(
+        stage.machine->confirmed(stage.now, stage.confirms[0], Error{.code = Errc::not_active}));
 
     const auto answer = stage.last<pb::Answer>(a, MessageType::answer);
     ASSERT_TRUE(answer);
@@ -741,6 +741,27 @@ TEST(Nodes, AChangeIsAnsweredWhenItIsDone) {
     ASSERT_EQ(stage.changes.size(), 1u);
 
     stage.take(stage.machine->nodes_changed(stage.now, stage.changes[0].token, {}));
+
+    const auto answer = stage.last<pb::Answer>(a, MessageType::answer);
+    EXPECT_EQ(answer->request(), 4u);
+    EXPECT_FALSE(answer->has_failure());
+}
+
+TEST(Nodes, ATransferIsDoneWhenTheTenureEndsAndMayBeAskedOfItsHeir) {
+    Stage stage;
+    stage.take(stage.machine->set_nodes({{"registry", {"h", 1}}, {"r2", {"h", 2}}}));
+    const SessionId a = stage.connect(1);
+    pb::Ask ask;
+    ask.set_request(3);
+    ask.mutable_nodes()->mutable_transfer()->set_to("registry");
+    stage.say(a, MessageType::ask, ask);
+    EXPECT_FALSE(stage.last<pb::Answer>(a, MessageType::answer)->has_failure());
+    EXPECT_TRUE(stage.changes.empty());
+    ask.set_request(4);
+    ask.mutable_nodes()->mutable_transfer()->clear_to();
+    stage.say(a, MessageType::ask, ask);
+
+    stage.take(stage.machine->retire(stage.now));
 
     const auto answer = stage.last<pb::Answer>(a, MessageType::answer);
     EXPECT_EQ(answer->request(), 4u);

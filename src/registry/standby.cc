@@ -46,19 +46,20 @@ Standby::Effects Standby::greeted(TimePoint now, SessionId session, const pb::He
     Effects out;
     const bool knows = state_.founded();
     if (!hello.family().empty()) {
-        out.push_back(Refuse{session, {.code = Errc::refused,
-                                       .detail = "this is a registry, not a member of " +
-                                                 hello.family()}});
+        out.push_back(Refuse{session,
+                             {.code = Errc::refused,
+                              .detail = "this is a registry, not a member of " + hello.family()}});
     } else if (knows && !hello.platform().empty() && hello.platform() != state_.platform()) {
-        out.push_back(Refuse{session, {.code = Errc::refused,
-                                       .detail = fmt::format("this is platform {}, not {}",
-                                                             state_.platform(),
-                                                             hello.platform())}});
+        out.push_back(Refuse{session,
+                             {.code = Errc::refused,
+                              .detail = fmt::format("this is platform {}, not {}",
+                                                    state_.platform(), hello.platform())}});
     } else if (hello.any_node()) {
         if (readers_.size() >= readers_max) {
-            out.push_back(Refuse{session, {.code = Errc::limit_exceeded,
-                                           .detail = fmt::format("{} connections to this node",
-                                                                 readers_max)}});
+            out.push_back(
+                Refuse{session,
+                       {.code = Errc::limit_exceeded,
+                        .detail = fmt::format("{} connections to this node", readers_max)}});
             return out;
         }
         readers_.insert(session);

@@ -60,8 +60,8 @@ public:
 
     [[nodiscard]] Effects greeted(TimePoint now, SessionId session, const wire::pb::Hello& hello);
     /// Errors: corrupt (none): the peer does not speak our protocol; close the session.
-    [[nodiscard]] Result<Effects> received(TimePoint now, SessionId session,
-                                           wire::MessageType type, Bytes body);
+    [[nodiscard]] Result<Effects> received(TimePoint now, SessionId session, wire::MessageType type,
+                                           Bytes body);
     void closed(SessionId session);
     /// Empty: nobody is known.
     [[nodiscard]] Effects active_changed(TimePoint now, const std::string& active);

@@ -67,8 +67,8 @@ public:
     }
     Answered ask(std::uint64_t session, const pb::Ask& ask) {
         Buffer body;
-        auto effects = standby.received(now, SessionId{session}, MessageType::ask,
-                                        wire::encode(ask, body));
+        auto effects =
+            standby.received(now, SessionId{session}, MessageType::ask, wire::encode(ask, body));
         EXPECT_TRUE(effects);
         return sort(*std::move(effects));
     }
@@ -225,8 +225,8 @@ TEST(CachedLookup, AnythingButQuestionsEndsTheSession) {
     Door door;
     (void)door.greet(1, Door::reader());
     EXPECT_FALSE(door.standby.received(door.now, SessionId{1}, MessageType::register_member, {}));
-    EXPECT_FALSE(door.standby.received(door.now, SessionId{1}, MessageType::ask,
-                                       as_bytes("\xff\xff\xff")));
+    EXPECT_FALSE(
+        door.standby.received(door.now, SessionId{1}, MessageType::ask, as_bytes("\xff\xff\xff")));
 }
 
 TEST(Standby, BoundsThoseItHoldsAndItsReaders) {

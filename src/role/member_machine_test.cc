@@ -79,6 +79,23 @@ TEST(RegistryLoss, StepDownStopsWhenTheLeaseLapses) {
     EXPECT_FALSE(machine.may_act(start + 1s));
 }
 
+// With several nodes a registry that is away is there for the others.
+TEST(RegistryLoss, ByRegistryDependsOnHowManyNodesItHas) {
+    MemberMachine machine = member(OnRegistryLoss::by_registry);
+    ASSERT_TRUE(machine.granted(Role::active, Epoch{1}));
+    machine.link_lost();
+    EXPECT_TRUE(machine.may_act(start + 60s));
+    EXPECT_FALSE(machine.steps_down_at());
+
+    machine.set_registry_nodes(3);
+    EXPECT_EQ(machine.on_registry_loss(), OnRegistryLoss::step_down);
+    EXPECT_FALSE(machine.may_act(start + 60s));
+    EXPECT_EQ(machine.steps_down_at(), start + 980ms);
+
+    machine.set_registry_nodes(1);
+    EXPECT_TRUE(machine.may_act(start + 60s));
+}
+
 // Stopping is not a secret: the application hears it, and hears it when the role is back.
 TEST(RegistryLoss, SteppingDownIsToldAndSoIsComingBack) {
     MemberMachine machine = member(OnRegistryLoss::step_down);

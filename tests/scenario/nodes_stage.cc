@@ -24,11 +24,11 @@ NodeApp::NodeApp(Runtime& runtime, Log& log, const std::string& name, const std:
     options.several->founders = founders;
     options.several->address = {name, port};
     options.several->make_core = raft::make_core;
-    server = std::make_unique<node::RegistryServer>(
-        runtime, log, std::move(options), [this](const Result<void>& result) {
-            opened = static_cast<bool>(result);
-            if (!result) refusal = result.error();
-        });
+    server = std::make_unique<node::RegistryServer>(runtime, log, std::move(options),
+                                                    [this](const Result<void>& result) {
+                                                        opened = static_cast<bool>(result);
+                                                        if (!result) refusal = result.error();
+                                                    });
     server->on_failed([this](const Error&) { failed = true; });
 }
 
@@ -65,10 +65,10 @@ sim::Process& NodesStage::start_member(const std::string& name, MemberPlan plan)
 }
 
 sim::Process& NodesStage::start_client(const std::string& host) {
-    return world.add_node(host).start("client", [host, registry = addresses()](Runtime& runtime,
-                                                                              Log& log) {
-        return std::make_unique<ClientApp>(runtime, log, host, std::string(), registry);
-    });
+    return world.add_node(host).start(
+        "client", [host, registry = addresses()](Runtime& runtime, Log& log) {
+            return std::make_unique<ClientApp>(runtime, log, host, std::string(), registry);
+        });
 }
 
 std::vector<Address> NodesStage::addresses() const {

@@ -1,5 +1,5 @@
-// A registry of three nodes: killed, cut off, hung, restarted one by one, replaced, while services go
-// on and fail over (docs/protocols/roles.md, docs/operations/registry.md).
+// A registry of three nodes: killed, cut off, hung, restarted one by one, replaced, while services
+// go on and fail over (docs/protocols/roles.md, docs/operations/registry.md).
 
 #include <gtest/gtest.h>
 
@@ -53,8 +53,8 @@ struct Three {
     sim::Process* client;
 };
 
-// The leading node dies: neither order, epoch nor active member change, nobody is demoted, no client
-// loses its connection.
+// The leading node dies: neither order, epoch nor active member change, nobody is demoted, no
+// client loses its connection.
 TEST(RegistryNodes, TheDeathOfTheLeadingOneChangesNothingThatRuns) {
     Three three;
     const std::size_t statuses = three.seen().statuses.size();
@@ -70,8 +70,8 @@ TEST(RegistryNodes, TheDeathOfTheLeadingOneChangesNothingThatRuns) {
     three.expect_undisturbed(statuses);
 }
 
-// With the default of three nodes an active member that loses the registry steps down when its lease
-// ends: a failover of the registry is over before.
+// With the default of three nodes an active member that loses the registry steps down when its
+// lease ends: a failover of the registry is over before.
 TEST(RegistryNodes, AFailoverOfTheRegistryIsOverBeforeALeaseOfASecondLapses) {
     for (std::uint64_t seed = 1; seed <= 10; ++seed) {
         Three three(seed, {.member = {}, .on_registry_loss = role::OnRegistryLoss::by_registry});
@@ -301,8 +301,7 @@ TEST(RegistryNodes, ANodeIsAddedAndAnotherTakenOut) {
         break;
     }
     change_nodes(
-        three, [](wire::pb::NodesAsk& change) { change.mutable_transfer()->set_to("r4"); },
-        answer);
+        three, [](wire::pb::NodesAsk& change) { change.mutable_transfer()->set_to("r4"); }, answer);
     ASSERT_TRUE(three.stage.until([&] { return three.stage.serving() == "r4"; }));
     ASSERT_TRUE(three.all_back());
     three.stage.world.run_for(2s);
@@ -347,8 +346,8 @@ TEST(RegistryNodes, AnAgentKeepsTheAddressesItHasLearned) {
     stage.start_registry();
     const std::string leading = stage.serving();
     MemberPlan plan{.member = "Bar1", .registry = {{leading, 22222}}};
-    sim::Process& member = stage.world.add_node("m").start(
-        "Bar1", [plan](Runtime& runtime, Log& log) {
+    sim::Process& member =
+        stage.world.add_node("m").start("Bar1", [plan](Runtime& runtime, Log& log) {
             return std::make_unique<MemberApp>(runtime, log, "m", plan);
         });
     ASSERT_TRUE(stage.until([&] { return stage.active() == "Bar1"; }));
@@ -370,11 +369,11 @@ TEST(RegistryNodes, AnAgentFindsTheActiveNodeAtOnce) {
                         .family = "Via" + first.name,
                         .registry = {first.address}};
         const TimePoint started = stage.world.now();
-        sim::Process& member = stage.world.add_node("m" + first.name)
-                                   .start(plan.member, [plan, first_name = first.name](Runtime& runtime, Log& log) {
-                                       return std::make_unique<MemberApp>(
-                                           runtime, log, "m" + first_name, plan);
-                                   });
+        sim::Process& member =
+            stage.world.add_node("m" + first.name)
+                .start(plan.member, [plan, first_name = first.name](Runtime& runtime, Log& log) {
+                    return std::make_unique<MemberApp>(runtime, log, "m" + first_name, plan);
+                });
         ASSERT_TRUE(stage.until([&] { return !member.app<MemberApp>().heard.empty(); }));
         EXPECT_LT(stage.world.now() - started, 50ms) << "by " << first.name;
     }
