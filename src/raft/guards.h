@@ -18,6 +18,7 @@ enum class Guard : std::uint8_t {
     committed_configuration,  ///< Rule 7: the engine is told which configuration is committed.
     cut_writes,               ///< Rule 4: a write that was cut makes nothing durable.
     unaware_voter,            ///< P: who does not know yet that it votes, votes.
+    offered_checkpoint,       ///< Q: heartbeats speak of the checkpoint that was offered.
     calm_candidate,           ///< M: each new attempt asks for pre-votes first.
 };
 

@@ -75,6 +75,7 @@ private:
     void collect_entries(Fresh fresh);
     void collect_message(const us_message& message);
     void send_append(const us_message& message);
+    void name_offer(ServerId to, consensus::AppendRequest& heartbeat);
     Result<void> collect_commit();
     Result<void> begin_term();
     void collect_state();
@@ -106,6 +107,11 @@ private:
     consensus::ConfigurationAt base_;                           // In force before the log begins.
     std::optional<consensus::SnapshotRef> snapshot_;            // The newest that is whole.
     std::optional<consensus::InstallSnapshot> installing_;
+    struct Offer {
+        Index index;
+        Epoch term;
+    };
+    std::map<ServerId, Offer> offers_;  // Checkpoints that are on their way to others.
     Writes writes_;
     consensus::Effects effects_;  // Of the step under way.
 };

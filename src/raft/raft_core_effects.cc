@@ -1,4 +1,7 @@
 // What goes out: the engine's updates as effects, and what it must be told in return.
+#include <utility>
+
+#include "base/plant.h"
 #include "consensus/configuration.h"
 #include "raft/convert.h"
 #include "raft/raft_core.h"
@@ -38,8 +41,10 @@ void RaftCore::collect_hard_state() {
     const HardState now{.term = term(), .vote = {us_engine_vote(engine_.get())}};
     if (now == hard_) return;
     US_ASSERT(now.term > hard_.term || (now.term == hard_.term && hard_.vote.value == 0));
-    hard_ = now;
-    effects_.push_back(PersistHardState{.hard = hard_});
+    const HardState before = std::exchange(hard_, now);
+    HardState kept = planted(Plant::term_not_kept) ? before : now;
+    if (planted(Plant::vote_not_kept)) kept.vote = {};
+    effects_.push_back(PersistHardState{.hard = kept});
 }
 
 void RaftCore::collect_entries(Fresh fresh) {
@@ -94,6 +99,10 @@ void RaftCore::collect_message(const us_message& message) {
                                 .rejected = {message.rejected},
                                 .last_index = index,
                                 .capacity = message.capacity};
+            if (installing_ && guards_.on(Guard::offered_checkpoint)) {
+                result.rejected = {};  // It is here, and busy.
+                result.last_index = {};
+            }
             if (guards_.on(Guard::short_hints) && term_at(result.rejected).value != 0) {
                 // It is there, with another term: none of that term can be right.
                 const Index before{us_engine_term_begins(engine_.get(), message.rejected) - 1};
@@ -104,6 +113,7 @@ void RaftCore::collect_message(const us_message& message) {
         }
         case US_INSTALL_REQUEST:
             US_ASSERT(snapshot_ && snapshot_->index == index);
+            offers_[to] = {.index = index, .term = index_term};
             send(to, InstallRequest{.term = message_term, .snapshot = *snapshot_});
             break;
         case US_TIMEOUT_NOW:
@@ -121,6 +131,8 @@ void RaftCore::send_append(const us_message& message) {
                           .count = 0,
                           .entries = {}};
     std::uint64_t left = message.n;
+    if (left > 0) offers_.erase({message.peer});
+    name_offer({message.peer}, request);
     do {
         std::uint64_t count = std::min<std::uint64_t>(left, entries_per_message_max);
         if (guards_.on(Guard::lone_configuration)) {
@@ -138,8 +150,22 @@ void RaftCore::send_append(const us_message& message) {
     } while (left > 0);
 }
 
+// While a server installs a checkpoint, the engine's heartbeats speak of its newest, and an answer
+// is understood only if it is about the one that was offered.
+void RaftCore::name_offer(ServerId to, AppendRequest& heartbeat) {
+    const auto offer = offers_.find(to);
+    if (offer == offers_.end() || !guards_.on(Guard::offered_checkpoint)) return;
+    if (heartbeat.prev_index.value != us_engine_snapshot_index(engine_.get())) {
+        offers_.erase(offer);  // It is over.
+        return;
+    }
+    heartbeat.prev_index = offer->second.index;
+    heartbeat.prev_term = offer->second.term;
+}
+
 Result<void> RaftCore::collect_commit() {
-    const Index now{us_engine_commit(engine_.get())};
+    const bool early = planted(Plant::told_before_committed) && state() == State::leader;
+    const Index now = early ? last() : Index{us_engine_commit(engine_.get())};
     // While a checkpoint is fetched, the engine counts what is not there yet.
     if (installing_ || now <= commit_) return {};
     const Index before = commit_;
@@ -164,7 +190,7 @@ Result<void> RaftCore::collect_commit() {
 // Only an entry of its own term tells a leader what is committed, and until then it may change
 // neither the configuration nor answer for the state. The engine adds one in some cases.
 Result<void> RaftCore::begin_term() {
-    if (term_at(last()) == term()) return {};
+    if (term_at(last()) == term() || planted(Plant::no_barrier)) return {};
     std::vector<LogEntry> barrier(1);
     barrier[0].kind = EntryKind::barrier;
     return submit(barrier);
@@ -173,6 +199,7 @@ Result<void> RaftCore::begin_term() {
 void RaftCore::collect_state() {
     const StateChanged now{.state = state(), .term = term(), .leader = leader()};
     if (now.state == told_.state && now.term == told_.term && now.leader == told_.leader) return;
+    if (now.state != State::leader) offers_.clear();
     told_ = now;
     effects_.push_back(now);
 }

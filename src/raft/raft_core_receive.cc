@@ -118,6 +118,11 @@ Result<void> RaftCore::receive(ServerId from, AppendRequest& request) {
 
 Result<void> RaftCore::receive(ServerId from, AppendResult& result) {
     if (state() != State::leader || find(configuration(), from) == nullptr) return {};
+    const auto offer = offers_.find(from);
+    if (offer != offers_.end() && result.rejected.value == 0 &&
+        result.last_index >= offer->second.index) {
+        offers_.erase(offer);
+    }
     us_message message = message_from(from, US_APPEND_RESULT, result.term);
     message.rejected = result.rejected.value;
     message.index = result.last_index.value;

@@ -244,6 +244,36 @@ TEST(Checkpoints, FindAnotherSourceAndGiveWayToNewerOnes) {
     EXPECT_EQ(follower.core.commit(), Index{70});
 }
 
+// The engine would wait ten minutes.
+TEST(Checkpoints, ALostOfferIsRepeatedThoughANewerOneWasTaken) {
+    const auto offers_again = [](Guards guards) {
+        Recovered found = Driver::founder({2, 2, 2, 2}, voting({1, 2, 3}));
+        found.snapshot = checkpoint(3, 2);
+        found.first = {4};
+        found.entries.erase(found.entries.begin(), found.entries.begin() + 3);
+        Driver leader(found, guards);
+        leader.lead();
+        leader.hear(3, AppendResult{leader.core.term(), {5}, {0}, 0});
+        EXPECT_EQ(leader.sent<InstallRequest>(3).at(0).snapshot.index, Index{3});
+        leader.must(SnapshotTaken{.snapshot = checkpoint(5, 2), .trailing = 0});
+        leader.wait();
+        const auto heartbeat = leader.sent<AppendRequest>(3).at(0);
+        leader.hear(3, AppendResult{leader.core.term(), heartbeat.prev_index, {0}, 0});
+        const auto again = leader.sent<InstallRequest>(3);
+        return !again.empty() && again[0].snapshot.index == Index{5};
+    };
+    EXPECT_TRUE(offers_again({}));
+    EXPECT_FALSE(offers_again(Guards::without(Guard::offered_checkpoint)));
+}
+
+TEST(Checkpoints, WhoIsInstallingOneRefusesNothing) {
+    Driver follower;
+    follower.hear(2, offer(3, 50, 2));
+    follower.append(2, 3, 70, 3, {}, 60);
+    EXPECT_EQ(follower.sent<AppendResult>(2).at(0).rejected, Index{});
+    EXPECT_EQ(follower.sent<AppendResult>(2).at(0).last_index, Index{});
+}
+
 TEST(Checkpoints, OfOnesOwnMustAgreeWithTheLog) {
     Driver follower({2, 2, 2});
     follower.append(2, 3, 4, 2, {}, 4);
