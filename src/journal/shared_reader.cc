@@ -37,10 +37,12 @@ void SharedReader::prompt(Index committed, Epoch epoch) {
 Result<SharedReader::Slice> SharedReader::next() {
     for (int looks = 1;; ++looks) {
         auto slice = look();
-        if (slice || slice.error().code != Errc::not_found) return slice;
-        // Files were removed under it: by a trim, so a checkpoint is there instead.
+        if (slice) return slice;
+        // What it had gone past was not handed out: the next look begins behind what was.
         cursor_.reset();
         restoring_.reset();
+        // Files were removed under it: by a trim, so a checkpoint is there instead.
+        if (slice.error().code != Errc::not_found) return slice;
         if (looks == looks_max) {
             return Error{.code = Errc::disk_failed, .detail = std::move(slice).error().detail};
         }
@@ -194,17 +196,17 @@ Result<bool> SharedReader::take(const SharedCursor::Found& found, Slice& slice) 
 Result<void> SharedReader::judge() {
     if (!cursor_) return {};
     const SharedCursor::Position place = cursor_->position();
-    for (;;) {
-        const auto found = US_TRY(cursor_->next());
-        if (!found) break;
-    }
-    auto judged = cursor_->judge();
-    if (!judged && judged.error().code == Errc::corrupt) {
+    const auto look_on = [this]() -> Result<void> {
+        while (US_TRY(cursor_->next())) {
+        }
+        auto judged = cursor_->judge();
+        if (judged || judged.error().code != Errc::corrupt) return judged;
         // It may have been written while we looked behind it.
         cursor_->reopen();
-        const auto again = US_TRY(cursor_->next());
-        if (again) judged = Result<void>();
-    }
+        if (US_TRY(cursor_->next())) return {};
+        return judged;
+    };
+    const auto judged = look_on();
     cursor_->go_back(place);
     if (!judged && judged.error().code == Errc::not_found) return {};
     return judged;
