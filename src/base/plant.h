@@ -31,6 +31,23 @@ enum class Plant : std::uint8_t {
     shared_names_in_any_order,   ///< The name that a seal relies on is not made durable first.
     shared_no_claim_check,       ///< A claimer does not look for higher claims.
     shared_copy_nothing,         ///< What is readable is taken for durable.
+    sync_retried,                ///< A sync that failed is asked again, and believed.
+    // Consensus and its host: docs/decisions/0007-consensus-engine.md,
+    // docs/protocols/replication.md.
+    naive_host,             ///< The engine is used as it comes, without one of our guards.
+    vote_not_kept,          ///< A vote is not on the disk, and a restart votes in the same term.
+    term_not_kept,          ///< The disk is always one term behind.
+    no_barrier,             ///< A new leader has no entry of its own term.
+    sent_before_durable,    ///< Votes and answers leave before what they say is on the disk.
+    told_before_committed,  ///< What a leader has written itself counts.
+    empty_disk_votes,       ///< A node with a new, empty disk is taken for the one it was.
+    install_keeps_log,      ///< A checkpoint that was sent leaves the old log in place.
+    // Replica and sessions.
+    reads_unconfirmed,           ///< Who thinks that it is active answers reads.
+    sessions_not_in_checkpoint,  ///< A checkpoint has the state, and not who was answered.
+    reply_by_session,            ///< The last reply of a session answers all its requests.
+    request_carried_out_again,   ///< A request that was answered is carried out once more.
+    abandoned_in_word_only,      ///< "Never will be" is said, and not kept.
 };
 
 #ifdef US_PLANTS

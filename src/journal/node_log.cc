@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "base/checksum.h"
+#include "base/plant.h"
 #include "journal/node_log_core.h"
 #include "journal/node_log_later.h"
 #include "journal/segment.h"
@@ -75,7 +77,9 @@ void NodeLogCore::opened_journal(Result<std::unique_ptr<Journal>> journal) {
     journal_ = *std::move(journal);
     if (auto taken = take_index(); !taken) return end_opening(std::move(taken));
     if (identity_ != 0) return end_opening({});
-    identity_ = runtime_.random().between(std::uint64_t{1}, UINT64_MAX);
+    identity_ = planted(Plant::empty_disk_votes)
+                    ? hash64(as_bytes(options_.directory))
+                    : runtime_.random().between(std::uint64_t{1}, UINT64_MAX);
     draft_for(record_overhead_max);
     note({.what = RecordWhat::identity, .number = identity_});
     static_cast<void>(turn());  // The opening ends when it is durable.

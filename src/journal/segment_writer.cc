@@ -11,7 +11,9 @@ namespace {
 Result<void> write_and_sync(File& file, const Flush& flush) {
     US_CHECK(file.write_at(flush.offset, flush.bytes));
     if (planted(Plant::told_before_durable)) return {};
-    return file.sync();
+    auto synced = file.sync();
+    if (!synced && planted(Plant::sync_retried)) synced = file.sync();
+    return synced;
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "base/plant.h"
 
 namespace understudy::replica {
 
@@ -48,7 +49,8 @@ private:
 
 CheckpointSource::CheckpointSource(const Replicated& replicated, StateMachine& machine)
     : time_(replicated.time),
-      sessions_(replicated.sessions.image()),
+      sessions_(planted(Plant::sessions_not_in_checkpoint) ? session::Table().image()
+                                                           : replicated.sessions.image()),
       machine_(machine.begin_snapshot()) {}
 
 Result<bool> CheckpointSource::next(Buffer& out, std::size_t bytes_about) {

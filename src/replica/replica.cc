@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/checksum.h"
+#include "base/plant.h"
 
 namespace understudy::replica {
 
@@ -166,6 +167,7 @@ void Replica::read(Done done) {
         return;
     }
     ++counters_.reads;
+    if (planted(Plant::reads_unconfirmed)) return later([done = std::move(done)] { done({}); });
     reads_.push_back(std::move(done));
     schedule_flush();
 }
@@ -264,7 +266,8 @@ void Replica::append(Urgency urgency, Proposals::Pack pack) {
     auto waiting = std::make_shared<const std::vector<Answered>>(std::move(pack.waiting));
     journal_->append(std::move(drafts), urgency,
                      [this, waiting = std::move(waiting)](const Result<Index>& result) {
-                         const auto kept = waiting;  // We may be destroyed, and the journal with us.
+                         const auto kept =
+                             waiting;  // We may be destroyed, and the journal with us.
                          appended(*kept, result);
                      });
 }
@@ -364,6 +367,7 @@ void Replica::apply_item(const Item& item, Command& command, Results* results) {
                 found = {.known = Known::answered, .reply = reply_};
             } else if (found.known == Known::answered) {
                 ++counters_.repeated;
+                if (planted(Plant::request_carried_out_again)) apply_command(item, command);
             }
             break;
         case ItemKind::open_session:
@@ -374,7 +378,9 @@ void Replica::apply_item(const Item& item, Command& command, Results* results) {
             sessions.close(item.request.session);
             break;
         case ItemKind::abandon:
-            found = sessions.abandon(item.request, replicated_.time);
+            found = planted(Plant::abandoned_in_word_only)
+                        ? session::Finding{.known = Known::abandoned}
+                        : sessions.abandon(item.request, replicated_.time);
             break;
     }
     if (item.kind == ItemKind::request || item.kind == ItemKind::abandon) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/plant.h"
 #include "consensus/configuration.h"
 #include "journal/whole_file.h"
 #include "replicated/group.h"
@@ -261,7 +262,7 @@ void Group::installed(Result<consensus::SnapshotRef> result, bool wanted_by_core
     journal::GroupWrite write;
     write.state = encode(state_);
     write.from = snapshot.index.next();
-    write.restart = true;
+    write.restart = !planted(Plant::install_keeps_log);
     auto position = surroundings_.write(id_, std::move(write), journal::Urgency::promotion);
     if (!position) return fail(std::move(position).error());
     written_.clear();

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/plant.h"
 #include "consensus/configuration.h"
 #include "replicated/entry_body.h"
 #include "replicated/group.h"
@@ -289,6 +290,7 @@ void Group::restore_slice(std::shared_ptr<journal::CheckpointReader> reader, Ind
 // A lone voter must never reuse its term, and a vote that was given may not be remembered wrongly:
 // each start begins a term of its own, durable before anything is said.
 void Group::raise_term() {
+    if (planted(Plant::vote_not_kept)) return start_core();
     state_.hard = {.term = state_.hard.term.next(), .vote = {}};
     journal::GroupWrite write;
     write.state = encode(state_);

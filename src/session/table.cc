@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/plant.h"
 namespace understudy::session {
 
 SessionId Table::open(Duration time) {
@@ -62,6 +63,9 @@ Finding Table::find(const Request& request) const {
 Finding Table::find(const Session& session, RequestNo number) {
     if (number <= session.floor) return {.known = Known::forgotten};
     const auto& slots = session.slots;
+    if (planted(Plant::reply_by_session) && !slots.empty()) {
+        return {.known = Known::answered, .reply = as_bytes(slots.back().reply)};
+    }
     if (slots.empty() || slots.back().number < number) return {.known = Known::fresh};
     const auto slot =
         std::lower_bound(slots.begin(), slots.end(), number,

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "raft/raft_core.h"
 
 namespace understudy::swarm {
 
@@ -16,6 +17,8 @@ constexpr std::int64_t marks = 4;
     client::AgentOptions options;
     options.name = plan.name;
     options.registry = {plan.registry};
+    options.registry.insert(options.registry.end(), plan.further_nodes.begin(),
+                            plan.further_nodes.end());
     options.listen = {plan.host, 0};
     if (plan.compress) options.compressions = {wire::Compression::zstd};
     return options;
@@ -24,26 +27,30 @@ constexpr std::int64_t marks = 4;
 }  // namespace
 
 RegistryApp::RegistryApp(Runtime& runtime, Log& log, const std::string& host,
-                         const std::string& directory) {
-    server_ = std::make_unique<node::RegistryServer>(
-        runtime, log,
-        node::RegistryServer::Options{.listen = {host, registry_port},
-                                      .tls = {},
-                                      .link = {},
-                                      .directory = directory,
-                                      .segment_size_bytes = 64 * KiB,
-                                      .machine = {},
-                                      .restore = {}},
-        [this](const Result<void>& opened) {
-            if (opened) {
-                serving_ = true;
-            } else {
-                refusal_ = opened.error();
-                ended_ = true;
-            }
-        });
+                         const std::string& directory,
+                         const std::vector<registry::Node>& founders) {
+    node::RegistryServer::Options options;
+    options.listen = {host, registry_port};
+    options.directory = directory;
+    options.segment_size_bytes = 64 * KiB;
+    if (!founders.empty()) {
+        options.segment_size_bytes = 256 * KiB;
+        options.machine.name = host;
+        options.machine.platform = "swarm";
+        options.several.emplace();
+        options.several->founders = founders;
+        options.several->address = {host, registry_port};
+        options.several->make_core = raft::make_core;
+    }
+    server_ = std::make_unique<node::RegistryServer>(runtime, log, std::move(options),
+                                                     [this](const Result<void>& opened) {
+                                                         opened_ = static_cast<bool>(opened);
+                                                         if (opened) return;
+                                                         refusal_ = opened.error();
+                                                         ended_ = true;
+                                                     });
     server_->on_failed([this](const Error& error) {
-        serving_ = false;
+        opened_ = false;
         refusal_ = error;
         ended_ = true;
     });

@@ -23,15 +23,17 @@ inline constexpr const char* record_name = "data";
 /// starts it again.
 class RegistryApp {
 public:
-    RegistryApp(Runtime& runtime, Log& log, const std::string& host, const std::string& directory);
+    /// `founders`: of a registry of several nodes; empty: it runs alone.
+    RegistryApp(Runtime& runtime, Log& log, const std::string& host, const std::string& directory,
+                const std::vector<registry::Node>& founders = {});
 
-    [[nodiscard]] bool serving() const { return serving_; }
+    [[nodiscard]] bool serving() const { return opened_ && server_->serving(); }
     [[nodiscard]] bool ended() const { return ended_; }
     [[nodiscard]] const std::optional<Error>& refusal() const { return refusal_; }
     [[nodiscard]] const node::RegistryServer& server() const { return *server_; }
 
 private:
-    bool serving_ = false;
+    bool opened_ = false;
     bool ended_ = false;
     std::optional<Error> refusal_;
     std::unique_ptr<node::RegistryServer> server_;
@@ -42,6 +44,7 @@ struct AgentPlan {
     std::string name;
     std::string host;  ///< Of the node it runs on.
     Address registry;
+    std::vector<Address> further_nodes = {};  ///< Of the registry.
     Duration lease = 1s;
     role::OnRegistryLoss on_registry_loss = role::OnRegistryLoss::keep;
     bool compress = false;

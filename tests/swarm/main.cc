@@ -3,9 +3,14 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <map>
+#include <fstream>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -24,36 +29,71 @@ struct Arguments {
     bool trace = false;
     bool twice = false;
     std::string plant;
+    std::vector<swarm::Scene> scenes = {swarm::Scene::platform};  ///< In turn.
 };
 
 int usage() {
     std::puts(
-        "understudy-sim [--seed=N] [--seeds=N] [--chaos=SECONDS] [--seconds=WALL] [--twice]\n"
-        "               [--trace] [--plant=BUG|all]\n"
+        "understudy-sim [--scene=SCENE] [--seed=N] [--seeds=N] [--chaos=SECONDS] [--seconds=WALL]\n"
+        "               [--twice] [--trace] [--plant=BUG|all|platform|journals|quick]\n"
+        "SCENE: platform (default), nodes, shared, replicated; journals: the last three in turn.\n"
         "Runs simulated platforms, one per seed; prints a REPRO line for each that breaks a\n"
         "promise and exits with 1. --twice also compares the traces of two runs of each seed.\n"
-        "--trace prints every event. --plant needs the planted build (make sim-plants).");
+        "--trace prints every event. --plant needs the planted build (make sim).");
     return 2;
 }
 
 #ifdef US_PLANTS
-const std::map<std::string, Plant>& plants() {
-    static const std::map<std::string, Plant> all = {
-        {"no_stall_grace", Plant::no_stall_grace},
-        {"no_lease_check", Plant::no_lease_check},
-        {"last_in_line", Plant::last_in_line},
-        {"epoch_not_raised", Plant::epoch_not_raised},
-        {"forget_reported_epoch", Plant::forget_reported_epoch},
-        {"told_before_durable", Plant::told_before_durable},
-        {"proxy_ignores_epoch", Plant::proxy_ignores_epoch},
-        {"image_merges", Plant::image_merges},
-        {"delta_over_gap", Plant::delta_over_gap},
-        {"sent_call_retried", Plant::sent_call_retried},
-        {"watch_gap_ignored", Plant::watch_gap_ignored},
-        {"keeps_place", Plant::keeps_place},
-    };
-    return all;
-}
+struct Bug {
+    const char* name;
+    Plant plant;
+    swarm::Scene scene;
+    bool quick = false;  ///< Found so soon that every test run can show it.
+};
+// The same bug may show in several scenes.
+constexpr Bug bugs[] = {
+    {"no_stall_grace", Plant::no_stall_grace, swarm::Scene::platform},
+    {"no_lease_check", Plant::no_lease_check, swarm::Scene::platform},
+    {"last_in_line", Plant::last_in_line, swarm::Scene::platform},
+    {"epoch_not_raised", Plant::epoch_not_raised, swarm::Scene::platform},
+    {"forget_reported_epoch", Plant::forget_reported_epoch, swarm::Scene::platform},
+    {"told_before_durable", Plant::told_before_durable, swarm::Scene::platform},
+    {"proxy_ignores_epoch", Plant::proxy_ignores_epoch, swarm::Scene::platform},
+    {"image_merges", Plant::image_merges, swarm::Scene::platform},
+    {"delta_over_gap", Plant::delta_over_gap, swarm::Scene::platform},
+    {"sent_call_retried", Plant::sent_call_retried, swarm::Scene::platform},
+    {"watch_gap_ignored", Plant::watch_gap_ignored, swarm::Scene::platform},
+    {"keeps_place", Plant::keeps_place, swarm::Scene::platform},
+    {"told_before_durable", Plant::told_before_durable, swarm::Scene::shared, true},
+    {"sync_retried", Plant::sync_retried, swarm::Scene::shared},
+    {"shared_check_before_append", Plant::shared_check_before_append, swarm::Scene::shared},
+    {"shared_scan_before_publish", Plant::shared_scan_before_publish, swarm::Scene::shared},
+    {"shared_no_seal", Plant::shared_no_seal, swarm::Scene::shared},
+    {"shared_append_to_old", Plant::shared_append_to_old, swarm::Scene::shared},
+    {"shared_no_directory_sync", Plant::shared_no_directory_sync, swarm::Scene::shared},
+    {"shared_names_in_any_order", Plant::shared_names_in_any_order, swarm::Scene::shared},
+    {"shared_no_claim_check", Plant::shared_no_claim_check, swarm::Scene::shared},
+    {"shared_copy_nothing", Plant::shared_copy_nothing, swarm::Scene::shared},
+    {"reads_unconfirmed", Plant::reads_unconfirmed, swarm::Scene::shared},
+    {"sessions_not_in_checkpoint", Plant::sessions_not_in_checkpoint, swarm::Scene::shared},
+    {"reply_by_session", Plant::reply_by_session, swarm::Scene::shared, true},
+    {"request_carried_out_again", Plant::request_carried_out_again, swarm::Scene::shared, true},
+    {"abandoned_in_word_only", Plant::abandoned_in_word_only, swarm::Scene::shared},
+    {"told_before_durable", Plant::told_before_durable, swarm::Scene::replicated, true},
+    {"sync_retried", Plant::sync_retried, swarm::Scene::replicated},
+    {"naive_host", Plant::naive_host, swarm::Scene::replicated},
+    {"vote_not_kept", Plant::vote_not_kept, swarm::Scene::replicated},
+    {"term_not_kept", Plant::term_not_kept, swarm::Scene::replicated},
+    {"no_barrier", Plant::no_barrier, swarm::Scene::replicated, true},
+    {"sent_before_durable", Plant::sent_before_durable, swarm::Scene::replicated},
+    {"told_before_committed", Plant::told_before_committed, swarm::Scene::replicated, true},
+    {"empty_disk_votes", Plant::empty_disk_votes, swarm::Scene::replicated},
+    {"install_keeps_log", Plant::install_keeps_log, swarm::Scene::replicated},
+    {"reads_unconfirmed", Plant::reads_unconfirmed, swarm::Scene::replicated},
+    {"sessions_not_in_checkpoint", Plant::sessions_not_in_checkpoint, swarm::Scene::replicated},
+    {"last_in_line", Plant::last_in_line, swarm::Scene::nodes},
+    {"epoch_not_raised", Plant::epoch_not_raised, swarm::Scene::nodes, true},
+};
 #endif
 
 struct Sum {
@@ -62,8 +102,9 @@ struct Sum {
     Duration simulated{};
 };
 
-bool run_one(std::uint64_t seed, const Arguments& arguments, Sum& sum) {
-    swarm::SwarmOptions options{.seed = seed, .chaos = std::chrono::seconds(arguments.chaos_s)};
+bool run_one(std::uint64_t seed, swarm::Scene scene, const Arguments& arguments, Sum& sum) {
+    swarm::SwarmOptions options{
+        .seed = seed, .scene = scene, .chaos = std::chrono::seconds(arguments.chaos_s)};
     if (arguments.trace) {
         options.sink = [](std::string_view line) {
             std::printf("%.*s\n", static_cast<int>(line.size()), line.data());
@@ -85,6 +126,11 @@ bool run_one(std::uint64_t seed, const Arguments& arguments, Sum& sum) {
         for (const std::string& violation : result.violations) fmt::print("  {}\n", violation);
         fmt::print("{}\n", result.repro);
     }
+    if (!result.history.empty() && arguments.plant.empty()) {
+        const std::string file = fmt::format("understudy-sim-{}-{}.jsonl", name(scene), seed);
+        std::ofstream(file) << result.history;
+        fmt::print("  what clients saw: {}\n", file);
+    }
     if (arguments.twice && swarm::run_swarm(options).trace_hash != result.trace_hash) {
         fmt::print("seed {} does not give the same trace twice\n{}\n", seed, result.repro);
         good = false;
@@ -94,30 +140,67 @@ bool run_one(std::uint64_t seed, const Arguments& arguments, Sum& sum) {
 }
 
 #ifdef US_PLANTS
+bool wanted(const Bug& bug, const std::string& plant) {
+    if (plant == "all" || plant == bug.name) return true;
+    if (plant == "platform") return bug.scene == swarm::Scene::platform;
+    if (plant == "journals") return bug.scene != swarm::Scene::platform;
+    return plant == "quick" && bug.quick;
+}
+
+/// What the child that hunts tells while it runs: an assertion may be what finds the bug.
+struct Progress {
+    std::uint64_t seed = 0;
+    bool found = false;
+};
+
+/// Runs seeds until one breaks a promise.
+void hunt_one(const Bug& bug, const Arguments& arguments, Progress& progress) {
+    plant(bug.plant);
+    Sum sum;
+    for (std::uint64_t i = 0; i < arguments.seeds && !progress.found; ++i) {
+        progress.seed = arguments.seed + i;
+        progress.found = !run_one(progress.seed, bug.scene, arguments, sum);
+    }
+}
+
 /// Every planted bug must be found within `arguments.seeds` seeds.
 int hunt(const Arguments& arguments) {
-    bool all_found = true;
-    for (const auto& [name, bug] : plants()) {
-        if (arguments.plant != "all" && arguments.plant != name) continue;
-        plant(bug);
-        Sum sum;
-        std::uint64_t needed = 0;
-        for (std::uint64_t seed = arguments.seed; seed < arguments.seed + arguments.seeds; ++seed) {
-            if (!run_one(seed, arguments, sum)) {
-                needed = seed - arguments.seed + 1;
-                break;
-            }
+    void* const page =
+        mmap(nullptr, sizeof(Progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED) return 1;
+    auto* const progress = static_cast<Progress*>(page);
+    std::size_t hunted = 0;
+    std::size_t found = 0;
+    fmt::print("{:<34} {:<11} {:>6}  {}\n", "planted bug", "scene", "seeds", "found by");
+    for (const Bug& bug : bugs) {
+        if (!wanted(bug, arguments.plant)) continue;
+        ++hunted;
+        *progress = {};
+        std::fflush(stdout);
+        const pid_t child = fork();
+        if (child == 0) {
+            if (std::freopen("/dev/null", "w", stderr) == nullptr) _exit(1);
+            hunt_one(bug, arguments, *progress);
+            _exit(0);
         }
-        plant(Plant::none);
-        if (needed == 0) {
-            all_found = false;
-            fmt::print("planted {:<24} NOT FOUND in {} seeds\n", name, arguments.seeds);
+        int status = 0;
+        if (child < 0 || waitpid(child, &status, 0) != child) return 1;
+        const bool asserted = WIFSIGNALED(status) || WEXITSTATUS(status) != 0;
+        const bool is_found = progress->found || asserted;
+        found += is_found ? 1 : 0;
+        if (is_found) {
+            fmt::print("{:<34} {:<11} {:>6}  {}\n", bug.name, name(bug.scene),
+                       progress->seed - arguments.seed + 1,
+                       asserted ? "an assertion" : "an oracle");
         } else {
-            fmt::print("planted {:<24} found after {} seeds\n", name, needed);
+            fmt::print("{:<34} {:<11} {:>6}  NOT FOUND\n", bug.name, name(bug.scene),
+                       arguments.seeds);
         }
         std::fflush(stdout);
     }
-    return all_found ? 0 : 1;
+    munmap(page, sizeof(Progress));
+    fmt::print("{} of {} planted bugs found\n", found, hunted);
+    return found == hunted && hunted > 0 ? 0 : 1;
 }
 #endif
 
@@ -125,6 +208,15 @@ bool read(std::string_view argument, std::string_view key, std::uint64_t& out) {
     if (!argument.starts_with(key)) return false;
     out = std::strtoull(std::string(argument.substr(key.size())).c_str(), nullptr, 10);
     return true;
+}
+
+std::vector<swarm::Scene> scenes_named(std::string_view wanted) {
+    using swarm::Scene;
+    if (wanted == "journals") return {Scene::shared, Scene::replicated, Scene::nodes};
+    for (std::size_t i = 0; i < swarm::scene_count; ++i) {
+        if (name(static_cast<Scene>(i)) == wanted) return {static_cast<Scene>(i)};
+    }
+    return {};
 }
 
 }  // namespace
@@ -143,6 +235,9 @@ int main(int argc, char** argv) {
             arguments.trace = true;
         } else if (argument == "--twice") {
             arguments.twice = true;
+        } else if (argument.starts_with("--scene=")) {
+            arguments.scenes = scenes_named(argument.substr(8));
+            if (arguments.scenes.empty()) return usage();
         } else if (argument.starts_with("--plant=")) {
             arguments.plant = argument.substr(8);
         } else {
@@ -164,12 +259,15 @@ int main(int argc, char** argv) {
     Sum sum;
     for (std::uint64_t i = 0;
          arguments.seconds > 0 ? wall() < double(arguments.seconds) : i < arguments.seeds; ++i) {
-        (void)run_one(arguments.seed + i, arguments, sum);
+        // Each scene of a seed; a limit in time ends between seeds.
+        for (const swarm::Scene scene : arguments.scenes) {
+            (void)run_one(arguments.seed + i, scene, arguments, sum);
+        }
     }
     const double simulated = std::chrono::duration<double>(sum.simulated).count();
     fmt::print(
-        "{} seeds from {}: {} bad; {:.2f} simulated hours in {:.1f} s ({:.0f}x), {} events, "
-        "{} faults, {} promotions, {} changes heard, calls: {} done, {} refused, {} unknown\n",
+        "{} runs from seed {}: {} bad; {:.2f} simulated hours in {:.1f} s ({:.0f}x), {} events, "
+        "{} faults, {} promotions, {} changes, calls: {} done, {} refused, {} unknown\n",
         sum.runs, arguments.seed, sum.bad, simulated / 3600, wall(), simulated / wall(), sum.events,
         sum.faults, sum.promotions, sum.changes, sum.done, sum.refused, sum.unknown);
     return sum.bad == 0 ? 0 : 1;

@@ -7,6 +7,7 @@
 
 #include "sim/world.h"
 #include "tests/swarm/apps.h"
+#include "tests/swarm/journal_swarm.h"
 #include "tests/swarm/oracle.h"
 
 namespace understudy::swarm {
@@ -37,15 +38,31 @@ constexpr Duration restart_max = 2s;
     return world;
 }
 
+/// Three nodes do not come back without what they had, and their sleep is no special case.
+[[nodiscard]] Faults faults_of(const SwarmOptions& options) {
+    Faults faults = draw_faults(options.seed);
+    if (options.scene != Scene::nodes) return faults;
+    faults.registry_emptied = false;
+    if (faults.sleepy_registry) {
+        faults.sleepy_registry = false;
+        faults.gentle = true;
+    }
+    return faults;
+}
+
 /// One simulated platform and the hand that breaks it.
 class Cluster {
 public:
     explicit Cluster(const SwarmOptions& options)
         : options_(options),
           plan_(options.seed ^ 0x5eedULL),
-          faults_(draw_faults(options.seed)),
+          faults_(faults_of(options)),
           world_(world_options(options, faults_, plan_)) {
         world_.expect_error("registry.journal_failed");
+        if (several()) {
+            world_.expect_error("replicated.group_failed");
+            world_.expect_error("replicated.node_failed");
+        }
         build();
     }
 
@@ -56,7 +73,14 @@ private:
     using Process = sim::Process;
 
     void build();
-    void start_registry();
+    void start_registry(const std::string& host);
+    [[nodiscard]] bool several() const { return options_.scene == Scene::nodes; }
+    [[nodiscard]] std::vector<Address> further_nodes() const;
+    /// The node of the registry that serves; null: none does.
+    [[nodiscard]] RegistryApp* serving();
+    [[nodiscard]] Process& any_registry() {
+        return *registries_[registries_.size() == 1 ? 0 : plan_.below(registries_.size())];
+    }
     void supervise();
     void break_something();
     void break_gently();
@@ -81,7 +105,8 @@ private:
     std::uint64_t registry_lives_ = 0;
     std::string directory_ = "/data";
     std::vector<std::string> node_names_;
-    Process* registry_ = nullptr;
+    std::vector<registry::Node> founders_;  ///< Empty: the registry runs alone.
+    std::vector<Process*> registries_;
     std::vector<Process*> members_;
     std::vector<Process*> clients_;
     std::uint64_t faults_done_ = 0;
@@ -93,8 +118,16 @@ void Cluster::build() {
         node_names_.push_back(name);
         return world_.add_node(name);
     };
-    Node& home = add_node("r");
-    start_registry();
+    const std::vector<std::string> hosts =
+        several() ? std::vector<std::string>{"r", "r2", "r3"} : std::vector<std::string>{"r"};
+    if (several()) {
+        for (const std::string& host : hosts) founders_.push_back({host, {host, registry_port}});
+    }
+    for (const std::string& host : hosts) {
+        (void)add_node(host);
+        start_registry(host);
+    }
+    Node& home = world_.node("r");
     const std::uint64_t member_count = plan_.between(2, 4);
     const std::uint64_t client_count = plan_.between(1, 3);
     const Duration lease = plan_.chance(1, 2) ? 1s : plan_.between(200ms, 2s);
@@ -109,6 +142,7 @@ void Cluster::build() {
         AgentPlan plan{.name = name,
                        .host = node.name(),
                        .registry = {"r", registry_port},
+                       .further_nodes = further_nodes(),
                        .lease = lease,
                        .on_registry_loss = policy,
                        .compress = compress,
@@ -124,6 +158,7 @@ void Cluster::build() {
         AgentPlan plan{.name = name,
                        .host = node.name(),
                        .registry = {"r", registry_port},
+                       .further_nodes = further_nodes(),
                        .compress = compress,
                        .epochs_are_final = !faults_.registry_emptied,
                        .switchover_every = switchover,
@@ -134,22 +169,44 @@ void Cluster::build() {
     }
 }
 
-void Cluster::start_registry() {
-    Node& home = world_.node("r");
-    registry_ = &home.start("registry", [this](Runtime& runtime, Log& log) {
-        return std::make_unique<RegistryApp>(runtime, log, "r", directory_);
-    });
+void Cluster::start_registry(const std::string& host) {
+    registries_.push_back(
+        &world_.node(host).start("registry", [this, host](Runtime& runtime, Log& log) {
+            return std::make_unique<RegistryApp>(runtime, log, host, directory_, founders_);
+        }));
+}
+
+std::vector<Address> Cluster::further_nodes() const {
+    std::vector<Address> all;
+    for (std::size_t i = 1; i < founders_.size(); ++i) all.push_back(founders_[i].address);
+    return all;
+}
+
+RegistryApp* Cluster::serving() {
+    // Of several, one that was stopped may still think that it does: the newest tenure counts.
+    RegistryApp* found = nullptr;
+    for (Process* process : registries_) {
+        if (!process->alive() || !process->app<RegistryApp>().serving()) continue;
+        RegistryApp& one = process->app<RegistryApp>();
+        if (found == nullptr ||
+            one.server().state().revision() > found->server().state().revision()) {
+            found = &one;
+        }
+    }
+    return found;
 }
 
 /// A supervisor per process: what has ended or died is started again after a while.
 void Cluster::supervise() {
-    if (registry_->alive() && !registry_->paused() && registry_->app<RegistryApp>().ended()) {
-        const auto& refusal = registry_->app<RegistryApp>().refusal();
+    for (Process* process : registries_) {
+        if (!process->alive() || process->paused() || !process->app<RegistryApp>().ended())
+            continue;
+        const auto& refusal = process->app<RegistryApp>().refusal();
         if (refusal && refusal->code == Errc::corrupt) {
             oracle_.broken("the registry calls its own journal corrupt: " + to_string(*refusal));
         }
-        registry_->stop();
-        later_restart(*registry_);
+        process->stop();
+        later_restart(*process);
     }
     world_.after(100ms, [this] { supervise(); });
 }
@@ -168,7 +225,7 @@ void Cluster::later_restart(Process& process) {
 
 Cluster::Process& Cluster::any_process() {
     const std::uint64_t pick = plan_.below(4);
-    if (pick == 0) return *registry_;
+    if (pick == 0) return any_registry();
     if (pick == 1) return *clients_[plan_.below(clients_.size())];
     return *members_[plan_.below(members_.size())];
 }
@@ -181,11 +238,11 @@ void Cluster::break_something() {
         kinds.push_back([this] {
             Process& victim = any_process();
             if (!victim.alive()) return;
-            if (&victim == registry_ && plan_.chance(1, 2)) {
+            if (victim.name() == "registry" && plan_.chance(1, 2)) {
                 victim.crash_at_disk_call(plan_.between(1, 30));
                 // Whether or not it gets there, it is started again.
-                world_.after(3s, [this] {
-                    if (!registry_->alive()) later_restart(*registry_);
+                world_.after(3s, [this, &victim] {
+                    if (!victim.alive()) later_restart(victim);
                 });
                 return;
             }
@@ -239,7 +296,7 @@ void Cluster::break_something() {
     }
     if (faults_.disk_error) {
         kinds.push_back([this] {
-            sim::DiskOptions& disk = world_.node("r").disk().options();
+            sim::DiskOptions& disk = any_registry().node().disk().options();
             disk.sync_error_rate = 200'000;
             disk.write_error_rate = plan_.chance(1, 2) ? 100'000 : 0;
             world_.after(plan_.between(10ms, 1s), [&disk] {
@@ -250,7 +307,7 @@ void Cluster::break_something() {
     }
     if (faults_.disk_full) {
         kinds.push_back([this] {
-            sim::DiskStore& disk = world_.node("r").disk();
+            sim::DiskStore& disk = any_registry().node().disk();
             disk.set_capacity(disk.used_bytes() + plan_.between(0, 100'000));
             world_.after(plan_.between(100ms, 10s), [&disk] { disk.set_capacity(GiB); });
         });
@@ -271,11 +328,12 @@ void Cluster::break_something() {
     }
     if (faults_.registry_emptied) {
         kinds.push_back([this] {
-            if (!plan_.chance(1, 4) || !registry_->alive()) return;
-            registry_->crash();
+            Process& registry = *registries_.front();
+            if (!plan_.chance(1, 4) || !registry.alive()) return;
+            registry.crash();
             directory_ = fmt::format("/data{}", ++registry_lives_);
             oracle_.registry_emptied();
-            later_restart(*registry_);
+            later_restart(registry);
         });
     }
     if (kinds.empty()) return;
@@ -294,16 +352,18 @@ void Cluster::break_gently() {
 
 void Cluster::lull_registry() {
     ++faults_done_;
-    if (!registry_->alive() || registry_->paused()) return;
-    registry_->pause();
-    world_.after(plan_.between(1s, 4s), [this] { registry_->resume(); });
+    Process& registry = *registries_.front();
+    if (!registry.alive() || registry.paused()) return;
+    registry.pause();
+    world_.after(plan_.between(1s, 4s), [&registry] { registry.resume(); });
 }
 
 /// I2 where nothing blurs it: the new active member is the first in line.
 void Cluster::check_promotion() {
     if (!faults_.gentle && !faults_.sleepy_registry) return;
-    if (!registry_->alive() || !registry_->app<RegistryApp>().serving()) return;
-    const auto* service = registry_->app<RegistryApp>().server().state().find(family);
+    RegistryApp* const registry = serving();
+    if (registry == nullptr) return;
+    const auto* service = registry->server().state().find(family);
     if (service == nullptr || service->epoch == epoch_seen_) return;
     epoch_seen_ = service->epoch;
     if (faults_.sleepy_registry && service->epoch > Epoch{1}) {
@@ -336,10 +396,12 @@ void Cluster::heal() {
     world_.heal_network();
     world_.network().tail_rate = 0;
     world_.network().reset_rate = 0;
-    sim::DiskStore& disk = world_.node("r").disk();
-    disk.options().sync_error_rate = 0;
-    disk.options().write_error_rate = 0;
-    disk.set_capacity(GiB);
+    for (Process* registry : registries_) {
+        sim::DiskStore& disk = registry->node().disk();
+        disk.options().sync_error_rate = 0;
+        disk.options().write_error_rate = 0;
+        disk.set_capacity(GiB);
+    }
     for (const auto& node : world_.nodes()) {
         if (!node->powered()) node->power_on();
         for (const auto& process : node->processes()) {
@@ -355,8 +417,9 @@ void Cluster::heal() {
 }
 
 bool Cluster::healthy() {
-    if (!registry_->alive() || !registry_->app<RegistryApp>().serving()) return false;
-    const auto* service = registry_->app<RegistryApp>().server().state().find(family);
+    RegistryApp* const registry = serving();
+    if (registry == nullptr) return false;
+    const auto* service = registry->server().state().find(family);
     if (service == nullptr || service->active_member() == nullptr) return false;
     if (service->line.size() != members_.size()) return false;
     std::size_t active = 0;
@@ -405,12 +468,14 @@ void Cluster::check_healed() {
 
 std::string Cluster::describe() {
     std::string out;
-    if (!registry_->alive() || !registry_->app<RegistryApp>().serving()) {
+    RegistryApp* const registry = serving();
+    if (registry == nullptr) {
         out = "registry not serving";
-        if (registry_->alive() && registry_->app<RegistryApp>().refusal()) {
-            out += " (" + to_string(*registry_->app<RegistryApp>().refusal()) + ")";
+        for (Process* process : registries_) {
+            if (!process->alive() || !process->app<RegistryApp>().refusal()) continue;
+            out += " (" + to_string(*process->app<RegistryApp>().refusal()) + ")";
         }
-    } else if (const auto* service = registry_->app<RegistryApp>().server().state().find(family)) {
+    } else if (const auto* service = registry->server().state().find(family)) {
         const auto* active = service->active_member();
         out = fmt::format("registry: active {} epoch {} line {} awaited '{}'",
                           active == nullptr ? "-" : active->name, service->epoch.value,
@@ -443,9 +508,12 @@ SwarmResult Cluster::run() {
     world_.after_every_event([this, &events] {
         // Dear checks now and then; what they look for does not go away by itself.
         check_promotion();
-        if (++events % 256 != 0 || !registry_->alive()) return;
-        if (const auto* machine = registry_->app<RegistryApp>().server().machine()) {
-            machine->check_invariants();
+        if (++events % 256 != 0) return;
+        for (Process* process : registries_) {
+            if (!process->alive()) continue;
+            if (const auto* machine = process->app<RegistryApp>().server().machine()) {
+                machine->check_invariants();
+            }
         }
     });
     const TimePoint begin = world_.now();
@@ -457,8 +525,7 @@ SwarmResult Cluster::run() {
     SwarmResult result;
     result.violations = oracle_.violations();
     for (const std::string& error : world_.errors()) result.violations.push_back(error);
-    result.repro = fmt::format("REPRO understudy-sim --seed={} --chaos={}", options_.seed,
-                               options_.chaos / 1s);
+    result.repro = repro_of(options_);
     if (!result.violations.empty()) result.tail = world_.trace_tail();
     result.trace_hash = world_.trace_hash();
     result.events = world_.events();
@@ -500,7 +567,30 @@ Faults draw_faults(std::uint64_t seed) {
     return faults;
 }
 
+std::string_view name(Scene scene) {
+    switch (scene) {
+        case Scene::platform:
+            return "platform";
+        case Scene::nodes:
+            return "nodes";
+        case Scene::shared:
+            return "shared";
+        case Scene::replicated:
+            return "replicated";
+    }
+    US_ASSERT(false);
+    return {};
+}
+
+std::string repro_of(const SwarmOptions& options) {
+    return fmt::format("REPRO understudy-sim --scene={} --seed={} --chaos={}", name(options.scene),
+                       options.seed, options.chaos / 1s);
+}
+
 SwarmResult run_swarm(const SwarmOptions& options) {
+    if (options.scene == Scene::shared || options.scene == Scene::replicated) {
+        return run_journal_swarm(options);
+    }
     Cluster cluster(options);
     return cluster.run();
 }

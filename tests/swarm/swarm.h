@@ -34,8 +34,19 @@ struct Faults {
     bool sleepy_registry = false;
 };
 
+/// What runs in a simulated world.
+enum class Scene : std::uint8_t {
+    platform,    ///< One registry, members, clients.
+    nodes,       ///< The same with a registry of three nodes.
+    shared,      ///< A service whose journal is in a directory that its members mount.
+    replicated,  ///< A service whose journal a majority of its members keeps.
+};
+inline constexpr std::size_t scene_count = 4;
+[[nodiscard]] std::string_view name(Scene scene);
+
 struct SwarmOptions {
     std::uint64_t seed = 1;
+    Scene scene = Scene::platform;
     Duration chaos = 30s;  ///< How long faults go on, in simulated time.
     std::function<void(std::string_view line)> sink = {};  ///< Every trace line, for people.
 };
@@ -53,15 +64,22 @@ struct SwarmResult {
     std::uint64_t calls_unknown = 0;
     std::uint64_t changes = 0;
     std::uint64_t faults = 0;
+    std::string
+        history;  ///< What clients saw, as JSON lines; of journals, if something was violated.
 };
+
+/// The command that repeats a run.
+[[nodiscard]] std::string repro_of(const SwarmOptions& options);
 
 [[nodiscard]] Faults draw_faults(std::uint64_t seed);
 
-/// One run: a registry, two to four members, one to three clients, on nodes that fail.
+/// One run of a platform: a registry, two to four members, one to three clients, on nodes that
+/// fail.
 ///
 /// Safety phase: faults drawn from the seed, while the oracle watches. Liveness phase: everything
 /// heals, and within a bound every client must be connected to the one active member, in sync,
 /// and get its calls answered; then nothing may change any more.
+/// Of journals: run_journal_swarm().
 [[nodiscard]] SwarmResult run_swarm(const SwarmOptions& options);
 
 }  // namespace understudy::swarm
