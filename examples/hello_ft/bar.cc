@@ -17,7 +17,7 @@ int main(int argc, char** argv) try {
     const std::string member = argv[1];
 
     auto agent = understudy::Agent::open({.name = "Foo" + member + "-agent",
-                                          .registry = {registry_address(argc, argv, 2)}})
+                                          .registry = registry_addresses(argc, argv, 2)})
                      .value_or_throw();
     auto service = agent.create_service({.family = "Foo", .member = member}).value_or_throw();
     service.on_role([](const understudy::RoleChange& change) {

@@ -11,7 +11,7 @@
 int main(int argc, char** argv) try {
     const sigset_t ends = hold_signals();
     auto agent = understudy::Agent::open({.name = "FT-client",
-                                          .registry = {registry_address(argc, argv, 1)}})
+                                          .registry = registry_addresses(argc, argv, 1)})
                      .value_or_throw();
     agent.wait_for_service("Foo").value_or_throw();
 

@@ -5,7 +5,9 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <sstream>
 #include <string>
+#include <vector>
 
 /// Makes SIGINT and SIGTERM wait for wait_for_signal(). First thing in main(): threads inherit it.
 inline sigset_t hold_signals() {
@@ -23,9 +25,12 @@ inline void wait_for_signal(const sigset_t& ends) {
     sigwait(&ends, &signal);
 }
 
-/// Where the registry is: the argument at `index`, or UNDERSTUDY_REGISTRY, or where it is by default.
-inline std::string registry_address(int argc, char** argv, int index) {
-    if (argc > index) return argv[index];
-    const char* set = std::getenv("UNDERSTUDY_REGISTRY");
-    return set != nullptr ? set : "127.0.0.1:22222";
+/// Where the registry is, one address or several with commas: the argument at `index`, or
+/// UNDERSTUDY_REGISTRY, or where it is by default.
+inline std::vector<std::string> registry_addresses(int argc, char** argv, int index) {
+    const char* set = argc > index ? argv[index] : std::getenv("UNDERSTUDY_REGISTRY");
+    std::istringstream text(set != nullptr ? set : "127.0.0.1:22222");
+    std::vector<std::string> addresses;
+    for (std::string address; std::getline(text, address, ',');) addresses.push_back(address);
+    return addresses;
 }

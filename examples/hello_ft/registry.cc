@@ -22,7 +22,7 @@ int main(int argc, char** argv) try {
     {
         const auto registry =
             understudy::Registry::open({.platform = "hello-world",
-                                        .listen = registry_address(argc, argv, 1),
+                                        .listen = registry_addresses(argc, argv, 1).at(0),
                                         .data = directory})
                 .value_or_throw();
         wait_for_signal(ends);
