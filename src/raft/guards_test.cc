@@ -40,7 +40,7 @@ Recovered compacted() {  // A checkpoint at 10, of which the last two entries ar
 }
 
 TEST(Guards, WhatACheckpointCoversIsNotCompared) {
-    for (const std::uint64_t prev : {0, 3, 8}) {  // Of 8, just before the log, no term is known.
+    for (const std::uint64_t prev : {0U, 3U, 8U}) {  // Of 8, just before the log, no term is known.
         std::vector<LogEntry> entries;
         for (std::uint64_t i = prev + 1; i <= 12; ++i) entries.push_back(command(2));
 
