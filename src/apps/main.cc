@@ -2,6 +2,7 @@
 #include "apps/demo/hello.h"
 #include "apps/interrupt.h"
 #include "apps/invocation.h"
+#include "apps/journal_commands.h"
 #include "apps/meta_commands.h"
 #include "apps/record_commands.h"
 #include "apps/registry_commands.h"
@@ -20,10 +21,12 @@ int main(int argc, char** argv) {
     add_registry_commands(root, globals);
     add_service_commands(root, globals);
     add_record_commands(root, globals);
+    add_journal_commands(root, globals);
     demo::add_demo_commands(root, globals);
     add_meta_commands(line, globals);
     root.footer("The options above are taken by every command.\n"
-                "Exit codes: 0 done; 1 the answer is no; 2 usage; 69 unreachable; 75 try again "
-                "(no active\nmember, timed out, outcome unknown); 77 denied; 130 interrupted.");
+                "Exit codes: 0 done; 1 the answer is no; 2 usage; 69 unreachable; 74 a file cannot be "
+                "read;\n75 try again (no active member, timed out, outcome unknown); 77 denied; "
+                "130 interrupted.");
     return static_cast<int>(line.run(argc, argv));
 }

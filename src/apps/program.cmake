@@ -15,11 +15,13 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/understudy-registry.service
 
 if(UNDERSTUDY_TESTS)
     understudy_executable(understudy_test_service SOURCES tests/service.cc MODULES library)
+    understudy_executable(understudy_test_replica SOURCES tests/replica.cc MODULES library)
     find_package(Python3 REQUIRED COMPONENTS Interpreter)
     set(environment "UNDERSTUDY_PROGRAM=$<TARGET_FILE:understudy_program>"
                     "UNDERSTUDY_TEST_SERVICE=$<TARGET_FILE:understudy_test_service>"
+                    "UNDERSTUDY_TEST_REPLICA=$<TARGET_FILE:understudy_test_replica>"
                     "UNDERSTUDY_SANITIZED=${UNDERSTUDY_SANITIZE}" "PYTHONDONTWRITEBYTECODE=1")
-    foreach(name command_line completion configuration demo documents platform registry tls)
+    foreach(name command_line completion configuration demo documents journal platform registry tls)
         add_test(NAME program/${name}
             COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/tests/${name}_test.py -v)
         set_tests_properties(program/${name} PROPERTIES TIMEOUT 180 LABELS process

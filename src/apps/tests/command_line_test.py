@@ -41,7 +41,8 @@ class CommandLine(Case):
                      ["service", "list", "extra"], ["--registry", "nowhere", "service", "list"],
                      ["--timeout", "5", "service", "list"], ["registry"],
                      ["registry", "--segment-size", "1KiB", "--data", "x"],
-                     ["demo", "hello", "--rounds", "0"], ["explain", "--nothing"],
+                     ["demo", "hello", "--rounds", "0"], ["journal"], ["journal", "verify"],
+                     ["journal", "replay", "x", "--as", "what"], ["explain", "--nothing"],
                      ["record", "put", "Foo", "R", "no assignment"],
                      ["call", "Foo", "name", "{not json"]]:
             with self.subTest(line=line):

@@ -55,6 +55,9 @@ class Completion(Case):
         (self.directory / "some.toml").write_text("")
         self.assertEqual(self.offers("us --config so"), ["some.toml"])
         self.assertEqual(self.offers("us completion "), ["bash"])
+        self.assertEqual(self.offers("us journal replay --as r"), ["registry"])
+        (self.directory / "somewhere").mkdir()
+        self.assertEqual(self.offers("us journal verify somew"), ["somewhere"])
 
     def test_names_of_services_come_from_the_registry(self):
         address = self.registry().address

@@ -1,0 +1,347 @@
+#include "apps/journal_commands.h"
+
+#include <unistd.h>
+
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "apps/journal_disk.h"
+#include "apps/journal_replay.h"
+#include "apps/journal_view.h"
+
+namespace understudy::apps {
+
+using journal::Entry;
+using journal::Walked;
+using journal::WalkDepth;
+using journal::WalkKind;
+using wire::Dynamic;
+
+namespace {
+
+// A larger state is not tried only to find out whether it is a registry's.
+constexpr std::uint64_t guess_bytes_max = 256 * MiB;
+
+// A file cannot be read (EX_IOERR). These commands alone tell it from damage.
+constexpr Exit unreadable_file{74};
+
+struct Wanted {
+    std::string directory;
+    std::string from = "1";
+    std::string to;
+    std::string body = "none";
+    std::string as = "auto";
+};
+
+/// Says on a terminal how far a long walk has come.
+class Progress {
+public:
+    ~Progress() { clear(); }
+
+    void at(std::uint64_t bytes, std::uint64_t of_bytes) {
+        using std::chrono::steady_clock;
+        if (!terminal_ || bytes < looked_at_ + step_bytes) return;
+        looked_at_ = bytes;
+        const auto now = steady_clock::now();
+        if (now - begun_ < 1s || now - shown_ < 200ms) return;
+        shown_ = now;
+        visible_ = true;
+        (void)std::fprintf(stderr, "\r%3u %% of %u MiB",
+                           static_cast<unsigned>(of_bytes == 0 ? 100 : bytes * 100 / of_bytes),
+                           static_cast<unsigned>(of_bytes / MiB));
+    }
+    void clear() {
+        if (visible_) (void)std::fprintf(stderr, "\r\x1b[K");
+        visible_ = false;
+    }
+    void restart() { looked_at_ = 0; }
+
+private:
+    static constexpr std::uint64_t step_bytes = 1 * MiB;
+
+    const bool terminal_ = is_terminal(STDERR_FILENO);
+    const std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
+    std::chrono::steady_clock::time_point shown_;
+    std::uint64_t looked_at_ = 0;
+    bool visible_ = false;
+};
+
+class Looking : public journal::WalkVisitor {
+public:
+    void begin(const Walked&) override { progress_.restart(); }
+    void progress(std::uint64_t bytes, std::uint64_t of_bytes) override {
+        progress_.at(bytes, of_bytes);
+    }
+
+protected:
+    Progress progress_;
+};
+
+/// Whether a journal is damaged nobody knows if its files cannot be read.
+[[nodiscard]] Result<Exit> unreadable(const Error& error) {
+    if (error.code != Errc::disk_failed) return error;
+    (void)print_error(error);
+    return unreadable_file;
+}
+
+[[nodiscard]] Result<Exit> inspect(const Invocation& invocation, const Wanted& wanted) {
+    ReadOnlyDisk disk;
+    Looking looking;
+    const auto walked = journal::walk(disk, wanted.directory, WalkDepth::entries, looking);
+    if (!walked) return unreadable(walked.error());
+    switch (invocation.format) {
+        case Format::table:
+            print(walked_text(*walked, wanted.directory, invocation.paint));
+            break;
+        case Format::json:
+        case Format::jsonl: print(to_json_line(walked_json(*walked, wanted.directory))); break;
+        case Format::csv:
+        case Format::name:
+            print(to_text(list_segments(*walked), invocation.format, invocation.paint));
+            break;
+    }
+    return Exit::done;
+}
+
+[[nodiscard]] Result<Exit> verify(const Invocation& invocation, const Wanted& wanted) {
+    ReadOnlyDisk disk;
+    std::optional<Result<Walked>> walked;
+    {
+        Looking looking;
+        walked.emplace(journal::walk(disk, wanted.directory, WalkDepth::everything, looking));
+    }
+    if (!*walked) return unreadable(walked->error());
+    const Walked& found = **walked;
+    switch (invocation.format) {
+        case Format::table: print(verdict_text(found, wanted.directory)); break;
+        case Format::json:
+        case Format::jsonl: print(to_json_line(verdict_json(found, wanted.directory))); break;
+        case Format::csv:
+        case Format::name:
+            print(to_text(list_damages(found), invocation.format, invocation.paint));
+            break;
+    }
+    return found.damages.empty() ? Exit::done : Exit::no;
+}
+
+/// Prints entries as they come by.
+class Replaying final : public Looking {
+public:
+    struct Range {
+        Index from;
+        Index to;
+    };
+    enum class As : std::uint8_t { automatic, registry, entries };
+
+    Replaying(Disk& disk, const Wanted& wanted, Range range, BodyAs body, As as, bool people)
+        : disk_(disk),
+          directory_(wanted.directory),
+          range_(range),
+          body_(body),
+          as_(as),
+          people_(people) {}
+
+    /// Before the first entry: the newest checkpoint below it.
+    Result<void> prepare() {
+        prepared_ = true;
+        if (as_ == As::entries) return {};
+        replay_.emplace();
+        if (as_ == As::automatic) {
+            for (const auto& one : checkpoints_) {
+                if (one.size_bytes <= guess_bytes_max) continue;
+                replay_.reset();
+                return {};
+            }
+        }
+        auto begun = replay_->begin(disk_, directory_, checkpoints_, range_.from);
+        if (!begun && as_ == As::registry) return begun;
+        const bool restored = begun && replay_->applied() != Index{};
+        if (!begun || (restored && !replay_->founded())) replay_.reset();
+        return {};
+    }
+    void begin(const Walked& walked) override {
+        Looking::begin(walked);
+        checkpoints_ = walked.checkpoints;
+    }
+
+    Result<void> entry(const Entry& entry, const std::string& file, std::uint64_t offset) override {
+        if (entry.index <= seen_) return {};  // Looked at once more.
+        seen_ = entry.index;
+        if (!prepared_) US_CHECK(prepare());
+        US_CHECK(carry_out(entry));
+        if (entry.index < range_.from) return {};
+        if (entry.index > range_.to) return Error{.code = Errc::closed, .detail = {}};
+        progress_.clear();
+        people_ ? print_line(entry) : print_json(entry, file, offset);
+        return {};
+    }
+
+private:
+    Result<void> carry_out(const Entry& entry) {
+        if (!replay_) return {};
+        const bool undecided = as_ == As::automatic && !replay_->founded();
+        if (undecided && journal::has_body(entry.type) && !founds_registry(entry.body)) {
+            replay_.reset();
+            return {};
+        }
+        auto taken = replay_->take(entry);
+        if (taken) return {};
+        if (as_ == As::registry) return taken;
+        replay_.reset();
+        if (!undecided) remark("understudy: " + taken.error().detail);
+        return {};
+    }
+
+    [[nodiscard]] bool is_registry() const { return replay_ && replay_->founded(); }
+
+    [[nodiscard]] std::vector<ReplayedItem> items(const Entry& entry) const {
+        if (!journal::has_body(entry.type)) return {};
+        // A replicated journal keeps packs as commands; so does a node's log its records.
+        auto records = entry.type == journal::EntryType::command ? records_of(entry.body, body_)
+                                                                  : std::vector<ReplayedItem>();
+        if (!records.empty() && as_ != As::registry) return records;
+        return items_of(entry.body, body_, is_registry());
+    }
+
+    [[nodiscard]] std::string hash_text() const { return journal_hash(replay_->hash()); }
+    [[nodiscard]] static std::string journal_hash(std::uint64_t hash) {
+        return fmt::format("{:016x}", hash);
+    }
+
+    void print_line(const Entry& entry) const {
+        const auto parts = items(entry);
+        std::string line = fmt::format("{} epoch {} {}", entry.index.value, entry.epoch.value,
+                                       entry_type(entry.type));
+        if (journal::has_body(entry.type)) line += fmt::format(" {} bytes", entry.body.size());
+        if (parts.empty() && body_ != BodyAs::none && !entry.body.empty()) {
+            line += fmt::format("  {}", cell_text(body_as(entry.body, body_)));
+        }
+        for (const ReplayedItem& part : parts) line += "\n    " + part.text;
+        if (is_registry() && journal::has_body(entry.type)) {
+            line += fmt::format("\n    state {}", hash_text());
+        }
+        print(line + '\n');
+    }
+
+    void print_json(const Entry& entry, const std::string& file, std::uint64_t offset) const {
+        Dynamic::Map row{{"index", entry.index.value},
+                         {"epoch", entry.epoch.value},
+                         {"type", std::string(entry_type(entry.type))},
+                         {"bytes", entry.body.size()},
+                         {"file", file},
+                         {"offset", offset},
+                         {"body", body_as(entry.body, body_)},
+                         {"state", is_registry() ? Dynamic(hash_text()) : Dynamic()}};
+        Dynamic::Array parts;
+        for (ReplayedItem& part : items(entry)) parts.emplace_back(std::move(part.json));
+        row["commands"] = std::move(parts);
+        print(to_json_line(row));
+    }
+
+    Disk& disk_;
+    const std::string directory_;
+    const Range range_;
+    const BodyAs body_;
+    const As as_;
+    const bool people_;
+    std::vector<journal::WalkedCheckpoint> checkpoints_;
+    std::optional<RegistryReplay> replay_;
+    bool prepared_ = false;
+    Index seen_;
+};
+
+[[nodiscard]] Result<Index> index_of(std::string_view option, const std::string& text) {
+    Index index;
+    const auto [end, error] =
+        std::from_chars(text.data(), text.data() + text.size(), index.value);
+    if (error != std::errc() || end != text.data() + text.size() || index == Index{}) {
+        return Error{.code = Errc::bad_config,
+                     .detail = fmt::format("{} wants the index of an entry, from 1", option)};
+    }
+    return index;
+}
+
+[[nodiscard]] Result<Exit> replay(const Invocation& invocation, const Wanted& wanted) {
+    if (invocation.format == Format::csv || invocation.format == Format::name) {
+        return Error{.code = Errc::bad_config,
+                     .detail = "journal replay prints table, json or jsonl"};
+    }
+    const Replaying::Range range{
+        .from = US_TRY(index_of("--from", wanted.from)),
+        .to = wanted.to.empty() ? Index{UINT64_MAX} : US_TRY(index_of("--to", wanted.to))};
+    const BodyAs body = wanted.body == "hex"    ? BodyAs::hex
+                        : wanted.body == "text" ? BodyAs::text
+                                                : BodyAs::none;
+    const auto as = wanted.as == "registry"  ? Replaying::As::registry
+                    : wanted.as == "entries" ? Replaying::As::entries
+                                             : Replaying::As::automatic;
+    ReadOnlyDisk disk;
+    Replaying replaying(disk, wanted, range, body, as, invocation.for_people());
+    const auto walked = journal::walk(disk, wanted.directory, WalkDepth::entries, replaying);
+    if (!walked) {
+        if (walked.error().code == Errc::closed) return Exit::done;  // All that was wanted.
+        return unreadable(walked.error());
+    }
+    if (!walked->damages.empty()) {
+        const auto& first = walked->damages.front();
+        return advise({.code = Errc::corrupt,
+                       .detail = fmt::format("{} is damaged, at {}: {}",
+                                             first.file.empty() ? wanted.directory : first.file,
+                                             first.offset, first.why)},
+                      "understudy journal verify " + wanted.directory);
+    }
+    return Exit::done;
+}
+
+}  // namespace
+
+void add_journal_commands(const Command& root, Globals& globals) {
+    const auto given = std::make_shared<Wanted>();
+    const auto running = [&](Result<Exit> (*body)(const Invocation&, const Wanted&)) {
+        return globals.running(
+            [given, body](const Invocation& invocation) { return body(invocation, *given); });
+    };
+    const Parameter directory{.names = "directory",
+                              .value_name = "DIR",
+                              .about = "A journal: local, shared, or the log of a node.",
+                              .completes = Completes::directory};
+
+    const Command journal =
+        root.add("journal", "Journals on disk: looked at, never changed, also while in use.");
+    const Command inspecting =
+        journal.add("inspect", "What is there: segments, checkpoints, epochs, groups, counts.");
+    inspecting.argument(directory, given->directory);
+    inspecting.runs(running(inspect));
+
+    const Command verifying =
+        journal.add("verify", "Reads everything and checks each checksum, link and claim.");
+    verifying.argument(directory, given->directory);
+    verifying.runs(running(verify));
+    verifying.footer("Exit codes: 0 good; 1 damaged, the output names each place; 2 no journal, or "
+                     "of a newer\nversion; 74 a file cannot be read; 77 not allowed.");
+
+    const Command replaying =
+        journal.add("replay", "Prints each entry; of a registry also its state's hash.");
+    replaying.argument(directory, given->directory);
+    replaying.option({.names = "--from", .value_name = "INDEX", .about = "The first entry."},
+                     given->from);
+    replaying.option({.names = "--to", .value_name = "INDEX", .about = "The last entry."},
+                     given->to);
+    replaying.option({.names = "--body", .value_name = "HOW", .about = "How bodies are shown.",
+                      .choices = "none|text|hex"},
+                     given->body);
+    replaying.option({.names = "--as", .value_name = "WHAT",
+                      .about = "registry: commands are decoded and carried out. auto: if they look "
+                               "like a registry's.",
+                      .choices = "auto|registry|entries"},
+                     given->as);
+    replaying.runs(running(replay));
+}
+
+}  // namespace understudy::apps

@@ -1,0 +1,21 @@
+#pragma once
+
+#include "runtime/disk.h"
+
+namespace understudy::apps {
+
+/// The file system, for looking only: files are opened for reading, every change is refused.
+///
+/// A file's lock() asks whether somebody has it, and takes nothing.
+/// Thread: any; it has no state.
+class ReadOnlyDisk final : public Disk {
+public:
+    [[nodiscard]] Result<std::unique_ptr<File>> open(const std::string& path, Open how) override;
+    [[nodiscard]] Result<std::vector<std::string>> list(const std::string& directory) override;
+    [[nodiscard]] Result<void> make_directory(const std::string& path) override;
+    [[nodiscard]] Result<void> rename(const std::string& from, const std::string& to) override;
+    [[nodiscard]] Result<void> remove(const std::string& path) override;
+    [[nodiscard]] Result<void> sync_directory(const std::string& path) override;
+};
+
+}  // namespace understudy::apps
