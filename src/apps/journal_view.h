@@ -11,7 +11,7 @@ namespace understudy::apps {
 enum class BodyAs : std::uint8_t { none, text, hex };
 
 [[nodiscard]] std::string_view entry_type(journal::EntryType type);
-/// "3 segments" parts of `inspect`, for people.
+/// What `inspect` shows people: a few lines, then tables.
 [[nodiscard]] std::string walked_text(const journal::Walked& walked, const std::string& directory,
                                       Paint paint);
 [[nodiscard]] wire::Dynamic::Map walked_json(const journal::Walked& walked,
