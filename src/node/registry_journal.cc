@@ -1,5 +1,6 @@
 #include "node/registry_journal.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "journal/local_journal.h"
@@ -13,7 +14,6 @@ namespace {
 
 constexpr const char* service = "understudy.registry";  // The group of the registry's nodes.
 constexpr Duration transfer_max = 1s;                   // Before this node ends without it.
-constexpr Duration entry_interval = 50ms;               // While a node catches up.
 
 }  // namespace
 
@@ -192,15 +192,10 @@ void RegistryJournal::change(const pb::NodesAsk& change, Done done) {
             done(Error{.code = Errc::refused, .detail = "this registry runs alone"});
         });
     } else if (change.has_add()) {
-        ++adding_;
-        keep_appending();
         node_->add_member(
             service,
             {.name = change.add().name(), .address = wire::from_endpoint(change.add().endpoint())},
-            [this, done = std::move(done)](const Result<void>& result) {
-                if (--adding_ == 0) appending_.reset();
-                done(result);
-            });
+            std::move(done));
     } else if (change.has_remove()) {
         node_->remove_member(service, change.remove().name(), std::move(done));
     } else {
@@ -214,10 +209,15 @@ void RegistryJournal::change(const pb::NodesAsk& change, Done done) {
 
 /// The engine notices that a member has caught up when that acknowledges an entry: in a registry
 /// where nothing happens there would be none. To close a session that nobody has changes nothing.
-void RegistryJournal::keep_appending() {
-    if (adding_ == 0 || closing_ || replica_ == nullptr) return;
-    if (replica_->active()) replica_->close_session({}, nullptr);
-    appending_ = runtime_.at(runtime_.now() + entry_interval, [this] { keep_appending(); });
+void RegistryJournal::tend() {
+    if (node_ == nullptr || closing_ || replica_ == nullptr || !replica_->active()) return;
+    const auto status = node_->status(service);
+    if (!status) return;
+    const bool waiting = std::any_of(status->members.begin(), status->members.end(),
+                                     [](const replicated::MemberStatus& row) {
+                                         return row.connected && row.joined && !row.votes;
+                                     });
+    if (waiting) replica_->close_session({}, nullptr);
 }
 
 /// The node that has most; of equals the first. Empty: nobody is there.
@@ -263,7 +263,6 @@ void RegistryJournal::close(std::function<void()> done) {
     opening_.reset();
     opening_node_.reset();
     transfer_limit_.reset();
-    appending_.reset();
     on_failed_ = nullptr;
     on_standing_ = nullptr;
     if (replica_ == nullptr) return close_node();

@@ -76,6 +76,8 @@ public:
     [[nodiscard]] bool up_to_date() const;
     [[nodiscard]] wire::pb::JournalInfo info() const;
 
+    /// To be called every now and then: sees to it that nodes which catch up are noticed.
+    void tend();
     /// Adds, removes, or hands the active role on. Errors: those of replicated::Node; refused:
     /// alone.
     void change(const wire::pb::NodesAsk& change, Done done);
@@ -97,7 +99,6 @@ private:
     void fail(const Error& error);
     void close_node();
     void later(std::function<void()> task);
-    void keep_appending();
     [[nodiscard]] std::string heir() const;
 
     Runtime& runtime_;
@@ -110,8 +111,6 @@ private:
     std::function<void()> handed_on_;
     std::function<void()> closed_;
     std::unique_ptr<Timer> transfer_limit_;
-    std::unique_ptr<Timer> appending_;
-    std::size_t adding_ = 0;  ///< Nodes that are being added.
     bool closing_ = false;
     std::unique_ptr<Packs> packs_;
     std::unique_ptr<journal::Opening> opening_node_;

@@ -391,6 +391,7 @@ void RegistryServer::arm() {
 
 void RegistryServer::tick() {
     look_at_journal();
+    journal_->tend();
     carry_out(standby_.tick(runtime_.now()));
     if (serving_) carry_out(machine_->tick(runtime_.now(), runtime_.host().wall_ms()));
     arm();

@@ -340,6 +340,28 @@ TEST(RegistryNodes, ANodeWithAnEmptyDiskIsReplaced) {
     three.expect_undisturbed(statuses);
 }
 
+// The same without anybody's doing, in a registry where nothing else happens.
+TEST(RegistryNodes, ANodeWithAnEmptyDiskIsTakenInByItself) {
+    NodesStage stage;
+    stage.start_registry();
+    const std::string lost = stage.serving() == "r3" ? "r2" : "r3";
+    stage.process(lost).crash();
+    stage.directories[lost] = "/new";
+    stage.world.run_for(2s);
+    stage.process(lost).restart();
+    ASSERT_TRUE(stage.until([&] {
+        const auto info = stage.node(stage.serving()).server->journal().info();
+        for (const auto& row : info.nodes()) {
+            const bool counts = row.role() != static_cast<std::uint32_t>(Role::joining);
+            if (row.name() == lost) return counts && row.connected() && row.lag() == 0;
+        }
+        return false;
+    }));
+    const std::string leading = stage.serving();
+    stage.process(leading).crash();
+    ASSERT_TRUE(stage.until_served_without(leading));
+}
+
 // The address that an agent was given is gone for good; what it has learned since is enough.
 TEST(RegistryNodes, AnAgentKeepsTheAddressesItHasLearned) {
     NodesStage stage;

@@ -82,9 +82,11 @@ class Registry(Case):
     def test_status_in_every_format(self):
         running = self.registry("--platform", "Stage")
         status = self.ask_json(running.address, "registry", "status")
-        self.assertEqual(sorted(status), ["address", "agents", "journal_index", "members", "platform",
+        self.assertEqual(sorted(status), ["active_node", "address", "agents", "checkpoint", "epoch",
+                                          "journal_index", "members", "node", "nodes", "platform",
                                           "registry_id", "revision", "services", "sessions", "space",
                                           "uptime_ms", "version"])
+        self.assertEqual(status["nodes"], [])  # It runs alone.
         self.assertEqual(status["platform"], "Stage")
         self.assertEqual(status["space"], "ok")
         self.assertEqual(self.ask(running.address, "registry", "status", "-o", "name").stdout,
