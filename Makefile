@@ -16,7 +16,7 @@ help:
 	@echo "make install     into PREFIX ($(PREFIX)); DESTDIR is honoured"
 	@echo "make tidy        the house rules alone"
 	@echo "make format      clang-format on all sources"
-	@echo "make check-long  make test, then thread sanitizer, clang, fuzzers, release"
+	@echo "make check-long  make test, then thread sanitizer, clang, fuzzers, release, models, hours of seeds"
 
 demo:
 	@scripts/bootstrap build
@@ -75,3 +75,7 @@ check-long: test
 		ctest --preset $$preset -j $(JOBS) || exit 1; \
 	done
 	@cmake --preset tidy && cmake --build --preset tidy -j $(JOBS)
+	@UNDERSTUDY_RAFT_SEEDS=20000 build/release/src/raft/raft_cluster_test --gtest_brief=1
+	@UNDERSTUDY_POWER_ROUNDS=500 build/release/tests/power/power_test --gtest_brief=1
+	@$(MAKE) --no-print-directory model
+	@$(MAKE) --no-print-directory sim SECONDS=3600

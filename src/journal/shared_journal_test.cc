@@ -314,6 +314,26 @@ TEST_F(Shared, AStandbyThatCannotReadForAWhileGoesOnWhenItCan) {
     EXPECT_EQ(b->journal->committed(), Index{4});
 }
 
+TEST_F(Shared, AStandbyThatCannotReadOnMissesNoEntry) {
+    for (int reads = 1; reads <= 8; ++reads) {
+        const std::string name = std::to_string(reads);
+        const auto a = active("a" + name, 1);
+        const auto b = member("b" + name, 2);
+        EXPECT_TRUE(a->append(6, long_body));  // In more than one segment.
+        EXPECT_TRUE(a->append());
+        int left = reads;
+        store.set_fault([&](std::string_view call, const std::string&) -> std::optional<Errc> {
+            if (call == "read" && left-- <= 0) return Errc::disk_failed;
+            return std::nullopt;
+        });
+        b->runtime.advance(60ms);
+        store.set_fault({});
+        b->runtime.advance(60ms);
+        EXPECT_THAT(b->failures(), IsEmpty());
+        EXPECT_GE(b->journal->committed().next(), a->journal->committed());
+    }
+}
+
 TEST_F(Shared, CheckpointsOfAStandbyTrimTheActivesSegments) {
     const auto a = active("a", 1);
     const auto b = member("b", 2);
