@@ -86,6 +86,7 @@ private:
     void extra();
     void blackout();
     void lose_disk();
+    [[nodiscard]] bool sick() const;
     void look_at_disks(std::uint64_t value);
     [[nodiscard]] bool on_disk(const sim::DiskStore& store, const std::string& directory,
                                Bytes wanted) const;
@@ -133,7 +134,7 @@ void JournalCluster::build() {
         calm || plan_.chance(1, 3) ? 0 : static_cast<std::uint32_t>(plan_.between(1, 50));
     workload_.pad_bytes_max = plan_.chance(1, 2) ? 200 : 6000;
     workload_.on_acknowledged = [this](std::uint64_t value) {
-        if (++looks_ % disk_looks_every == 0) look_at_disks(value);
+        if (++looks_ % disk_looks_every == 0 || sick()) look_at_disks(value);
     };
     workload_.history.header = {{"h", 1},
                                 {"run", repro_of(options_)},
@@ -368,6 +369,16 @@ void JournalCluster::lose_disk() {
     victim->node().disk().wipe();
     victim->node().power_on();
     victim->restart();
+}
+
+/// Syncs fail somewhere: then each acknowledgement is worth a look.
+bool JournalCluster::sick() const {
+    const auto fails = [](sim::DiskStore& store) {
+        return store.options().sync_error_rate > 1'000;
+    };
+    if (store_ != nullptr) return fails(*store_);
+    return std::any_of(members_.begin(), members_.end(),
+                       [&](sim::Process* process) { return fails(process->node().disk()); });
 }
 
 /// At the moment of an acknowledgement, whatever the power does now, a majority has it.

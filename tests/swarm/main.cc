@@ -1,5 +1,7 @@
 // understudy-sim: runs seeds of the simulated platform and prints what they find.
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -50,7 +52,9 @@ struct Bug {
     swarm::Scene scene;
     bool quick = false;  ///< Found so soon that every test run can show it.
 };
-// The same bug may show in several scenes.
+// The same bug may show in several scenes. Shortcuts of the fencing protocol that lose an entry
+// only between two disk calls of one job are found by journal/shared_planted_test.cc, which stops
+// there.
 constexpr Bug bugs[] = {
     {"no_stall_grace", Plant::no_stall_grace, swarm::Scene::platform},
     {"no_lease_check", Plant::no_lease_check, swarm::Scene::platform},
@@ -66,16 +70,12 @@ constexpr Bug bugs[] = {
     {"keeps_place", Plant::keeps_place, swarm::Scene::platform},
     {"told_before_durable", Plant::told_before_durable, swarm::Scene::shared, true},
     {"sync_retried", Plant::sync_retried, swarm::Scene::shared},
-    {"shared_check_before_append", Plant::shared_check_before_append, swarm::Scene::shared},
-    {"shared_scan_before_publish", Plant::shared_scan_before_publish, swarm::Scene::shared},
+    {"shared_scan_before_publish", Plant::shared_scan_before_publish, swarm::Scene::shared, true},
     {"shared_no_seal", Plant::shared_no_seal, swarm::Scene::shared},
-    {"shared_append_to_old", Plant::shared_append_to_old, swarm::Scene::shared},
+    {"shared_append_to_old", Plant::shared_append_to_old, swarm::Scene::shared, true},
     {"shared_no_directory_sync", Plant::shared_no_directory_sync, swarm::Scene::shared},
-    {"shared_names_in_any_order", Plant::shared_names_in_any_order, swarm::Scene::shared},
-    {"shared_no_claim_check", Plant::shared_no_claim_check, swarm::Scene::shared},
-    {"shared_copy_nothing", Plant::shared_copy_nothing, swarm::Scene::shared},
     {"reads_unconfirmed", Plant::reads_unconfirmed, swarm::Scene::shared},
-    {"sessions_not_in_checkpoint", Plant::sessions_not_in_checkpoint, swarm::Scene::shared},
+    {"sessions_not_in_checkpoint", Plant::sessions_not_in_checkpoint, swarm::Scene::shared, true},
     {"reply_by_session", Plant::reply_by_session, swarm::Scene::shared, true},
     {"request_carried_out_again", Plant::request_carried_out_again, swarm::Scene::shared, true},
     {"abandoned_in_word_only", Plant::abandoned_in_word_only, swarm::Scene::shared},
@@ -100,6 +100,7 @@ struct Sum {
     std::uint64_t runs = 0, bad = 0, events = 0, promotions = 0, done = 0, refused = 0, unknown = 0,
                   changes = 0, faults = 0;
     Duration simulated{};
+    std::string broken_first;
 };
 
 bool run_one(std::uint64_t seed, swarm::Scene scene, const Arguments& arguments, Sum& sum) {
@@ -121,6 +122,7 @@ bool run_one(std::uint64_t seed, swarm::Scene scene, const Arguments& arguments,
     sum.faults += result.faults;
     sum.simulated += result.simulated;
     bool good = result.violations.empty();
+    if (!good && sum.broken_first.empty()) sum.broken_first = result.violations.front();
     if (!good && arguments.plant.empty()) {
         fmt::print("{}\n", result.tail);
         for (const std::string& violation : result.violations) fmt::print("  {}\n", violation);
@@ -151,6 +153,7 @@ bool wanted(const Bug& bug, const std::string& plant) {
 struct Progress {
     std::uint64_t seed = 0;
     bool found = false;
+    std::array<char, 100> why = {};  ///< The first promise that was broken.
 };
 
 /// Runs seeds until one breaks a promise.
@@ -160,6 +163,8 @@ void hunt_one(const Bug& bug, const Arguments& arguments, Progress& progress) {
     for (std::uint64_t i = 0; i < arguments.seeds && !progress.found; ++i) {
         progress.seed = arguments.seed + i;
         progress.found = !run_one(progress.seed, bug.scene, arguments, sum);
+        const std::size_t length = std::min(sum.broken_first.size(), progress.why.size() - 1);
+        std::copy_n(sum.broken_first.begin(), length, progress.why.begin());
     }
 }
 
@@ -191,7 +196,7 @@ int hunt(const Arguments& arguments) {
         if (is_found) {
             fmt::print("{:<34} {:<11} {:>6}  {}\n", bug.name, name(bug.scene),
                        progress->seed - arguments.seed + 1,
-                       asserted ? "an assertion" : "an oracle");
+                       asserted ? "an assertion" : progress->why.data());
         } else {
             fmt::print("{:<34} {:<11} {:>6}  NOT FOUND\n", bug.name, name(bug.scene),
                        arguments.seeds);
