@@ -50,7 +50,7 @@ sim:
 	@cmake --build --preset release --target understudy_sim_program --target understudy_planted_program -j $(JOBS)
 	@build/release/tests/swarm/understudy-sim $(if $(SEED),--scene=$(or $(SCENE),platform) --seed=$(SEED) --trace,--seconds=$(or $(SECONDS),60)) $(SIM_ARGS)
 	@$(if $(SEED),true,build/release/tests/swarm/understudy-sim --scene=journals --chaos=20 --seconds=$(or $(SECONDS),60))
-	@$(if $(SEED),true,build/release/tests/swarm/understudy-sim-planted --plant=all --seeds=600 --chaos=20)
+	@$(if $(SEED),true,build/release/tests/swarm/understudy-sim-planted --plant=all --seeds=1000 --chaos=20)
 
 model:
 	@scripts/bootstrap model

@@ -83,6 +83,7 @@ void JournalClient::open_session() {
         });
     world_.after(random_.between(100ms, 600ms), [this, mine] {
         if (mine != attempt_) return;
+        ++attempt_;  // An answer that comes now is too late.
         target({});
         think();
     });

@@ -488,7 +488,8 @@ bool JournalCluster::progress(const std::vector<std::uint64_t>& before) const {
 
 void JournalCluster::check_progress(const char* when) {
     const std::vector<std::uint64_t> before = counts();
-    if (world_.run_until([&] { return progress(before); }, heal_limit)) return;
+    const auto over = [&] { return progress(before) || !oracle_.violations().empty(); };
+    if (world_.run_until(over, heal_limit)) return;
     oracle_.broken(
         fmt::format("J12: nothing gets on within {} s {}: {}", heal_limit / 1s, when, describe()));
 }
@@ -609,15 +610,18 @@ SwarmResult JournalCluster::run() {
     world_.run_for(1s);
     faults_->start();
     extra_later();
-    world_.run_for(options_.chaos);
-    if (swarm_.faults.mask.bits() != 0 && plan_.chance(1, 3) && !witness_) {
-        heal_core();
-        check_progress("with a majority that is well");
+    // Once a promise is broken nothing more is asked: the trace ends where it happened.
+    const auto broken = [this] { return !oracle_.violations().empty(); };
+    (void)world_.run_until(broken, options_.chaos);
+    if (!broken()) {
+        if (swarm_.faults.mask.bits() != 0 && plan_.chance(1, 3) && !witness_) {
+            heal_core();
+            check_progress("with a majority that is well");
+        }
+        heal();
+        check_progress("when all is well");
+        judge(!broken() && drain());
     }
-    heal();
-    check_progress("when all is well");
-    const bool drained = drain();
-    judge(drained);
 
     SwarmResult result;
     result.violations = oracle_.violations();
