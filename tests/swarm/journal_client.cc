@@ -174,7 +174,9 @@ void JournalClient::attempt() {
                                                                              const auto& done) {
             auto told = [this, value = order.value, done](const Result<replica::Reply>& result) {
                 if (!result) return done(result.error());
-                if (workload_.on_acknowledged) workload_.on_acknowledged(value);
+                // One that was carried out earlier may be in a checkpoint only.
+                const bool fresh = result->index.value != 0;
+                if (fresh && workload_.on_acknowledged) workload_.on_acknowledged(value);
                 done(number_in(result->bytes));
             };
             if (request) return member.replica()->submit(*request, encoded(order), std::move(told));
