@@ -37,13 +37,11 @@ struct RegistryOptions {
 
 /// How certain a lookup is.
 enum class Consistency : std::uint8_t {
-    /// The registry's active node answers, once it is certain that it still is: what was
-    /// acknowledged
-    /// to anybody before the question is in the answer.
+    /// The registry's active node answers, once it is certain that it still is: what anybody was
+    /// told before the question is in the answer.
     linearizable,
-    /// Any node answers from what it has. Works without a majority, may be old and says how old;
-    /// what
-    /// one agent is told so never goes back.
+    /// Any node answers from what it has. Works without a majority, may be old and says how old.
+    /// What one agent is told never goes back.
     cached,
 };
 

@@ -291,11 +291,14 @@ TEST_F(Failover, AnOperatorSeesServicesAndAsksForASwitchover) {
     Heard<std::string> roles;
     two.on_role(into(roles));
     Agent tool = open_agent("tool");
-    const auto listed = services(tool, 10s).value_or_throw();
-    ASSERT_EQ(listed.size(), 1U);
-    EXPECT_EQ(listed.front().active(), "Bar1");
-    EXPECT_EQ(listed.front().members().size(), 2);
-    EXPECT_EQ(services(tool, 10s).value_or_throw().size(), 1U);
+    for (const Consistency consistency : {Consistency::linearizable, Consistency::cached}) {
+        const auto listed = look_up(tool, "", consistency, 10s).value_or_throw();
+        ASSERT_EQ(listed.services().size(), 1);
+        EXPECT_EQ(listed.services(0).active(), "Bar1");
+        EXPECT_EQ(listed.services(0).members().size(), 2);
+    }
+    EXPECT_EQ(look_up(tool, "Nobody", Consistency::cached, 10s).value_or_throw().services().size(),
+              0);
 
     wire::pb::Ask question;
     question.mutable_switchover()->set_family("Foo");
@@ -307,7 +310,7 @@ TEST_F(Failover, AnOperatorSeesServicesAndAsksForASwitchover) {
     Agent astray = open_agent("astray", "127.0.0.1:1");
     EXPECT_EQ(ask(astray, question, 10ms).error().code, Errc::timed_out);
     tool.close();
-    EXPECT_EQ(services(tool, 10s).error().code, Errc::closed);
+    EXPECT_EQ(look_up(tool, "", Consistency::linearizable, 10s).error().code, Errc::closed);
 }
 
 }  // namespace
