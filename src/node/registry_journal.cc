@@ -17,30 +17,6 @@ constexpr Duration transfer_max = 1s;                   // Before this node ends
 
 }  // namespace
 
-/// All that a Replica appends is packs; a replicated journal keeps no more of an entry's type than
-/// that it is for the state machine.
-class RegistryJournal::Packs final : public journal::Observer {
-public:
-    explicit Packs(journal::Observer& replica) : replica_(replica) {}
-
-    Result<void> restore(const journal::StateSlice& slice) override {
-        return replica_.restore(slice);
-    }
-    void committed(const journal::Entry& entry) override {
-        journal::Entry told = entry;
-        if (told.type == journal::EntryType::command) told.type = journal::EntryType::commands;
-        replica_.committed(told);
-    }
-    void standing_changed(const journal::Standing& standing) override {
-        replica_.standing_changed(standing);
-    }
-    void space_changed(journal::Space space) override { replica_.space_changed(space); }
-    void failed(const Error& error) override { replica_.failed(error); }
-
-private:
-    journal::Observer& replica_;
-};
-
 RegistryJournal::RegistryJournal(Runtime& runtime, Log& log, Options options,
                                  replica::StateMachine& machine, Opened opened)
     : runtime_(runtime),
@@ -93,10 +69,7 @@ void RegistryJournal::open_node() {
                 group.founders.push_back({.name = founder.name, .address = founder.address});
             }
             opened_({});
-            open_replica([this, group](journal::Observer& observer, journal::Opened done) {
-                packs_ = std::make_unique<Packs>(observer);
-                return node_->open_journal(group, *packs_, std::move(done));
-            });
+            open_replica(node_->journal(std::move(group)));
         });
 }
 

@@ -52,8 +52,7 @@ public:
     ///
     /// Requires: `runtime` listens and dials for this node; all outlive this.
     /// Errors: those of journal::LocalJournal, replicated::Node, replica::Replica; of several,
-    /// those
-    ///         of the replica go to on_failed().
+    ///         those of the replica go to on_failed().
     RegistryJournal(Runtime& runtime, Log& log, Options options, replica::StateMachine& machine,
                     Opened opened);
     ~RegistryJournal();
@@ -90,8 +89,6 @@ public:
     void close(std::function<void()> done);
 
 private:
-    class Packs;
-
     void open_local();
     void open_node();
     void open_replica(const journal::Open& open);
@@ -112,7 +109,6 @@ private:
     std::function<void()> closed_;
     std::unique_ptr<Timer> transfer_limit_;
     bool closing_ = false;
-    std::unique_ptr<Packs> packs_;
     std::unique_ptr<journal::Opening> opening_node_;
     std::unique_ptr<replicated::Node> node_;
     std::unique_ptr<journal::Opening> opening_;
