@@ -5,13 +5,12 @@
 // 10 us of our own: 9 k/s. With thousands under way, a microsecond on the loop and another on
 // the other side: 800 k/s of 100 B; of 1 KiB the disk takes 400 MB/s: 400 k/s.
 #include <atomic>
-#include <cstdlib>
-#include <filesystem>
 #include <string>
 #include <thread>
 
 #include <benchmark/benchmark.h>
 
+#include "library/scratch_test.h"
 #include "understudy/replica.h"
 
 namespace understudy {
@@ -23,22 +22,6 @@ public:
     void snapshot(Buffer& out) const override { out.assign(1, static_cast<std::byte>(total)); }
     Result<void> restore(Bytes) override { return {}; }
     std::uint64_t total = 0;
-};
-
-class Scratch {
-public:
-    Scratch() {
-        std::string pattern = std::filesystem::temp_directory_path() / "understudy-bench-XXXXXX";
-        US_ASSERT(::mkdtemp(pattern.data()) != nullptr);
-        path = pattern;
-    }
-    Scratch(const Scratch&) = delete;
-    Scratch& operator=(const Scratch&) = delete;
-    ~Scratch() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path, ignored);
-    }
-    std::string path;
 };
 
 void submit_and_wait(benchmark::State& state) {

@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <cstdlib>
-#include <filesystem>
 #include <map>
 #include <mutex>
 #include <string>
@@ -16,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include "library/engine.h"
+#include "library/scratch_test.h"
 #include "platform/asio_runtime.h"
 
 namespace understudy {
@@ -39,22 +38,6 @@ public:
     }
 
     std::uint64_t total = 0;
-};
-
-class Scratch {
-public:
-    Scratch() {
-        std::string pattern = std::filesystem::temp_directory_path() / "understudy-public-XXXXXX";
-        US_ASSERT(::mkdtemp(pattern.data()) != nullptr);
-        path = pattern;
-    }
-    Scratch(const Scratch&) = delete;
-    Scratch& operator=(const Scratch&) = delete;
-    ~Scratch() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path, ignored);
-    }
-    std::string path;
 };
 
 bool eventually(const std::function<bool()>& reached) {
