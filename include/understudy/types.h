@@ -79,6 +79,7 @@ enum class Role : std::uint8_t {
 enum class Redundancy : std::uint8_t {
     fault_tolerant = 1,  ///< One active member, the others stand by in order of joining.
     load_balanced = 2,   ///< All members are active; new connections are spread over them.
+    journaled = 3,       ///< One is active, and the service's journal says which.
 };
 [[nodiscard]] US_API std::string_view name(Redundancy redundancy);
 

@@ -67,6 +67,7 @@ std::string_view name(Redundancy redundancy) {
     switch (redundancy) {
         case Redundancy::fault_tolerant: return "fault_tolerant";
         case Redundancy::load_balanced: return "load_balanced";
+        case Redundancy::journaled: return "journaled";
     }
     return "unrecognized";
 }

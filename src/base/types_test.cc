@@ -47,6 +47,7 @@ TEST(Role, EveryValueHasItsName) {
     EXPECT_EQ(name(static_cast<Role>(200)), "unrecognized");
     EXPECT_EQ(name(Redundancy::fault_tolerant), "fault_tolerant");
     EXPECT_EQ(name(Redundancy::load_balanced), "load_balanced");
+    EXPECT_EQ(name(Redundancy::journaled), "journaled");
     EXPECT_EQ(name(static_cast<Redundancy>(200)), "unrecognized");
 }
 

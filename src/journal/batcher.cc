@@ -121,7 +121,13 @@ Batcher::Formed Batcher::form() {
 void Batcher::reserve_made() {
     US_ASSERT(reserve_ != Reserve::ready);
     reserve_ = Reserve::ready;
+    reserve_is_reused_ = false;
     space_ = Space::ok;
+}
+
+void Batcher::reserve_reused() {
+    reserve_made();
+    reserve_is_reused_ = true;
 }
 
 void Batcher::reserve_failed() {
@@ -193,7 +199,8 @@ void Batcher::begin_segment(Batch& batch) {
     encode(SegmentHeader{.generation = tail_.generation,
                          .size_bytes = tail_.segment_bytes,
                          .first = tail_.chain.last.next(),
-                         .previous = tail_.chain.checksum},
+                         .previous = tail_.chain.checksum,
+                         .reused = reserve_is_reused_},
            batch.bytes);
 }
 

@@ -99,6 +99,7 @@ public:
     [[nodiscard]] Formed form();
 
     void reserve_made();
+    void reserve_reused();  ///< Made of a segment that is needed no more, and not zeros therefore.
     void reserve_failed();
 
     /// Gives back the bytes of a batch that nobody needs any more, for the next one: a long buffer
@@ -140,6 +141,7 @@ private:
     const Options options_;
     Tail tail_;
     Reserve reserve_;
+    bool reserve_is_reused_ = false;
     Space space_ = Space::ok;
     EntryType last_type_ = EntryType::tenure;
     std::uint32_t seed_;

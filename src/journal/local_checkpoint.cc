@@ -115,6 +115,7 @@ void LocalJournal::Core::checkpoint_step(const std::shared_ptr<CheckpointFile>& 
             if (core.state_ == State::detached) return;
             const bool names_in_doubt = !*result && result->error().effect == Effect::unknown;
             if (names_in_doubt) return core.poison(result->error());
+            if (!*result && result->error().code == Errc::no_space) core.give_back_retired();
             core.settle();
         });
 }
@@ -143,13 +144,40 @@ void LocalJournal::Core::trim() {
         const Index needed = checkpoints_.front().next();
         while (segments_.size() > 1 && segments_[1].first <= needed &&
                (!options_.keeps_segments || segments_.front().generation < keep_from_)) {
-            superfluous.push_back(
-                path_in(options_.directory, segment_name(segments_.front().generation)));
+            retire(segments_.front());
             segments_.erase(segments_.begin());
         }
     }
-    if (superfluous.empty()) return;
+    superfluous.insert(superfluous.end(), leftovers_.begin(), leftovers_.end());
+    leftovers_.clear();
+    remove(std::move(superfluous));
+}
 
+/// It is needed no more: becomes a reserve in time, or is removed.
+void LocalJournal::Core::retire(SegmentPlace segment) {
+    if (segment.ours) {
+        retired_.push_back(segment.generation);
+    } else {
+        leftovers_.push_back(path_in(options_.directory, segment_name(segment.generation)));
+    }
+    const std::size_t kept_max = retired_max(options_.segment_size_bytes);
+    while (retired_.size() > kept_max) {
+        leftovers_.push_back(path_in(options_.directory, segment_name(retired_.front())));
+        retired_.pop_front();
+    }
+}
+
+/// The disk is full: others may have their room.
+void LocalJournal::Core::give_back_retired() {
+    std::vector<std::string> superfluous;
+    for (const std::uint64_t generation : std::exchange(retired_, {})) {
+        superfluous.push_back(path_in(options_.directory, segment_name(generation)));
+    }
+    remove(std::move(superfluous));
+}
+
+void LocalJournal::Core::remove(std::vector<std::string> superfluous) {
+    if (superfluous.empty()) return;
     ++jobs_;
     auto kept = std::make_shared<std::vector<std::string>>();
     run(

@@ -17,9 +17,6 @@ constexpr std::uint64_t full_batch_bytes = 64 * KiB;
 // Longer batches come from many commands under way; while one is written the loop has work to do.
 constexpr std::size_t inline_bytes_max = 16 * KiB;
 
-Batcher::Reserve reserve_of(const Recovered& recovered) {
-    return recovered.reserve ? Batcher::Reserve::ready : Batcher::Reserve::wanted;
-}
 
 }  // namespace
 
@@ -29,7 +26,7 @@ LocalJournal::Core::Core(Runtime& runtime, Log& log, Options options, Observer& 
       log_(log),
       options_(std::move(options)),
       observer_(observer),
-      batcher_(recovered.tail, reserve_of(recovered),
+      batcher_(recovered.tail, Batcher::Reserve::wanted,
                {.segment_bytes = options_.segment_size_bytes,
                 .queue_bytes_max = options_.queue_bytes_max}),
       standing_{.role = Role::active, .epoch = recovered.tail.chain.epoch, .active = {}},
@@ -39,7 +36,10 @@ LocalJournal::Core::Core(Runtime& runtime, Log& log, Options options, Observer& 
       reserve_(std::move(recovered.reserve)),
       segments_(std::move(recovered.segments)),
       checkpoints_(std::move(recovered.checkpoints)),
-      leftovers_(std::move(recovered.leftovers)) {}
+      leftovers_(std::move(recovered.leftovers)) {
+    if (!reserve_) return;
+    recovered.reserve_is_reused ? batcher_.reserve_reused() : batcher_.reserve_made();
+}
 
 void LocalJournal::Core::start() {
     make_reserve();
@@ -162,7 +162,9 @@ void LocalJournal::Core::submit(Batch batch) {
         US_ASSERT(reserve_ != nullptr);
         flush->next_segment = std::move(reserve_);
         segments_.push_back(
-            {.generation = batcher_.tail().generation, .first = batch.placed.front().index});
+            {.generation = batcher_.tail().generation,
+             .first = batch.placed.front().index,
+             .ours = reserve_is_ours_});
     }
     const auto place = flush->bytes.size() <= inline_bytes_max ? Worker::Place::inline_if_idle
                                                                : Worker::Place::worker_thread;
@@ -246,23 +248,39 @@ void LocalJournal::Core::make_reserve() {
 
     making_reserve_ = true;
     ++jobs_;
-    auto made = std::make_shared<std::optional<Result<std::unique_ptr<File>>>>();
+    std::optional<std::uint64_t> retired;
+    if (!retired_.empty()) {  // The oldest, so that those that are left have no gap behind them.
+        retired = retired_.front();
+        retired_.pop_front();
+    }
+    auto made = std::make_shared<MadeReserve>();
     run(
         "reserve",
-        [made, &disk = runtime_.disk(), directory = options_.directory,
+        [made, retired, &disk = runtime_.disk(), directory = options_.directory,
          generation = batcher_.tail().generation + 1, size = options_.segment_size_bytes] {
-            made->emplace(make_segment(disk, directory, generation, size));
+            if (retired) {
+                made->file.emplace(reuse_segment(disk, directory, *retired, generation, size));
+                made->reused = made->file->has_value();
+                if (made->reused || made->file->error().effect == Effect::unknown) return;
+                made->useless = retired;
+            }
+            made->file.emplace(make_segment(disk, directory, generation, size));
         },
-        [made](Core& core) { core.reserve_made(std::move(**made)); });
+        [made](Core& core) { core.reserve_made(std::move(*made)); });
 }
 
-void LocalJournal::Core::reserve_made(Result<std::unique_ptr<File>> file) {
+void LocalJournal::Core::reserve_made(MadeReserve made) {
     making_reserve_ = false;
     --jobs_;
     if (poisoned_) return settle();
+    if (made.useless) {
+        leftovers_.push_back(path_in(options_.directory, segment_name(*made.useless)));
+    }
+    Result<std::unique_ptr<File>>& file = *made.file;
     if (file) {
         reserve_ = std::move(*file);
-        batcher_.reserve_made();
+        reserve_is_ours_ = true;
+        made.reused ? batcher_.reserve_reused() : batcher_.reserve_made();
         flush();
         return;
     }

@@ -19,6 +19,10 @@ namespace understudy::journal {
 /// work while the loop hears of the first. `reserve` makes the next segment, `checkpoint` writes
 /// checkpoints and removes what they make superfluous. A job owns what it touches and comes back to
 /// the loop with its result; if the journal is gone by then, nobody hears of it.
+///
+/// Segments that were made since the opening and are superfluous become reserves, at most
+/// retired_max() of them at a time: a name is changed where else two writes of all its blocks would
+/// be needed, zeros and entries. Those of earlier openings are removed.
 class LocalJournal::Core final : public std::enable_shared_from_this<Core> {
 public:
     Core(Runtime& runtime, Log& log, Options options, Observer& observer, Recovered recovered);
@@ -56,6 +60,11 @@ private:
         releasing,  ///< All is done but giving the files back.
         detached,
     };
+    struct MadeReserve {
+        std::optional<Result<std::unique_ptr<File>>> file;
+        bool reused = false;
+        std::optional<std::uint64_t> useless;  ///< Generation of a segment that was not to be had.
+    };
     struct InFlight {
         Batch batch;
         std::shared_ptr<Flush> flush;
@@ -78,13 +87,16 @@ private:
     void poison(Error error);
 
     void make_reserve();
-    void reserve_made(Result<std::unique_ptr<File>> file);
+    void reserve_made(MadeReserve made);
     [[nodiscard]] Result<void> may_write(const std::shared_ptr<CheckpointFile>& file) const;
     void checkpoint_step(const std::shared_ptr<CheckpointFile>& file,
                          std::function<Result<void>(CheckpointFile&)> step,
                          std::function<void(Core&, const Result<void>&)> then, Done done);
     void checkpoint_named(const std::shared_ptr<CheckpointFile>& file, const Result<void>& named);
     void trim();
+    void retire(SegmentPlace segment);
+    void give_back_retired();
+    void remove(std::vector<std::string> superfluous);
 
     void arm_mark();
     void offer_mark();
@@ -108,11 +120,13 @@ private:
     Chain committed_;
 
     std::unique_ptr<File> reserve_;
+    bool reserve_is_ours_ = false;
     bool making_reserve_ = false;
     std::unique_ptr<Timer> reserve_timer_;
     bool reserve_retry_armed_ = false;
 
     std::vector<SegmentPlace> segments_;  ///< Oldest first; the last is the one appended to.
+    std::deque<std::uint64_t> retired_;   ///< Generations before those, to be used again.
     std::uint64_t keep_from_ = 0;         ///< Generation; see Options::keeps_segments.
     std::vector<Index> checkpoints_;      ///< Durable, at most two, oldest first.
     std::vector<std::string> leftovers_;  ///< To be removed with the next checkpoint.

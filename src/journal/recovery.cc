@@ -1,6 +1,7 @@
 #include "journal/recovery.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -239,7 +240,7 @@ Result<void> Recovery::leave_segment() {
     }
     const auto remains = US_TRY(reader_->search(offset_));
     claimed_ = std::max(claimed_, remains.claimed);
-    garbage_end_ = remains.end;
+    garbage_end_ = begun_.back().header->reused ? remains.valid_end : remains.end;
     return {};
 }
 
@@ -250,7 +251,7 @@ Result<void> Recovery::judge() {
         SegmentReader reader(*file, found.size_bytes, found.generation);
         const auto remains = US_TRY(reader.search(0));
         claimed_ = std::max(claimed_, remains.claimed);
-        found.dirty_bytes = remains.end;
+        found.remains = remains;
     }
     if (chain_.last < claimed_) {
         return damage(chain_.last.next(),
@@ -307,9 +308,12 @@ Result<void> Recovery::settle_unbegun() {
         }
         if (found.size_bytes != options_.segment_bytes) continue;  // Another takes its place.
         out_.reserve = US_TRY(disk_.open(path(name), Disk::Open::existing));
-        if (found.dirty_bytes > 0) {
-            out_.cut_bytes += found.dirty_bytes;
-            US_CHECK(write_zeros(*out_.reserve, 0, found.dirty_bytes));
+        // Its first write may have been torn. All else in it is of another generation.
+        const std::uint64_t torn = found.remains.valid_end;
+        out_.reserve_is_reused = found.remains.end > torn;
+        if (torn > 0) {
+            out_.cut_bytes += torn;
+            US_CHECK(write_zeros(*out_.reserve, 0, torn));
             US_CHECK(out_.reserve->sync());
         }
     }
@@ -355,7 +359,8 @@ Result<void> Recovery::begin_tenure() {
         encode(SegmentHeader{.generation = tail.generation,
                              .size_bytes = tail.segment_bytes,
                              .first = tenure.index,
-                             .previous = chain_.checksum},
+                             .previous = chain_.checksum,
+                             .reused = std::exchange(out_.reserve_is_reused, false)},
                bytes);
         offset = 0;
     }

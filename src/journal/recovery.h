@@ -17,6 +17,7 @@ namespace understudy::journal {
 struct SegmentPlace {
     std::uint64_t generation = 0;
     Index first;
+    bool ours = false;  ///< Made since the journal was opened.
 };
 
 /// What an opening hands to the journal that serves.
@@ -24,6 +25,7 @@ struct Recovered {
     std::unique_ptr<File> lock;
     std::unique_ptr<File> segment;
     std::unique_ptr<File> reserve;  ///< Null if one must be made.
+    bool reserve_is_reused = false;  ///< See SegmentHeader::reused.
     Tail tail;                      ///< Behind the entry that began the tenure, which is durable.
     std::vector<SegmentPlace> segments;  ///< Oldest first; the last is the one appended to.
     std::vector<Index> checkpoints;      ///< At most two, oldest first.
@@ -89,7 +91,7 @@ private:
         std::uint64_t generation = 0;
         std::uint64_t size_bytes = 0;
         std::optional<SegmentHeader> header;
-        std::uint64_t dirty_bytes = 0;  ///< If not begun: all is zero from here on.
+        SegmentReader::Remains remains;  ///< If not begun.
     };
 
     Result<void> lock();

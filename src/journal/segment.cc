@@ -26,6 +26,7 @@ void encode(const SegmentHeader& header, Buffer& out) {
     body.fixed(header.size_bytes);
     body.fixed(header.first.value);
     body.fixed(header.previous);
+    body.fixed(static_cast<std::uint8_t>(header.reused ? 1 : 0));
     covered.resize(segment_header_bytes - covered_from);
 
     ByteWriter writer(out);
@@ -56,12 +57,14 @@ Result<std::optional<SegmentHeader>> decode_segment_header(Bytes bytes, std::uin
     header.size_bytes = *reader.fixed<std::uint64_t>();
     header.first = {*reader.fixed<std::uint64_t>()};
     header.previous = *reader.fixed<std::uint32_t>();
+    const auto reused = *reader.fixed<std::uint8_t>();
+    header.reused = reused != 0;
     const Bytes reserved = reader.rest();
     if (std::any_of(reserved.begin(), reserved.end(),
                     [](std::byte b) { return b != std::byte{}; })) {
         return none;
     }
-    if (header.generation != generation || header.first == Index{}) return none;
+    if (header.generation != generation || header.first == Index{} || reused > 1) return none;
     return std::optional(header);
 }
 

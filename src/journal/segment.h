@@ -19,6 +19,7 @@ struct SegmentHeader {
     std::uint64_t size_bytes = 0;  ///< Of the whole file, from the start.
     Index first;                   ///< Of the first entry to come.
     std::uint32_t previous = 0;    ///< Checksum of the entry before `first`; 0 before entry 1.
+    bool reused = false;  ///< Behind its entries stands what an earlier segment held, not zeros.
     friend bool operator==(const SegmentHeader&, const SegmentHeader&) = default;
 };
 
@@ -56,6 +57,11 @@ inline constexpr std::uint64_t tenure_bytes = 4 * KiB;
 }
 static_assert(promotion_bytes(256 * KiB) == 64 * KiB);
 static_assert(append_bytes_max(segment_bytes_min) > 40 * KiB);
+
+/// How many segments that are needed no more are kept to be used again: at most four, and 128 MiB.
+[[nodiscard]] constexpr std::size_t retired_max(std::uint64_t segment_bytes) {
+    return static_cast<std::size_t>(std::min<std::uint64_t>(4, 128 * MiB / segment_bytes));
+}
 
 /// Which journal a segment belongs to: drawn when the first one is made. Files of two journals in
 /// one directory are a mistake of whoever copied them.

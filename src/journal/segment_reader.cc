@@ -45,7 +45,7 @@ Result<std::optional<DecodedEntry>> SegmentReader::entry_at(std::uint64_t offset
 }
 
 Result<SegmentReader::Remains> SegmentReader::search(std::uint64_t offset) {
-    Remains remains{.claimed = {}, .end = offset};
+    Remains remains{.claimed = {}, .end = offset, .valid_end = offset};
     while (offset < size_bytes_) {
         // Chunks overlap by a header less one place, so that each header lies whole in one.
         const Bytes chunk = US_TRY(view(offset, window_bytes));
@@ -62,7 +62,10 @@ Result<SegmentReader::Remains> SegmentReader::search(std::uint64_t offset) {
             }
             remains.end = std::min(offset + at + entry_alignment, size_bytes_);
             const auto header = decode_header(rest, seed_);
-            if (header) remains.claimed = std::max(remains.claimed, header->link.synced);
+            if (!header) continue;
+            remains.claimed = std::max(remains.claimed, header->link.synced);
+            const std::uint64_t entry_end = offset + at + header->encoded_bytes();
+            remains.valid_end = std::max(remains.valid_end, std::min(entry_end, size_bytes_));
         }
         offset += places;
     }

@@ -26,6 +26,9 @@ public:
     struct Remains {
         Index claimed;          ///< The highest index that some header there says was durable.
         std::uint64_t end = 0;  ///< All is zero from here on.
+        /// Where the last entry ends whose header is valid there. In a segment that is used again
+        /// nothing of this generation stands from here on, zero or not.
+        std::uint64_t valid_end = 0;
     };
     /// Looks at every place from `offset` on where an entry may begin.
     [[nodiscard]] Result<Remains> search(std::uint64_t offset);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "journal/segment.h"
 
 namespace understudy::journal {
@@ -80,6 +82,30 @@ Result<std::unique_ptr<File>> make_segment(Disk& disk, const std::string& direct
                                            std::uint64_t generation, std::uint64_t size_bytes) {
     return make_whole_file(disk, directory, segment_name(generation),
                            [&](File& file) { return write_zeros(file, 0, size_bytes); });
+}
+
+Result<std::unique_ptr<File>> reuse_segment(Disk& disk, const std::string& directory,
+                                            std::uint64_t old_generation, std::uint64_t generation,
+                                            std::uint64_t size_bytes) {
+    const std::string old_path = path_in(directory, segment_name(old_generation));
+    auto file = disk.open(old_path, Disk::Open::existing);
+    if (!file) return without_effect(std::move(file).error());
+    const auto size = (*file)->size();
+    if (!size) return without_effect(size.error());
+    if (*size != size_bytes) {
+        return Error{.code = Errc::bad_config,
+                     .detail = fmt::format("{} has {} bytes, {} are wanted", old_path, *size,
+                                           size_bytes)};
+    }
+    const auto renamed = disk.rename(old_path, path_in(directory, segment_name(generation)));
+    if (!renamed) return without_effect(renamed.error());
+    // Before anything is written to it: under its old name a crash would have it removed.
+    if (auto synced = disk.sync_directory(directory); !synced) {
+        Error error = std::move(synced).error();
+        error.effect = Effect::unknown;
+        return error;
+    }
+    return file;
 }
 
 }  // namespace understudy::journal

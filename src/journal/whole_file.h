@@ -43,6 +43,18 @@ void give_up_whole_file(Disk& disk, const std::string& directory, const std::str
                                                          std::uint64_t generation,
                                                          std::uint64_t size_bytes);
 
+/// Makes a segment of one that is needed no more: it gets another name, and nothing is written. What
+/// stands in it counts for nothing under the new generation, with which checksums are seeded.
+///
+/// Requires: every checkpoint that makes the old one superfluous is durable, and nobody writes to it,
+///           now or later: not even a process that was taken for dead.
+/// Errors: not_found, bad_config (none: it has another size), disk_failed (none: make one of zeros
+///         instead; the old name may be there or not); disk_failed (unknown: the directory).
+[[nodiscard]] Result<std::unique_ptr<File>> reuse_segment(Disk& disk, const std::string& directory,
+                                                          std::uint64_t old_generation,
+                                                          std::uint64_t generation,
+                                                          std::uint64_t size_bytes);
+
 /// Writes zeros to [from, to). Not synced.
 [[nodiscard]] Result<void> write_zeros(File& file, std::uint64_t from, std::uint64_t to);
 

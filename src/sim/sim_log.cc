@@ -35,6 +35,7 @@ void SimLog::write(LogLevel level, std::string_view event, std::initializer_list
         text += field.value;
     }
     if (level == LogLevel::error) world_.record_error(process_.name(), event, text);
+    world_.hear_log(process_, event, text);
     world_.trace().line(world_.now(), process_.name(), name_of(level), std::move(text));
 }
 

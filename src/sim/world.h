@@ -86,6 +86,12 @@ public:
     [[nodiscard]] std::uint64_t events() const { return events_; }
     /// Log events of this name may be errors without failing the run.
     void expect_error(const std::string& event) { expected_errors_.push_back(event); }
+    /// Hears each line that a living process logs, before it goes into the trace.
+    void on_log(std::function<void(const Process& from, std::string_view event,
+                                   const std::string& text)>
+                    hear) {
+        hear_log_ = std::move(hear);
+    }
     /// What was logged as an error and not expected.
     [[nodiscard]] const std::vector<std::string>& errors() const { return errors_; }
     /// Empty if no error was logged; else the errors, how to repeat the run, and its last events.
@@ -109,6 +115,9 @@ public:
     [[nodiscard]] Node* resolve(std::string_view host) const;
     [[nodiscard]] Owner new_owner() { return last_owner_ = last_owner_.next(); }
     void record_error(std::string_view who, std::string_view event, const std::string& text);
+    void hear_log(const Process& from, std::string_view event, const std::string& text) {
+        if (hear_log_) hear_log_(from, event, text);
+    }
     void bury_later(Process& process) { dying_.push_back(&process); }
     void enter() { ++inside_; }
     void leave() { --inside_; }
@@ -137,6 +146,7 @@ private:
     std::vector<std::string> expected_errors_;
     std::vector<std::string> errors_;
     std::function<void()> check_;
+    std::function<void(const Process&, std::string_view, const std::string&)> hear_log_;
 };
 
 }  // namespace understudy::sim

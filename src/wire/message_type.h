@@ -7,7 +7,8 @@ namespace understudy::wire {
 /// What a message in a batch is. The numbers are wire format: never reuse, never renumber.
 ///
 /// 1 to 31: control messages (control.h). 32 to 63: records and calls (record/messages.h).
-/// 64 to 79: between nodes (replicated/messages.h). 0 is never sent. Numbers above 79 are free.
+/// 64 to 79: between nodes (replicated/messages.h, and prompts of shared journals). 80 to 95: between
+/// immortals (node/courier.h). 0 is never sent. Numbers above 95 are free.
 enum class MessageType : std::uint8_t {
     // Agent to registry.
     register_member = 1,
@@ -34,6 +35,9 @@ enum class MessageType : std::uint8_t {
     // Registry to agent.
     registry_nodes = 17,
 
+    // Agent to registry.
+    member_report = 18,  ///< What a member is by the word of its journal, and how far it is.
+
     // Records and calls, between proxies and members.
     subscribe = 32,         ///< Subscriber to publisher: send me this record.
     unsubscribe = 33,       ///< Subscriber to publisher.
@@ -58,6 +62,10 @@ enum class MessageType : std::uint8_t {
     fetch = 68,           ///< Send me a checkpoint.
     chunk = 69,           ///< A part of it.
     chunk_taken = 70,     ///< That part is written; gives room for the next.
+
+    // Between immortals, and their clients.
+    calls = 80,           ///< A batch of numbered calls and replies.
+    calls_durable = 81,   ///< All up to this number are in the receiver's journal.
 };
 
 inline constexpr std::uint8_t control_type_min = 1;
