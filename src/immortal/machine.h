@@ -1,0 +1,170 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "immortal/application.h"
+#include "immortal/command.h"
+#include "immortal/outbox.h"
+
+namespace understudy::immortal {
+
+/// Names of clients begin with it: no service has such a name.
+inline constexpr char client_mark = '~';
+[[nodiscard]] inline bool is_client(std::string_view peer) {
+    return !peer.empty() && peer.front() == client_mark;
+}
+
+/// One other immortal, or one client's session, as an immortal knows it.
+struct Peer {
+    std::uint64_t instance = 0;  ///< 0: nothing was heard from it yet.
+    MessageNo received;          ///< Of its stream: all up to here, each once.
+    Outbox out;                  ///< Its replies too.
+    Duration used{};             ///< Clients: when it was last heard.
+};
+
+/// The replicated part of an immortal: what it was told by whom, what it has made for whom, its
+/// timers, and the application's state.
+///
+/// Exactly once rests on three rules. A message is carried out when it is committed, in the order
+/// of the journal, and only if its number is the next of its stream. What carrying it out makes is
+/// numbered as part of the state; a replay makes it again with the same numbers. It is kept until
+/// the receiver says that it is durable there.
+///
+/// An application that is not immediate lags behind the journal; its state after entry N is then
+/// its image at an earlier position, and the inputs since.
+///
+/// Deterministic. Thread: loop only. Source: docs/protocols/immortals.md.
+class Machine final : public StateMachine, private Stage {
+public:
+    static constexpr std::size_t clients_max = 10'000;
+    static constexpr Duration client_idle_max = 1h;  ///< In time of the service.
+
+    /// What the owner hears, replay included. Must not destroy the machine.
+    class Observer {
+    public:
+        virtual ~Observer() = default;
+        /// There are messages for this peer that were not there before.
+        virtual void output_ready(const std::string& peer) = 0;
+        /// This peer's stream is committed up to here.
+        virtual void input_durable(const std::string& peer, MessageNo upto) = 0;
+        virtual void timers_changed() = 0;
+        /// The image that was wanted is here: a checkpoint may be begun.
+        virtual void image_ready() = 0;
+        /// This copy is no use any more: its application cannot go on, or contradicts its past.
+        virtual void broken(const Error& error) = 0;
+    };
+
+    /// All outlive this. `name`: of the service.
+    Machine(std::string name, Application& application, Observer& observer);
+    ~Machine() override;
+
+    /// The reply is empty; to an impulse, with an immediate application: what the handler returned,
+    /// behind a byte that is 1 if it is a refusal.
+    void apply(const Command& command, Buffer& reply) override;
+    /// Requires: the application is immediate, or has_image().
+    [[nodiscard]] std::unique_ptr<Snapshot> begin_snapshot() override;
+    [[nodiscard]] Result<void> restore_piece(Bytes piece, PiecePlace place) override;
+    /// With an application that is not immediate: of what it was told only.
+    [[nodiscard]] std::uint64_t hash() const override;
+
+    /// Asks the application for an image; image_ready() follows. From then on inputs are kept.
+    void want_image();
+    [[nodiscard]] bool has_image() const { return frozen_.has_value(); }
+    /// The image is not needed any more.
+    void drop_image();
+
+    [[nodiscard]] const std::string& name() const { return name_; }
+    [[nodiscard]] bool started() const { return instance_ != 0; }
+    [[nodiscard]] std::uint64_t instance() const { return instance_; }
+    [[nodiscard]] std::uint32_t version() const { return version_; }
+    [[nodiscard]] Position position() const { return position_; }    ///< Of the newest input.
+    [[nodiscard]] Position performed() const { return performed_; }  ///< By the application.
+    [[nodiscard]] const std::map<std::string, Peer, std::less<>>& peers() const { return peers_; }
+    [[nodiscard]] const Peer* find(std::string_view peer) const;
+    /// Bytes that wait in all outboxes.
+    [[nodiscard]] std::size_t waiting_bytes() const;
+    /// As Outbox::at().
+    [[nodiscard]] Outbox::ChunkPtr chunk(std::string_view peer, MessageNo from);
+
+    /// May a stream of this instance be taken? The number up to which it was.
+    /// Errors: refused (none): the peer has been made anew since it was last heard.
+    ///         limit_exceeded (none): too many clients. not_active: not started yet.
+    [[nodiscard]] Result<MessageNo> greet(std::string_view peer, std::uint64_t instance) const;
+
+    /// When the next timer is due, in time of the service.
+    [[nodiscard]] std::optional<Duration> next_due() const;
+    /// All that are due at `time`.
+    [[nodiscard]] std::vector<std::uint64_t> due(Duration time) const;
+
+private:
+    class Image;
+    struct Frozen {
+        Position at;
+        std::uint32_t version = 0;
+        std::shared_ptr<const Buffer> image;
+        std::map<std::string, Outbox::Image> outboxes;
+        std::map<std::uint64_t, Duration> timers;
+    };
+
+    void output(const Output& output) override;
+    void performed(Position upto) override;
+    void imaged(Position at, std::shared_ptr<const Buffer> image) override;
+    void broken(const Error& error) override;
+
+    void on(const StartCommand& start);
+    void on(const ReceiveCommand& receive);
+    void on(const ImpulseCommand& impulse);
+    void on(const ConfirmCommand& confirm);
+    void on(const FireCommand& fire);
+    void on(const UpgradeCommand& upgrade);
+    void on(const ForgetCommand& forget);
+    void deliver(Input input);
+    void settle();
+    void sweep();
+    [[nodiscard]] Peer& peer(std::string_view name);
+    void reset();
+    [[nodiscard]] std::uint64_t random_at(Position position) const;
+
+    [[nodiscard]] Buffer envelope(const Frozen* frozen) const;
+    [[nodiscard]] Result<void> restore_envelope(Bytes piece);
+    [[nodiscard]] Result<void> restore_outbox(Bytes piece);
+    [[nodiscard]] Result<void> restore_inputs(Bytes piece);
+    void keep(const Input& input);
+
+    const std::string name_;
+    Application& application_;
+    Observer& observer_;
+
+    std::uint64_t instance_ = 0;  ///< 0: not started.
+    std::uint64_t seed_ = 0;
+    std::uint32_t version_ = 0;
+    Position position_;
+    Position performed_;
+    std::map<std::string, Peer, std::less<>> peers_;
+    std::size_t clients_ = 0;
+    std::map<std::uint64_t, Duration> timers_;
+    std::set<std::pair<Duration, std::uint64_t>> by_due_;
+    /// Fired before the application, which lags, has started them.
+    std::set<std::uint64_t> fired_early_;
+    Duration swept_{};
+
+    Duration time_{};         ///< Of the command that is applied.
+    Buffer* reply_ = nullptr;  ///< To it.
+    std::vector<std::map<std::string, Peer, std::less<>>::iterator> touched_;
+    bool timers_touched_ = false;
+    bool broken_ = false;
+
+    bool keeping_ = false;        ///< Inputs are kept, for an image.
+    std::deque<Buffer> kept_;     ///< Behind keeping_from_.
+    Position keeping_from_;
+    std::optional<Frozen> frozen_;
+};
+
+}  // namespace understudy::immortal

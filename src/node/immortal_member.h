@@ -1,0 +1,109 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "immortal/machine.h"
+#include "journal/journal.h"
+#include "replica/replica.h"
+#include "runtime/runtime.h"
+
+namespace understudy::node {
+
+/// Where the copies of services are to be found. Thread: loop only.
+class Locator {
+public:
+    struct Place {
+        std::string member;  ///< Empty: not known.
+        Address address;
+        Epoch epoch;         ///< Of its tenure as active; 0: not known to be active.
+    };
+    /// Whoever is active first, if that is known; then others that may know better.
+    using Found = std::function<void(const std::vector<Place>&)>;
+    class Watch {
+    public:
+        virtual ~Watch() = default;  ///< Ends it.
+    };
+
+    virtual ~Locator() = default;
+    /// Calls `found` with what is known, never within this call, and whenever it changes.
+    [[nodiscard]] virtual std::unique_ptr<Watch> watch(const std::string& service,
+                                                       Found found) = 0;
+};
+
+/// One copy of an immortal: its machine on a journal, its streams to and from others.
+///
+/// Sends what is committed, and nothing else; says that something is durable when it is. As long as
+/// it is active: starts the service, proposes what arrives, lets timers fire, has what others
+/// confirmed trimmed. As standby it applies, and refuses links, saying who is active.
+///
+/// Destroying it gives up; close() is the orderly way. Both may be called in any callback.
+/// Thread: loop only. Source: docs/protocols/immortals.md.
+class ImmortalMember {
+public:
+    struct Options {
+        std::string service;
+        std::string member;
+        Address listen = {.host = "127.0.0.1", .port = 0};
+        std::optional<TlsOptions> tls = {};
+        /// While so much waits for others, impulses and clients' calls wait too.
+        std::size_t outbox_bytes_max = 64 * MiB;
+        std::size_t unconfirmed_bytes_max = 8 * MiB;  ///< On its way to one peer.
+        std::size_t trim_bytes = 1 * MiB;             ///< Confirmed; then it is trimmed at once ...
+        Duration trim_interval = 50ms;                ///< ... or after this.
+        std::uint64_t checkpoint_every_bytes = 64 * MiB;
+        replica::CheckpointDuty checkpoint_duty = replica::CheckpointDuty::mine;
+    };
+
+    struct Counters {
+        std::uint64_t batches_sent = 0;
+        std::uint64_t batches_received = 0;
+        std::uint64_t messages_received = 0;
+        std::uint64_t repeated = 0;  ///< Messages that came again.
+        std::uint64_t links = 0;     ///< Made, either way.
+        std::uint64_t refused = 0;
+    };
+
+    using Opened = std::function<void(Result<std::unique_ptr<ImmortalMember>>)>;
+    using Done = std::function<void(Result<void>)>;
+    using Answered = std::function<void(Result<Bytes> reply)>;  ///< Lives as long as the call.
+
+    /// Listens, opens the journal, restores and replays; calls `opened` once, never within this
+    /// call. `application` and `locator` outlive the member.
+    /// Errors: of the journal; in_use, bad_config (none): the address.
+    [[nodiscard]] static std::unique_ptr<journal::Opening> open(
+        Runtime& runtime, Log& log, Options options, const journal::Open& journal,
+        immortal::Application& application, Locator& locator, Opened opened);
+    virtual ~ImmortalMember() = default;
+
+    /// A call from outside: durable before it acts. Answered when it has been carried out, or, with
+    /// an application that is not immediate, when it is durable (no bytes).
+    /// Errors: not_active (none; unknown), limit_exceeded (none: too much waits for others), those
+    ///         of Replica::submit(); not_found, bad_config, failed: what the handler was refused
+    ///         with.
+    virtual void impulse(std::string_view handler, Bytes arguments, Answered answered) = 0;
+    /// From now on the code of this version acts. Errors: as above; bad_config (none: not higher).
+    virtual void upgrade(std::uint32_t version, Done done) = 0;
+    /// A peer that will never come again: what waits for it is given up. Errors: as above.
+    virtual void forget(std::string_view peer, Done done) = 0;
+    /// Takes a checkpoint now. Errors: as Replica::checkpoint_now().
+    virtual void checkpoint(std::function<void(Result<Index>)> done) = 0;
+    virtual void set_checkpoint_duty(bool mine) = 0;
+
+    [[nodiscard]] virtual const replica::Replica& replica() const = 0;
+    [[nodiscard]] virtual const immortal::Machine& machine() const = 0;
+    [[nodiscard]] virtual const Address& address() const = 0;
+    [[nodiscard]] virtual const Counters& counters() const = 0;
+
+    virtual void on_standing(std::function<void(const replica::Standing&)> changed) = 0;
+    virtual void on_failed(std::function<void(const Error&)> failed) = 0;
+    /// Requires: called once.
+    virtual void close(std::function<void()> done) = 0;
+};
+
+}  // namespace understudy::node
