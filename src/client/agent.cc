@@ -27,6 +27,7 @@ namespace {
 /// Would it be the same asked twice?
 [[nodiscard]] bool may_repeat(const pb::Ask& ask) {
     if (ask.has_switchover()) return false;
+    if (ask.has_definition()) return ask.definition().has_define() || ask.definition().has_add();
     if (!ask.has_nodes()) return true;
     return ask.nodes().has_add() || !ask.nodes().transfer().to().empty();
 }
@@ -85,18 +86,23 @@ Address Agent::advertised() const {
             endpoint_->address().port};
 }
 
-Result<Member*> Agent::create_member(MemberOptions options, MemberObserver& observer) {
-    US_CHECK(check_service_name(options.family));
-    US_CHECK(check_member_name(options.member));
-    if (options.role.lease < 100ms || options.role.lease > 60s) {
+Result<void> Agent::check_new(const Key& key, Duration lease) const {
+    US_CHECK(check_service_name(key.first));
+    US_CHECK(check_member_name(key.second));
+    if (lease < 100ms || lease > 60s) {
         return Error{.code = Errc::bad_config, .detail = "lease: expected 100 ms to 60 s"};
     }
-    const Key key{options.family, options.member};
     if (closing_) return Error{.code = Errc::closed, .detail = "the agent is closing"};
-    if (locals_.contains(key)) {
+    if (locals_.contains(key) || journaled_.contains(key)) {
         return Error{.code = Errc::already_exists,
                      .detail = fmt::format("this agent has {}/{}", key.first, key.second)};
     }
+    return {};
+}
+
+Result<Member*> Agent::create_member(MemberOptions options, MemberObserver& observer) {
+    const Key key{options.family, options.member};
+    US_CHECK(check_new(key, options.role.lease));
     follow(options.family);
     Local& local = locals_[key];
     local.member = std::make_unique<Member>(runtime_, log_, std::move(options), observer,
@@ -144,6 +150,35 @@ void Agent::remove_member(Member& member, std::function<void()> done) {
     US_ASSERT(found->second.member.get() == &member);
     endpoint_->forget(member);
     locals_.erase(found);
+    unregister(key, std::move(done));
+}
+
+Result<JournaledMember*> Agent::create_journaled(JournaledOptions options,
+                                                 JournaledObserver& observer) {
+    const Key key{options.family, options.member};
+    US_CHECK(check_new(key, options.lease));
+    if (options.endpoint.host.empty() || options.endpoint.port == 0) {
+        return Error{.code = Errc::bad_config, .detail = "endpoint: host and port wanted"};
+    }
+    follow(options.family);
+    auto& member = journaled_[key];
+    member = std::make_unique<JournaledMember>(runtime_, log_, std::move(options), observer,
+                                               static_cast<JournaledMember::Host&>(*this));
+    set_heartbeat();
+    member->registry_up();
+    return member.get();
+}
+
+void Agent::remove_journaled(JournaledMember& member, std::function<void()> done) {
+    const Key key{member.family(), member.name()};
+    const auto found = journaled_.find(key);
+    US_ASSERT(found != journaled_.end());
+    US_ASSERT(found->second.get() == &member);
+    journaled_.erase(found);
+    unregister(key, std::move(done));
+}
+
+void Agent::unregister(const Key& key, std::function<void()> done) {
     if (!closing_) set_heartbeat();
     if (registry_.up()) {
         const std::uint64_t request = ++request_last_;
@@ -292,12 +327,33 @@ void Agent::set_heartbeat() {
     for (const auto& [key, local] : locals_) {
         interval = std::min(interval, local.member->role().options().lease / 6);
     }
+    for (const auto& [key, member] : journaled_) {
+        interval = std::min(interval, member->options().lease / 6);
+    }
     registry_.set_heartbeat(interval);
 }
 
 Agent::Local* Agent::find(const std::string& family, const std::string& member) {
     const auto found = locals_.find({family, member});
     return found == locals_.end() ? nullptr : &found->second;
+}
+
+JournaledMember* Agent::find_journaled(const std::string& family, const std::string& member) {
+    const auto found = journaled_.find({family, member});
+    return found == journaled_.end() ? nullptr : found->second.get();
+}
+
+std::optional<std::uint64_t> Agent::next_registration() {
+    if (!registry_.up() || closing_) return std::nullopt;
+    return ++request_last_;
+}
+
+void Agent::send_register(const pb::Register& wanted) {
+    (void)registry_.send(MessageType::register_member, wanted);
+}
+
+void Agent::send_report(const pb::MemberReport& report) {
+    (void)registry_.send(MessageType::member_report, report);
 }
 
 void Agent::registry_up(const pb::Welcome& welcome) {
@@ -309,6 +365,7 @@ void Agent::registry_up(const pb::Welcome& welcome) {
         }
     }
     for (auto& [key, local] : locals_) register_member(local);
+    for (auto& [key, member] : journaled_) member->registry_up();
     for (const std::uint64_t id : directory_.watches()) watch(id);
     observer_.registry_changed(true, welcome.platform());
     for (Proxy* proxy : std::set<Proxy*>(proxies_)) proxy->directory_changed(true);
@@ -319,6 +376,7 @@ void Agent::registry_down(const Error& reason) {
         local.request = 0;
         local.member->link_lost();
     }
+    for (auto& [key, member] : journaled_) member->registry_down();
     std::vector<std::uint64_t> lost;
     for (auto& [request, question] : questions_) {
         if (question.repeatable) question.waiting = true;
@@ -354,6 +412,10 @@ void Agent::registry_message(MessageType type, Bytes body) {
         case MessageType::registered: {
             const auto registered = wire::decode_as<pb::Registered>(body);
             if (!registered) break;
+            if (JournaledMember* member =
+                    find_journaled(registered->config().family(), registered->member())) {
+                return member->registered(*registered);
+            }
             Local* local = find(registered->config().family(), registered->member());
             if (local == nullptr || local->request != registered->request()) return;
             local->request = 0;
@@ -370,6 +432,9 @@ void Agent::registry_message(MessageType type, Bytes body) {
         case MessageType::role_grant: {
             const auto grant = wire::decode_as<pb::RoleGrant>(body);
             if (!grant) break;
+            if (JournaledMember* member = find_journaled(grant->family(), grant->member())) {
+                return member->granted(*grant);
+            }
             if (Local* local = find(grant->family(), grant->member())) {
                 local->member->granted(static_cast<Role>(grant->role()), Epoch{grant->epoch()},
                                        grant->order());
@@ -379,6 +444,9 @@ void Agent::registry_message(MessageType type, Bytes body) {
         case MessageType::revoked: {
             const auto revoked = wire::decode_as<pb::Revoked>(body);
             if (!revoked) break;
+            if (JournaledMember* member = find_journaled(revoked->family(), revoked->member())) {
+                return member->revoked();
+            }
             if (Local* local = find(revoked->family(), revoked->member())) {
                 local->member->revoked(Epoch{revoked->epoch()});
                 register_member(*local);
@@ -514,6 +582,16 @@ void Agent::close(Duration limit, std::function<void()> done) {
             remove_member(*member, [this] { closing_step(); });
         } else {
             remove_member(*member, nullptr);
+        }
+    }
+    std::vector<JournaledMember*> journaled;
+    for (auto& [key, member] : journaled_) journaled.push_back(member.get());
+    for (JournaledMember* member : journaled) {
+        if (registry_.up()) {
+            ++closing_left_;
+            remove_journaled(*member, [this] { closing_step(); });
+        } else {
+            remove_journaled(*member, nullptr);
         }
     }
     closing_first_ = runtime_.at(runtime_.now(), [this] { closing_step(); });

@@ -11,6 +11,7 @@
 #include "client/backoff.h"
 #include "client/directory.h"
 #include "client/endpoint.h"
+#include "client/journaled.h"
 #include "client/member.h"
 #include "client/proxy.h"
 #include "client/reader.h"
@@ -41,11 +42,14 @@ struct AgentOptions {
 };
 
 /// The library inside an application: one connection to the registry, one port, any number of
-/// members and proxies. Binds their machines to a Runtime.
+/// members and proxies. Members of services with a journal have ports of their own. Binds their machines to a Runtime.
 ///
 /// Starts before its registry and goes on without it.
 /// Thread: loop only.
-class Agent final : private RegistryLink::Observer, private Endpoint::Router, private Member::Host {
+class Agent final : private RegistryLink::Observer,
+                    private Endpoint::Router,
+                    private Member::Host,
+                    private JournaledMember::Host {
 public:
     using Answered = std::function<void(Result<wire::pb::Answer>)>;
     using Found = std::function<void(Result<wire::pb::LookupAnswer>)>;
@@ -61,6 +65,12 @@ public:
     /// Takes the member out of the line; `done` when the registry has confirmed, or at once when it
     /// is away. The member is destroyed before this returns.
     void remove_member(Member& member, std::function<void()> done);
+
+    /// A member of a service whose journal says who is active. Errors: as create_member().
+    [[nodiscard]] Result<JournaledMember*> create_journaled(JournaledOptions options,
+                                                            JournaledObserver& observer);
+    /// As remove_member().
+    void remove_journaled(JournaledMember& member, std::function<void()> done);
 
     /// Errors: bad_config (none).
     [[nodiscard]] Result<std::unique_ptr<Proxy>> open_proxy(const std::string& family,
@@ -121,6 +131,8 @@ private:
     };
     using Key = std::pair<std::string, std::string>;
 
+    [[nodiscard]] Result<void> check_new(const Key& key, Duration lease) const;
+    void unregister(const Key& key, std::function<void()> done);
     void register_member(Local& local);
     void refused(Local& local, const Error& reason);
     void watch(std::uint64_t id);
@@ -132,6 +144,8 @@ private:
     void closing_step();
     void finish_close();
     [[nodiscard]] Local* find(const std::string& family, const std::string& member);
+    [[nodiscard]] JournaledMember* find_journaled(const std::string& family,
+                                                  const std::string& member);
     [[nodiscard]] wire::pb::Hello hello() const;
     [[nodiscard]] Address advertised() const;
 
@@ -147,6 +161,10 @@ private:
     void member_drained(Member& member) override;
     wire::pb::ActiveHint active_hint(const std::string& family) override;
     void member_heard_epoch(Member& member, Epoch epoch) override;
+    // JournaledMember::Host
+    std::optional<std::uint64_t> next_registration() override;
+    void send_register(const wire::pb::Register& wanted) override;
+    void send_report(const wire::pb::MemberReport& report) override;
 
     Runtime& runtime_;
     Log& log_;
@@ -158,6 +176,7 @@ private:
     RegistryLink registry_;
     std::unique_ptr<Endpoint> endpoint_;
     std::map<Key, Local> locals_;
+    std::map<Key, std::unique_ptr<JournaledMember>> journaled_;
     std::set<Proxy*> proxies_;
     std::map<std::string, std::pair<std::uint64_t, std::size_t>> followed_;  ///< watch id, users
     std::map<std::uint64_t, Question> questions_;

@@ -88,8 +88,12 @@ Directory::Taken Directory::apply(const pb::WatchChange& change,
     followed.revision = change.revision();
     revision_ = std::max(revision_, Revision{change.revision()});
 
-    pb::ServiceInfo& service = services_[change.family()];
     families.push_back(change.family());
+    if (change.removed()) {
+        services_.erase(change.family());
+        return Taken::applied;
+    }
+    pb::ServiceInfo& service = services_[change.family()];
     // Two watches may cover one family: the second copy of a change finds it applied.
     if (service.revision() >= change.revision()) return Taken::applied;
     *service.mutable_config() = change.config();
@@ -98,6 +102,11 @@ Directory::Taken Directory::apply(const pb::WatchChange& change,
     service.set_revision(change.revision());
     service.set_promotions(change.promotions());
     service.set_awaited(change.awaited());
+    if (change.has_definition()) {
+        *service.mutable_definition() = change.definition();
+    } else {
+        service.clear_definition();
+    }
     auto& members = *service.mutable_members();
     for (const std::string& gone : change.left()) {
         const auto row = std::find_if(members.begin(), members.end(),
