@@ -23,9 +23,15 @@ namespace understudy {
 using ImmortalTimer = Strong<struct ImmortalTimerTag>;
 
 /// What a handler may do beyond its own fields. Everything here is recorded, or follows from what
-/// is: a replay does the same. Thread: loop only; valid while a handler runs.
+/// is: a replay does the same.
+///
+/// Throws what makes the handler fail, always in the same way: std::length_error (arguments beyond
+/// arguments_bytes_max), std::invalid_argument (`to` cannot be the name of a service).
+/// Thread: loop only; valid while a handler runs.
 class US_API ImmortalContext {
 public:
+    static constexpr std::size_t arguments_bytes_max = 1 * MiB;  ///< Packed; replies too.
+
     virtual ~ImmortalContext();
     [[nodiscard]] virtual Duration time() const = 0;
     [[nodiscard]] virtual std::uint64_t wall_ms() const = 0;
@@ -51,6 +57,11 @@ struct HandlerType<R (C::*)(Parameters...)> {
 };
 template <class R, class C, class... Parameters>
 struct HandlerType<R (C::*)(Parameters...) const> : HandlerType<R (C::*)(Parameters...)> {};
+template <class R, class C, class... Parameters>
+struct HandlerType<R (C::*)(Parameters...) noexcept> : HandlerType<R (C::*)(Parameters...)> {};
+template <class R, class C, class... Parameters>
+struct HandlerType<R (C::*)(Parameters...) const noexcept> : HandlerType<R (C::*)(Parameters...)> {
+};
 
 template <class T>
 inline constexpr bool is_result = false;
@@ -189,6 +200,8 @@ public:
 
     /// The first thing that ever happens to a service: once, whatever becomes of its copies.
     virtual void first_start() {}
+    /// The object has taken over the state of the class of version `from`, which acted until now.
+    virtual void upgraded(std::uint32_t from) { (void)from; }
 
 protected:
     /// How long the service has had an active member. The same at every copy.
@@ -278,7 +291,8 @@ ImmortalCall<handler> Immortal::call(std::string_view to, const Given&... given)
 
 // --- The same without types, for who hosts it ----------------------------------------------------
 
-/// The state of an object at one moment: its fields, then its SnapshotMaps in their order.
+/// The state of an object at one moment: its fields, then its SnapshotMaps in their order, as pairs
+/// of packed keys and values.
 struct ImmortalImage {
     Buffer fields;
     std::vector<std::unique_ptr<Snapshot>> maps;
@@ -289,8 +303,10 @@ class US_API ImmortalObject {
 public:
     virtual ~ImmortalObject();
     [[nodiscard]] virtual std::uint32_t version() const = 0;
-    /// `context` lives as long as the call; so for the next two.
+    /// `context` lives as long as the call; so for the next three. What the object throws in this
+    /// call and the next goes on to the caller.
     virtual void first_start(ImmortalContext& context) = 0;
+    virtual void upgraded(ImmortalContext& context, std::uint32_t from) = 0;
     /// Errors: not_found (none), bad_config (none: the arguments), failed (unknown: it threw).
     [[nodiscard]] virtual Result<void> run(ImmortalContext& context, std::string_view handler,
                                            Bytes arguments, Buffer& reply) = 0;
@@ -299,7 +315,11 @@ public:
                                               std::string_view continuation,
                                               const Result<Bytes>& reply, Bytes kept) = 0;
 
+    /// The state as it is now, whatever becomes of it while the maps are read; the object outlives
+    /// the image. One at a time.
     [[nodiscard]] virtual ImmortalImage save() = 0;
+    /// The same to be read before the object is used again.
+    [[nodiscard]] virtual ImmortalImage view() const = 0;
     /// Replaces the fields by those of a state of that version; maps are empty then.
     /// Errors: corrupt (none).
     [[nodiscard]] virtual Result<void> load(Bytes fields, std::uint32_t version) = 0;
@@ -330,10 +350,31 @@ template <class T>
     }
 }
 
+/// A map as it stays while it is read.
+template <class Map, class Encode>
+class MapWalk final : public Snapshot {
+public:
+    MapWalk(const Map& map, Encode encode)
+        : at_(map.begin()), end_(map.end()), encode_(std::move(encode)) {}
+
+    bool next(Buffer& out, std::size_t bytes_about) override {
+        const std::size_t end = out.size() + bytes_about;
+        for (; at_ != end_ && out.size() < end; ++at_) encode_(at_->first, at_->second, out);
+        return at_ != end_;
+    }
+
+private:
+    typename Map::const_iterator at_;
+    const typename Map::const_iterator end_;
+    Encode encode_;
+};
+
+enum class Saving : std::uint8_t { frozen, as_it_stays };
+
 class StateSaver {
 public:
-    StateSaver(ImmortalImage& image, std::uint32_t version)
-        : image_(image), packer_(image.fields), version_(version) {}
+    StateSaver(ImmortalImage& image, std::uint32_t version, Saving saving)
+        : image_(image), packer_(image.fields), version_(version), saving_(saving) {}
     [[nodiscard]] std::uint32_t version() const { return version_; }
     template <class... Fields>
     void operator()(Fields&... fields) {
@@ -344,12 +385,17 @@ private:
     template <class Field>
     void one(Field& field) {
         if constexpr (is_snapshot_map<Field>) {
-            image_.maps.push_back(
-                snapshot_of(field, [](const auto& key, const auto& value, Buffer& out) {
-                    Packer packer(out);
-                    packer.put(key);
-                    packer.put(value);
-                }));
+            const auto encode = [](const auto& key, const auto& value, Buffer& out) {
+                Packer packer(out);
+                packer.put(key);
+                packer.put(value);
+            };
+            if (saving_ == Saving::frozen) {
+                image_.maps.push_back(snapshot_of(field, encode));
+            } else {
+                image_.maps.push_back(
+                    std::make_unique<MapWalk<Field, decltype(encode)>>(field, encode));
+            }
         } else {
             packer_.put(field);
         }
@@ -358,6 +404,7 @@ private:
     ImmortalImage& image_;
     Packer packer_;
     const std::uint32_t version_;
+    const Saving saving_;
 };
 
 class StateLoader {
@@ -423,7 +470,7 @@ template <class T>
 class ImmortalObjectOf final : public ImmortalObject {
 public:
     std::uint32_t version() const override { return detail::version_of<T>(); }
-    [[nodiscard]] T& object() { return object_; }
+    [[nodiscard]] const T& object() const { return object_; }
 
     void first_start(ImmortalContext& context) override {
         const Within within(*this, context);
@@ -443,11 +490,14 @@ public:
         const Within within(*this, context);
         return found->second(object_, reply, kept);
     }
-    ImmortalImage save() override {
-        ImmortalImage image;
-        detail::StateSaver saver(image, version());
-        object_.fields(saver);
-        return image;
+    void upgraded(ImmortalContext& context, std::uint32_t from) override {
+        const Within within(*this, context);
+        object_.upgraded(from);
+    }
+    ImmortalImage save() override { return saved(detail::Saving::frozen); }
+    ImmortalImage view() const override {
+        // fields() serves reading and writing; this reads.
+        return const_cast<ImmortalObjectOf*>(this)->saved(detail::Saving::as_it_stays);
     }
     Result<void> load(Bytes fields, std::uint32_t version) override {
         detail::StateLoader loader(fields, version);
@@ -486,6 +536,13 @@ private:
             }
         }
     };
+
+    [[nodiscard]] ImmortalImage saved(detail::Saving how) {
+        ImmortalImage image;
+        detail::StateSaver saver(image, version(), how);
+        object_.fields(saver);
+        return image;
+    }
 
     /// The object may use the context while this lives.
     class Within {

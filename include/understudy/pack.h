@@ -20,9 +20,10 @@ namespace understudy {
 
 // Typed values as MessagePack, the way immortals keep their state and send their arguments.
 //
-// A value is: a truth value, a number, an enumeration (as its number), a Duration (as nanoseconds),
-// text, bytes, std::optional (nil or the value), std::vector, std::array, std::set, std::pair,
-// std::tuple (arrays), std::map (a map), or a struct that lists its fields (an array of them):
+// A value is: a truth value, a number, an enumeration or a Strong (as its number), a Duration (as
+// nanoseconds), text, bytes, std::optional (nil or the value), std::vector, std::array, std::set,
+// std::pair, std::tuple (arrays), std::map (a map), or a struct that lists its fields (an array of
+// them):
 //
 //     struct Order {
 //         std::string item;
@@ -30,7 +31,8 @@ namespace understudy {
 //         template <class F> void fields(F& f) { f(item, pieces); }
 //     };
 //
-// Equal values give equal bytes. Containers without an order have no place here: two copies of a
+// A struct may gain fields at its end: one that was written with fewer is read, and what is missing
+// keeps the value that it has. Equal values give equal bytes. Containers without an order have no place here: two copies of a
 // service would write the same set in different bytes.
 
 /// Appends values to a Buffer. Thread: any, one at a time.
@@ -242,6 +244,11 @@ template <class T, std::size_t size>
 inline constexpr bool is_std_array<std::array<T, size>> = true;
 
 template <class T>
+inline constexpr bool is_strong = false;
+template <class Tag>
+inline constexpr bool is_strong<Strong<Tag>> = true;
+
+template <class T>
 inline constexpr bool never = false;
 
 /// Counts, then writes, what a struct lists.
@@ -261,9 +268,10 @@ struct FieldPack {
 };
 struct FieldUnpack {
     Unpacker& unpacker;
+    std::size_t left;  ///< So many were written.
     template <class... Fields>
     void operator()(Fields&... fields) {
-        (void)(unpacker.take(fields) && ...);
+        (void)((left == 0 || (--left, unpacker.take(fields))) && ...);
     }
 };
 
@@ -287,6 +295,8 @@ void Packer::put(const T& value) {
         lead(0xca, std::bit_cast<std::uint32_t>(value));
     } else if constexpr (std::same_as<T, double>) {
         lead(0xcb, std::bit_cast<std::uint64_t>(value));
+    } else if constexpr (is_strong<T>) {
+        positive(value.value);
     } else if constexpr (std::same_as<T, Duration>) {
         put(static_cast<std::int64_t>(value.count()));
     } else if constexpr (std::same_as<T, Buffer> || std::same_as<T, Bytes>) {
@@ -294,6 +304,7 @@ void Packer::put(const T& value) {
     } else if constexpr (std::convertible_to<const T&, std::string_view>) {
         text(value);
     } else if constexpr (is_a<T, std::optional>) {
+        static_assert(!is_a<typename T::value_type, std::optional>, "nil would mean two things");
         if (value) {
             put(*value);
         } else {
@@ -355,6 +366,8 @@ bool Unpacker::take(T& value) {
         const auto bits = big_endian(8);
         if (!bits) return false;
         value = std::bit_cast<double>(*bits);
+    } else if constexpr (is_strong<T>) {
+        return take(value.value);
     } else if constexpr (std::same_as<T, Duration>) {
         std::int64_t count = 0;
         if (!take(count)) return false;
@@ -412,8 +425,8 @@ bool Unpacker::take(T& value) {
             FieldCount count;
             value.fields(count);
             const auto size = array();
-            if (size && *size != count.count) return fail();
-            FieldUnpack unpack{*this};
+            if (!size || *size > count.count) return fail();
+            FieldUnpack unpack{*this, *size};
             value.fields(unpack);
         } else {
             static_assert(never<T>, "no value: see the list above; a struct needs fields()");

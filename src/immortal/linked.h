@@ -1,0 +1,105 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/log.h"
+#include "immortal/application.h"
+#include "understudy/immortal.h"
+#include "understudy/snapshot_map.h"
+
+namespace understudy::immortal {
+
+/// The classes of one immortal that a program knows, of different versions.
+using Classes = std::vector<std::shared_ptr<const ImmortalClass>>;
+
+/// An immortal of a C++ class in this process: hosts the object, and keeps for it what it waits
+/// for: which continuation takes which answer, and which handler which timer.
+///
+/// What handlers of an unknown name, or with other arguments, or that throw, are called for is
+/// answered with a refusal; a timer or a continuation has nobody to tell, and goes into the log.
+///
+/// When not to use it: for code that waits, or that is written in another language.
+/// Deterministic, if the class is. Thread: loop only.
+/// Source: docs/formats/immortal.md, "The state of a linked application".
+class LinkedApplication final : public Application {
+public:
+    /// Errors: bad_config (none): no class, a version twice, version 0.
+    [[nodiscard]] static Result<void> check(const Classes& classes);
+    /// Requires: check() had nothing to say. `log` outlives this.
+    LinkedApplication(Log& log, Classes classes);
+    ~LinkedApplication() override;
+    LinkedApplication(const LinkedApplication&) = delete;
+    LinkedApplication& operator=(const LinkedApplication&) = delete;
+
+    bool immediate() const override { return true; }
+    std::uint32_t version() const override;
+    std::uint32_t version_newest() const override;
+    void perform(const Input& input, Stage& stage) override;
+
+    /// The tables and the SnapshotMaps come in slices; all other fields are copied at once, about a
+    /// millisecond per MiB.
+    std::unique_ptr<Snapshot> begin_image() override;
+    void want_image() override;
+    Result<void> restore_piece(Bytes piece, PiecePlace place, std::uint32_t version,
+                               Stage& stage) override;
+    /// Goes through the whole state, about a second per GiB: for checkers and consoles.
+    std::uint64_t hash() const override;
+
+    /// Null before the first input or state, and while one is restored.
+    [[nodiscard]] const ImmortalObject* object() const;
+    [[nodiscard]] std::size_t answers_awaited() const;
+    [[nodiscard]] std::size_t timers() const;
+
+private:
+    class Context;
+    class Image;
+    /// Who takes an answer, or what a timer calls.
+    struct Later {
+        std::string name;
+        Buffer kept;  ///< A packed array.
+    };
+    struct State {
+        std::uint64_t next_id = 1;  ///< Of a call that wants an answer, or a timer.
+        SnapshotMap<std::uint64_t, Later> answers;
+        SnapshotMap<std::uint64_t, Later> timers;
+        std::shared_ptr<ImmortalObject> object;  ///< Others see it only while they read an image.
+    };
+    struct Restoration {
+        std::uint8_t part = 0;  ///< Of the piece before.
+        Buffer fields;
+        std::uint64_t fields_size = 0;
+        bool loaded = false;
+    };
+
+    [[nodiscard]] const ImmortalClass* find(std::uint32_t version) const;
+    [[nodiscard]] Error unknown(std::uint32_t version) const;
+    void start(const Input& input, Stage& stage);
+    void call(const Input& input, Stage& stage);
+    void resume(const Input& input, Stage& stage);
+    void fire(const Input& input, Stage& stage);
+    void upgrade(const Input& input, Stage& stage);
+    void answer(const Input& input, Result<void> result, Stage& stage);
+    void nobody_to_tell(std::string_view what, const Later& later, const Error& error);
+    void give_up(Error error, Stage& stage);
+    [[nodiscard]] Result<void> restore_part(ByteReader& piece);
+    [[nodiscard]] Result<void> restore_rows(ByteReader& piece,
+                                            SnapshotMap<std::uint64_t, Later>& rows);
+    [[nodiscard]] Result<void> restore_fields(ByteReader& piece);
+
+    Log& log_;
+    std::map<std::uint32_t, std::shared_ptr<const ImmortalClass>> classes_;
+    std::shared_ptr<State> state_;
+    std::optional<Restoration> restoration_;
+    bool broken_ = false;
+    Buffer reply_;                ///< Of the call under way; kept for its room.
+    std::set<std::string> told_;  ///< Handlers that failed with nobody to tell; at most told_max.
+};
+
+}  // namespace understudy::immortal
