@@ -20,30 +20,30 @@ struct StartCommand {
 };
 /// A batch of another immortal's stream, or of a client's.
 struct ReceiveCommand {
-    std::string_view source;
+    std::string_view source = {};
     std::uint64_t instance = 0;  ///< Of the source.
     std::uint64_t wall_ms = 0;
-    Batch batch;
+    Batch batch = {};
 };
 /// A call from outside.
 struct ImpulseCommand {
     std::uint64_t wall_ms = 0;
-    std::string_view name;
-    Bytes arguments;
+    std::string_view name = {};
+    Bytes arguments = {};
 };
 /// What others have in their journals.
 struct ConfirmCommand {
     struct Row {
-        std::string_view peer;
+        std::string_view peer = {};
         std::uint64_t instance = 0;
-        MessageNo upto;
+        MessageNo upto = {};
     };
-    std::vector<Row> rows;
+    std::vector<Row> rows = {};
 };
 /// These timers are due.
 struct FireCommand {
     std::uint64_t wall_ms = 0;
-    std::vector<std::uint64_t> timers;
+    std::vector<std::uint64_t> timers = {};
 };
 /// From here on the code of this version acts. Not higher than the one before: nothing happens.
 struct UpgradeCommand {
@@ -52,7 +52,7 @@ struct UpgradeCommand {
 };
 /// A peer has ended, or a client's session: what is kept for it is given up.
 struct ForgetCommand {
-    std::string_view peer;
+    std::string_view peer = {};
 };
 
 /// Views into the entry.

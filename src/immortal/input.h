@@ -21,14 +21,14 @@ enum class InputKind : std::uint8_t {
 
 /// One thing that an immortal is told. Views live as long as the call.
 struct Input {
-    Position position;
+    Position position = {};
     InputKind kind = InputKind::call;
-    std::string_view source;  ///< Who calls or replies.
+    std::string_view source = {};  ///< Who calls or replies.
     std::uint64_t id = 0;     ///< call: 0 if no answer is wanted; reply: of the call; timer; version.
-    std::string_view name;    ///< call: of the handler.
-    Bytes body;               ///< call: arguments; reply: what the handler returned, or a refusal.
+    std::string_view name = {};    ///< call: of the handler.
+    Bytes body = {};               ///< call: arguments; reply: what the handler returned, or a refusal.
     bool refused = false;     ///< reply: the body is an error code and a text (message.h).
-    Duration time{};          ///< Of the service, the same at every copy.
+    Duration time = {};          ///< Of the service, the same at every copy.
     std::uint64_t wall_ms = 0;  ///< What the active member's clock said.
     std::uint64_t random = 0;   ///< A fresh random value, the same at every copy.
 };
@@ -44,12 +44,12 @@ enum class OutputKind : std::uint8_t {
 /// Views live as long as the call.
 struct Output {
     OutputKind kind = OutputKind::call;
-    std::string_view to;    ///< call, reply: whom. reply, empty: who sent the impulse.
+    std::string_view to = {};    ///< call, reply: whom. reply, empty: who sent the impulse.
     std::uint64_t id = 0;   ///< call: 0 if no answer is wanted; reply: of the call; else the timer's.
-    std::string_view name;  ///< call: of the handler.
-    Bytes body;
+    std::string_view name = {};  ///< call: of the handler.
+    Bytes body = {};
     bool refused = false;
-    Duration due{};  ///< timer: in the time of the service.
+    Duration due = {};  ///< timer: in the time of the service.
 };
 
 }  // namespace understudy::immortal

@@ -128,15 +128,22 @@ private:
     void deliver(Input input);
     void settle();
     void sweep();
-    [[nodiscard]] Peer& peer(std::string_view name);
+    using Peers = std::map<std::string, Peer, std::less<>>;
+    [[nodiscard]] Peers::iterator peer(std::string_view name);
+    void erase(Peers::iterator peer);
+    void set_timer(std::uint64_t timer, Duration due);
+    bool end_timer(std::uint64_t timer);
     void reset();
     [[nodiscard]] std::uint64_t random_at(Position position) const;
 
-    [[nodiscard]] Buffer envelope(const Frozen* frozen) const;
+    [[nodiscard]] Buffer envelope(const Frozen& frozen) const;
     [[nodiscard]] Result<void> restore_envelope(Bytes piece);
     [[nodiscard]] Result<void> restore_outbox(Bytes piece);
+    [[nodiscard]] Result<void> restore_application(Bytes piece);
     [[nodiscard]] Result<void> restore_inputs(Bytes piece);
     void keep(const Input& input);
+    [[nodiscard]] Frozen freeze(Position at, std::uint32_t version);
+    void touch(Peers::iterator peer);
 
     const std::string name_;
     Application& application_;
@@ -147,7 +154,7 @@ private:
     std::uint32_t version_ = 0;
     Position position_;
     Position performed_;
-    std::map<std::string, Peer, std::less<>> peers_;
+    Peers peers_;
     std::size_t clients_ = 0;
     std::map<std::uint64_t, Duration> timers_;
     std::set<std::pair<Duration, std::uint64_t>> by_due_;
@@ -157,13 +164,15 @@ private:
 
     Duration time_{};         ///< Of the command that is applied.
     Buffer* reply_ = nullptr;  ///< To it.
-    std::vector<std::map<std::string, Peer, std::less<>>::iterator> touched_;
+    std::vector<Peers::iterator> touched_;  ///< Something new is in their outboxes.
     bool timers_touched_ = false;
     bool broken_ = false;
+    std::uint32_t restoring_version_ = 0;  ///< Of the image that is being restored.
 
     bool keeping_ = false;        ///< Inputs are kept, for an image.
     std::deque<Buffer> kept_;     ///< Behind keeping_from_.
     Position keeping_from_;
+    std::uint32_t keeping_version_ = 0;
     std::optional<Frozen> frozen_;
 };
 

@@ -24,8 +24,8 @@ enum class MessageKind : std::uint8_t {
 struct Message {
     MessageKind kind;
     std::uint64_t id = 0;   ///< All but one_way: of the call.
-    std::string_view name;  ///< Calls: the handler.
-    Bytes body;
+    std::string_view name = {};  ///< Calls: the handler.
+    Bytes body = {};
 };
 
 inline constexpr std::size_t message_size_max = 1 * MiB;  ///< Of a body.
@@ -41,16 +41,18 @@ void encode(const Message& message, Buffer& out);
 
 /// A run of messages of one stream.
 struct Batch {
-    MessageNo first;
+    MessageNo first = {};
     std::uint64_t count = 0;
-    Bytes messages;
+    Bytes messages = {};
 };
 
 inline constexpr std::uint64_t batch_count_max = 1 << 20;
 inline constexpr std::size_t batch_bytes_max = message_size_max + 64 * KiB;
 
 [[nodiscard]] Buffer encode_batch_head(const Batch& batch);  ///< What precedes the messages.
-/// Checks that the messages are as many as it says. Errors: corrupt, limit_exceeded (none).
+/// Reads the head; the messages are not looked at. Errors: corrupt, limit_exceeded (none).
+[[nodiscard]] Result<Batch> read_batch(Bytes bytes);
+/// The same for what comes from another process: the messages are whole, and as many as it says.
 [[nodiscard]] Result<Batch> decode_batch(Bytes bytes);
 
 }  // namespace understudy::immortal

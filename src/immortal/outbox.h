@@ -55,16 +55,19 @@ public:
     /// Requires: there is one.
     static void take_batch(Image& image, Buffer& out);
 
-    /// Begins as an image began; messages follow by restore().
-    void restore(MessageNo confirmed, std::uint64_t chain);
+    /// Begins as an image began; its messages follow by restore().
+    void restore(MessageNo confirmed, MessageNo next, std::uint64_t chain);
     /// Errors: corrupt (none).
     [[nodiscard]] Result<void> restore(const Batch& batch);
+    /// All messages of the image have come.
+    [[nodiscard]] bool whole() const { return last_here_.next() >= next_; }
 
 private:
     std::deque<std::shared_ptr<Chunk>> chunks_;
     bool open_ = false;  ///< The last chunk takes more.
     MessageNo next_{1};
     MessageNo confirmed_;
+    MessageNo last_here_;  ///< While it is restored: what has come, or was confirmed.
     std::size_t bytes_ = 0;
     std::uint64_t chain_ = 0;
 };
