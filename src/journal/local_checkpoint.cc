@@ -144,27 +144,23 @@ void LocalJournal::Core::trim() {
         const Index needed = checkpoints_.front().next();
         while (segments_.size() > 1 && segments_[1].first <= needed &&
                (!options_.keeps_segments || segments_.front().generation < keep_from_)) {
-            retire(segments_.front());
+            retire(segments_.front(), superfluous);
             segments_.erase(segments_.begin());
         }
     }
-    superfluous.insert(superfluous.end(), leftovers_.begin(), leftovers_.end());
-    leftovers_.clear();
     remove(std::move(superfluous));
 }
 
 /// It is needed no more: becomes a reserve in time, or is removed.
-void LocalJournal::Core::retire(SegmentPlace segment) {
+void LocalJournal::Core::retire(SegmentPlace segment, std::vector<std::string>& superfluous) {
+    std::uint64_t unwanted = segment.generation;
     if (segment.ours) {
         retired_.push_back(segment.generation);
-    } else {
-        leftovers_.push_back(path_in(options_.directory, segment_name(segment.generation)));
-    }
-    const std::size_t kept_max = retired_max(options_.segment_size_bytes);
-    while (retired_.size() > kept_max) {
-        leftovers_.push_back(path_in(options_.directory, segment_name(retired_.front())));
+        if (retired_.size() <= retired_max(options_.segment_size_bytes)) return;
+        unwanted = retired_.front();  // The oldest: no gap among those that are left.
         retired_.pop_front();
     }
+    superfluous.push_back(path_in(options_.directory, segment_name(unwanted)));
 }
 
 /// The disk is full: others may have their room.

@@ -260,7 +260,7 @@ void LocalJournal::Core::make_reserve() {
          generation = batcher_.tail().generation + 1, size = options_.segment_size_bytes] {
             if (retired) {
                 made->file.emplace(reuse_segment(disk, directory, *retired, generation, size));
-                made->reused = made->file->has_value();
+                made->reused = static_cast<bool>(*made->file);
                 if (made->reused || made->file->error().effect == Effect::unknown) return;
                 made->useless = retired;
             }

@@ -94,7 +94,7 @@ private:
                          std::function<void(Core&, const Result<void>&)> then, Done done);
     void checkpoint_named(const std::shared_ptr<CheckpointFile>& file, const Result<void>& named);
     void trim();
-    void retire(SegmentPlace segment);
+    void retire(SegmentPlace segment, std::vector<std::string>& superfluous);
     void give_back_retired();
     void remove(std::vector<std::string> superfluous);
 

@@ -146,7 +146,7 @@ void live(FakeDisk& disk, History& history, std::uint64_t seed) {
     for (std::uint64_t turn = 0; turn < 3 && !disk.dead(); ++turn) {
         Life life(disk, history, seed * 10 + turn);
         if (!life.open()) return;
-        life.work(turn == 0 ? 180 : 40);
+        life.work(turn == 0 ? 400 : 40);
         if (turn == 0 && !disk.dead()) life.close();
     }
 }
@@ -164,9 +164,17 @@ void expect_recovers(FakeDisk& disk, History& history, std::uint64_t seed) {
 
 std::uint64_t calls_of(std::uint64_t seed) {
     FakeDisk disk(seed);
+    int named = 0;
+    int made_of_zeros = 0;
+    disk.set_fault([&](std::string_view call, const std::string& path) -> std::optional<Errc> {
+        named += call == "rename" && path.ends_with(".seg") ? 1 : 0;
+        made_of_zeros += call == "open" && path.ends_with(".seg.tmp") ? 1 : 0;
+        return std::nullopt;
+    });
     History history;
     history.restart({});
     live(disk, history, seed);
+    EXPECT_GT(named, made_of_zeros + 3) << "segments have been used again";
     std::uint64_t oldest = UINT64_MAX;
     for (const std::string& path : disk.names()) {
         if (!path.ends_with(".seg")) continue;
@@ -201,7 +209,7 @@ void crash_everywhere(std::uint64_t seed, bool power, std::uint64_t step = 1) {
 
 TEST(NodeLogCrash, ThePowerGoesAtEveryDiskCall) { crash_everywhere(1, true); }
 
-TEST(NodeLogCrash, TheProcessDiesAtEveryDiskCall) { crash_everywhere(3, false, 2); }
+TEST(NodeLogCrash, TheProcessDiesAtEveryDiskCall) { crash_everywhere(3, false, 3); }
 
 // A write or sync that fails: the log ends, and a restart in the same boot reads what is in memory.
 TEST(NodeLogCrash, EveryDiskCallFailsOnce) {

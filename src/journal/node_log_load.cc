@@ -90,8 +90,10 @@ void NodeLogCore::loaded(const std::vector<WantedBody>& wanted,
         found->resize(valid);
         return done(std::move(found));
     }
-    // Its segment may have been removed when all that was live in it lay elsewhere.
-    if (moved) return load(first.group, first.index, wanted.size(), bytes_max, done);
+    // Its segment may have been removed, or used again, when all that was live in it lay elsewhere.
+    if (moved || valid < wanted.size()) {
+        return load(first.group, first.index, valid, bytes_max, done);
+    }
     Error error = std::move(found).error();
     if (error.code == Errc::not_found) error.code = Errc::corrupt;
     done(std::move(error));

@@ -82,8 +82,9 @@ Result<void> Recovery::look_at_segment(std::uint64_t generation) {
     auto file = US_TRY(disk_.open(path(segment_name(generation)), Disk::Open::existing));
     const std::uint64_t size = US_TRY(file->size());
     SegmentReader reader(*file, size, generation);
+    const auto header = US_TRY(reader.header());
     found_.push_back(
-        {.generation = generation, .size_bytes = size, .header = US_TRY(reader.header())});
+        {.generation = generation, .size_bytes = size, .header = header, .remains = {}});
     return {};
 }
 

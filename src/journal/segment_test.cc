@@ -48,7 +48,7 @@ TEST(Segment, EveryFlippedBitOfTheHeaderIsNoticed) {
 TEST(Segment, ReservedBytesAreZero) {
     for (std::size_t at = 44; at < segment_header_bytes; ++at) {
         Buffer bytes = encoded(header);
-        bytes[at] = std::byte{1};
+        bytes[at] = at == 44 ? std::byte{2} : std::byte{1};  // Reused or not: 0 or 1.
         const auto seed = checksum_seed(header.generation);
         const std::uint32_t checksum = crc32c(Bytes(bytes).subspan(12), seed);
         std::memcpy(bytes.data() + 8, &checksum, sizeof checksum);
@@ -56,6 +56,14 @@ TEST(Segment, ReservedBytesAreZero) {
         ASSERT_TRUE(found);
         EXPECT_FALSE(*found) << at;
     }
+}
+
+TEST(Segment, TheHeaderSaysWhetherAnEarlierSegmentStandsBehindTheEntries) {
+    SegmentHeader reused = header;
+    reused.reused = true;
+    const auto found = decode_segment_header(encoded(reused), reused.generation);
+    ASSERT_TRUE(found && *found);
+    EXPECT_EQ(**found, reused);
 }
 
 TEST(Segment, EveryPrefixOfTheHeaderIsNone) {

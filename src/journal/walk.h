@@ -47,6 +47,7 @@ struct WalkedSegment {
     std::uint64_t used_bytes = 0;
     Index first = {};
     Index last = {};  ///< 0: it holds none.
+    bool reused = false;  ///< Behind its entries stands what an earlier segment held.
     State state = State::begun;
 };
 

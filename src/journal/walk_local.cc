@@ -140,7 +140,7 @@ Result<void> LocalWalk::segment(std::size_t at) {
                 unreadable_header(at, segment);
             } else {
                 segment.state = WalkedSegment::State::reserve;
-                parts_.stray(segment.name, 0, remains.end);
+                parts_.stray(segment.name, 0, remains.valid_end);
             }
             parts_.read(segment.size_bytes);
         }
@@ -165,6 +165,7 @@ void LocalWalk::unreadable_header(std::size_t at, WalkedSegment& segment) {
 /// Does the segment follow what was read? If not, it is gone on with it all the same.
 void LocalWalk::join(std::size_t at, const SegmentHeader& header, WalkedSegment& segment) {
     segment.first = header.first;
+    segment.reused = header.reused;
     segment.used_bytes = segment_header_bytes;
     const bool gap = at > 0 && found_[at].generation != found_[at - 1].generation + 1;
     if (gap) {
@@ -224,6 +225,8 @@ Result<void> LocalWalk::entries(std::size_t at, File& file, WalkedSegment& segme
             reader.emplace(file, segment.size_bytes, segment.generation);
             continue;
         }
+        // Or the file is another segment by now: then this one is needed no more.
+        US_CHECK(parts_.disk.open(parts_.path(segment.name), Disk::Open::existing));
         const Buffer raw = US_TRY(reader->copy(segment.used_bytes, entry_header_bytes));
         const auto header = decode_header(raw, checksum_seed(segment.generation));
         const bool body_only =
@@ -251,7 +254,7 @@ Result<void> LocalWalk::entries(std::size_t at, File& file, WalkedSegment& segme
 Result<Index> LocalWalk::claimed_behind(std::size_t at, SegmentReader& reader,
                                         const WalkedSegment& segment, std::uint64_t& end) {
     const auto remains = US_TRY(reader.search(segment.used_bytes));
-    end = remains.end;
+    end = segment.reused ? remains.valid_end : remains.end;
     Index claimed = remains.claimed;
     const std::uint64_t next = segment.generation + 1;
     if (at + 1 < found_.size() && found_[at + 1].generation == next) {

@@ -141,10 +141,14 @@ Result<void> WalkNode::read_bodies(GroupId id, const GroupIndex& group) {
             if (found) continue;
             const Errc code = found.error().code;
             if (code != Errc::corrupt && code != Errc::not_found) return found.error();
-            // Who has it open may have removed the segment: look again, all of it.
+            // Who has it open may have removed the segment, or used it again: look again, at all.
             if (code == Errc::not_found && parts_.out.live) return found.error();
             const std::uint64_t generation =
                 std::uint64_t{parts_.out.journal} << 32 | one.entry.segment;
+            if (parts_.out.live) {
+                US_CHECK(parts_.disk.open(parts_.path(segment_name(generation)),
+                                          Disk::Open::existing));
+            }
             parts_.damaged({}, segment_name(generation), one.entry.offset,
                            fmt::format("entry {} of group {} {}", one.index.value, id.value,
                                        code == Errc::corrupt ? "is not the one that was written"

@@ -12,6 +12,10 @@ namespace {
 
 constexpr std::uint64_t step_bytes = 1 * MiB;  // One write: long enough to be cheap.
 
+// One sync, so that it is short: whoever is killed in it ends no sooner, and what others sync
+// meanwhile waits behind it.
+constexpr std::uint64_t sync_step_bytes = 4 * MiB;
+
 std::string temporary(const std::string& directory, const std::string& name) {
     return path_in(directory, name) + std::string(temporary_suffix);
 }
@@ -70,10 +74,16 @@ Result<std::unique_ptr<File>> make_whole_file(Disk& disk, const std::string& dir
 
 Result<void> write_zeros(File& file, std::uint64_t from, std::uint64_t to) {
     const Buffer zeros(static_cast<std::size_t>(std::min(to - from, step_bytes)));
+    std::uint64_t unsynced = 0;
     while (from < to) {
+        if (unsynced >= sync_step_bytes) {
+            US_CHECK(file.sync());
+            unsynced = 0;
+        }
         const std::uint64_t bytes = std::min<std::uint64_t>(to - from, zeros.size());
         US_CHECK(file.write_at(from, Bytes(zeros).first(static_cast<std::size_t>(bytes))));
         from += bytes;
+        unsynced += bytes;
     }
     return {};
 }
