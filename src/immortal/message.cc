@@ -29,10 +29,10 @@ std::optional<Message> decode_message(ByteReader& in) {
 }
 
 Buffer encode_refusal(const Error& error) {
-    Buffer body;
+    const auto code = static_cast<std::uint16_t>(error.code);
+    Buffer body{static_cast<std::byte>(code), static_cast<std::byte>(code >> 8),
+                static_cast<std::byte>(error.effect)};
     ByteWriter writer(body);
-    writer.fixed(static_cast<std::uint16_t>(error.code));
-    body.push_back(static_cast<std::byte>(error.effect));
     writer.text(error.detail);
     return body;
 }
