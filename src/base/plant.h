@@ -31,6 +31,7 @@ enum class Plant : std::uint8_t {
     shared_names_in_any_order,   ///< The name that a seal relies on is not made durable first.
     shared_no_claim_check,       ///< A claimer does not look for higher claims.
     shared_copy_nothing,         ///< What is readable is taken for durable.
+    damage_cut,                  ///< What cannot be read any more is taken for a torn end.
     sync_retried,                ///< A sync that failed is asked again, and believed.
     // Consensus and its host: docs/decisions/0007-consensus-engine.md,
     // docs/protocols/replication.md.
@@ -48,6 +49,12 @@ enum class Plant : std::uint8_t {
     reply_by_session,            ///< The last reply of a session answers all its requests.
     request_carried_out_again,   ///< A request that was answered is carried out once more.
     abandoned_in_word_only,      ///< "Never will be" is said, and not kept.
+    // Immortals: docs/protocols/immortals.md.
+    watermarks_not_in_checkpoint,  ///< A checkpoint has the state, and not how far streams are.
+    repeated_message_taken,        ///< What comes again is carried out again, and answered again.
+    renumbered_by_recovery,        ///< After a restoration streams begin with 1 again.
+    trimmed_when_sent,             ///< What was sent is not kept until it is durable there.
+    stale_link_taken,              ///< What an earlier link of a client still carries is taken.
 };
 
 #ifdef US_PLANTS

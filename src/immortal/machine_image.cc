@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "base/plant.h"
 #include "immortal/machine.h"
 
 namespace understudy::immortal {
@@ -144,7 +145,7 @@ Buffer Machine::envelope(const Frozen& frozen) const {
     for (const auto& [name, peer] : peers_) {
         writer.text(name);
         writer.fixed(peer.instance);
-        writer.varint(peer.received.value);
+        writer.varint(planted(Plant::watermarks_not_in_checkpoint) ? 0 : peer.received.value);
         writer.varint(nanoseconds(peer.used));
         // A peer that was not there at the image has had nothing yet.
         const auto outbox = frozen.outboxes.find(name);
@@ -215,7 +216,12 @@ Result<void> Machine::restore_envelope(Bytes piece) {
         const MessageNo next{in.varint().value_or(1)};
         const std::uint64_t chain = in.fixed<std::uint64_t>().value_or(0);
         if (in.failed() || name.empty()) break;
-        peer.out.restore(confirmed, next, chain);
+        const bool none_waits = confirmed.next() == next;
+        if (planted(Plant::renumbered_by_recovery) && none_waits) {
+            peer.out.restore({}, {1}, chain);
+        } else {
+            peer.out.restore(confirmed, next, chain);
+        }
         if (is_client(name)) ++clients_;
         if (!peers_.emplace(std::string(name), std::move(peer)).second) {
             return corrupt("a peer is there twice");

@@ -10,31 +10,11 @@
 #include "base/log.h"
 #include "immortal/machine.h"
 #include "journal/journal.h"
+#include "node/locator.h"
 #include "replica/replica.h"
 #include "runtime/runtime.h"
 
 namespace understudy::node {
-
-/// Where the copies of services are to be found. Thread: loop only.
-class Locator {
-public:
-    struct Place {
-        std::string member;  ///< Empty: not known.
-        Address address;
-        Epoch epoch;         ///< Of its tenure as active; 0: not known to be active.
-    };
-    /// Whoever is active first, if that is known; then others that may know better.
-    using Found = std::function<void(const std::vector<Place>&)>;
-    class Watch {
-    public:
-        virtual ~Watch() = default;  ///< Ends it.
-    };
-
-    virtual ~Locator() = default;
-    /// Calls `found` with what is known, never within this call, and whenever it changes.
-    [[nodiscard]] virtual std::unique_ptr<Watch> watch(const std::string& service,
-                                                       Found found) = 0;
-};
 
 /// One copy of an immortal: its machine on a journal, its streams to and from others.
 ///
@@ -91,6 +71,9 @@ public:
     virtual void upgrade(std::uint32_t version, Done done) = 0;
     /// A peer that will never come again: what waits for it is given up. Errors: as above.
     virtual void forget(std::string_view peer, Done done) = 0;
+    /// Calls `done` when the state has all that anybody was told of before this call.
+    /// Errors: as Replica::read().
+    virtual void read(Done done) = 0;
     /// Takes a checkpoint now. Errors: as Replica::checkpoint_now().
     virtual void checkpoint(std::function<void(Result<Index>)> done) = 0;
     virtual void set_checkpoint_duty(bool mine) = 0;

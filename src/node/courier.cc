@@ -1,0 +1,496 @@
+#include "node/courier.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/plant.h"
+#include "immortal/machine.h"
+
+namespace understudy::node {
+
+using immortal::Batch;
+using immortal::is_client;
+
+Courier::Courier(Runtime& runtime, Log& log, Options options, Locator& locator, Owner& owner)
+    : runtime_(runtime),
+      log_(log),
+      options_(std::move(options)),
+      locator_(locator),
+      owner_(owner) {}
+
+Courier::~Courier() { *alive_ = false; }
+
+void Courier::later(std::function<void()> task) {
+    runtime_.post([alive = alive_, task = std::move(task)] {
+        if (*alive) task();
+    });
+}
+
+Courier::Line& Courier::line(const std::string& peer) {
+    const auto [found, is_new] = lines_.try_emplace(peer);
+    if (is_new) found->second.peer = peer;
+    return found->second;
+}
+
+void Courier::erase(Line& line) {
+    std::erase(marked_, &line);
+    if (line.link) by_link_.erase(line.link.get());
+    if (line.dialled) by_link_.erase(line.dialled.get());
+    lines_.erase(line.peer);
+}
+
+bool Courier::linked(std::string_view peer) const {
+    const auto found = lines_.find(peer);
+    return found != lines_.end() && found->second.link != nullptr;
+}
+
+std::optional<TimePoint> Courier::heard(std::string_view peer) const {
+    const auto found = lines_.find(peer);
+    if (found == lines_.end() || found->second.link == nullptr) return std::nullopt;
+    return found->second.heard;
+}
+
+void Courier::ask(const std::string& peer) {
+    const auto found = lines_.find(peer);
+    if (found == lines_.end() || found->second.link == nullptr) return;
+    found->second.ask = true;
+    mark(found->second);
+}
+
+void Courier::output_ready(const std::string& peer) { mark(line(peer)); }
+
+void Courier::tell_durable(const std::string& peer) {
+    const auto found = lines_.find(peer);
+    if (found == lines_.end() || found->second.link == nullptr) return;
+    found->second.tell = true;
+    mark(found->second);
+}
+
+void Courier::drop(const std::string& peer, const Error& reason) {
+    const auto found = lines_.find(peer);
+    if (found != lines_.end() && found->second.link) end_link(found->second, reason);
+}
+
+void Courier::drop_all() {
+    const auto alive = alive_;
+    guests_.clear();
+    leaving_.clear();
+    by_link_.clear();
+    marked_.clear();
+    for (auto& [peer, line] : lines_) {
+        line.marked = false;
+        line.watch.reset();
+        line.attempt.reset();
+        line.dialled.reset();
+        line.retry.reset();
+        line.silence.reset();
+        line.link.reset();
+        line.under_way.clear();
+        line.under_way_bytes = 0;
+    }
+    std::erase_if(lines_, [](const auto& each) { return is_client(each.first); });
+    for (const auto& [link, done] : std::exchange(ended_, {})) {
+        done();
+        if (!*alive) return;
+    }
+}
+
+void Courier::end_session(const std::string& peer, std::function<void()> done) {
+    const auto found = lines_.find(peer);
+    if (found == lines_.end() || found->second.link == nullptr) {
+        if (found != lines_.end()) erase(found->second);
+        return later(std::move(done));
+    }
+    Line& line = found->second;
+    const Buffer body = encode(CallsDurable{.upto = owner_.durable_here(peer), .over = true});
+    line.link->send(wire::MessageType::calls_durable, body);
+    line.link->finish({.code = Errc::closed, .detail = "the session is over"});
+    by_link_.erase(line.link.get());
+    const link::Link* const key = line.link.get();
+    leaving_.emplace(key, std::move(line.link));
+    ended_.emplace(key, std::move(done));
+    erase(line);
+}
+
+// --- Being dialled -------------------------------------------------------------------------------
+
+void Courier::accept(std::unique_ptr<Connection> connection) {
+    if (guests_.size() >= guests_max) return;
+    guests_[GuestId{++guest_last_}].link = std::make_unique<link::Link>(
+        runtime_, std::move(connection), wire::Side::accepting,
+        link::Link::Options{.handshake_limit = options_.handshake_limit},
+        static_cast<link::Link::Observer&>(*this));
+}
+
+std::map<Courier::GuestId, Courier::Guest>::iterator Courier::guest_of(const link::Link& link) {
+    return std::find_if(guests_.begin(), guests_.end(),
+                        [&link](const auto& each) { return each.second.link.get() == &link; });
+}
+
+Result<void> Courier::check(const ImmortalHello& hello) const {
+    const auto found = lines_.find(hello.name);
+    if (found == lines_.end() || is_client(hello.name)) return {};
+    const Line& line = found->second;
+    if (hello.epoch < line.epoch) {
+        return Error{.code = Errc::stale_epoch,
+                     .detail = hello.name + "/" + hello.member + " was active in epoch " +
+                               std::to_string(hello.epoch.value) + ", and somebody is in " +
+                               std::to_string(line.epoch.value)};
+    }
+    // Both dial: without a rule each would drop the other's link for its own.
+    if (line.dialled && options_.name < hello.name &&
+        runtime_.now() - line.dialled_at < crossing_max) {
+        return Error{.code = Errc::in_use, .detail = options_.name + " is dialling"};
+    }
+    return {};
+}
+
+void Courier::link_hello(link::Link& link, Bytes opaque) {
+    const auto guest = guest_of(link);
+    if (guest == guests_.end()) return;
+    const GuestId id = guest->first;
+    auto hello = decode_hello(opaque);
+    if (!hello) return refuse(id, hello.error());
+    if (const auto checked = check(*hello); !checked) return refuse(id, checked.error());
+    // A client has one link, and what another process of it still sends must not be taken for what
+    // this one says.
+    if (is_client(hello->name) && !planted(Plant::stale_link_taken)) {
+        drop(hello->name, {.code = Errc::closed, .detail = "the session has a newer link"});
+    }
+    guest->second.hello = *hello;
+    owner_.link_wanted(id, *hello);
+}
+
+void Courier::take(GuestId id, const ImmortalWelcome& welcome, MessageNo from) {
+    const auto guest = guests_.find(id);
+    if (guest == guests_.end()) return;
+    const ImmortalHello hello = *guest->second.hello;
+    auto link = std::move(guest->second.link);
+    guests_.erase(guest);
+    link->welcome(encode(ImmortalAnswer(welcome)));
+    Line& row = line(hello.name);
+    row.epoch = std::max(row.epoch, hello.epoch);
+    establish(row, std::move(link), from);
+}
+
+void Courier::send_elsewhere(GuestId id, const ImmortalElsewhere& elsewhere) {
+    const auto guest = guests_.find(id);
+    if (guest == guests_.end()) return;
+    auto link = std::move(guest->second.link);
+    guests_.erase(guest);
+    link->welcome(encode(ImmortalAnswer(elsewhere)));
+    link->finish({.code = Errc::not_active, .detail = "not active here"});
+    const link::Link* const key = link.get();
+    leaving_.emplace(key, std::move(link));
+}
+
+void Courier::refuse(GuestId id, const Error& reason) {
+    const auto guest = guests_.find(id);
+    if (guest == guests_.end()) return;
+    ++counters_.refused;
+    auto link = std::move(guest->second.link);
+    guests_.erase(guest);
+    link->refuse(reason);
+    const link::Link* const key = link.get();
+    leaving_.emplace(key, std::move(link));
+}
+
+// --- In use --------------------------------------------------------------------------------------
+
+void Courier::establish(Line& line, std::unique_ptr<link::Link> link, MessageNo from) {
+    if (line.link) by_link_.erase(line.link.get());
+    if (line.dialled) by_link_.erase(line.dialled.get());
+    line.dialled.reset();
+    line.attempt.reset();
+    line.retry.reset();
+    line.silence.reset();
+    line.link = std::move(link);
+    by_link_[line.link.get()] = &line;
+    line.since = runtime_.now();
+    line.heard = line.since;
+    line.quiet_since = line.since;
+    line.next = from;
+    line.under_way.clear();
+    line.under_way_bytes = 0;
+    line.tell = false;
+    line.ask = false;
+    line.refusal_logged.clear();
+    ++counters_.links;
+    log_.info("immortal.linked", {kv("peer", line.peer),
+                                  kv("address", to_string(line.link->peer())),
+                                  kv("epoch", line.epoch), kv("from", from.value)});
+    mark(line);
+}
+
+void Courier::end_link(Line& line, const Error& reason) {
+    by_link_.erase(line.link.get());
+    lost(line, reason);
+}
+
+void Courier::lost(Line& line, const Error& reason) {
+    const auto alive = alive_;
+    const auto link = std::move(line.link);
+    line.silence.reset();
+    line.under_way.clear();
+    line.under_way_bytes = 0;
+    log_.info("immortal.link_lost", {kv("peer", line.peer), kv("error", reason)});
+    line.search.ended(runtime_.now() - line.since);
+    const std::string peer = line.peer;
+    if (is_client(peer) && peer != options_.name) erase(line);
+    owner_.link_lost(peer);
+    if (!*alive || is_client(peer)) return;
+    const auto found = lines_.find(peer);
+    if (found != lines_.end()) mark(found->second);
+}
+
+void Courier::mark(Line& line) {
+    if (line.marked) return;
+    line.marked = true;
+    marked_.push_back(&line);
+    if (send_scheduled_) return;
+    send_scheduled_ = true;
+    later([this] {
+        send_scheduled_ = false;
+        send_marked();
+    });
+}
+
+void Courier::send_marked() {
+    // What is marked while we are at it has its turn later.
+    for (Line* line : std::exchange(marked_, {})) {
+        line->marked = false;
+        send(*line);
+    }
+}
+
+void Courier::send(Line& line) {
+    if (line.link == nullptr) return dial(line);
+    if (std::exchange(line.tell, false) || line.ask) {
+        const CallsDurable durable{.upto = owner_.durable_here(line.peer),
+                                   .asks = std::exchange(line.ask, false)};
+        line.link->send(wire::MessageType::calls_durable, encode(durable));
+    }
+    send_chunks(line);
+    watch_silence(line);
+}
+
+void Courier::send_chunks(Line& line) {
+    while (line.under_way_bytes < options_.window_bytes && !line.link->full()) {
+        const auto chunk = owner_.chunk(line.peer, line.next);
+        if (chunk == nullptr) return;
+        const Buffer head = immortal::encode_batch_head(
+            {.first = chunk->first, .count = chunk->count, .messages = {}});
+        const Bytes parts[] = {head, chunk->messages};
+        US_ASSERT(line.link->send(wire::MessageType::calls, parts));
+        line.next = chunk->last().next();
+        line.under_way.push_back({.last = chunk->last(), .bytes = chunk->messages.size()});
+        line.under_way_bytes += chunk->messages.size();
+        ++counters_.batches_sent;
+        if (planted(Plant::trimmed_when_sent)) {
+            (void)owner_.durable_there(line.peer, chunk->last(), chunk->messages.size());
+        }
+    }
+}
+
+void Courier::link_message(link::Link& link, wire::MessageType type, Bytes body) {
+    const auto found = by_link_.find(&link);
+    if (found == by_link_.end() || found->second->link.get() != &link) return;
+    Line& line = *found->second;
+    line.heard = runtime_.now();
+    line.quiet_since = line.heard;
+    const auto alive = alive_;
+    Result<void> taken;
+    if (type == wire::MessageType::calls) {
+        const auto batch = immortal::decode_batch(body);
+        taken = batch ? owner_.batch_received(line.peer, *batch) : Result<void>(batch.error());
+    } else if (type == wire::MessageType::calls_durable) {
+        taken = take_durable(line, body);
+    } else {
+        taken = Error{.code = Errc::corrupt, .detail = "no message between immortals"};
+    }
+    if (!*alive || taken) return;
+    const auto still = by_link_.find(&link);
+    if (still != by_link_.end()) end_link(*still->second, taken.error());
+}
+
+Result<void> Courier::take_durable(Line& line, Bytes body) {
+    const CallsDurable durable = US_TRY(decode_durable(body));
+    std::size_t bytes = 0;
+    while (!line.under_way.empty() && line.under_way.front().last <= durable.upto) {
+        bytes += line.under_way.front().bytes;
+        line.under_way.pop_front();
+    }
+    line.under_way_bytes -= bytes;
+    // What an earlier link had carried may have become durable since this one began.
+    line.next = std::max(line.next, durable.upto.next());
+    if (durable.asks) line.tell = true;
+    const std::string peer = line.peer;
+    const auto alive = alive_;
+    US_CHECK(owner_.durable_there(peer, durable.upto, bytes));
+    if (!*alive) return {};
+    if (durable.over && is_client(peer)) {
+        owner_.session_over(peer);
+        return {};
+    }
+    const auto found = lines_.find(peer);
+    if (found != lines_.end() && found->second.link) mark(found->second);
+    return {};
+}
+
+void Courier::link_drained(link::Link& link) {
+    const auto found = by_link_.find(&link);
+    if (found != by_link_.end()) mark(*found->second);
+}
+
+void Courier::link_closed(link::Link& link, const Error& reason) {
+    if (const auto leaving = leaving_.find(&link); leaving != leaving_.end()) {
+        const auto kept = std::move(leaving->second);
+        leaving_.erase(leaving);
+        const auto ended = ended_.find(&link);
+        if (ended == ended_.end()) return;
+        const auto done = std::move(ended->second);
+        ended_.erase(ended);
+        return done();
+    }
+    if (const auto guest = guest_of(link); guest != guests_.end()) {
+        guests_.erase(guest);
+        return;
+    }
+    const auto found = by_link_.find(&link);
+    if (found == by_link_.end()) return;
+    Line& line = *found->second;
+    by_link_.erase(found);
+    if (line.dialled.get() == &link) {
+        const auto dialled = std::move(line.dialled);
+        return dial_failed(line, reason);
+    }
+    lost(line, reason);
+}
+
+// --- Silence -------------------------------------------------------------------------------------
+
+void Courier::watch_silence(Line& line) {
+    if (line.silence || !owner_.wants_link(line.peer)) return;
+    line.quiet_since = runtime_.now();
+    line.silence =
+        runtime_.at(runtime_.now() + options_.silence_max / 2, [this, &line] { silent(line); });
+}
+
+void Courier::silent(Line& line) {
+    const auto timer = std::move(line.silence);
+    if (line.link == nullptr || !owner_.wants_link(line.peer)) return;
+    const Duration quiet = runtime_.now() - line.quiet_since;
+    if (quiet >= options_.silence_max) {
+        line.search.ended(Duration::zero());
+        return end_link(line, {.code = Errc::timed_out, .detail = line.peer + " says nothing"});
+    }
+    if (quiet >= options_.silence_max / 2) {
+        line.ask = true;
+        mark(line);
+    }
+    line.silence =
+        runtime_.at(runtime_.now() + options_.silence_max / 2, [this, &line] { silent(line); });
+}
+
+// --- Dialling ------------------------------------------------------------------------------------
+
+void Courier::dial(Line& line) {
+    if (line.link || line.dialled || line.attempt || line.retry) return;
+    if (line.peer == options_.name || is_client(line.peer)) return;
+    if (!owner_.wants_link(line.peer)) return;
+    if (line.watch == nullptr) {
+        line.watch = locator_.watch(
+            line.peer,
+            [this, &line](const std::vector<Locator::Place>& places) { found(line, places); });
+    }
+    const ActiveSearch::Step step = line.search.next(runtime_.random());
+    if (const auto* wait = std::get_if<ActiveSearch::Wait>(&step)) {
+        line.retry = runtime_.at(runtime_.now() + wait->time, [this, &line] {
+            const auto timer = std::move(line.retry);
+            dial(line);
+        });
+        return;
+    }
+    const auto* ask = std::get_if<ActiveSearch::Ask>(&step);
+    if (ask == nullptr) return;
+    line.dialled_to = ask->place.address;
+    line.attempt = runtime_.network().connect(
+        line.dialled_to, options_.tls, options_.connect_timeout,
+        [this, &line](Result<std::unique_ptr<Connection>> made) {
+            connected(line, std::move(made));
+        });
+}
+
+void Courier::found(Line& line, const std::vector<Locator::Place>& places) {
+    if (!line.search.found(places)) return;
+    if (line.link && places.front().epoch > line.epoch) {
+        return end_link(line, {.code = Errc::stale_epoch,
+                               .detail = line.peer + " has another active member"});
+    }
+    line.retry.reset();
+    dial(line);
+}
+
+void Courier::connected(Line& line, Result<std::unique_ptr<Connection>> made) {
+    const auto attempt = std::move(line.attempt);
+    if (!made) return dial_failed(line, made.error());
+    line.dialled = std::make_unique<link::Link>(
+        runtime_, *std::move(made), wire::Side::connecting,
+        link::Link::Options{.handshake_limit = options_.handshake_limit},
+        static_cast<link::Link::Observer&>(*this));
+    line.dialled_at = runtime_.now();
+    by_link_[line.dialled.get()] = &line;
+    line.dialled->hello(encode(owner_.hello(line.peer)));
+}
+
+void Courier::dial_failed(Line& line, const Error& reason) {
+    // Nobody there, or not active: that is what the search is for. All else is told once.
+    const bool usual = reason.code == Errc::unavailable || reason.code == Errc::timed_out ||
+                       reason.code == Errc::closed || reason.code == Errc::not_active ||
+                       reason.code == Errc::in_use;
+    if (!usual && line.refusal_logged != reason.detail) {
+        line.refusal_logged = reason.detail;
+        log_.warn("immortal.peer_refused", {kv("peer", line.peer), kv("error", reason)});
+    }
+    line.search.failed();
+    dial(line);
+    if (!usual) owner_.link_refused(std::string(line.peer), reason);
+}
+
+void Courier::link_welcome(link::Link& link, Bytes opaque) {
+    const auto at = by_link_.find(&link);
+    if (at == by_link_.end()) return;
+    Line& line = *at->second;
+    by_link_.erase(at);
+    auto dialled = std::move(line.dialled);
+    auto answer = decode_answer(opaque);
+    if (!answer) return dial_failed(line, answer.error());
+    if (const auto* elsewhere = std::get_if<ImmortalElsewhere>(&*answer)) {
+        line.search.elsewhere({.member = elsewhere->member,
+                               .address = elsewhere->address,
+                               .epoch = elsewhere->epoch});
+        return dial(line);
+    }
+    const auto& welcome = std::get<ImmortalWelcome>(*answer);
+    const auto alive = alive_;
+    const std::string peer = line.peer;
+    const auto taken = welcomed(line, welcome);
+    if (!*alive || !lines_.contains(peer)) return;
+    if (!taken) return dial_failed(line, taken.error());
+    locator_.heard(peer, {.member = welcome.member,
+                          .address = line.dialled_to,
+                          .epoch = welcome.epoch});
+    establish(line, std::move(dialled), welcome.received.next());
+}
+
+Result<void> Courier::welcomed(Line& line, const ImmortalWelcome& welcome) {
+    if (welcome.epoch < line.epoch) {
+        return Error{.code = Errc::stale_epoch,
+                     .detail = line.peer + "/" + welcome.member + " is not active any more"};
+    }
+    US_CHECK(owner_.link_taken(line.peer, welcome));
+    line.epoch = welcome.epoch;
+    return {};
+}
+
+}  // namespace understudy::node

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "immortal/machine.h"
+#include "replica/replica.h"
+#include "runtime/runtime.h"
+
+namespace understudy::node {
+
+/// Checkpoints of an immortal whose application is not immediate: an image is asked for, and when it
+/// is there the replica writes it, with what the application was told since.
+///
+/// Thread: loop only.
+class ImmortalImages {
+public:
+    static constexpr Duration retry_interval = 5s;  ///< After one that failed.
+
+    using Taken = std::function<void(Result<Index>)>;
+
+    /// All outlive this.
+    ImmortalImages(Runtime& runtime, immortal::Machine& machine, replica::Replica& replica,
+                   std::uint64_t every_bytes, replica::CheckpointDuty duty);
+    ~ImmortalImages();
+    ImmortalImages(const ImmortalImages&) = delete;
+    ImmortalImages& operator=(const ImmortalImages&) = delete;
+
+    /// So many bytes of commands were applied since it was called last.
+    void applied(std::uint64_t bytes);
+    void set_duty(replica::CheckpointDuty duty);
+    /// Errors: as Replica::checkpoint_now().
+    void take(Taken taken);
+    void image_ready();
+    /// A state has come from elsewhere: an image that was asked for does not come any more.
+    void restored();
+
+private:
+    enum class Stage { idle, wanted, writing };
+
+    [[nodiscard]] bool due() const;
+    void begin();
+    void ended(const Result<Index>& result);
+
+    Runtime& runtime_;
+    immortal::Machine& machine_;
+    replica::Replica& replica_;
+    const std::uint64_t every_bytes_;
+    replica::CheckpointDuty duty_;
+    Stage stage_ = Stage::idle;
+    std::uint64_t bytes_ = 0;          ///< Since the newest checkpoint.
+    std::uint64_t covered_bytes_ = 0;  ///< By the one under way.
+    std::vector<Taken> waiting_;       ///< For the next one.
+    std::vector<Taken> served_;        ///< By the one under way.
+    std::unique_ptr<Timer> retry_;
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace understudy::node

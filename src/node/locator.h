@@ -1,0 +1,61 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/runtime.h"
+
+namespace understudy::node {
+
+/// Where the copies of services are to be found. Thread: loop only.
+class Locator {
+public:
+    struct Place {
+        std::string member = {};  ///< Empty: not known.
+        Address address = {};
+        Epoch epoch = {};  ///< Of its tenure as active; 0: not known to be active.
+        friend bool operator==(const Place&, const Place&) = default;
+    };
+    /// Whoever is active first, if that is known; then others that may know better.
+    using Found = std::function<void(const std::vector<Place>&)>;
+    class Watch {
+    public:
+        virtual ~Watch() = default;  ///< Ends it.
+    };
+
+    virtual ~Locator() = default;
+    /// Calls `found` with what is known, never within this call, and whenever it changes. `found`
+    /// may end the watch.
+    [[nodiscard]] virtual std::unique_ptr<Watch> watch(const std::string& service,
+                                                       Found found) = 0;
+    /// Somebody who should know says that this one is active. May call nobody back at once.
+    virtual void heard(const std::string& /*service*/, const Place& /*active*/) {}
+};
+
+/// Services whose copies are listed beforehand, and stay where they are.
+///
+/// When not to use it: for members that move. What it learns it forgets with the process.
+class StaticLocator final : public Locator {
+public:
+    explicit StaticLocator(Runtime& runtime);
+    ~StaticLocator() override;
+    StaticLocator(const StaticLocator&) = delete;
+    StaticLocator& operator=(const StaticLocator&) = delete;
+
+    void set(const std::string& service, std::vector<Place> places);
+
+    [[nodiscard]] std::unique_ptr<Watch> watch(const std::string& service, Found found) override;
+    void heard(const std::string& service, const Place& active) override;
+
+private:
+    class Registration;
+    struct Core;
+
+    Runtime& runtime_;
+    std::shared_ptr<Core> core_;
+};
+
+}  // namespace understudy::node
