@@ -523,15 +523,15 @@ private:
         template <class Handler>
         void operator()(std::string_view name, Handler handler) {
             using Type = detail::HandlerType<Handler>;
-            using Arguments = typename Type::Arguments;
-            if constexpr (detail::takes_answer<Arguments>) {
+            using Takes = typename Type::Arguments;
+            if constexpr (detail::takes_answer<Takes>) {
                 continuations[std::string(name)] = [handler](T& object, const Result<Bytes>& reply,
                                                              Bytes kept) {
-                    return resume<Arguments>(object, handler, reply, kept);
+                    return resume<Takes>(object, handler, reply, kept);
                 };
             } else {
                 handlers[std::string(name)] = [handler](T& object, Bytes packed, Buffer& reply) {
-                    return run<Arguments, typename Type::Reply>(object, handler, packed, reply);
+                    return run<Takes, typename Type::Reply>(object, handler, packed, reply);
                 };
             }
         }

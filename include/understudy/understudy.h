@@ -3,7 +3,11 @@
 // The whole public API. A fault-tolerant service in ten lines: README.md.
 
 #include "understudy/agent.h"
+#include "understudy/immortal.h"
+#include "understudy/immortal_client.h"
+#include "understudy/immortal_member.h"
 #include "understudy/limits.h"
+#include "understudy/pack.h"
 #include "understudy/proxy.h"
 #include "understudy/record.h"
 #include "understudy/registry.h"

@@ -11,7 +11,7 @@ Result<bool> CommandQueue::add(const std::optional<Request>& request, Bytes comm
         // One of any size is taken when nothing else is under way.
         return outstanding_ == 0 ||
                (outstanding_ < Replica::outstanding_max &&
-                outstanding_bytes_ + command.size() <= Replica::outstanding_bytes_max);
+                outstanding_bytes_ + command.size() <= bytes_max_);
     };
     if (!closed_ && !room()) {
         if (full == Full::refuse) {

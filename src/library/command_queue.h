@@ -15,7 +15,7 @@ namespace understudy::library {
 ///
 /// A command costs its submitter one copy under a lock; however many there are, one task is posted
 /// for all.
-/// Bounds: Replica::outstanding_max commands, outstanding_bytes_max bytes, until released.
+/// Bounds: Replica::outstanding_max commands, bytes_max bytes, until released.
 /// Thread: any.
 class CommandQueue {
 public:
@@ -31,6 +31,9 @@ public:
     };
     enum class Full { wait, refuse };
 
+    explicit CommandQueue(std::size_t bytes_max = Replica::outstanding_bytes_max)
+        : bytes_max_(bytes_max) {}
+
     /// True: the loop has to be told. Errors: limit_exceeded, closed (none); `answered` is untouched.
     [[nodiscard]] Result<bool> add(const std::optional<Request>& request, Bytes command,
                                    Replica::Answered& answered, Full full);
@@ -42,6 +45,7 @@ public:
     void close();
 
 private:
+    const std::size_t bytes_max_;
     std::mutex mutex_;
     std::condition_variable room_;
     Taken waiting_;

@@ -1,0 +1,248 @@
+#include "library/immortal_here.h"
+
+#include <utility>
+
+#include "library/guard.h"
+#include "library/options.h"
+#include "understudy/limits.h"
+
+namespace understudy::library {
+
+namespace {
+
+[[nodiscard]] ReplicaOptions replica_options(const ImmortalOptions& options) {
+    return {.service = options.service,
+            .member = options.member,
+            .journal = options.journal,
+            .checkpoint_every_bytes = options.checkpoint_every_bytes};
+}
+
+[[nodiscard]] ImmortalPlaces::Options places_options(const ImmortalOptions& options) {
+    return {.agent = {},
+            .registry = options.registry,
+            .listed = options.peers,
+            .tls = options.tls};
+}
+
+[[nodiscard]] Error not_open() {
+    return {.code = Errc::not_active, .detail = "the journal is not open yet"};
+}
+
+}  // namespace
+
+Result<void> ImmortalBody::check(const ImmortalOptions& options) {
+    US_CHECK(check_service_name(options.service));
+    if (!options.coordinator.empty()) {
+        auto address = parse_address(options.coordinator);
+        if (!address) return address.error();
+        if (address->host.empty() || address->port == 0) {
+            return Error{.code = Errc::bad_config, .detail = "coordinator: expected HOST:PORT"};
+        }
+        return {};
+    }
+    US_CHECK(ReplicaJournal::check(replica_options(options)));
+    auto listen = check_listen(options.listen, options.tls.has_value(), options.insecure);
+    if (!listen) return listen.error();
+    return ImmortalPlaces::check(places_options(options));
+}
+
+std::unique_ptr<ImmortalBody> ImmortalBody::make(Runtime& runtime, Log& log,
+                                                 const ImmortalOptions& options,
+                                                 const ImmortalMember::Classes& classes,
+                                                 Observer& observer) {
+    if (options.coordinator.empty()) {
+        return std::make_unique<ImmortalHere>(runtime, log, options, classes, observer);
+    }
+    return make_immortal_beside(runtime, log, options, classes, observer);
+}
+
+ImmortalHere::ImmortalHere(Runtime& runtime, Log& log, const ImmortalOptions& options,
+                           const ImmortalMember::Classes& classes, Observer& observer)
+    : runtime_(runtime),
+      log_(log),
+      options_(options),
+      observer_(observer),
+      application_(log, classes) {
+    runtime_.post([this, alive = std::weak_ptr<bool>(alive_)] {
+        if (!alive.expired()) begin();
+    });
+}
+
+ImmortalHere::~ImmortalHere() = default;
+
+void ImmortalHere::begin() {
+    if (closing_) return;
+    auto places = ImmortalPlaces::open(runtime_, log_, places_options(options_));
+    if (!places) return fail(places.error());
+    places_ = *std::move(places);
+    journal_ = ReplicaJournal::make(runtime_, log_, replica_options(options_));
+    node::ImmortalMember::Options how;
+    how.service = options_.service;
+    how.member = options_.member;
+    how.listen = *check_listen(options_.listen, options_.tls.has_value(), options_.insecure);
+    how.tls = to_options(options_.tls);
+    how.checkpoint_every_bytes = options_.checkpoint_every_bytes;
+    const bool alone = std::holds_alternative<LocalDirectory>(options_.journal);
+    how.checkpoint_duty =
+        alone ? replica::CheckpointDuty::mine : replica::CheckpointDuty::standbys;
+    opening_ = node::ImmortalMember::open(
+        runtime_, log_, std::move(how), journal_->open(), application_, *places_,
+        [this](Result<std::unique_ptr<node::ImmortalMember>> result) { opened(std::move(result)); });
+}
+
+void ImmortalHere::opened(Result<std::unique_ptr<node::ImmortalMember>> result) {
+    if (!result) return fail(result.error());
+    member_ = *std::move(result);
+    member_->on_standing([this](const replica::Standing&) {
+        report();
+        observer_.standing_changed();
+    });
+    member_->on_failed([this](const Error& error) { fail(error); });
+    enter_registry();
+    observer_.standing_changed();
+}
+
+void ImmortalHere::fail(const Error& error) { observer_.failed(error); }
+
+// --- Asked ---------------------------------------------------------------------------------------
+
+void ImmortalHere::impulse(std::string_view handler, Bytes arguments, Answered answered) {
+    if (member_ == nullptr) return answered(not_open());
+    member_->impulse(handler, arguments, std::move(answered));
+}
+
+void ImmortalHere::upgrade(std::uint32_t version, Done done) {
+    if (member_ == nullptr) return done(not_open());
+    member_->upgrade(version, std::move(done));
+}
+
+void ImmortalHere::forget(std::string_view peer, Done done) {
+    if (member_ == nullptr) return done(not_open());
+    member_->forget(peer, std::move(done));
+}
+
+void ImmortalHere::look(Look look, Done done) {
+    if (member_ == nullptr) return done(not_open());
+    member_->read([this, look = std::move(look), done = std::move(done)](Result<void> current) {
+        if (current && application_.object() == nullptr) current = not_open();
+        if (current) guarded(log_, "look", [&] { current = look(*application_.object()); });
+        done(std::move(current));
+    });
+}
+
+void ImmortalHere::fill(ImmortalStatus& status) const {
+    if (member_ == nullptr) return;
+    const replica::Replica& replica = member_->replica();
+    status.role = replica.standing().role;
+    status.epoch = replica.standing().epoch;
+    status.active = replica.standing().active;
+    status.address = to_string(member_->address());
+    status.version = application_.version();
+    status.applied = replica.applied();
+    status.checkpoint = replica.checkpoint();
+    status.time = replica.time();
+    status.durability = name(replica.durability());
+    status.disk_full = replica.space() != replica::Space::ok;
+    status.inputs = member_->machine().position().value;
+    status.waiting_bytes = member_->machine().waiting_bytes();
+    status.peers = member_->machine().peers().size();
+    status.received = member_->counters().messages_received;
+    status.repeated = member_->counters().repeated;
+    status.links = member_->counters().links;
+    status.checkpoints = replica.checkpoint_counters().taken;
+}
+
+// --- The registry --------------------------------------------------------------------------------
+
+void ImmortalHere::enter_registry() {
+    if (places_->agent() == nullptr) return;
+    Address endpoint = member_->address();
+    if (!options_.advertise.empty()) endpoint.host = options_.advertise;
+    client::JournaledOptions how;
+    how.family = options_.service;
+    how.member = options_.member;
+    how.endpoint = std::move(endpoint);
+    if (const auto* shared = std::get_if<SharedDirectory>(&options_.journal)) {
+        how.lease = shared->lease;
+    }
+    auto entered = places_->agent()->create_journaled(std::move(how), *this);
+    if (!entered) return refused(entered.error());
+    journaled_ = *entered;
+    report_again();
+}
+
+void ImmortalHere::report() {
+    if (journaled_ == nullptr) return;
+    const replica::Replica& replica = member_->replica();
+    if (replica.checkpoint() != checkpoint_) {
+        checkpoint_ = replica.checkpoint();
+        checkpoint_at_ = runtime_.now();
+    }
+    client::JournaledReport report;
+    report.role = replica.standing().role;
+    report.epoch = replica.standing().epoch;
+    report.has_checkpoint = checkpoint_ > Index{};
+    report.applied = replica.applied();
+    report.committed = replica.applied();
+    report.checkpoint = checkpoint_;
+    if (report.has_checkpoint) report.checkpoint_age = runtime_.now() - checkpoint_at_;
+    journaled_->report(std::move(report));
+}
+
+void ImmortalHere::report_again() {
+    report();
+    report_timer_ = runtime_.at(runtime_.now() + report_interval, [this] { report_again(); });
+}
+
+void ImmortalHere::designated(const role::Designation& what, Epoch) {
+    log_.info("immortal.designated",
+              {kv("service", options_.service), kv("role", name(what.role)),
+               kv("takes_checkpoints", what.takes_checkpoints)});
+    if (member_ != nullptr) member_->set_checkpoint_duty(what.takes_checkpoints);
+}
+
+void ImmortalHere::registered(std::uint64_t order) {
+    log_.info("immortal.registered", {kv("service", options_.service), kv("order", order)});
+    report();
+}
+
+void ImmortalHere::refused(const Error& reason) {
+    log_.warn("immortal.registration_refused",
+              {kv("service", options_.service), kv("error", reason)});
+}
+
+// --- The end -------------------------------------------------------------------------------------
+
+void ImmortalHere::close(std::function<void()> done) {
+    US_ASSERT(!closing_);
+    closing_ = true;
+    closed_ = std::move(done);
+    report_timer_.reset();
+    journaled_ = nullptr;
+    opening_.reset();
+    if (member_ == nullptr) return close_journal();
+    member_->close([this, alive = std::weak_ptr<bool>(alive_)] {
+        runtime_.post([this, alive] {
+            if (!alive.expired()) close_journal();
+        });
+    });
+}
+
+void ImmortalHere::close_journal() {
+    member_.reset();
+    const auto close_places = [this] {
+        journal_.reset();
+        if (places_ == nullptr) return std::exchange(closed_, nullptr)();
+        places_->close([this, alive = std::weak_ptr<bool>(alive_)] {
+            if (!alive.expired()) std::exchange(closed_, nullptr)();
+        });
+    };
+    if (journal_ == nullptr) return close_places();
+    journal_->close([this, close_places, alive = std::weak_ptr<bool>(alive_)] {
+        runtime_.post([close_places, alive] {
+            if (!alive.expired()) close_places();
+        });
+    });
+}
+
+}  // namespace understudy::library
