@@ -94,7 +94,10 @@ Batcher::Formed Batcher::form() {
         if (!batch.bytes.empty() && batch.bytes.size() + bytes > batch_bytes_max) break;
 
         const Where where = this->where(bytes, head);
-        if (where == Where::later) break;
+        if (where == Where::later) {
+            awaited_ = true;
+            break;
+        }
         if (where == Where::nowhere) {
             if (head.urgency == Urgency::ordinary && !is_mark(head)) space_ = Space::reserve_only;
             formed.refused.push_back(pop(*line));
@@ -122,6 +125,7 @@ void Batcher::reserve_made() {
     US_ASSERT(reserve_ != Reserve::ready);
     reserve_ = Reserve::ready;
     reserve_is_reused_ = false;
+    awaited_ = false;
     space_ = Space::ok;
 }
 

@@ -114,6 +114,12 @@ public:
 
     [[nodiscard]] Space space() const { return space_; }
     [[nodiscard]] Reserve reserve() const { return reserve_; }
+    /// None is ready, and it will be needed: a quarter of the segment is used, or somebody waits for
+    /// it. Whoever makes it no sooner leaves the disk in peace.
+    [[nodiscard]] bool reserve_is_due() const {
+        const bool filling = tail_.used_bytes >= tail_.segment_bytes / 4;
+        return reserve_ != Reserve::ready && (filling || awaited_);
+    }
     [[nodiscard]] const Tail& tail() const { return tail_; }
     [[nodiscard]] std::uint64_t waiting_bytes() const {
         return promotions_.bytes + ordinary_.bytes;
@@ -142,6 +148,7 @@ private:
     Tail tail_;
     Reserve reserve_;
     bool reserve_is_reused_ = false;
+    bool awaited_ = false;  ///< The reserve, by the append that comes next.
     Space space_ = Space::ok;
     EntryType last_type_ = EntryType::tenure;
     std::uint32_t seed_;

@@ -106,6 +106,52 @@ std::optional<ProcessId> decode_process(Bytes bytes) {
     return process;
 }
 
+void encode(const Address& address, Buffer& out) {
+    if (address.host.empty() || address.host.size() > address_host_max) return;
+    Buffer covered;
+    ByteWriter body(covered);
+    body.fixed(std::uint32_t{address.port});
+    body.fixed(static_cast<std::uint32_t>(address.host.size()));
+    body.fixed(std::uint32_t{0});
+    body.raw(as_bytes(address.host));
+    covered.resize(address_bytes - sizeof(std::uint32_t));
+    ByteWriter writer(out);
+    writer.fixed(crc32c(covered));
+    writer.raw(covered);
+}
+
+std::optional<Address> decode_address(Bytes bytes) {
+    if (bytes.size() < address_bytes) return std::nullopt;
+    ByteReader reader(bytes.first(address_bytes));
+    const auto checksum = *reader.fixed<std::uint32_t>();
+    if (crc32c(reader.rest()) != checksum) return std::nullopt;
+    const auto port = *reader.fixed<std::uint32_t>();
+    const auto length = *reader.fixed<std::uint32_t>();
+    (void)reader.fixed<std::uint32_t>();
+    const auto host = reader.raw(length);
+    if (!host || host->empty() || port == 0 || port > UINT16_MAX) return std::nullopt;
+    return Address{.host = std::string(as_text(*host)), .port = static_cast<std::uint16_t>(port)};
+}
+
+Result<std::optional<Contact>> read_contact(Disk& disk, const std::string& directory, Epoch epoch,
+                                            std::uint64_t tenure) {
+    const std::optional<Contact> none;
+    const auto file = disk.open(path_in(directory, claim_name(epoch)), Disk::Open::existing);
+    if (!file) {
+        if (file.error().code == Errc::not_found) return none;
+        return file.error();
+    }
+    Buffer raw(address_offset + address_bytes);
+    if (US_TRY((*file)->size()) < raw.size()) return none;
+    US_CHECK((*file)->read_at(0, raw));
+    const auto record = decode_epoch_record(raw);
+    if (!record || record->epoch != epoch || record->tenure != tenure) return none;
+    auto address = decode_address(Bytes(raw).subspan(address_offset));
+    if (!address) return none;
+    return std::optional(Contact{.address = *std::move(address),
+                                 .process = decode_process(Bytes(raw).subspan(process_offset))});
+}
+
 Result<std::optional<EpochRecord>> read_epoch(Disk& disk, const std::string& directory) {
     auto file = disk.open(path_in(directory, epoch_name), Disk::Open::existing);
     if (!file && file.error().code == Errc::not_found) return std::optional<EpochRecord>();

@@ -28,6 +28,10 @@ inline constexpr std::uint64_t stamp_offset = epoch_record_bytes;
 inline constexpr std::uint64_t process_offset = stamp_offset + sizeof(std::uint64_t);
 inline constexpr std::size_t process_bytes = 96;
 inline constexpr std::size_t boot_bytes_max = 64;
+/// Where a claim says at which address its maker prompts standbys; a claim may end before.
+inline constexpr std::uint64_t address_offset = process_offset + process_bytes;
+inline constexpr std::size_t address_bytes = 272;
+inline constexpr std::size_t address_host_max = 256;
 
 /// Source: docs/formats/shared-journal.md, section "Epoch and claims".
 [[nodiscard]] Buffer encode(const EpochRecord& record);
@@ -38,6 +42,21 @@ inline constexpr std::size_t boot_bytes_max = 64;
 void encode(const ProcessId& process, Buffer& out);
 /// The process that is told there, or nullopt: it serves to notice an end sooner, and is no error.
 [[nodiscard]] std::optional<ProcessId> decode_process(Bytes bytes);
+
+/// Appends an address, address_bytes long; nothing if its host is too long.
+void encode(const Address& address, Buffer& out);
+/// The address that is told there, or nullopt: it serves to hear sooner, and is no error.
+[[nodiscard]] std::optional<Address> decode_address(Bytes bytes);
+
+/// How the owner of an epoch can be reached.
+struct Contact {
+    Address address;
+    std::optional<ProcessId> process;
+};
+/// What the claim says of it; nullopt if it is another's, or says nothing.
+/// Errors: disk_failed (none).
+[[nodiscard]] Result<std::optional<Contact>> read_contact(Disk& disk, const std::string& directory,
+                                                          Epoch epoch, std::uint64_t tenure);
 
 /// Opens `epoch` anew and reads it; nullopt if nobody has published one.
 /// Errors: corrupt, bad_config, disk_failed (none).

@@ -161,4 +161,23 @@ TEST(SharedFormat, AClaimTellsItsProcessAndDamageToThatIsAsIfItDidNot) {
     EXPECT_TRUE(bytes.empty());
 }
 
+TEST(SharedFormat, AClaimTellsWhereItsMakerPromptsAndDamageToThatIsAsIfItDidNot) {
+    const Address address{.host = "10.0.0.7", .port = 4711};
+    Buffer bytes;
+    encode(address, bytes);
+    ASSERT_EQ(bytes.size(), address_bytes);
+    EXPECT_EQ(decode_address(bytes), address);
+    EXPECT_EQ(decode_address(Bytes(bytes).first(address_bytes - 1)), std::nullopt);
+    for (std::size_t at = 0; at < address_bytes; ++at) {
+        Buffer damaged = bytes;
+        damaged[at] ^= std::byte{1};
+        EXPECT_EQ(decode_address(damaged), std::nullopt) << at;
+    }
+    EXPECT_EQ(decode_address(Buffer(address_bytes)), std::nullopt);
+    bytes.clear();
+    encode(Address{.host = std::string(address_host_max + 1, 'h'), .port = 1}, bytes);
+    encode(Address{.host = "", .port = 1}, bytes);
+    EXPECT_TRUE(bytes.empty());
+}
+
 }  // namespace understudy::journal

@@ -75,6 +75,18 @@ SharedJournal::~SharedJournal() { core_->detach(); }
 
 void SharedJournal::prompt(Index committed, Epoch epoch) { core_->prompt(committed, epoch); }
 
+void SharedJournal::suspect() { core_->suspect(); }
+
+SharedJournal::Ear SharedJournal::ear() const { return Ear(core_); }
+
+void SharedJournal::Ear::prompt(Index committed, Epoch epoch) const {
+    if (const auto core = core_.lock()) core->prompt(committed, epoch);
+}
+
+void SharedJournal::Ear::suspect() const {
+    if (const auto core = core_.lock()) core->suspect();
+}
+
 void SharedJournal::take_over(Epoch at_least, Taken done) {
     core_->take_over(at_least, std::move(done));
 }

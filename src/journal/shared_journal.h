@@ -2,7 +2,10 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/log.h"
 #include "journal/journal.h"
@@ -37,14 +40,23 @@ public:
         Election election = Election::granted;
         Duration lease = 1s;            ///< How long an owner may be silent (autonomous).
         Duration poll_interval = 20ms;  ///< Of a standby that is not prompted.
-        std::uint64_t segment_size_bytes = 1 * MiB;  ///< 64 KiB to 4 GiB, in steps of 4 KiB.
+        /// 64 KiB to 4 GiB, in steps of 4 KiB; the first of a tenure has 4 MiB at most.
+        std::uint64_t segment_size_bytes = 1 * MiB;
         std::uint64_t queue_bytes_max = 32 * MiB;    ///< Waiting for the disk, per urgency.
         Duration reserve_retry_interval = 1s;        ///< After the disk was full.
         Duration mark_after = 1s;  ///< Idle time, then the last entry is vouched for.
+        /// Where standbys are prompted while this member is active: stands in its claim.
+        std::optional<Address> prompts_at = {};
         /// Called at the active when entries have become committed: what prompt() of the standbys
         /// is to be given. May not destroy the journal.
         std::function<void(Index committed, Epoch epoch)> on_commit = {};
+        /// Called when another is active, or this member, or nobody any more: then `tenure`, the
+        /// number that the owner has drawn, is 0. Before the observer hears it, while the journal
+        /// opens too. May not destroy the journal.
+        std::function<void(const Standing& standing, std::uint64_t tenure)> on_standing = {};
     };
+
+    class Ear;
 
     using SharedOpened = std::function<void(Result<std::unique_ptr<SharedJournal>>)>;
     using Taken = std::function<void(Result<Epoch>)>;
@@ -67,6 +79,12 @@ public:
     /// The active says that entries up to `committed` are. Late, repeated and out of order ones do
     /// no harm; false ones do.
     void prompt(Index committed, Epoch epoch);
+
+    /// The active may be gone: looks whether it is, now and a few times soon after. Only where no
+    /// registry decides.
+    void suspect();
+    /// For whoever may outlive the journal.
+    [[nodiscard]] Ear ear() const;
 
     /// Becomes active in a new epoch, `at_least` that, whoever was; `done` is called once, after
     /// observer.standing_changed(). An active in a lower epoch hands over to itself.
@@ -96,6 +114,20 @@ private:
     explicit SharedJournal(std::shared_ptr<Core> core);
 
     std::shared_ptr<Core> core_;
+};
+
+/// What others have to say to a journal; does nothing when that is gone. Thread: loop only.
+class SharedJournal::Ear {
+public:
+    Ear() = default;
+    void prompt(Index committed, Epoch epoch) const;
+    void suspect() const;
+
+private:
+    friend SharedJournal;
+    explicit Ear(std::weak_ptr<Core> core) : core_(std::move(core)) {}
+
+    std::weak_ptr<Core> core_;
 };
 
 }  // namespace understudy::journal

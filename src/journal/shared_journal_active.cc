@@ -50,7 +50,7 @@ void SharedJournal::Core::serve(SharedTenure begun) {
     const auto tenure = tenure_;
     phase_ = Phase::active;
     if (!hear(bodies, entries)) return;
-    change_standing(Role::active, record.epoch, record.member);
+    change_standing(Role::active, record.epoch, record.member, record.tenure);
     if (tenure_ != tenure) return;
     std::exchange(taken_, {})(record.epoch);
     if (tenure_ != tenure) return;
@@ -172,7 +172,7 @@ bool SharedJournal::Core::refuse(std::vector<Append> refused, const Error& error
 
 void SharedJournal::Core::make_reserve() {
     Tenure& tenure = *tenure_;
-    if (tenure.batcher.reserve() == Batcher::Reserve::ready || tenure.making_reserve) return;
+    if (!tenure.batcher.reserve_is_due() || tenure.making_reserve) return;
     if (tenure.reserve_retry_armed) return;
     if (phase_ != Phase::active && tenure.batcher.idle()) return;
 
@@ -360,7 +360,7 @@ void SharedJournal::Core::end_tenure(const Error& error) {
     if (phase_ == Phase::detached) return;
     if (tenure->told_space != Space::ok) observer_.space_changed(Space::ok);
     if (phase_ == Phase::detached) return;
-    change_standing(Role::standby, tenure->record.epoch, "");
+    change_standing(Role::standby, tenure->record.epoch, "", 0);
     if (phase_ == Phase::detached) return;
     resume_following();
 }
@@ -415,7 +415,7 @@ void SharedJournal::Core::leave() {
         done(none);
         if (phase_ == Phase::detached) return;
     }
-    change_standing(Role::standby, left->record.epoch, "");
+    change_standing(Role::standby, left->record.epoch, "", 0);
     if (phase_ == Phase::detached) return;
     if (left_) std::exchange(left_, {})(Result<void>());
     if (phase_ == Phase::detached) return;

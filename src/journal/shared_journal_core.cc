@@ -88,10 +88,12 @@ bool SharedJournal::Core::hear(const Buffer& bodies, const std::vector<SharedEnt
     return true;
 }
 
-void SharedJournal::Core::change_standing(Role role, Epoch epoch, std::string active) {
+void SharedJournal::Core::change_standing(Role role, Epoch epoch, std::string active,
+                                          std::uint64_t tenure) {
     Standing now{.role = role, .epoch = epoch, .active = std::move(active)};
     if (now == standing_) return;
     standing_ = std::move(now);
+    if (options_.on_standing) options_.on_standing(standing_, tenure);
     // While it opens, one call at its end is enough.
     if (phase_ != Phase::opening) observer_.standing_changed(standing_);
 }
@@ -107,6 +109,7 @@ void SharedJournal::Core::fail(Error error) {
     if (was_opening) return std::exchange(opened_, {})(std::move(error));
 
     standing_.role = Role::standby;
+    if (options_.on_standing) options_.on_standing(standing_, 0);
     const auto tenure = std::exchange(tenure_, nullptr);
     if (tenure) {
         release(tenure);

@@ -44,6 +44,7 @@ public:
     void detach();
 
     void prompt(Index committed, Epoch epoch);
+    void suspect();
     void take_over(Epoch at_least, Taken done);
     void step_down(Done done);
     void append(std::vector<Draft> drafts, Urgency urgency, Appended done);
@@ -112,10 +113,13 @@ private:
     bool hear(const Buffer& bodies, const std::vector<SharedEntry>& entries);
     void fail(Error error);
     void settle();
-    void change_standing(Role role, Epoch epoch, std::string active);
+    /// `tenure`: of who is active; 0: nobody is.
+    void change_standing(Role role, Epoch epoch, std::string active, std::uint64_t tenure);
 
     // The standby: shared_journal_standby.cc.
     void follow();
+    void hurry();
+    void follow_at(TimePoint when);
     void followed(Result<SharedReader::Slice> slice);
     bool restore(const SharedReader::Slice& slice);
     void come_to_rest();
@@ -177,6 +181,7 @@ private:
     bool follow_again_ = false;
     bool read_failing_ = false;  ///< Has been logged.
     std::optional<std::pair<Index, Epoch>> prompt_;
+    std::optional<TimePoint> hurried_;  ///< When a prompt last made us read.
     std::unique_ptr<Timer> poll_timer_;
     TimePoint rest_since_;  ///< When something was last heard.
     Duration judge_after_;  ///< Rest, after which one looks whether it is damage.
@@ -184,6 +189,7 @@ private:
     std::unique_ptr<Timer> look_timer_;
     bool looking_ = false;
     bool look_again_ = false;
+    Duration look_soon_{};  ///< How soon the next look comes, if sooner than usual; 0: as usual.
     std::unique_ptr<ProcessWatch> owner_watch_;  ///< Null: its end cannot be noticed from here.
     std::uint64_t watched_tenure_ = 0;           ///< Whose owner has been looked at for that.
     SharedTakeover::Spare spare_;

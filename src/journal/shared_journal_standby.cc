@@ -15,13 +15,38 @@ namespace {
 // How rarely a standby at rest looks whether damage is what it waits for.
 constexpr Duration judge_interval_max = 60s;
 
+// Prompts may come with each flush of the active; reading costs about as much as a flush.
+constexpr Duration hurry_interval = 1ms;
+
+// How soon one looks again when something hints that the active is gone; twice as long each time.
+constexpr Duration look_soon_first = 1ms;
+
 }  // namespace
 
 void SharedJournal::Core::prompt(Index committed, Epoch epoch) {
     if (phase_ == Phase::active || phase_ == Phase::leaving || phase_ == Phase::failed) return;
     if (prompt_ && epoch < prompt_->second) return;
     prompt_ = std::make_pair(prompt_ ? std::max(committed, prompt_->first) : committed, epoch);
-    if (committed > heard_.last || epoch > standing_.epoch) follow();
+    if (committed > heard_.last || epoch > standing_.epoch) hurry();
+}
+
+/// Reads what a prompt was about: at once, but not more often than is worth it.
+void SharedJournal::Core::hurry() {
+    if (following_ && phase_ == Phase::standby) return;  // Comes back to it, at rest.
+    const TimePoint now = runtime_.now();
+    if (phase_ == Phase::standby && hurried_ && now - *hurried_ < hurry_interval) {
+        return follow_at(*hurried_ + hurry_interval);
+    }
+    hurried_ = now;
+    follow();
+}
+
+void SharedJournal::Core::follow_at(TimePoint when) {
+    poll_timer_ = runtime_.at(when, [weak = weak_from_this()] {
+        const auto core = weak.lock();
+        if (!core || core->phase_ == Phase::detached) return;
+        core->prompt_ ? core->hurry() : core->follow();
+    });
 }
 
 /// Reads on, unless it is being done.
@@ -74,7 +99,8 @@ void SharedJournal::Core::followed(Result<SharedReader::Slice> slice) {
     const bool news =
         slice->published && slice->published != own_ && slice->published->epoch >= standing_.epoch;
     if (news && phase_ != Phase::taking) {
-        change_standing(Role::standby, slice->published->epoch, slice->published->member);
+        const EpochRecord& who = *slice->published;
+        change_standing(Role::standby, who.epoch, who.member, who.tenure);
         if (phase_ == Phase::detached) return;
     }
     if (slice->more || follow_again_) return follow();
@@ -124,9 +150,8 @@ void SharedJournal::Core::come_to_rest() {
             "journal", [result, reader = reader_] { *result = reader->judge(); },
             [result](Core& core) { core.judged(*result); });
     }
-    poll_timer_ = runtime_.at(runtime_.now() + options_.poll_interval, [weak = weak_from_this()] {
-        if (const auto core = weak.lock()) core->follow();
-    });
+    if (prompt_) return hurry();
+    follow_at(runtime_.now() + options_.poll_interval);
 }
 
 void SharedJournal::Core::judged(const Result<void>& judged) {
@@ -168,12 +193,25 @@ Result<SharedJournal::Core::Look> SharedJournal::Core::look_into(Disk& disk,
 /// Looks whether the active lives, now and again.
 void SharedJournal::Core::look_round() {
     if (options_.election != Election::autonomous || closing_ || phase_ == Phase::failed) return;
-    const Duration interval = std::min(options_.poll_interval, claims_.interval());
+    Duration interval = std::min(options_.poll_interval, claims_.interval());
+    if (look_soon_ > Duration{} && look_soon_ < interval) {
+        interval = std::exchange(look_soon_, 2 * look_soon_);
+    } else {
+        look_soon_ = {};
+    }
     look_timer_ = runtime_.at(runtime_.now() + interval, [weak = weak_from_this()] {
         const auto core = weak.lock();
         if (core && core->phase_ != Phase::detached) core->look_round();
     });
     if (!looking_) look();
+}
+
+/// Where an end is noticed, locks may be let go of a little later.
+void SharedJournal::Core::suspect() {
+    if (phase_ != Phase::standby || closing_) return;
+    look_soon_ = look_soon_first;
+    if (looking_) look_again_ = true;
+    look_round();
 }
 
 void SharedJournal::Core::look() {
@@ -195,7 +233,11 @@ void SharedJournal::Core::look() {
 
 void SharedJournal::Core::looked(const Result<Look>& look) {
     looking_ = false;
-    if (!look) return claims_.missed();
+    if (!look) {
+        claims_.missed();
+        if (look_again_) this->look();
+        return;
+    }
     if (phase_ != Phase::standby || closing_) return;
     watch_owner(*look);
     const ClaimMachine::Sighting& sighting = look->sighting;
@@ -216,7 +258,7 @@ void SharedJournal::Core::watch_owner(const Look& look) {
     if (!look.owner || !look.sighting.held) return;
     owner_watch_ = runtime_.host().watch(*look.owner, [weak = weak_from_this()] {
         const auto core = weak.lock();
-        if (core && core->phase_ != Phase::detached) core->look();
+        if (core && core->phase_ != Phase::detached) core->suspect();
     });
 }
 
@@ -230,7 +272,7 @@ void SharedJournal::Core::make_spare() {
     run(
         "reserve",
         [made, &disk = runtime_.disk(), directory = options_.directory, name = spare_.name,
-         size = options_.segment_size_bytes] {
+         size = first_segment_bytes(options_.segment_size_bytes)] {
             made->emplace(
                 make_whole_file(disk, directory, name, [size](File& file) -> Result<void> {
                     US_CHECK(file.lock());
@@ -279,11 +321,13 @@ void SharedJournal::Core::take_over(Epoch at_least, Taken done) {
     const auto journal = static_cast<std::uint32_t>(
         runtime_.random().between(std::uint64_t{1}, std::uint64_t{UINT32_MAX}));
     SharedTakeover::Options options{.directory = options_.directory,
-                                    .segment_bytes = options_.segment_size_bytes,
+                                    .segment_bytes =
+                                        first_segment_bytes(options_.segment_size_bytes),
                                     .member = options_.member,
                                     .tenure = std::max<std::uint64_t>(1, runtime_.random().next()),
                                     .journal = journal,
-                                    .process = runtime_.host().self()};
+                                    .process = runtime_.host().self(),
+                                    .prompts_at = options_.prompts_at};
     SharedTakeover::Spare spare{.name = spare_.name, .file = std::move(spare_.file)};
     takeover_ =
         std::make_shared<SharedTakeover>(runtime_.disk(), std::move(options), std::move(spare));

@@ -5,6 +5,7 @@
 
 #include "journal/shared_member_test.h"
 #include "journal/shared_names.h"
+#include "journal/shared_takeover.h"
 
 namespace understudy::journal {
 namespace {
@@ -157,6 +158,142 @@ TEST_F(Shared, APromptOfAHigherEpochWaitsForThatEpoch) {
     b->journal->prompt({2}, {7});
     b->runtime.settle();
     EXPECT_EQ(b->journal->committed(), Index{1});
+}
+
+// A flush of the active takes less than a look of the standby.
+TEST_F(Shared, PromptsInQuickSuccessionAreReadOncePerMillisecond) {
+    const auto a = active("a", 1);
+    const auto b = member("b", 2);
+    std::uint64_t looks = 0;
+    store.set_fault([&](std::string_view call, const std::string&) -> std::optional<Errc> {
+        if (call == "list") ++looks;
+        return std::nullopt;
+    });
+    for (std::uint64_t i = 2; i < 12; ++i) {
+        EXPECT_TRUE(a->append());
+        looks = 0;
+        b->journal->prompt({i}, {1});
+        b->runtime.settle();
+        EXPECT_EQ(looks, i == 2 ? 1U : 0U);
+    }
+    EXPECT_EQ(b->journal->committed(), Index{2});
+    b->runtime.advance(1ms);
+    EXPECT_EQ(looks, 1U);
+    EXPECT_EQ(b->journal->committed(), Index{11});
+    store.set_fault({});
+}
+
+TEST_F(Shared, WhoListensOutsideIsToldWhoIsActiveAndHeardUntilTheEnd) {
+    std::vector<std::pair<Standing, std::uint64_t>> told;
+    SharedJournal::Options options;
+    options.on_standing = [&](const Standing& standing, std::uint64_t tenure) {
+        told.emplace_back(standing, tenure);
+    };
+    const auto a = active("a", 1, options);
+    ASSERT_EQ(told.size(), 1U);
+    EXPECT_EQ(told[0].first.role, Role::active);
+    const std::uint64_t tenure = told[0].second;
+    EXPECT_NE(tenure, 0U);
+    EXPECT_TRUE(a->append());
+    const auto b = member("b", 2, options);
+    ASSERT_EQ(told.size(), 2U) << "while it opens";
+    EXPECT_EQ(told[1].first.active, "a");
+    EXPECT_EQ(told[1].second, tenure);
+
+    const SharedJournal::Ear ear = b->journal->ear();
+    ear.prompt({2}, {1});
+    b->runtime.settle();
+    EXPECT_EQ(b->journal->committed(), Index{2});
+    b->journal.reset();
+    ear.prompt({3}, {1});
+    ear.suspect();
+    SharedJournal::Ear().suspect();
+
+    a->journal->step_down([](const Result<void>&) {});
+    a->runtime.settle();
+    EXPECT_EQ(told.back().second, 0U) << "nobody is";
+}
+
+TEST_F(Shared, AFailedActiveIsNobodysActiveAnyMore) {
+    std::uint64_t last = 1;
+    SharedJournal::Options options;
+    options.on_standing = [&](const Standing&, std::uint64_t tenure) { last = tenure; };
+    const auto a = active("a", 1, options);
+    EXPECT_NE(last, 0U);
+    store.set_fault([](std::string_view call, const std::string& path) -> std::optional<Errc> {
+        if (call == "sync" && path.find(".seg") != std::string::npos) return Errc::disk_failed;
+        return std::nullopt;
+    });
+    EXPECT_FALSE(a->append());
+    EXPECT_EQ(last, 0U);
+    store.set_fault({});
+}
+
+// What a proven death, or the end of a connection, comes to.
+TEST_F(Shared, ASuspicionMakesATakeoverWithoutAnyTimePassing) {
+    SharedJournal::Options slow = autonomous(60s);
+    slow.poll_interval = 10s;
+    auto a = member("a", 1, slow);
+    a->runtime.advance(11s);
+    ASSERT_TRUE(a->active());
+    EXPECT_TRUE(a->append());
+    const auto b = member("b", 2, slow);
+    b->runtime.advance(11s);
+    b->journal->suspect();
+    b->runtime.settle();
+    EXPECT_FALSE(b->active()) << "a suspicion is no evidence";
+    a.reset();
+    b->journal->suspect();
+    b->runtime.settle();
+    EXPECT_TRUE(b->active());
+    EXPECT_TRUE(b->append());
+}
+
+// The connection may end before the lock is let go of.
+TEST_F(Shared, ASuspicionIsLookedIntoAFewTimes) {
+    SharedJournal::Options slow = autonomous(60s);
+    slow.poll_interval = 10s;
+    auto a = member("a", 1, slow);
+    a->runtime.advance(11s);
+    const auto b = member("b", 2, slow);
+    b->runtime.advance(11s);
+    b->journal->suspect();
+    b->runtime.settle();
+    a.reset();
+    b->runtime.advance(1ms);
+    EXPECT_TRUE(b->active());
+}
+
+TEST_F(Shared, ASuspicionDuringALookThatFailsIsNotLost) {
+    SharedJournal::Options slow = autonomous(60s);
+    slow.poll_interval = 10s;
+    auto a = member("a", 1, slow);
+    a->runtime.advance(11s);
+    const auto b = member("b", 2, slow);
+    b->runtime.advance(11s);
+    a.reset();
+    int failing = 1;
+    store.set_fault([&](std::string_view call, const std::string& path) -> std::optional<Errc> {
+        if (call == "read" && path.ends_with("epoch") && failing-- > 0) return Errc::disk_failed;
+        return std::nullopt;
+    });
+    b->journal->suspect();
+    b->journal->suspect();
+    b->runtime.settle();
+    store.set_fault({});
+    EXPECT_TRUE(b->active());
+}
+
+// A standby's first segment is written before it is needed, and searched before the next tenure.
+TEST_F(Shared, TheFirstSegmentOfATenureIsShort) {
+    static_assert(first_segment_bytes(64 * MiB) == 4 * MiB);
+    static_assert(first_segment_bytes(64 * KiB) == 64 * KiB);
+    const auto a = active("a", 1);
+    a->runtime.settle();
+    EXPECT_EQ(count(".seg"), 1U) << "no reserve before it is wanted";
+    EXPECT_TRUE(a->append(1, long_body));
+    a->runtime.settle();
+    EXPECT_EQ(count(".seg"), 2U);
 }
 
 TEST_F(Shared, AStandbyFollowsOverSegmentsAndEpochs) {

@@ -47,8 +47,8 @@ Result<void> SharedTakeover::claim(Epoch at_least) {
 /// T1 to T3. False if another has claimed that epoch meanwhile.
 Result<bool> SharedTakeover::try_claim(Epoch at_least) {
     const std::string& directory = options_.directory;
-    const SharedNames before = SharedNames::of(US_TRY(disk_.list(directory)));
-    Epoch highest = before.highest();
+    before_ = SharedNames::of(US_TRY(disk_.list(directory)));
+    Epoch highest = before_.highest();
     const auto published = read_epoch(disk_, directory);
     // One that cannot be read is replaced; the names say enough.
     if (published && *published) highest = std::max(highest, (*published)->epoch);
@@ -63,8 +63,12 @@ Result<bool> SharedTakeover::try_claim(Epoch at_least) {
     Buffer content = encode(record_);
     content.resize(process_offset);
     encode(options_.process, content);
+    if (options_.prompts_at) {
+        content.resize(address_offset);
+        encode(*options_.prompts_at, content);
+    }
+    // Its name is what counts; what is in it serves those only who see us alive.
     US_CHECK(claim_->write_at(0, content));
-    US_CHECK(claim_->sync());
     if (!planted(Plant::shared_no_directory_sync)) US_CHECK(disk_.sync_directory(directory));
     return true;
 }
@@ -124,6 +128,7 @@ Result<SharedTenure> SharedTakeover::finish(const Heard& heard, std::uint32_t jo
 Result<void> SharedTakeover::scan(const Heard& heard) {
     scanned_ = true;
     const SharedNames names = SharedNames::of(US_TRY(disk_.list(options_.directory)));
+    settled_ = names.segments == before_.segments;
     head_ = names.head();
     if (head_ > record_.epoch) {
         return given_up(fmt::format("epoch {} has begun", head_.value));
@@ -255,6 +260,8 @@ Result<void> SharedTakeover::use_spare(const Buffer& content, const std::string&
 Result<void> SharedTakeover::settle_names() {
     if (planted(Plant::shared_no_directory_sync)) return {};
     if (planted(Plant::shared_names_in_any_order)) return {};
+    // All that count were there before it was synced to publish the epoch.
+    if (settled_) return {};
     return disk_.sync_directory(options_.directory);
 }
 

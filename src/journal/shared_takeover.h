@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -10,6 +11,13 @@
 #include "journal/shared_reader.h"
 
 namespace understudy::journal {
+
+/// How long a tenure's first segment is, if those after it have `segment_bytes`. The next tenure can
+/// begin only when the rest of the last segment has been searched for what is durable: a tenure
+/// that has written little is searched soon.
+[[nodiscard]] constexpr std::uint64_t first_segment_bytes(std::uint64_t segment_bytes) {
+    return std::min(segment_bytes, 4 * MiB);
+}
 
 /// A tenure that has begun: what serving it needs.
 struct SharedTenure {
@@ -38,11 +46,12 @@ class SharedTakeover {
 public:
     struct Options {
         std::string directory;
-        std::uint64_t segment_bytes = 0;
+        std::uint64_t segment_bytes = 0;  ///< Of the first one, unless it must hold more.
         std::string member;
         std::uint64_t tenure = 0;   ///< Random, not 0.
         std::uint32_t journal = 0;  ///< Random, not 0: if a new journal must be made.
         ProcessId process = {};     ///< Ours, so that others notice our end; may be unknown.
+        std::optional<Address> prompts_at = {};  ///< Where standbys are prompted.
     };
     /// A file of `segment_bytes` zeros, locked, for the first segment.
     struct Spare {
@@ -88,6 +97,8 @@ private:
     EpochRecord record_;
     std::shared_ptr<File> claim_;
 
+    SharedNames before_;    ///< As they were before we claimed.
+    bool settled_ = false;  ///< No segment has got a name since.
     bool scanned_ = false;
     Epoch head_;               ///< The epoch that is taken over from.
     std::deque<Copy> copies_;  ///< From behind `at_` or what was heard, whichever is less.

@@ -63,6 +63,9 @@ enum class MessageType : std::uint8_t {
     chunk = 69,           ///< A part of it.
     chunk_taken = 70,     ///< That part is written; gives room for the next.
 
+    // Between the members of a shared directory.
+    prompt = 72,          ///< Active to standby: entries up to this one are committed.
+
     // Between immortals, and their clients.
     calls = 80,           ///< A batch of numbered calls and replies.
     calls_durable = 81,   ///< All up to this number are in the receiver's journal.
