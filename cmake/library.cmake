@@ -5,8 +5,8 @@
 
 add_library(understudy SHARED)
 add_library(Understudy::understudy ALIAS understudy)
-foreach(module understudy_library understudy_client understudy_record understudy_replica
-               understudy_base)
+foreach(module understudy_library understudy_client understudy_record understudy_immortal
+               understudy_replica understudy_base)
     if(TARGET ${module})
         target_sources(understudy PRIVATE $<TARGET_OBJECTS:${module}>)
         target_link_libraries(understudy PRIVATE ${module})
