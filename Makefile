@@ -10,8 +10,8 @@ help:
 	@echo "make test        all tests, with sanitizers"
 	@echo "make bench       the benchmarks of whole programs, about 5 minutes; BENCH=failover for some"
 	@echo "                 of them, BENCH=micro for those of single modules (docs/benchmarks.md)"
-	@echo "make sim         the simulated cluster, and the bugs it must find (SEED=n repeats one run;"
-	@echo "                 SCENE=platform|nodes|shared|replicated)"
+	@echo "make sim         the simulated cluster, and the bugs it must find; about 5 minutes (SEED=n"
+	@echo "                 repeats one run; SCENE=platform|nodes|shared|replicated; SECONDS=n)"
 	@echo "make model       the models of the protocols (docs/models): all states, about five minutes"
 	@echo "make install     into PREFIX ($(PREFIX)); DESTDIR is honoured"
 	@echo "make tidy        the house rules alone"
@@ -48,9 +48,8 @@ sim:
 	@scripts/bootstrap test
 	@cmake --preset release -DUNDERSTUDY_TESTS=ON > /dev/null
 	@cmake --build --preset release --target understudy_sim_program --target understudy_planted_program -j $(JOBS)
-	@build/release/tests/swarm/understudy-sim $(if $(SEED),--scene=$(or $(SCENE),platform) --seed=$(SEED) --trace,--seconds=$(or $(SECONDS),60)) $(SIM_ARGS)
-	@$(if $(SEED),true,build/release/tests/swarm/understudy-sim --scene=journals --chaos=20 --seconds=$(or $(SECONDS),60))
-	@$(if $(SEED),true,build/release/tests/swarm/understudy-sim-planted --plant=all --seeds=1000 --chaos=20)
+	@build/release/tests/swarm/understudy-sim $(if $(SEED),--scene=$(or $(SCENE),platform) --seed=$(SEED) --trace,--scene=$(or $(SCENE),all) --chaos=20 --seconds=$(or $(SECONDS),120) --sometimes) $(SIM_ARGS)
+	@$(if $(SEED),true,build/release/tests/swarm/understudy-sim-planted --plant=$(or $(PLANT),all) --seeds=5000 --each=300 --chaos=20 --jobs=$(JOBS))
 
 model:
 	@scripts/bootstrap model

@@ -120,6 +120,7 @@ private:
 
     std::vector<Index> checkpoint_names_;  ///< Newest first.
     std::optional<Checkpoint> checkpoint_;
+    std::optional<Error> unreadable_;          ///< Why a checkpoint was passed over, if so.
     std::unique_ptr<CheckpointReader> state_;  ///< Null when all of it has been given.
     std::vector<Found> found_;    ///< All segments; after begin() the other two hold them.
     std::vector<Found> begun_;    ///< To be read: from the first that is needed to the last begun.

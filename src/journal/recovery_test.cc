@@ -611,6 +611,19 @@ TEST(Recovery, AReadThatFailsEndsTheOpeningOrFallsBackToTheOlderCheckpoint) {
     }
 }
 
+TEST(Recovery, CheckpointsThatCannotBeReadNowAreNotCalledDamaged) {
+    FakeDisk disk = with_checkpoints();
+    disk.set_fault([](std::string_view call, const std::string& path) -> std::optional<Errc> {
+        if (call == "read" && path.ends_with(".ckpt")) return Errc::disk_failed;
+        return std::nullopt;
+    });
+    const auto error = error_of_opening(disk);
+    ASSERT_TRUE(error);
+    EXPECT_EQ(error->code, Errc::disk_failed);
+    disk.set_fault({});
+    EXPECT_EQ(commands_on(disk), (Commands{"a", "b", "c"}));
+}
+
 TEST(Recovery, ANewDirectoryMayBeNamedInAnyWay) {
     for (const char* name : {"journal", "./journal", "a/b/", "/journal", "//data//journal//"}) {
         FakeDisk disk(1);

@@ -176,7 +176,8 @@ void JournalClient::attempt() {
                 if (!result) return done(result.error());
                 // One that was carried out earlier may be in a checkpoint only.
                 const bool fresh = result->index.value != 0;
-                if (fresh && workload_.on_acknowledged) workload_.on_acknowledged(value);
+                if (fresh && workload_.on_acknowledged)
+                    workload_.on_acknowledged(value, result->index);
                 done(number_in(result->bytes));
             };
             if (request) return member.replica()->submit(*request, encoded(order), std::move(told));
@@ -203,6 +204,7 @@ void JournalClient::answered(const Told& told) {
     if (operation.f != "read" && error.effect == Effect::unknown) operation.maybe = true;
     if (operation.request && error.code == Errc::session_expired) {
         session_ = {};
+        workload_.sometimes.happened("session expired");
         return finish(history::Type::info, nullptr, to_string(error));
     }
     // Only after it was asked what became of it: then it never will.
@@ -258,7 +260,10 @@ void JournalClient::ask_outcome() {
             if (mine != attempt_) return;
             if (!told.value) return answered(told);
             ++attempt_;
-            ++workload_.outcomes;
+            workload_.sometimes.happened(
+                found->fate == RequestFate::not_applied ? "outcome asked: abandoned"
+                : found->fate == RequestFate::unknown   ? "outcome asked: forgotten"
+                                                        : "outcome asked: carried out");
             if (found->fate == RequestFate::not_applied) {
                 return finish(history::Type::fail, nullptr, "abandoned");
             }
@@ -335,7 +340,7 @@ void JournalClient::repeat(const Operation& operation, std::uint64_t reply) {
                          },
                          [this, order, reply](const Told& told) {
                              if (!told.value) return;
-                             ++workload_.repeated;
+                             workload_.sometimes.happened("request answered twice");
                              if (*told.value == reply) return;
                              workload_.oracle.broken(
                                  fmt::format("J9: {} was answered with {}, and with {} by {}",

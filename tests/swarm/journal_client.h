@@ -12,12 +12,14 @@
 #include "tests/history/history.h"
 #include "tests/swarm/journal_member.h"
 #include "tests/swarm/journal_oracle.h"
+#include "tests/swarm/sometimes.h"
 
 namespace understudy::swarm {
 
 /// What all clients of a run share: the members, the history, numbers that are unique.
 struct Workload {
-    explicit Workload(sim::World& in, JournalOracle& judge) : world(in), oracle(judge) {}
+    Workload(sim::World& in, JournalOracle& judge, Sometimes& counts)
+        : world(in), oracle(judge), sometimes(counts) {}
 
     /// A key with room for more operations; few at a time, so that clients meet.
     [[nodiscard]] std::string key(Random& random, bool list);
@@ -26,9 +28,11 @@ struct Workload {
 
     sim::World& world;
     JournalOracle& oracle;
+    Sometimes& sometimes;
     history::History history;
     std::vector<sim::Process*> members;
-    std::function<void(std::uint64_t value)> on_acknowledged;  ///< At that very moment.
+    /// At that very moment; `index` is its entry's.
+    std::function<void(std::uint64_t value, Index index)> on_acknowledged;
     std::uint32_t loss_per_mille = 0;  ///< Of messages between clients and members.
     std::size_t pad_bytes_max = 0;
     bool draining = false;  ///< Whatever is open is carried through; nothing new is begun.
@@ -38,8 +42,6 @@ struct Workload {
     std::uint64_t done = 0;
     std::uint64_t refused = 0;
     std::uint64_t open_ended = 0;
-    std::uint64_t repeated = 0;
-    std::uint64_t outcomes = 0;
 
 private:
     static constexpr int operations_max = 60;

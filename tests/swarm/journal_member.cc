@@ -98,7 +98,10 @@ void JournalMember::committed(const journal::Entry& entry) {
 }
 
 void JournalMember::standing_changed(const journal::Standing& standing) {
-    if (alive()) oracle_.standing(who_, standing.role == Role::active, standing.epoch);
+    if (alive()) {
+        oracle_.standing(who_, standing.role == Role::active, standing.epoch);
+        if (standing.role == Role::active && spec_.became_active) spec_.became_active();
+    }
     to_->standing_changed(standing);
 }
 

@@ -25,6 +25,7 @@ struct MemberSpec {
     replicated::GroupOptions group;
     /// What reaches other members of a shared journal when entries are committed.
     std::function<void(const std::string& from, Index committed, Epoch epoch)> prompt;
+    std::function<void()> became_active;
 };
 
 /// A process with one member of the service: a Replica on a journal, watched by the oracle.

@@ -9,13 +9,17 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "journal/checkpoint.h"
 #include "sim/draw.h"
 #include "sim/faults.h"
 #include "sim/world.h"
 #include "tests/history/judge.h"
 #include "tests/swarm/journal_client.h"
 #include "tests/swarm/journal_member.h"
+#include "tests/swarm/journal_operator.h"
 #include "tests/swarm/journal_oracle.h"
+#include "tests/swarm/rotten_disk.h"
+#include "tests/swarm/sometimes.h"
 
 namespace understudy::swarm {
 
@@ -42,6 +46,8 @@ struct Extras {
     bool storage_cut = false;  ///< A machine does not reach the store.
     bool disk_lost = false;    ///< A machine gets a new, empty disk; once.
     bool transfer = false;     ///< Somebody asks the leader to hand over.
+    bool rot = false;          ///< A bit on the disk of one member; once.
+    bool members = false;      ///< Members are added and removed. Then no disk is lost.
 };
 
 [[nodiscard]] sim::Swarm drawn(const SwarmOptions& options) {
@@ -60,7 +66,14 @@ public:
           plan_(options.seed ^ 0x6a6f'7572'6e61'6cULL),
           swarm_(drawn(options)),
           world_(swarm_.world),
-          workload_(world_, oracle_) {
+          workload_(world_, oracle_, sometimes_),
+          rotten_(world_, sometimes_,
+                  {.broken = [this](std::string what) { oracle_.broken(std::move(what)); },
+                   .start_again =
+                       [](sim::Node& node) {
+                           for (const auto& process : node.processes()) process->restart();
+                       }}) {
+        sometimes_.listen(world_);
         // Members whose disk fails say so, and are started again.
         for (const char* event : {"replicated.group_failed", "replicated.node_failed"}) {
             world_.expect_error(event);
@@ -86,10 +99,13 @@ private:
     void extra();
     void blackout();
     void lose_disk();
+    void rot();
+    [[nodiscard]] bool all_run() const;
+    [[nodiscard]] bool belongs(sim::Process& process) const;
     [[nodiscard]] bool sick() const;
-    void look_at_disks(std::uint64_t value);
+    void look_at_disks(std::uint64_t value, Index index);
     [[nodiscard]] bool on_disk(const sim::DiskStore& store, const std::string& directory,
-                               Bytes wanted) const;
+                               Bytes wanted, Index index) const;
     void heal_disks();
     void heal_core();
     void heal();
@@ -107,8 +123,11 @@ private:
     Random plan_;
     const sim::Swarm swarm_;
     JournalOracle oracle_;
+    Sometimes sometimes_;
     sim::World world_;
     Workload workload_;
+    RottenDisk rotten_;
+    std::unique_ptr<JournalOperator> operator_;  ///< If members come and go.
     sim::DiskStore* store_ = nullptr;
     std::vector<std::string> names_;
     std::vector<sim::Process*> members_;  ///< All; the workload's are those that may answer.
@@ -125,16 +144,16 @@ private:
 
 void JournalCluster::build() {
     const bool calm = swarm_.faults.mask.bits() == 0;
-    for (bool Extras::*extra :
-         {&Extras::blackout, &Extras::store_error, &Extras::store_stall, &Extras::store_full,
-          &Extras::storage_cut, &Extras::disk_lost, &Extras::transfer}) {
+    for (bool Extras::*extra : {&Extras::blackout, &Extras::store_error, &Extras::store_stall,
+                                &Extras::store_full, &Extras::storage_cut, &Extras::disk_lost,
+                                &Extras::transfer, &Extras::rot, &Extras::members}) {
         extras_.*extra = plan_.chance(1, 2) && !calm;
     }
     workload_.loss_per_mille =
         calm || plan_.chance(1, 3) ? 0 : static_cast<std::uint32_t>(plan_.between(1, 50));
     workload_.pad_bytes_max = plan_.chance(1, 2) ? 200 : 6000;
-    workload_.on_acknowledged = [this](std::uint64_t value) {
-        if (++looks_ % disk_looks_every == 0 || sick()) look_at_disks(value);
+    workload_.on_acknowledged = [this](std::uint64_t value, Index index) {
+        if (++looks_ % disk_looks_every == 0 || sick()) look_at_disks(value, index);
     };
     workload_.history.header = {{"h", 1},
                                 {"run", repro_of(options_)},
@@ -212,10 +231,23 @@ void JournalCluster::build_replicated() {
         witness_ = witness_ || kinds[i] == MemberKind::witness;
     }
     voters_ = kinds.size();
+    // A disk that is lost while another member leaves may be one too many.
+    const bool members = extras_.members && plan_.chance(1, 2);
+    if (members) {
+        const std::string name = fmt::format("n{}", kinds.size() + 1);
+        world_.add_node(name);
+        kinds.push_back(MemberKind::data);
+        extras_.disk_lost = false;
+        extras_.rot = false;
+    }
+    const auto member_at = [&](std::size_t i) {
+        const std::string name = fmt::format("n{}", i + 1);
+        return replicated::Member{.name = name, .address = {name, port}, .kind = kinds[i]};
+    };
     const std::uint64_t every = plan_.chance(1, 4) ? 0 : plan_.between(20, 400);
     const std::size_t cache = plan_.chance(1, 2) ? 16 * KiB : 64 * MiB;
     for (std::size_t i = 0; i < kinds.size(); ++i) {
-        spec.name = spec.group.founders[i].name;
+        spec.name = member_at(i).name;
         spec.group.kind = kinds[i];
         spec.node = replicated::Node::Options{.platform = "p",
                                               .name = spec.name,
@@ -231,10 +263,15 @@ void JournalCluster::build_replicated() {
         spec.replica.witness = kinds[i] == MemberKind::witness;
         start(spec.name, spec);
     }
+    if (!members) return;
+    operator_ = std::make_unique<JournalOperator>(world_, sometimes_, plan_.next(),
+                                                  spec.group.founders, member_at(kinds.size() - 1));
+    operator_->start(members_);
 }
 
 void JournalCluster::start(const std::string& name, MemberSpec spec) {
     names_.push_back(name);
+    spec.became_active = [this, name] { sometimes_.serves(world_.node(name).process("member")); };
     auto life = std::make_shared<std::uint64_t>(0);
     sim::Process& process =
         world_.node(name).start("member", [this, spec, life](Runtime& runtime, Log& log) {
@@ -260,7 +297,13 @@ void JournalCluster::prompt(const std::string& from, Index committed, Epoch epoc
 void JournalCluster::supervise() {
     for (sim::Process* process : members_) {
         JournalMember* const app = member(process);
-        if (app == nullptr || process->paused() || !app->broken()) continue;
+        if (app == nullptr || process->paused()) continue;
+        if (app->node() != nullptr) rotten_.opened(*process);
+        if (!app->broken()) continue;
+        if (rotten_.ended(*process, *app->error())) {
+            process->stop();
+            continue;
+        }
         if (app->error()->code == Errc::corrupt) {
             oracle_.broken(fmt::format("J10: {} calls what it has written corrupt: {}", app->who(),
                                        to_string(*app->error())));
@@ -292,15 +335,15 @@ void JournalCluster::extra_later() {
 }
 
 void JournalCluster::extra() {
-    std::vector<std::function<void()>> kinds;
+    std::vector<std::pair<const char*, std::function<void()>>> kinds;
     const auto lasting = [this](const std::function<void()>& undo) {
         world_.after(sim::log_uniform(plan_, 20ms, 6s), undo);
     };
-    if (extras_.blackout) kinds.emplace_back([this] { blackout(); });
+    if (extras_.blackout) kinds.emplace_back("fault: blackout", [this] { blackout(); });
     if (store_ != nullptr) {
         sim::DiskOptions& disk = store_->options();
         if (extras_.store_error) {
-            kinds.emplace_back([this, &disk, lasting] {
+            kinds.emplace_back("fault: store error", [this, &disk, lasting] {
                 disk.sync_error_rate = plan_.chance(1, 2) ? 100'000 : 0;
                 disk.write_error_rate = plan_.chance(1, 2) ? 100'000 : 0;
                 disk.read_error_rate = plan_.chance(1, 2) ? 50'000 : 0;
@@ -308,28 +351,30 @@ void JournalCluster::extra() {
             });
         }
         if (extras_.store_stall) {
-            kinds.emplace_back([this, &disk, lasting] {
+            kinds.emplace_back("fault: store stall", [this, &disk, lasting] {
                 disk.stall_rate = static_cast<std::uint32_t>(plan_.between(1'000, 300'000));
                 lasting([this] { heal_disks(); });
             });
         }
         if (extras_.store_full) {
-            kinds.emplace_back([this, &disk, lasting] {
+            kinds.emplace_back("fault: store full", [this, &disk, lasting] {
                 disk.capacity_bytes = store_->used_bytes() + plan_.below(128 * KiB);
                 lasting([this] { heal_disks(); });
             });
         }
         if (extras_.storage_cut) {
-            kinds.emplace_back([this, lasting] {
+            kinds.emplace_back("fault: storage cut", [this, lasting] {
                 sim::Node& victim = members_[plan_.below(members_.size())]->node();
                 victim.cut_storage(true);
                 lasting([&victim] { victim.cut_storage(false); });
             });
         }
     } else {
-        if (extras_.disk_lost) kinds.emplace_back([this] { lose_disk(); });
+        if (extras_.disk_lost) kinds.emplace_back("fault: disk lost", [this] { lose_disk(); });
+        if (extras_.rot) kinds.emplace_back("fault: rot", [this] { rot(); });
+        if (operator_) kinds.emplace_back("fault: members", [this] { operator_->change(); });
         if (extras_.transfer) {
-            kinds.emplace_back([this] {
+            kinds.emplace_back("fault: transfer", [this] {
                 sim::Process* const process = members_[plan_.below(members_.size())];
                 const std::string to = names_[plan_.below(names_.size())];
                 if (!process->alive()) return;
@@ -343,7 +388,9 @@ void JournalCluster::extra() {
     }
     if (kinds.empty()) return;
     ++extras_done_;
-    kinds[plan_.below(kinds.size())]();
+    const auto& [what, act] = kinds[plan_.below(kinds.size())];
+    sometimes_.happened(what);
+    act();
 }
 
 /// The power of the house, for all at once: what is left is what was durable then.
@@ -358,17 +405,33 @@ void JournalCluster::blackout() {
 
 /// One member of a majority loses all it had: it must come back as another.
 void JournalCluster::lose_disk() {
-    if (disk_lost_) return;
+    if (disk_lost_ || !all_run()) return;
     sim::Process* const victim = members_[plan_.below(members_.size())];
-    for (sim::Process* process : members_) {
-        JournalMember* const app = member(process);
-        if (app == nullptr || process->paused() || app->replica() == nullptr) return;
-    }
     disk_lost_ = true;
     victim->node().power_off();
     victim->node().disk().wipe();
     victim->node().power_on();
     victim->restart();
+}
+
+/// The same, but only a bit, and the member has to find it.
+void JournalCluster::rot() {
+    if (disk_lost_ || !all_run()) return;
+    sim::Process& victim = *members_[plan_.below(members_.size())];
+    rotten_.strike(victim, directory_of(victim.node().name()), plan_);
+    disk_lost_ = rotten_.struck();
+}
+
+bool JournalCluster::all_run() const {
+    return std::all_of(members_.begin(), members_.end(), [this](sim::Process* process) {
+        JournalMember* const app = member(process);
+        return app != nullptr && !process->paused() && app->replica() != nullptr && !app->broken();
+    });
+}
+
+/// Is it a member, or meant to be one?
+bool JournalCluster::belongs(sim::Process& process) const {
+    return !operator_ || operator_->wants(process.node().name());
 }
 
 /// Syncs fail somewhere: then each acknowledgement is worth a look.
@@ -382,30 +445,34 @@ bool JournalCluster::sick() const {
 }
 
 /// At the moment of an acknowledgement, whatever the power does now, a majority has it.
-void JournalCluster::look_at_disks(std::uint64_t value) {
+void JournalCluster::look_at_disks(std::uint64_t value, Index index) {
     Order order;
     order.value = value;
     const Buffer whole = encoded(order);
     const Bytes wanted = Bytes(whole).first(2 * sizeof(std::uint64_t));
     if (store_ != nullptr) {
-        if (on_disk(*store_, share_directory, wanted)) return;
+        if (on_disk(*store_, share_directory, wanted, index)) return;
         oracle_.broken(fmt::format("J11: {} is acknowledged, and not durable", value));
         return;
     }
     std::size_t found = 0;
     for (sim::Process* process : members_) {
         found +=
-            on_disk(process->node().disk(), directory_of(process->node().name()), wanted) ? 1 : 0;
+            on_disk(process->node().disk(), directory_of(process->node().name()), wanted, index)
+                ? 1
+                : 0;
     }
     if (2 * found > voters_) return;
     oracle_.broken(
         fmt::format("J11: {} is acknowledged, and durable at {} of {}", value, found, voters_));
 }
 
+/// As an entry, or in a checkpoint: an answer may come so late that the entry has been trimmed.
 bool JournalCluster::on_disk(const sim::DiskStore& store, const std::string& directory,
-                             Bytes wanted) const {
+                             Bytes wanted, Index index) const {
     const auto names = store.list(directory);
     if (!names) return false;
+    const bool of_service = !directory.ends_with("/log");  // A node's log counts on its own.
     // The newest first.
     for (auto name = names->rbegin(); name != names->rend(); ++name) {
         const std::string path = directory + "/" + *name;
@@ -413,7 +480,9 @@ bool JournalCluster::on_disk(const sim::DiskStore& store, const std::string& dir
         if (bytes) {
             const auto at = std::search(bytes->begin(), bytes->end(), wanted.begin(), wanted.end());
             if (at != bytes->end()) return true;
-        } else if (store.list(path) && on_disk(store, path, wanted)) {
+            const auto checkpoint = journal::parse_checkpoint_name(*name);
+            if (of_service && checkpoint && *checkpoint >= index) return true;
+        } else if (store.list(path) && on_disk(store, path, wanted, index)) {
             return true;
         }
     }
@@ -436,22 +505,24 @@ void JournalCluster::heal_disks() {
 
 /// A majority is well again, or one member of a shared directory; the others stay away.
 void JournalCluster::heal_core() {
-    chaos_ = false;
-    const std::size_t needed = store_ != nullptr ? 1 : members_.size() / 2 + 1;
+    heal();
+    // Who is left out must not be all that knows the last disk, or the members: they have to be
+    // heard first.
+    world_.run_for(disk_lost_ ? 10s : 1s);
+    if (operator_ && !world_.run_until([this] { return operator_->settled(); }, heal_limit)) {
+        return oracle_.broken("J15: the members are not those that were wanted: " + describe());
+    }
+    std::vector<std::string> names;
+    for (sim::Process* process : members_) {
+        if (belongs(*process)) names.push_back(process->node().name());
+    }
+    const std::size_t needed = store_ != nullptr ? 1 : names.size() / 2 + 1;
     std::vector<std::string> core;
     // A witness cannot be active: the core has someone who can.
-    const std::size_t first = plan_.below(members_.size());
+    const std::size_t first = plan_.below(names.size());
     for (std::size_t i = 0; core.size() < needed; ++i) {
-        core.push_back(names_[(first + i) % names_.size()]);
+        core.push_back(names[(first + i) % names.size()]);
     }
-    faults_->heal();
-    revive_all();
-    world_.network().reset_rate = 0;
-    world_.network().tail_rate = 0;
-    heal_disks();
-    for (sim::Process* process : members_) process->node().cut_storage(false);
-    // Who is left out must not be all that knows the last disk: it has to be let in first.
-    world_.run_for(disk_lost_ ? 10s : 1s);
     faults_->heal_core(core);
     if (store_ != nullptr) {
         for (sim::Process* process : members_) {
@@ -464,6 +535,7 @@ void JournalCluster::heal_core() {
 
 void JournalCluster::heal() {
     chaos_ = false;
+    if (operator_) operator_->healed();
     faults_->heal();
     world_.heal_network();
     world_.network().reset_rate = 0;
@@ -497,14 +569,18 @@ void JournalCluster::check_progress(const char* when) {
 /// Equal states; a standby need not have heard the last mark, which nobody vouches for.
 bool JournalCluster::agreed() const {
     std::optional<std::uint64_t> state;
+    if (operator_ && !operator_->settled()) return false;
     for (sim::Process* process : workload_.members) {
+        if (!belongs(*process)) continue;
         JournalMember* const app = member(process);
         if (app == nullptr || app->broken() || app->replica() == nullptr) return false;
         if (state && app->machine().hash() != *state) return false;
         state = app->machine().hash();
     }
     return std::any_of(workload_.members.begin(), workload_.members.end(),
-                       [this](sim::Process* process) { return member(process)->active(); });
+                       [this](sim::Process* process) {
+                           return member(process) != nullptr && member(process)->active();
+                       });
 }
 
 bool JournalCluster::drain() {
@@ -531,6 +607,7 @@ void JournalCluster::judge(bool drained) {
         const RegisterMachine* first = nullptr;
         Buffer first_state;
         for (sim::Process* process : workload_.members) {
+            if (!belongs(*process)) continue;
             JournalMember* const app = member(process);
             oracle_.found(app->who(), app->machine().done());
             Buffer state;
@@ -588,6 +665,7 @@ std::string JournalCluster::describe() const {
     std::string out;
     for (sim::Process* process : members_) {
         out += process->node().name();
+        if (!belongs(*process)) out += " (removed)";
         JournalMember* const app = member(process);
         if (app == nullptr) {
             out += " dead; ";
@@ -614,7 +692,8 @@ SwarmResult JournalCluster::run() {
     const auto broken = [this] { return !oracle_.violations().empty(); };
     (void)world_.run_until(broken, options_.chaos);
     if (!broken()) {
-        if (swarm_.faults.mask.bits() != 0 && plan_.chance(1, 3) && !witness_) {
+        if (swarm_.faults.mask.bits() != 0 && plan_.chance(1, 3) && !witness_ &&
+            !rotten_.rotten()) {
             heal_core();
             check_progress("with a majority that is well");
         }
@@ -640,6 +719,11 @@ SwarmResult JournalCluster::run() {
     result.calls_unknown = workload_.open_ended;
     result.changes = oracle_.entries();
     result.faults = faults_->injected() + extras_done_;
+    for (std::size_t i = 0; i < sim::fault_count; ++i) {
+        const auto fault = static_cast<sim::Fault>(i);
+        sometimes_.happened(fmt::format("fault: {}", sim::name(fault)), faults_->injected(fault));
+    }
+    result.rare = sometimes_.counts();
     return result;
 }
 

@@ -9,6 +9,8 @@
 #include "tests/swarm/apps.h"
 #include "tests/swarm/journal_swarm.h"
 #include "tests/swarm/oracle.h"
+#include "tests/swarm/rotten_disk.h"
+#include "tests/swarm/sometimes.h"
 
 namespace understudy::swarm {
 
@@ -41,7 +43,10 @@ constexpr Duration restart_max = 2s;
 /// Three nodes do not come back without what they had, and their sleep is no special case.
 [[nodiscard]] Faults faults_of(const SwarmOptions& options) {
     Faults faults = draw_faults(options.seed);
-    if (options.scene != Scene::nodes) return faults;
+    if (options.scene != Scene::nodes) {
+        faults.rot = false;
+        return faults;
+    }
     faults.registry_emptied = false;
     if (faults.sleepy_registry) {
         faults.sleepy_registry = false;
@@ -57,7 +62,14 @@ public:
         : options_(options),
           plan_(options.seed ^ 0x5eedULL),
           faults_(faults_of(options)),
-          world_(world_options(options, faults_, plan_)) {
+          world_(world_options(options, faults_, plan_)),
+          rotten_(world_, sometimes_,
+                  {.broken = [this](std::string what) { oracle_.broken(std::move(what)); },
+                   .start_again =
+                       [this](sim::Node& node) {
+                           for (const auto& process : node.processes()) later_restart(*process);
+                       }}) {
+        sometimes_.listen(world_);
         world_.expect_error("registry.journal_failed");
         if (several()) {
             world_.expect_error("replicated.group_failed");
@@ -101,7 +113,9 @@ private:
     Oracle oracle_;
     std::uint64_t next_call_ = 0;
     bool chaos_ = true;
+    Sometimes sometimes_;
     sim::World world_;  // Its processes speak to the oracle until the end.
+    RottenDisk rotten_;
     std::uint64_t registry_lives_ = 0;
     std::string directory_ = "/data";
     std::vector<std::string> node_names_;
@@ -199,9 +213,14 @@ RegistryApp* Cluster::serving() {
 /// A supervisor per process: what has ended or died is started again after a while.
 void Cluster::supervise() {
     for (Process* process : registries_) {
-        if (!process->alive() || process->paused() || !process->app<RegistryApp>().ended())
-            continue;
+        if (!process->alive() || process->paused()) continue;
+        if (process->app<RegistryApp>().server().machine() != nullptr) rotten_.opened(*process);
+        if (!process->app<RegistryApp>().ended()) continue;
         const auto& refusal = process->app<RegistryApp>().refusal();
+        if (refusal && rotten_.ended(*process, *refusal)) {
+            process->stop();
+            continue;
+        }
         if (refusal && refusal->code == Errc::corrupt) {
             oracle_.broken("the registry calls its own journal corrupt: " + to_string(*refusal));
         }
@@ -233,9 +252,9 @@ Cluster::Process& Cluster::any_process() {
 const std::string& Cluster::any_node() { return node_names_[plan_.below(node_names_.size())]; }
 
 void Cluster::break_something() {
-    std::vector<std::function<void()>> kinds;
+    std::vector<std::pair<const char*, std::function<void()>>> kinds;
     if (faults_.crash) {
-        kinds.push_back([this] {
+        kinds.emplace_back("fault: crash", [this] {
             Process& victim = any_process();
             if (!victim.alive()) return;
             if (victim.name() == "registry" && plan_.chance(1, 2)) {
@@ -251,7 +270,7 @@ void Cluster::break_something() {
         });
     }
     if (faults_.pause) {
-        kinds.push_back([this] {
+        kinds.emplace_back("fault: pause", [this] {
             Process& victim = any_process();
             if (!victim.alive() || victim.paused()) return;
             victim.pause();
@@ -261,7 +280,7 @@ void Cluster::break_something() {
         });
     }
     if (faults_.cut || faults_.cut_one_way) {
-        kinds.push_back([this] {
+        kinds.emplace_back("fault: cut", [this] {
             const std::string a = any_node();
             const std::string b = any_node();
             if (a == b) return;
@@ -281,10 +300,11 @@ void Cluster::break_something() {
         });
     }
     if (faults_.reset) {
-        kinds.push_back([this] { (void)world_.reset_connections(any_node(), any_node()); });
+        kinds.emplace_back("fault: reset",
+                           [this] { (void)world_.reset_connections(any_node(), any_node()); });
     }
     if (faults_.power) {
-        kinds.push_back([this] {
+        kinds.emplace_back("fault: power", [this] {
             Node& node = world_.node(any_node());
             if (!node.powered()) return;
             node.power_off();
@@ -295,7 +315,7 @@ void Cluster::break_something() {
         });
     }
     if (faults_.disk_error) {
-        kinds.push_back([this] {
+        kinds.emplace_back("fault: disk error", [this] {
             sim::DiskOptions& disk = any_registry().node().disk().options();
             disk.sync_error_rate = 200'000;
             disk.write_error_rate = plan_.chance(1, 2) ? 100'000 : 0;
@@ -306,20 +326,20 @@ void Cluster::break_something() {
         });
     }
     if (faults_.disk_full) {
-        kinds.push_back([this] {
+        kinds.emplace_back("fault: disk full", [this] {
             sim::DiskStore& disk = any_registry().node().disk();
             disk.set_capacity(disk.used_bytes() + plan_.between(0, 100'000));
             world_.after(plan_.between(100ms, 10s), [&disk] { disk.set_capacity(GiB); });
         });
     }
     if (faults_.wall_jump) {
-        kinds.push_back([this] {
+        kinds.emplace_back("fault: wall jump", [this] {
             const auto ms = static_cast<std::int64_t>(plan_.between(0, 7'200'000)) - 3'600'000;
             world_.node(any_node()).jump_wall(ms);
         });
     }
     if (faults_.slow) {
-        kinds.push_back([this] {
+        kinds.emplace_back("fault: slow", [this] {
             Process& victim = any_process();
             if (!victim.alive()) return;
             victim.slow_down(plan_.between(100us, 30ms));
@@ -327,7 +347,7 @@ void Cluster::break_something() {
         });
     }
     if (faults_.registry_emptied) {
-        kinds.push_back([this] {
+        kinds.emplace_back("fault: registry emptied", [this] {
             Process& registry = *registries_.front();
             if (!plan_.chance(1, 4) || !registry.alive()) return;
             registry.crash();
@@ -336,9 +356,20 @@ void Cluster::break_something() {
             later_restart(registry);
         });
     }
+    if (faults_.rot) {
+        kinds.emplace_back("fault: rot", [this] {
+            // All know the group: who comes back without its disk is let in again.
+            for (Process* process : registries_) {
+                if (!process->alive() || process->paused() || serving() == nullptr) return;
+            }
+            rotten_.strike(any_registry(), directory_, plan_);
+        });
+    }
     if (kinds.empty()) return;
     ++faults_done_;
-    kinds[plan_.below(kinds.size())]();
+    const auto& [what, act] = kinds[plan_.below(kinds.size())];
+    sometimes_.happened(what);
+    act();
 }
 
 void Cluster::break_gently() {
@@ -536,6 +567,7 @@ SwarmResult Cluster::run() {
     result.calls_unknown = oracle_.calls_unknown();
     result.changes = oracle_.changes();
     result.faults = faults_done_;
+    result.rare = sometimes_.counts();
     return result;
 }
 
@@ -558,10 +590,11 @@ Faults draw_faults(std::uint64_t seed) {
         default:
             break;
     }
-    for (bool Faults::*fault : {&Faults::crash, &Faults::pause, &Faults::cut, &Faults::cut_one_way,
-                                &Faults::reset, &Faults::delay, &Faults::power, &Faults::disk_error,
-                                &Faults::disk_full, &Faults::wall_jump, &Faults::drift,
-                                &Faults::slow, &Faults::registry_emptied, &Faults::switchovers}) {
+    for (bool Faults::*fault :
+         {&Faults::crash, &Faults::pause, &Faults::cut, &Faults::cut_one_way, &Faults::reset,
+          &Faults::delay, &Faults::power, &Faults::disk_error, &Faults::disk_full,
+          &Faults::wall_jump, &Faults::drift, &Faults::slow, &Faults::registry_emptied,
+          &Faults::switchovers, &Faults::rot}) {
         faults.*fault = random.chance(1, 2);
     }
     return faults;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,7 @@ struct Faults {
     bool registry_emptied = false;  ///< The registry comes back without its data.
     bool switchovers = false;       ///< Clients ask for them.
     bool big = false;               ///< Changes so big that links fill up.
+    bool rot = false;               ///< A bit on the disk of one node of a registry of several.
     /// Only members and clients die, one at a time, with time to recover in between: then each
     /// promotion must be that of the earliest in line.
     bool gentle = false;
@@ -51,6 +53,9 @@ struct SwarmOptions {
     std::function<void(std::string_view line)> sink = {};  ///< Every trace line, for people.
 };
 
+/// How often rare things happened, by what they are.
+using RareCounts = std::map<std::string, std::uint64_t, std::less<>>;
+
 struct SwarmResult {
     std::vector<std::string> violations;
     std::string repro;  ///< The one line that repeats the run.
@@ -64,6 +69,7 @@ struct SwarmResult {
     std::uint64_t calls_unknown = 0;
     std::uint64_t changes = 0;
     std::uint64_t faults = 0;
+    RareCounts rare;
     std::string
         history;  ///< What clients saw, as JSON lines; of journals, if something was violated.
 };
