@@ -30,6 +30,10 @@ public:
     Result<journal::LogPosition> write(GroupId group, journal::GroupWrite write,
                                        journal::Urgency urgency) override {
         if (refuse) return *refuse;
+        if (full && urgency == journal::Urgency::ordinary) {
+            space_now = journal::Space::reserve_only;
+            return Error{.code = Errc::no_space};
+        }
         urgencies.push_back(urgency);
         Log& log = logs[group];
         if (write.restart) log = {.first = write.from, .entries = {}};
@@ -87,6 +91,7 @@ public:
     journal::LogPosition written;
     journal::LogPosition durable_position;
     journal::Space space_now = journal::Space::ok;
+    bool full = false;  ///< Found out by the next ordinary write.
     Index cached_from;
     std::optional<Error> refuse;
 

@@ -183,7 +183,7 @@ void Group::durable(journal::LogPosition position) {
 
 void Group::space_changed(journal::Space space) {
     if (detached_ || opened_) return;
-    if (space == journal::Space::ok) schedule_turn();
+    schedule_turn();
     observer_.space_changed(space);
 }
 
@@ -217,13 +217,14 @@ void Group::turn() {
 
 void Group::propose_rounds() {
     if (!leads() || handover_) return;
-    if (node_log_.space() != journal::Space::ok) {
-        Proposals::Answers answers;
-        proposals_.refuse_ordinary({.code = Errc::no_space, .detail = "the disk is full"}, answers);
-        give(std::move(answers));
-        if (!alive()) return;
-    }
     while (alive() && leads()) {
+        if (node_log_.space() != journal::Space::ok) {
+            Proposals::Answers answers;
+            proposals_.refuse_ordinary({.code = Errc::no_space, .detail = "the disk is full"},
+                                       answers);
+            give(std::move(answers));
+            if (!alive()) return;
+        }
         auto round = proposals_.next();
         if (!round) return;
         const Index first = core_->last().next();
@@ -340,7 +341,12 @@ void Group::persist(journal::GroupWrite& write, bool hard, std::uint64_t number)
         std::all_of(write.entries.begin(), write.entries.end(),
                     [](const journal::GroupEntry& entry) { return is_urgent(entry.kind); });
     const auto urgency = all_urgent ? journal::Urgency::promotion : journal::Urgency::ordinary;
-    auto position = surroundings_.write(id_, std::move(write), urgency);
+    auto position = surroundings_.write(id_, write, urgency);
+    if (!position && position.error().code == Errc::no_space) {
+        // By this the log found that it is full. The consensus has taken these: they are the last
+        // for now, and use what is kept for promotions.
+        position = surroundings_.write(id_, std::move(write), journal::Urgency::promotion);
+    }
     if (!position) return fail(std::move(position).error());
     if (number != 0) {
         written_.push_back({.position = *position, .number = number, .last = last});

@@ -203,6 +203,8 @@ private:
     void tend_handover();
     [[nodiscard]] Result<void> hand_over(ServerId to, Done done);
     [[nodiscard]] ServerId best_heir() const;
+    [[nodiscard]] ServerId next_heir(ServerId behind) const;
+    void make_way_when_full();
     void finish_handover(const Result<void>& result);
     [[nodiscard]] std::optional<std::size_t> place_among_heirs(ServerId gone) const;
 
@@ -266,6 +268,9 @@ private:
     consensus::Configuration configuration_;  ///< The last one applied.
     std::deque<Change> changes_;
     std::optional<Handover> handover_;
+    ServerId made_way_for_;  ///< When the disk was full, the last time.
+    TimePoint made_way_until_{};
+    Duration made_way_pause_{};
     ServerId catching_up_;
     std::optional<Index> list_index_;  ///< Where a list of members is on its way.
 

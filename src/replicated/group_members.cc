@@ -15,6 +15,8 @@ namespace understudy::replicated {
 namespace {
 
 constexpr std::size_t changes_max = 16;
+constexpr Duration make_way_pause_min = 2s;
+constexpr Duration make_way_pause_max = 5min;
 
 Error refused(std::string detail) { return {.code = Errc::refused, .detail = std::move(detail)}; }
 
@@ -174,6 +176,7 @@ void Group::tend() {
         }
         tend_soon();
     }
+    make_way_when_full();
     tend_handover();
     if (!alive() || !leads() || handover_) return;
     tend_changes();
@@ -379,6 +382,47 @@ ServerId Group::best_heir() const {
         }
     }
     return best;
+}
+
+// The same, the first behind `behind` in joining order; around.
+ServerId Group::next_heir(ServerId behind) const {
+    const auto& rows = members_.rows();
+    const auto at = std::find_if(rows.begin(), rows.end(),
+                                 [&](const MemberRow& row) { return row.id == behind; });
+    const auto before = static_cast<std::size_t>(at - rows.begin());
+    ServerId next;
+    Index match;
+    for (std::size_t i = 1; i <= rows.size(); ++i) {
+        const MemberRow& row = rows[(before + i) % rows.size()];
+        if (row.member.kind != MemberKind::data || row.id == self_id_) continue;
+        if (!consensus::is_voter(core_->configuration(), row.id)) continue;
+        if (surroundings_.name_of(row.id, id_).empty()) continue;
+        if (const Index has = core_->match(row.id); next.value == 0 || has > match) {
+            next = row.id;
+            match = has;
+        }
+    }
+    return next;
+}
+
+// Who has no room refuses every change, and others may have some. Nobody knows who: so one after
+// the other is given a try, more and more rarely, since each tenure costs some of the reserve.
+void Group::make_way_when_full() {
+    if (node_log_.space() == journal::Space::ok) {
+        made_way_pause_ = {};
+        made_way_until_ = {};
+        return;
+    }
+    tend_soon();
+    if (handover_ || runtime_.now() < made_way_until_) return;
+    const ServerId heir = next_heir(made_way_for_.value != 0 ? made_way_for_ : self_id_);
+    if (heir.value == 0 || !hand_over(heir, nullptr)) return;
+    log_.warn("replicated.makes_way",
+              {kv("service", options_.service), kv("to", surroundings_.name_of(heir, id_)),
+               kv("reason", "the disk is full")});
+    made_way_for_ = heir;
+    made_way_pause_ = std::clamp(2 * made_way_pause_, make_way_pause_min, make_way_pause_max);
+    made_way_until_ = runtime_.now() + made_way_pause_;
 }
 
 void Group::process_gone(const std::string& name) {

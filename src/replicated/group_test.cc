@@ -338,6 +338,7 @@ TEST_F(GroupTest, WhatTheConsensusDoesNotTakeNowIsProposedAgain) {
 TEST_F(GroupTest, AFullDiskRefusesOrdinaryEntriesAndTakesPromotions) {
     lead();
     hearer.take();
+    around.identities.clear();  // Nobody is there to make way for.
     log.space_now = journal::Space::reserve_only;
     append("x");
     EXPECT_EQ(hearer.take(), Words{"answer x no_space"});
@@ -345,6 +346,57 @@ TEST_F(GroupTest, AFullDiskRefusesOrdinaryEntriesAndTakesPromotions) {
     EXPECT_EQ(FakeCore::latest->last_now, Index{4});
     EXPECT_EQ(log.urgencies.back(), journal::Urgency::promotion);
     EXPECT_TRUE(is_urgent(log.logs[group_id].entries.back().kind));
+}
+
+TEST_F(GroupTest, TheEntryThatFindsTheDiskFullUsesTheReserveAndIsTheLast) {
+    lead();
+    hearer.take();
+    around.identities.clear();  // Nobody is there to make way for.
+    log.full = true;
+    append("x");
+    EXPECT_EQ(FakeCore::latest->last_now, Index{4});
+    EXPECT_EQ(log.urgencies.back(), journal::Urgency::promotion);
+    EXPECT_EQ(log.logs[group_id].entries.size(), 4U);
+    append("y");
+    EXPECT_EQ(FakeCore::latest->last_now, Index{4});
+    EXPECT_EQ(hearer.take(), Words{"answer y no_space"});
+    commit(4);
+    EXPECT_EQ(hearer.take(), (Words{"4 x", "answer x"}));
+}
+
+TEST_F(GroupTest, ALeaderWithoutRoomMakesWayForOneAfterTheOtherMoreAndMoreRarely) {
+    lead();
+    FakeCore& core = *FakeCore::latest;
+    const auto given_to = [&] {
+        std::vector<ServerId> out;
+        for (const consensus::Event& event : core.events) {
+            if (const auto* transfer = std::get_if<consensus::Transfer>(&event)) {
+                out.push_back(transfer->to);
+            }
+        }
+        return out;
+    };
+    log.space_now = journal::Space::reserve_only;
+    group->space_changed(log.space_now);
+    runtime.settle();
+    EXPECT_EQ(given_to(), (std::vector<ServerId>{b}));
+    runtime.advance(1900ms);
+    EXPECT_EQ(given_to().size(), 1U);
+    runtime.advance(200ms);  // It did not take it.
+    EXPECT_EQ(given_to(), (std::vector<ServerId>{b, c}));
+    runtime.advance(3800ms);
+    EXPECT_EQ(given_to().size(), 2U);
+    runtime.advance(300ms);
+    EXPECT_EQ(given_to(), (std::vector<ServerId>{b, c, b}));
+
+    log.space_now = journal::Space::ok;
+    group->space_changed(log.space_now);
+    runtime.advance(10min);
+    EXPECT_EQ(given_to().size(), 3U);
+    log.space_now = journal::Space::reserve_only;  // Another time: at once.
+    group->space_changed(log.space_now);
+    runtime.settle();
+    EXPECT_EQ(given_to(), (std::vector<ServerId>{b, c, b, c}));
 }
 
 TEST_F(GroupTest, AFullDiskTakesOnlyUrgentEntriesFromALeader) {
