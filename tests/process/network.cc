@@ -29,6 +29,24 @@ void must_run(Command command) {
     if (finished.ending.code != 0) throw Broken(shown + "failed: " + finished.errors);
 }
 
+void run_inside(const NetworkNamespace& place, std::vector<std::string> arguments) {
+    must_run({.arguments = std::move(arguments), .network = place.descriptor()});
+}
+
+/// An interface with an address, and a place for rules about what arrives.
+void bring_up(const NetworkNamespace& place, std::string_view host) {
+    run_inside(place, {ip_program, "link", "set", "lo", "up"});
+    run_inside(place, {ip_program, "address", "add", std::string(host) + "/24", "dev", "cable"});
+    run_inside(place, {ip_program, "link", "set", "cable", "up"});
+    run_inside(place, {nft_program, "add", "table", "inet", "cut"});
+    run_inside(place,
+               {nft_program, "add chain inet cut in { type filter hook input priority 0; }"});
+}
+
+void end_cuts(const NetworkNamespace& place) {
+    run_inside(place, {nft_program, "flush", "chain", "inet", "cut", "in"});
+}
+
 }  // namespace
 
 NetworkNamespace::NetworkNamespace() {
@@ -49,31 +67,40 @@ std::string NetworkNamespace::path() const {
 }
 
 Cable::Cable() {
-    inside(left_, {ip_program, "link", "add", "cable", "type", "veth", "peer", "name", "cable",
-                   "netns", right_.path()});
-    const auto bring_up = [](const NetworkNamespace& place, std::string_view host) {
-        inside(place, {ip_program, "link", "set", "lo", "up"});
-        inside(place, {ip_program, "address", "add", std::string(host) + "/24", "dev", "cable"});
-        inside(place, {ip_program, "link", "set", "cable", "up"});
-        inside(place, {nft_program, "add", "table", "inet", "cut"});
-        inside(place,
-               {nft_program, "add chain inet cut in { type filter hook input priority 0; }"});
-    };
+    run_inside(left_, {ip_program, "link", "add", "cable", "type", "veth", "peer", "name", "cable",
+                       "netns", right_.path()});
     bring_up(left_, left_host);
     bring_up(right_, right_host);
 }
 
-void Cable::inside(const NetworkNamespace& place, std::vector<std::string> arguments) {
-    must_run({.arguments = std::move(arguments), .network = place.descriptor()});
-}
-
 void Cable::drop(const NetworkNamespace& place) {
-    inside(place, {nft_program, "add rule inet cut in iifname cable drop"});
+    run_inside(place, {nft_program, "add rule inet cut in iifname cable drop"});
 }
 
 void Cable::mend() {
-    inside(left_, {nft_program, "flush", "chain", "inet", "cut", "in"});
-    inside(right_, {nft_program, "flush", "chain", "inet", "cut", "in"});
+    end_cuts(left_);
+    end_cuts(right_);
+}
+
+Switch::Switch(std::size_t hosts) : hosts_(hosts) {
+    run_inside(middle_, {ip_program, "link", "add", "switch", "type", "bridge"});
+    run_inside(middle_, {ip_program, "link", "set", "switch", "up"});
+    for (std::size_t i = 0; i < hosts; ++i) {
+        const std::string port = "port" + std::to_string(i);
+        run_inside(middle_, {ip_program, "link", "add", port, "type", "veth", "peer", "name",
+                             "cable", "netns", hosts_[i].path()});
+        run_inside(middle_, {ip_program, "link", "set", port, "master", "switch", "up"});
+        bring_up(hosts_[i], address(i));
+    }
+}
+
+void Switch::cut(std::size_t from, std::size_t to) {
+    run_inside(hosts_[to],
+               {nft_program, "add rule inet cut in ip saddr " + address(from) + " drop"});
+}
+
+void Switch::mend() {
+    for (const NetworkNamespace& host : hosts_) end_cuts(host);
 }
 
 std::string no_namespaces() {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tests/process/process.h"
 
@@ -44,11 +45,33 @@ public:
     void mend();
 
 private:
-    static void inside(const NetworkNamespace& place, std::vector<std::string> arguments);
     static void drop(const NetworkNamespace& place);
 
     NetworkNamespace left_;
     NetworkNamespace right_;
+};
+
+/// Several hosts' networks on one switch. What goes from one to another can be cut, silently.
+class Switch {
+public:
+    explicit Switch(std::size_t hosts);
+    [[nodiscard]] std::size_t hosts() const { return hosts_.size(); }
+    [[nodiscard]] int network(std::size_t host) const { return hosts_[host].descriptor(); }
+    [[nodiscard]] static std::string address(std::size_t host) {
+        return "10.78.0." + std::to_string(host + 1);
+    }
+
+    /// What one host sends does not arrive at the other; what it is sent does.
+    void cut(std::size_t from, std::size_t to);
+    void cut_between(std::size_t one, std::size_t other) {
+        cut(one, other);
+        cut(other, one);
+    }
+    void mend();
+
+private:
+    NetworkNamespace middle_;
+    std::vector<NetworkNamespace> hosts_;
 };
 
 /// Why network namespaces cannot be made here; empty if they can.

@@ -1,0 +1,118 @@
+// A replicated group whose leader's disk is full, fails, or loses its power together with all
+// others. Needs root for file systems of their own.
+
+#include <cerrno>
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/power/file_system.h"
+#include "tests/process/journal_stage.h"
+
+namespace understudy::process {
+
+namespace {
+
+using power::FileSystem;
+
+class I3GroupDisk : public JournalStage {
+protected:
+    void SetUp() override {
+        for (std::size_t i = 0; i < 3; ++i) {
+            const std::string name = "disk" + std::to_string(i);
+            disks.push_back(std::make_unique<FileSystem>(directory() / (name + ".image"),
+                                                         directory() / name, 512));
+            if (!disks[i]->problem().empty()) GTEST_SKIP() << "skipped: " << disks[i]->problem();
+        }
+        add_group(3);
+        for (std::size_t i = 0; i < 3; ++i) member(i).directory = disks[i]->place() + "/journal";
+        start_all();
+        begin_clients();
+    }
+    void TearDown() override {
+        JournalStage::TearDown();
+        disks.clear();
+    }
+
+    std::vector<std::unique_ptr<FileSystem>> disks;
+};
+
+/// Everything that is left on a file system.
+class Ballast {
+public:
+    explicit Ballast(std::string path) : path_(std::move(path)) {
+        const Descriptor file(::open(path_.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+        const std::string block(1 << 20, 'x');
+        for (std::size_t size = block.size(); size >= 4096;) {
+            if (::write(file.get(), block.data(), size) < 0) size /= 2;
+        }
+        EXPECT_EQ(errno, ENOSPC);
+    }
+    ~Ballast() { (void)::unlink(path_.c_str()); }
+    Ballast(const Ballast&) = delete;
+    Ballast& operator=(const Ballast&) = delete;
+
+private:
+    const std::string path_;
+};
+
+}  // namespace
+
+TEST_F(I3GroupDisk, PowerThatGoesEverywhereAtOnceTakesNothingAcknowledged) {
+    for (int turn = 0; turn < 3; ++turn) {
+        run_for(300ms);
+        recorder().fault("power", "n1,n2,n3");
+        for (const auto& disk : disks) disk->cut();
+        for (std::size_t i = 0; i < 3; ++i) kill(i);
+        for (const auto& disk : disks) disk->restore();
+        start_all();
+        run_for(100ms);
+    }
+    finish();
+}
+
+TEST_F(I3GroupDisk, ALeaderWhoseDiskFailsIsReplacedAndComesBack) {
+    const std::size_t leader = active();
+    recorder().fault("the disk fails", member(leader).name);
+    disks[leader]->cut();
+    expect_failed(leader, "disk_failed");
+    (void)active_other_than(leader);
+    run_for(300ms);
+    disks[leader]->restore();
+    start(leader);
+    run_for(300ms);
+    finish();
+}
+
+TEST_F(I3GroupDisk, ALeaderWhoseDiskIsFullHandsOnAndCatchesUpWhenThereIsRoom) {
+    const std::size_t leader = active();
+    {
+        const Ballast ballast(disks[leader]->place() + "/ballast");
+        recorder().fault("the disk is full", member(leader).name);
+        // What is reserved is used up: then there is no room for changes.
+        Caller caller;
+        const MemberSocket socket{.name = member(leader).name, .path = member(leader).socket};
+        const auto session = caller.ask(socket, "session", 5s);
+        ASSERT_EQ(session.kind, Caller::Kind::ok) << session.text;
+        Caller::Answer told;
+        for (int number = 1; number < 400; ++number) {
+            told = caller.ask(
+                socket, "submit " + session.text + ' ' + std::to_string(number) + " pad 500000",
+                5s);
+            if (told.kind != Caller::Kind::ok) break;
+        }
+        EXPECT_NE(told.kind, Caller::Kind::ok) << "the disk was never full";
+        (void)active_other_than(leader);
+        run_for(1s);
+        EXPECT_EQ(status(leader, "full"), "1");
+        EXPECT_TRUE(member(leader).process->running());
+    }
+    recorder().fault("heal", member(leader).name);
+    run_for(1s);
+    finish();
+    EXPECT_EQ(status(leader, "full"), "0");
+}
+
+}  // namespace understudy::process

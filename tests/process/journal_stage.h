@@ -1,0 +1,91 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/process/journal_clients.h"
+#include "tests/process/process.h"
+
+namespace understudy::process {
+
+/// Members of one service on a journal, each a process, and clients whose history is judged.
+///
+/// finish() heals nothing by itself: the test has ended its faults. It starts who is not running,
+/// lets clients read everything, waits until all members hold the same, and judges what was written
+/// down, as `understudy-history check` does.
+class JournalStage : public testing::Test {
+protected:
+    using Options = std::vector<std::string>;
+
+    /// For who is served again after a fault: an election, a lease, and a machine that is loaded.
+    static constexpr Clock::duration gap_max = 6s;
+
+    struct Member {
+        std::string name;
+        Options options;
+        std::string directory;
+        std::string socket;
+        int network = -1;
+        std::vector<std::string> environment = {};
+        Process* process = nullptr;
+    };
+
+    JournalStage();
+    void TearDown() override;
+
+    /// Not started yet.
+    Member& add_member(const std::string& name, Options options, int network = -1);
+    [[nodiscard]] Member& member(std::size_t i) { return members_[i]; }
+    [[nodiscard]] std::size_t members() const { return members_.size(); }
+    /// As a supervisor does: again and again, on the same directory.
+    Process& start(std::size_t i);
+    void start_all();
+    /// One group of `count` founders on these hosts, one for each; on loopback if there are none.
+    void add_group(std::size_t count, const std::vector<std::pair<std::string, int>>& hosts = {},
+                   const std::function<Options(const std::string& name)>& more = {});
+
+    void begin_clients(std::size_t count = 4);
+    Recorder& recorder() { return *recorder_; }
+    /// Clients are served meanwhile.
+    void run_for(Clock::duration time);
+
+    /// A question of the test's own.
+    Caller::Answer ask(std::size_t i, std::string_view question, Clock::duration limit = 1s);
+    /// What "status" says of `key`; empty if there is no answer.
+    std::string status(std::size_t i, std::string_view key);
+    /// Which member is active, in the highest epoch of those that say so.
+    std::size_t active();
+    /// The same, until it is another than `not_this`.
+    std::size_t active_other_than(std::size_t not_this);
+    void await_role(std::size_t i, std::string_view role);
+    void kill(std::size_t i);
+    /// It has ended by itself, as who may not go on does.
+    void expect_failed(std::size_t i, std::string_view words);
+    void expect_refused(std::size_t i);
+
+    void finish(std::uint64_t acknowledged_min = 100);
+
+    [[nodiscard]] const TemporaryDirectory& directory() const { return directory_; }
+
+private:
+    void record_state(std::size_t i);
+    [[nodiscard]] std::optional<std::size_t> active_now(std::optional<std::size_t> not_this);
+
+    TemporaryDirectory directory_;
+    const std::string history_file_;
+    std::unique_ptr<Recorder> recorder_;
+    std::deque<Member> members_;
+    std::deque<Process> processes_;
+    std::unique_ptr<Clients> clients_;
+    Caller caller_;
+};
+
+}  // namespace understudy::process
