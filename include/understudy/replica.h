@@ -25,6 +25,10 @@ struct LocalDirectory {
 struct SharedDirectory {
     std::string path;
     Duration lease = 1s;  ///< How long an active member may be silent.
+    /// Where standbys hear at once what the active member has committed: HOST:PORT, as the others
+    /// reach it; port 0 is any. Who cannot reach it, or if it is empty, looks every 20 ms.
+    std::string listen = "127.0.0.1:0";
+    std::optional<TlsFiles> tls = {};  ///< For that; needed beyond loopback.
 };
 
 /// A journal that the members keep together, each on its own disk; a majority must run.

@@ -10,6 +10,7 @@
 #include "journal/shared_journal.h"
 #include "library/engine.h"
 #include "library/options.h"
+#include "node/shared_prompts.h"
 #include "replicated/node.h"
 #include "understudy/limits.h"
 
@@ -43,23 +44,36 @@ journal::Open open_local(Runtime& runtime, Log& log, const LocalDirectory& where
     };
 }
 
-journal::Open open_shared(Runtime& runtime, Log& log, const std::string& member,
-                          const SharedDirectory& where) {
-    return [&runtime, &log, member, where](journal::Observer& observer, journal::Opened opened) {
-        journal::SharedJournal::Options options;
-        options.directory = where.path;
-        options.member = member;
-        options.election = journal::SharedJournal::Election::autonomous;
-        options.lease = where.lease;
-        options.segment_size_bytes = segment_bytes;
-        return journal::SharedJournal::open(
-            runtime, log, std::move(options), observer,
-            [opened = std::move(opened)](Result<std::unique_ptr<journal::SharedJournal>> journal) {
-                if (!journal) return opened(std::move(journal).error());
-                opened(std::unique_ptr<journal::Journal>(*std::move(journal)));
-            });
-    };
-}
+// A journal in a directory that others mount too, who are told what is committed.
+class InSharedDirectory final : public ReplicaJournal {
+public:
+    InSharedDirectory(Runtime& runtime, Log& log, const std::string& member,
+                      const SharedDirectory& where)
+        : runtime_(runtime), log_(log) {
+        options_.directory = where.path;
+        options_.member = member;
+        options_.election = journal::SharedJournal::Election::autonomous;
+        options_.lease = where.lease;
+        options_.segment_size_bytes = segment_bytes;
+        if (where.listen.empty()) return;
+        prompts_ = std::make_unique<node::SharedPrompts>(
+            runtime, log,
+            node::SharedPrompts::Options{.listen = *parse_address(where.listen),
+                                         .tls = to_options(where.tls)});
+    }
+
+    journal::Open open() override {
+        if (prompts_) return prompts_->opener(options_);
+        return journal::SharedJournal::opener(runtime_, log_, options_);
+    }
+    void close(std::function<void()> done) override { done(); }
+
+private:
+    Runtime& runtime_;
+    Log& log_;
+    journal::SharedJournal::Options options_;
+    std::unique_ptr<node::SharedPrompts> prompts_;
+};
 
 // A journal on a node of its own: of one group, that of the service.
 class OnNode final : public ReplicaJournal {
@@ -157,6 +171,17 @@ Result<void> check_group(const ReplicatedGroup& group, const std::string& member
     return {};
 }
 
+Result<void> check_shared(const SharedDirectory& shared) {
+    if (shared.lease < 100ms) return bad("journal: lease is at least 100 ms");
+    if (shared.listen.empty()) return {};
+    const auto address = check_listen(shared.listen, shared.tls.has_value(), false);
+    if (!address) return address.error();
+    if (address->host == "0.0.0.0" || address->host == "::") {
+        return bad("journal: listen at an address that the other members can connect to");
+    }
+    return {};
+}
+
 }  // namespace
 
 Result<void> ReplicaJournal::check(const ReplicaOptions& options) {
@@ -170,8 +195,7 @@ Result<void> ReplicaJournal::check(const ReplicaOptions& options) {
     if ((local != nullptr ? local->path : shared->path).empty()) {
         return bad("journal: the directory is missing");
     }
-    if (shared != nullptr && shared->lease < 100ms) return bad("journal: lease is at least 100 ms");
-    return {};
+    return shared != nullptr ? check_shared(*shared) : Result<void>();
 }
 
 std::unique_ptr<ReplicaJournal> ReplicaJournal::make(Runtime& runtime, Log& log,
@@ -180,7 +204,7 @@ std::unique_ptr<ReplicaJournal> ReplicaJournal::make(Runtime& runtime, Log& log,
         return std::make_unique<InDirectory>(open_local(runtime, log, *local));
     }
     if (const auto* shared = std::get_if<SharedDirectory>(&options.journal)) {
-        return std::make_unique<InDirectory>(open_shared(runtime, log, options.member, *shared));
+        return std::make_unique<InSharedDirectory>(runtime, log, options.member, *shared);
     }
     return std::make_unique<OnNode>(runtime, log, options);
 }
