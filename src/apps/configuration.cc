@@ -27,7 +27,7 @@ namespace {
     if (spec.unit == Unit::flag) return std::nullopt;
     if (const auto text = node.value_exact<std::string>()) return *text;
     const auto number = node.value_exact<std::int64_t>();
-    if (number && spec.unit == Unit::bytes) return std::to_string(*number);
+    if (number && (spec.unit == Unit::bytes || spec.unit == Unit::number)) return std::to_string(*number);
     return std::nullopt;
 }
 
@@ -166,8 +166,8 @@ std::string to_toml(const Effective& effective, ShowOrigin origin) {
         for (const OptionSpec& spec : option_specs()) {
             if (spec.section != section) continue;
             const std::string text = value_text(effective.settings, spec);
-            std::string line = fmt::format("{} = {}", spec.key,
-                                           spec.unit == Unit::flag ? text : quoted(text));
+            const bool bare = spec.unit == Unit::flag || spec.unit == Unit::number;
+            std::string line = fmt::format("{} = {}", spec.key, bare ? text : quoted(text));
             if (origin == ShowOrigin::yes) {
                 const auto found = effective.origins.find(spec.name());
                 line = fmt::format("{:<36} # {}", line,

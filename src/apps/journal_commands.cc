@@ -11,9 +11,15 @@
 
 #include <fmt/format.h>
 
+#include "apps/coordinator_commands.h"
+#include "apps/immortal_replay.h"
 #include "apps/journal_disk.h"
 #include "apps/journal_replay.h"
 #include "apps/journal_view.h"
+#include "apps/session.h"
+#include "base/checksum.h"
+#include "platform/log.h"
+#include "wire/definition.h"
 
 namespace understudy::apps {
 
@@ -37,6 +43,9 @@ struct Wanted {
     std::string to;
     std::string body = "none";
     std::string as = "auto";
+    std::string service;
+    std::string app_port;
+    bool compare = false;
 };
 
 /// Says on a terminal how far a long walk has come.
@@ -137,10 +146,12 @@ public:
         Index from;
         Index to;
     };
-    enum class As : std::uint8_t { automatic, registry, entries };
+    enum class As : std::uint8_t { automatic, registry, immortal, entries };
 
-    Replaying(Disk& disk, const Wanted& wanted, Range range, BodyAs body, As as, bool people)
-        : disk_(disk),
+    Replaying(Disk& disk, const Wanted& wanted, Range range, BodyAs body, As as, bool people,
+              ImmortalReplay::Options performers)
+        : performers_(performers),
+          disk_(disk),
           directory_(wanted.directory),
           range_(range),
           body_(body),
@@ -151,14 +162,21 @@ public:
     Result<void> prepare() {
         prepared_ = true;
         if (as_ == As::entries) return {};
-        replay_.emplace();
         if (as_ == As::automatic) {
             for (const auto& one : checkpoints_) {
-                if (one.size_bytes <= guess_bytes_max) continue;
-                replay_.reset();
-                return {};
+                if (one.size_bytes > guess_bytes_max) return {};
             }
         }
+        if (as_ != As::immortal) US_CHECK(prepare_registry());
+        if (as_ == As::registry || is_registry()) return {};
+        immortal_ = std::make_unique<ImmortalReplay>(performers_);
+        auto begun = immortal_->begin(disk_, directory_, checkpoints_, range_.from);
+        if (begun || as_ == As::immortal) return begun;
+        immortal_.reset();
+        return {};
+    }
+    Result<void> prepare_registry() {
+        replay_.emplace();
         auto begun = replay_->begin(disk_, directory_, checkpoints_, range_.from);
         if (!begun && as_ == As::registry) return begun;
         const bool restored = begun && replay_->applied() != Index{};
@@ -174,16 +192,23 @@ public:
         if (entry.index <= seen_) return {};  // Looked at once more.
         seen_ = entry.index;
         if (!prepared_) US_CHECK(prepare());
+        if (entry.index > range_.to) return Error{.code = Errc::closed, .detail = {}};
         US_CHECK(carry_out(entry));
         if (entry.index < range_.from) return {};
-        if (entry.index > range_.to) return Error{.code = Errc::closed, .detail = {}};
         progress_.clear();
         people_ ? print_line(entry) : print_json(entry, file, offset);
         return {};
     }
 
+    /// Null: it is no immortal's journal.
+    [[nodiscard]] const ImmortalReplay* immortal() const { return immortal_.get(); }
+
 private:
     Result<void> carry_out(const Entry& entry) {
+        US_CHECK(carry_out_registry(entry));
+        return carry_out_immortal(entry);
+    }
+    Result<void> carry_out_registry(const Entry& entry) {
         if (!replay_) return {};
         const bool undecided = as_ == As::automatic && !replay_->founded();
         if (undecided && journal::has_body(entry.type) && !founds_registry(entry.body)) {
@@ -197,11 +222,26 @@ private:
         if (!undecided) remark("understudy: " + taken.error().detail);
         return {};
     }
+    Result<void> carry_out_immortal(const Entry& entry) {
+        if (!immortal_) return {};
+        const bool undecided = as_ == As::automatic && !immortal_->started();
+        if (undecided && journal::has_body(entry.type) && !starts_immortal(entry.body)) {
+            immortal_.reset();
+            return {};
+        }
+        auto taken = immortal_->take(entry);
+        if (taken || as_ == As::immortal) return taken;
+        immortal_.reset();
+        if (!undecided) remark("understudy: " + taken.error().detail);
+        return {};
+    }
 
+    [[nodiscard]] bool is_immortal() const { return immortal_ && immortal_->started(); }
     [[nodiscard]] bool is_registry() const { return replay_ && replay_->founded(); }
 
     [[nodiscard]] std::vector<ReplayedItem> items(const Entry& entry) const {
         if (!journal::has_body(entry.type)) return {};
+        if (is_immortal()) return immortal_items(entry.body);
         // A replicated journal keeps packs as commands; so does a node's log its records.
         auto records = entry.type == journal::EntryType::command ? records_of(entry.body, body_)
                                                                   : std::vector<ReplayedItem>();
@@ -226,6 +266,9 @@ private:
         if (is_registry() && journal::has_body(entry.type)) {
             line += fmt::format("\n    state {}", hash_text());
         }
+        if (is_immortal()) {
+            for (const auto& said : immortal_->said()) line += "\n    -> " + said.text;
+        }
         print(line + '\n');
     }
 
@@ -241,9 +284,15 @@ private:
         Dynamic::Array parts;
         for (ReplayedItem& part : items(entry)) parts.emplace_back(std::move(part.json));
         row["commands"] = std::move(parts);
+        if (is_immortal() && performers_.performer != nullptr) {
+            Dynamic::Array outputs;
+            for (const auto& said : immortal_->said()) outputs.emplace_back(said.json);
+            row["outputs"] = std::move(outputs);
+        }
         print(to_json_line(row));
     }
 
+    const ImmortalReplay::Options performers_;
     Disk& disk_;
     const std::string directory_;
     const Range range_;
@@ -252,6 +301,7 @@ private:
     const bool people_;
     std::vector<journal::WalkedCheckpoint> checkpoints_;
     std::optional<RegistryReplay> replay_;
+    std::unique_ptr<ImmortalReplay> immortal_;
     bool prepared_ = false;
     Index seen_;
 };
@@ -267,10 +317,106 @@ private:
     return index;
 }
 
-[[nodiscard]] Result<Exit> replay(const Invocation& invocation, const Wanted& wanted) {
+/// Applications that are told the past, as many as are wanted.
+class Performers {
+public:
+    [[nodiscard]] static Result<std::unique_ptr<Performers>> wait(const Wanted& wanted) {
+        std::uint16_t number = 0;
+        const char* const end_of_text = wanted.app_port.data() + wanted.app_port.size();
+        const auto [end, error] = std::from_chars(wanted.app_port.data(), end_of_text, number);
+        if (error != std::errc() || end != end_of_text) {
+            return Error{.code = Errc::bad_config, .detail = "--app-port wants a port, or 0"};
+        }
+        std::unique_ptr<Performers> made(new Performers);
+        immortal::RemoteApplication::Options options;
+        options.member = "replay";
+        options.mode = immortal::CoordinatorMode::replay;
+        options.stall_max = Performer::patience;
+        made->port_ = US_TRY(immortal::ApplicationPort::open(
+            made->runtime_, made->log_, {"127.0.0.1", number}, options));
+        const std::string where = to_string(made->port_->address());
+        remark(fmt::format("understudy: waits for the application on {}", where));
+        made->first_ = std::make_unique<Performer>(made->runtime_, *made->port_);
+        if (!wanted.compare) return made;
+        remark(fmt::format("understudy: waits for the application of newer code on {}", where));
+        made->second_ = std::make_unique<Performer>(made->runtime_, *made->port_);
+        return made;
+    }
+    [[nodiscard]] ImmortalReplay::Options both() const { return {first_.get(), second_.get()}; }
+
+private:
+    Performers() = default;
+
+    platform::LineLog log_{{.level = LogLevel::warn}};
+    platform::AsioRuntime runtime_{log_};
+    std::unique_ptr<immortal::ApplicationPort> port_;
+    std::unique_ptr<Performer> first_;
+    std::unique_ptr<Performer> second_;
+};
+
+/// What the application is in the end, and whether newer code would have said the same.
+[[nodiscard]] Result<Exit> conclude(const ImmortalReplay& replay, ImmortalReplay::Options both,
+                                    bool people) {
+    const Buffer image = US_TRY(both.performer->image());
+    const std::string hash = fmt::format("{:016x}", hash64(image));
+    const auto& difference = replay.difference();
+    if (people) {
+        print(fmt::format("after entry {}, position {}: image {}, {} bytes\n",
+                          replay.applied().value, replay.machine().position().value, hash,
+                          image.size()));
+        if (difference) {
+            print(fmt::format("entry {}: {}\n    newer code: {}\n", difference->index.value,
+                              difference->first, difference->second));
+        } else if (both.other != nullptr) {
+            print(fmt::format("newer code, version {}, says the same\n", both.other->version()));
+        }
+    } else {
+        Dynamic::Map row{{"index", replay.applied().value},
+                         {"position", replay.machine().position().value},
+                         {"image", hash},
+                         {"image_bytes", image.size()},
+                         {"difference", Dynamic()}};
+        if (difference) {
+            row["difference"] = Dynamic::Map{{"index", difference->index.value},
+                                             {"first", difference->first},
+                                             {"second", difference->second}};
+        }
+        print(to_json_line(row));
+    }
+    return difference ? Exit::no : Exit::done;
+}
+
+/// The journal of a service that is registered.
+[[nodiscard]] Result<std::string> directory_of(const Invocation& invocation,
+                                               const std::string& family) {
+    auto session = US_TRY(Session::open(invocation));
+    const auto info = US_TRY(session.service(family));
+    const wire::pb::Definition& definition = info.definition();
+    if (definition.journal() == static_cast<std::uint32_t>(wire::JournalKind::replicated)) {
+        return Error{.code = Errc::bad_config,
+                     .detail = fmt::format("each copy of {} has a log of its own: say which, as DIR",
+                                           family)};
+    }
+    if (!definition.directory().empty()) return journal_directory(definition.directory(), family);
+    return Error{.code = Errc::not_found,
+                 .detail = fmt::format("the registry does not know where the journal of {} is",
+                                       family)};
+}
+
+[[nodiscard]] Result<Exit> replay(const Invocation& invocation, const Wanted& given) {
     if (invocation.format == Format::csv || invocation.format == Format::name) {
         return Error{.code = Errc::bad_config,
                      .detail = "journal replay prints table, json or jsonl"};
+    }
+    Wanted wanted = given;
+    if (wanted.directory.empty() == wanted.service.empty()) {
+        return Error{.code = Errc::bad_config, .detail = "either DIR or --service NAME"};
+    }
+    if (wanted.directory.empty()) {
+        wanted.directory = US_TRY(directory_of(invocation, wanted.service));
+    }
+    if (wanted.compare && wanted.app_port.empty()) {
+        return Error{.code = Errc::bad_config, .detail = "--compare wants --app-port too"};
     }
     const Replaying::Range range{
         .from = US_TRY(index_of("--from", wanted.from)),
@@ -278,23 +424,31 @@ private:
     const BodyAs body = wanted.body == "hex"    ? BodyAs::hex
                         : wanted.body == "text" ? BodyAs::text
                                                 : BodyAs::none;
-    const auto as = wanted.as == "registry"  ? Replaying::As::registry
-                    : wanted.as == "entries" ? Replaying::As::entries
-                                             : Replaying::As::automatic;
-    ReadOnlyDisk disk;
-    Replaying replaying(disk, wanted, range, body, as, invocation.for_people());
-    const auto walked = journal::walk(disk, wanted.directory, WalkDepth::entries, replaying);
-    if (!walked) {
-        if (walked.error().code == Errc::closed) return Exit::done;  // All that was wanted.
-        return unreadable(walked.error());
+    auto as = wanted.as == "registry"   ? Replaying::As::registry
+              : wanted.as == "immortal" ? Replaying::As::immortal
+              : wanted.as == "entries"  ? Replaying::As::entries
+                                        : Replaying::As::automatic;
+    std::unique_ptr<Performers> performers;
+    ImmortalReplay::Options both;
+    if (!wanted.app_port.empty()) {
+        as = Replaying::As::immortal;
+        performers = US_TRY(Performers::wait(wanted));
+        both = performers->both();
     }
-    if (!walked->damages.empty()) {
+    ReadOnlyDisk disk;
+    Replaying replaying(disk, wanted, range, body, as, invocation.for_people(), both);
+    const auto walked = journal::walk(disk, wanted.directory, WalkDepth::entries, replaying);
+    if (!walked && walked.error().code != Errc::closed) return unreadable(walked.error());
+    if (walked && !walked->damages.empty()) {
         const auto& first = walked->damages.front();
         return advise({.code = Errc::corrupt,
                        .detail = fmt::format("{} is damaged, at {}: {}",
                                              first.file.empty() ? wanted.directory : first.file,
                                              first.offset, first.why)},
                       "understudy journal verify " + wanted.directory);
+    }
+    if (performers && replaying.immortal() != nullptr && replaying.immortal()->started()) {
+        return conclude(*replaying.immortal(), both, invocation.for_people());
     }
     return Exit::done;
 }
@@ -327,20 +481,34 @@ void add_journal_commands(const Command& root, Globals& globals) {
                      "of a newer\nversion; 74 a file cannot be read; 77 not allowed.");
 
     const Command replaying =
-        journal.add("replay", "Prints each entry; of a registry also its state's hash.");
-    replaying.argument(directory, given->directory);
+        journal.add("replay", "Prints each entry; of a registry its state, of an immortal what it was told.");
+    Parameter perhaps = directory;
+    perhaps.required = false;
+    replaying.argument(perhaps, given->directory);
+    replaying.option({.names = "--service", .value_name = "NAME",
+                      .about = "Instead of DIR: the journal of a registered service.",
+                      .completes = Completes::service},
+                     given->service);
     replaying.option({.names = "--from", .value_name = "INDEX", .about = "The first entry."},
                      given->from);
-    replaying.option({.names = "--to", .value_name = "INDEX", .about = "The last entry."},
+    replaying.option({.names = "--to,--until", .value_name = "INDEX", .about = "The last entry."},
                      given->to);
     replaying.option({.names = "--body", .value_name = "HOW", .about = "How bodies are shown.",
                       .choices = "none|text|hex"},
                      given->body);
     replaying.option({.names = "--as", .value_name = "WHAT",
-                      .about = "registry: commands are decoded and carried out. auto: if they look "
-                               "like a registry's.",
-                      .choices = "auto|registry|entries"},
+                      .about = "registry, immortal: commands are decoded and carried out. auto: "
+                               "whichever they look like.",
+                      .choices = "auto|registry|immortal|entries"},
                      given->as);
+    replaying.option({.names = "--app-port", .value_name = "PORT",
+                      .about = "An immortal's application comes here and is told the past; what it "
+                               "says is printed, and a hash of its state. 0: the system chooses."},
+                     given->app_port);
+    replaying.flag("--compare",
+                   "A second application comes, of newer code, and is told the same: exit code 1 at "
+                   "the first output that differs.",
+                   given->compare);
     replaying.runs(running(replay));
 }
 

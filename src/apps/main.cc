@@ -1,4 +1,5 @@
 #include "apps/command.h"
+#include "apps/coordinator_commands.h"
 #include "apps/demo/hello.h"
 #include "apps/interrupt.h"
 #include "apps/invocation.h"
@@ -19,6 +20,7 @@ int main(int argc, char** argv) {
     const Command root = line.root();
     globals.add_to(root);
     add_registry_commands(root, globals);
+    add_coordinator_commands(root, globals);
     add_service_commands(root, globals);
     add_record_commands(root, globals);
     add_journal_commands(root, globals);

@@ -112,7 +112,7 @@ void add_config_commands(const Command& root, Globals& globals) {
 
     const auto section = std::make_shared<std::string>();
     const Command reference = config.add_hidden("reference");  // For docs/.
-    reference.argument({.names = "section", .about = "", .choices = "registry|client"}, *section);
+    reference.argument({.names = "section", .about = "", .choices = "registry|coordinator|client"}, *section);
     reference.runs(globals.running([section](const Invocation&) -> Result<Exit> {
         print(reference_table(*section));
         return Exit::done;

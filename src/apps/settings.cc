@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
 #include <optional>
 
 #include <fmt/format.h>
@@ -79,6 +80,98 @@ constexpr std::array specs{
                .field = [](Settings& s) -> Field { return &s.registry.log_level; },
                .unit = Unit::choice, .value_name = "LEVEL", .choices = "debug|info|warn|error",
                .doc = "Events below this level are not written."},
+    OptionSpec{.section = "coordinator", .key = "instance",
+               .field = [](Settings& s) -> Field { return &s.coordinator.instance; },
+               .unit = Unit::text, .value_name = "NAME",
+               .doc = "The immortal whose copy this is. Required."},
+    OptionSpec{.section = "coordinator", .key = "replica",
+               .field = [](Settings& s) -> Field { return &s.coordinator.replica; },
+               .unit = Unit::number, .value_name = "N", .max = 65'535,
+               .doc = "Which of its copies. No two run with the same number."},
+    OptionSpec{.section = "coordinator", .key = "port",
+               .field = [](Settings& s) -> Field { return &s.coordinator.port; },
+               .unit = Unit::number, .value_name = "PORT", .max = 65'535,
+               .doc = "Where other immortals and clients find this copy. 0: the system "
+                      "chooses."},
+    OptionSpec{.section = "coordinator", .key = "host",
+               .field = [](Settings& s) -> Field { return &s.coordinator.host; },
+               .unit = Unit::text, .value_name = "HOST",
+               .doc = "The address for --port."},
+    OptionSpec{.section = "coordinator", .key = "app_port",
+               .field = [](Settings& s) -> Field { return &s.coordinator.app_port; },
+               .unit = Unit::number, .value_name = "PORT", .max = 65'535,
+               .doc = "Where the application finds its coordinator. 0: the system "
+                      "chooses."},
+    OptionSpec{.section = "coordinator", .key = "app_host",
+               .field = [](Settings& s) -> Field { return &s.coordinator.app_host; },
+               .unit = Unit::text, .value_name = "HOST",
+               .doc = "The address for --app-port. Beyond loopback only with "
+                      "--insecure: whoever reaches it speaks for the instance."},
+    OptionSpec{.section = "coordinator", .key = "log",
+               .field = [](Settings& s) -> Field { return &s.coordinator.log; },
+               .unit = Unit::path, .value_name = "DIR",
+               .doc = "Directory of the journals, made if absent: that of this instance "
+                      "is a directory in it."},
+    OptionSpec{.section = "coordinator", .key = "journal",
+               .field = [](Settings& s) -> Field { return &s.coordinator.journal; },
+               .unit = Unit::choice, .value_name = "KIND", .choices = "shared|local",
+               .doc = "shared: all copies reach the directory. local: there is one "
+                      "copy. With --members it is replicated, and each copy has its "
+                      "own."},
+    OptionSpec{.section = "coordinator", .key = "members",
+               .field = [](Settings& s) -> Field { return &s.coordinator.members; },
+               .unit = Unit::nodes, .value_name = "NAME=HOST:PORT[,...]",
+               .doc = "The copies of a replicated journal, replica-0 and so on: the "
+                      "same at each of them. The ports are for the journal."},
+    OptionSpec{.section = "coordinator", .key = "peers",
+               .field = [](Settings& s) -> Field { return &s.coordinator.peers; },
+               .unit = Unit::nodes, .value_name = "NAME=HOST:PORT[,...]",
+               .doc = "Where copies of other immortals, and the others of this one, are "
+                      "found without a registry. A name for each copy."},
+    OptionSpec{.section = "coordinator", .key = "lease",
+               .field = [](Settings& s) -> Field { return &s.coordinator.lease_ms; },
+               .unit = Unit::milliseconds, .value_name = "DURATION", .min = 100, .max = 60'000,
+               .doc = "Shared journal, without a registry: how long the active copy may "
+                      "be silent."},
+    OptionSpec{.section = "coordinator", .key = "checkpoint_every",
+               .field = [](Settings& s) -> Field { return &s.coordinator.checkpoint_every_bytes; },
+               .unit = Unit::bytes, .value_name = "SIZE", .min = 64 * KiB, .max = 64 * GiB,
+               .doc = "A checkpoint is due after so many bytes of calls."},
+    OptionSpec{.section = "coordinator", .key = "stall_limit",
+               .field = [](Settings& s) -> Field { return &s.coordinator.stall_limit_ms; },
+               .unit = Unit::milliseconds, .value_name = "DURATION", .min = 100, .max = 3'600'000,
+               .doc = "How long the application may do nothing though there is "
+                      "something to do; then another copy takes over."},
+    OptionSpec{.section = "coordinator", .key = "upgrade",
+               .field = [](Settings& s) -> Field { return &s.coordinator.upgrade; },
+               .unit = Unit::number, .value_name = "VERSION", .max = 4'294'967'295,
+               .doc = "When this copy is active, code of this version acts from then "
+                      "on."},
+    OptionSpec{.section = "coordinator", .key = "tls_cert",
+               .field = [](Settings& s) -> Field { return &s.coordinator.tls_cert; },
+               .unit = Unit::path, .value_name = "FILE",
+               .doc = "PEM file with the own certificate chain. All three TLS files or "
+                      "none."},
+    OptionSpec{.section = "coordinator", .key = "tls_key",
+               .field = [](Settings& s) -> Field { return &s.coordinator.tls_key; },
+               .unit = Unit::path, .value_name = "FILE",
+               .doc = "PEM file with the own key, readable by its owner alone."},
+    OptionSpec{.section = "coordinator", .key = "tls_ca",
+               .field = [](Settings& s) -> Field { return &s.coordinator.tls_ca; },
+               .unit = Unit::path, .value_name = "FILE",
+               .doc = "PEM file with the authority that signs the peers."},
+    OptionSpec{.section = "coordinator", .key = "insecure",
+               .field = [](Settings& s) -> Field { return &s.coordinator.insecure; },
+               .unit = Unit::flag, .value_name = "",
+               .doc = "Allows listening beyond loopback without TLS."},
+    OptionSpec{.section = "coordinator", .key = "log_format",
+               .field = [](Settings& s) -> Field { return &s.coordinator.log_format; },
+               .unit = Unit::choice, .value_name = "FORMAT", .choices = "logfmt|json",
+               .doc = "One event per line on standard error, in this format."},
+    OptionSpec{.section = "coordinator", .key = "log_level",
+               .field = [](Settings& s) -> Field { return &s.coordinator.log_level; },
+               .unit = Unit::choice, .value_name = "LEVEL", .choices = "debug|info|warn|error",
+               .doc = "Events below this level are not written."},
     OptionSpec{.section = "client", .key = "registry",
                .field = [](Settings& s) -> Field { return &s.client.registry; },
                .unit = Unit::addresses, .value_name = "HOST:PORT[,...]",
@@ -139,11 +232,23 @@ constexpr std::array specs{
     return {};
 }
 
+[[nodiscard]] std::optional<std::uint64_t> parse_number(std::string_view text) {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return value;
+}
+
+[[nodiscard]] std::string format_number(std::uint64_t value) { return std::to_string(value); }
+
 [[nodiscard]] Result<void> assign_number(std::uint64_t& field, const OptionSpec& spec,
                                          std::string_view text) {
-    const bool bytes = spec.unit == Unit::bytes;
-    const auto value = bytes ? parse_size(text) : parse_duration_ms(text);
-    const auto shown = bytes ? format_size : format_duration_ms;
+    const auto value = spec.unit == Unit::number  ? parse_number(text)
+                       : spec.unit == Unit::bytes ? parse_size(text)
+                                                  : parse_duration_ms(text);
+    const auto shown = spec.unit == Unit::number  ? format_number
+                       : spec.unit == Unit::bytes ? format_size
+                                                  : format_duration_ms;
     if (!value || *value < spec.min || *value > spec.max) {
         return expected(spec, text, fmt::format("{} to {}", shown(spec.min), shown(spec.max)));
     }
@@ -192,7 +297,8 @@ std::vector<std::string> option_names() {
 }
 
 std::vector<std::string> section_names() {
-    return {std::string(registry_section), std::string(client_section)};
+    return {std::string(registry_section), std::string(coordinator_section),
+            std::string(client_section)};
 }
 
 Result<void> assign(Settings& settings, const OptionSpec& spec, std::string_view text) {
@@ -212,6 +318,7 @@ std::string value_text(const Settings& settings, const OptionSpec& spec) {
     if (auto* const* string = std::get_if<std::string*>(&field)) return **string;
     if (auto* const* flag = std::get_if<bool*>(&field)) return **flag ? "true" : "false";
     const std::uint64_t value = **std::get_if<std::uint64_t*>(&field);
+    if (spec.unit == Unit::number) return format_number(value);
     return spec.unit == Unit::bytes ? format_size(value) : format_duration_ms(value);
 }
 

@@ -29,6 +29,30 @@ struct RegistrySettings {
     std::string log_level = "info";
 };
 
+/// Of the process that keeps one copy of an immortal for an application beside it.
+struct CoordinatorSettings {
+    std::string instance;
+    std::uint64_t replica = 0;
+    std::string host = "127.0.0.1";
+    std::uint64_t port = 0;  ///< 0: the system chooses.
+    std::string app_host = "127.0.0.1";
+    std::uint64_t app_port = 0;
+    std::string log;
+    std::string journal = "shared";
+    std::string members;  ///< Of a replicated journal.
+    std::string peers;
+    std::uint64_t lease_ms = 1000;
+    std::uint64_t checkpoint_every_bytes = 64 * MiB;
+    std::uint64_t stall_limit_ms = 10'000;
+    std::uint64_t upgrade = 0;  ///< 0: none.
+    std::string tls_cert;
+    std::string tls_key;
+    std::string tls_ca;
+    bool insecure = false;
+    std::string log_format = "logfmt";
+    std::string log_level = "info";
+};
+
 /// Of every command that asks a platform something.
 struct ClientSettings {
     std::string registry = "127.0.0.1:22222";
@@ -40,10 +64,22 @@ struct ClientSettings {
 
 struct Settings {
     RegistrySettings registry;
+    CoordinatorSettings coordinator;
     ClientSettings client;
 };
 
-enum class Unit : std::uint8_t { text, address, addresses, nodes, path, flag, bytes, milliseconds, choice };
+enum class Unit : std::uint8_t {
+    text,
+    address,
+    addresses,
+    nodes,
+    path,
+    flag,
+    number,
+    bytes,
+    milliseconds,
+    choice,
+};
 
 /// One row says everything about one option: the TOML reader, the environment, the flags, `--help`,
 /// `config show` and the reference page are all made from it.
@@ -55,7 +91,7 @@ struct OptionSpec {
     Field (*field)(Settings&);
     Unit unit;
     std::string_view value_name;         ///< In --help: HOST:PORT.
-    std::uint64_t min = 0, max = 0;      ///< Refused outside. For bytes and milliseconds.
+    std::uint64_t min = 0, max = 0;      ///< Refused outside. For all numbers.
     std::uint64_t step = 1;              ///< Refused between.
     std::string_view choices = {};       ///< "a|b".
     std::string_view short_variable = {};  ///< A second, shorter environment variable.
@@ -67,6 +103,7 @@ struct OptionSpec {
 };
 
 inline constexpr std::string_view registry_section = "registry";
+inline constexpr std::string_view coordinator_section = "coordinator";
 inline constexpr std::string_view client_section = "client";
 
 /// All options, those of one section side by side.

@@ -18,6 +18,8 @@ constexpr std::size_t image_head_size = 4 + 4 + 8;
 // How long a last word may take to leave.
 constexpr Duration last_word_max = 1s;
 
+constexpr int looks_per_stall = 8;
+
 }  // namespace
 
 RemoteApplication::RemoteApplication(Runtime& runtime, Log& log, Options options,
@@ -261,7 +263,8 @@ void RemoteApplication::on(const HelloFrame& hello) {
                     .detail = "this coordinator speaks version " +
                               std::to_string(coordinator_protocol) + " of the protocol"});
     }
-    if (!hello.service.empty() && hello.service != options_.service) {
+    const bool any = hello.service.empty() || options_.service.empty();
+    if (!any && hello.service != options_.service) {
         return end({.code = Errc::bad_config,
                     .detail = "this is the coordinator of " + options_.service});
     }
@@ -377,7 +380,7 @@ void RemoteApplication::progressed() {
 void RemoteApplication::watch() {
     if (watch_ != nullptr || ended_) return;
     backlog_seen_ = connection_->backlog_bytes();
-    watch_ = runtime_.at(progress_at_ + options_.stall_max, [this] { look(); });
+    watch_ = runtime_.at(runtime_.now() + options_.stall_max / looks_per_stall, [this] { look(); });
 }
 
 void RemoteApplication::look() {

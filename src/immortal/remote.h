@@ -32,7 +32,7 @@ public:
     static constexpr std::size_t impulses_max = 1024;  ///< That wait for an answer.
 
     struct Options {
-        std::string service = {};
+        std::string service = {};  ///< Empty: whichever the application has.
         std::string member = {};
         CoordinatorMode mode = CoordinatorMode::live;
         std::uint32_t version = 0;  ///< Wanted, if not the journal's.

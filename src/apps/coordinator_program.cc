@@ -1,0 +1,132 @@
+#include "apps/coordinator_program.h"
+
+#include <csignal>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "apps/invocation.h"
+#include "journal/shared_journal.h"
+
+namespace understudy::apps {
+
+namespace {
+
+/// A shared journal in which this copy never becomes active: nobody ever grants it.
+class Following final : public library::ReplicaJournal {
+public:
+    Following(Runtime& runtime, Log& log, std::string member, const SharedDirectory& where)
+        : runtime_(runtime), log_(log), member_(std::move(member)), where_(where) {}
+
+    journal::Open open() override {
+        journal::SharedJournal::Options options;
+        options.directory = where_.path;
+        options.member = member_;
+        options.election = journal::SharedJournal::Election::granted;
+        options.lease = where_.lease;
+        options.segment_size_bytes = segment_bytes;
+        return journal::SharedJournal::opener(runtime_, log_, std::move(options));
+    }
+    void close(std::function<void()> done) override { done(); }
+
+private:
+    static constexpr std::uint64_t segment_bytes = 64 * MiB;
+
+    Runtime& runtime_;
+    Log& log_;
+    const std::string member_;
+    const SharedDirectory where_;
+};
+
+}  // namespace
+
+CoordinatorProgram::CoordinatorProgram(platform::AsioRuntime& runtime, Log& log,
+                                       Supervisor supervisor)
+    : runtime_(runtime), log_(log), supervisor_(std::move(supervisor)) {}
+
+Result<void> CoordinatorProgram::run(Options options) {
+    name_ = options.journal.service + "/" + options.journal.member;
+    signals_ = US_TRY(platform::Signals::open(runtime_, {SIGTERM, SIGINT}, [this](int signal) {
+        log_.info("coordinator.signal", {kv("signal", signal == SIGTERM ? "SIGTERM" : "SIGINT")});
+        if (closing_) return end(std::nullopt);
+        close();
+    }));
+    places_ = US_TRY(library::ImmortalPlaces::open(runtime_, log_, options.places));
+    Coordinator::World world{
+        .runtime = runtime_,
+        .log = log_,
+        .locator = *places_,
+        .agent = places_->agent(),
+        .make_journal = [this, journal = options.journal](Coordinator::Electable electable)
+            -> std::unique_ptr<library::ReplicaJournal> {
+            const auto* shared = std::get_if<SharedDirectory>(&journal.journal);
+            if (electable == Coordinator::Electable::no && shared != nullptr) {
+                return std::make_unique<Following>(runtime_, log_, journal.member, *shared);
+            }
+            return library::ReplicaJournal::make(runtime_, log_, journal);
+        }};
+    coordinator_ = US_TRY(
+        Coordinator::open(std::move(world), std::move(options.coordinator), *this));
+    keep_watchdog_quiet();
+    runtime_.run();
+    // Everything that lives on the loop goes before it does; no loop runs any more.
+    close_timer_.reset();
+    watchdog_timer_.reset();
+    signals_.reset();
+    coordinator_.reset();
+    places_.reset();
+    if (error_) return *error_;
+    return {};
+}
+
+void CoordinatorProgram::say(const std::string& what) {
+    if (std::exchange(said_, what) == what) return;
+    print(fmt::format("{} {}\n", name_, what));
+    supervisor_.tell(fmt::format("STATUS={} {}", name_, what));
+}
+
+void CoordinatorProgram::waiting_for_application() {
+    say(fmt::format("waits for its application on {}", to_string(coordinator_->applications())));
+    if (!std::exchange(ready_, true)) supervisor_.tell("READY=1");
+}
+
+void CoordinatorProgram::opened(const node::ImmortalMember& member) {
+    say(fmt::format("listens on {}", to_string(member.address())));
+    if (!std::exchange(ready_, true)) supervisor_.tell("READY=1");
+}
+
+void CoordinatorProgram::standing_changed(Role role, Epoch epoch) {
+    if (role == Role::active) return say(fmt::format("is active, epoch {}", epoch.value));
+    say(fmt::format("is {}", name(role)));
+}
+
+void CoordinatorProgram::failed(const Error& error) { end(error); }
+
+void CoordinatorProgram::keep_watchdog_quiet() {
+    const auto interval = supervisor_.watchdog_interval();
+    if (!interval) return;
+    supervisor_.tell("WATCHDOG=1");
+    watchdog_timer_ =
+        runtime_.at(runtime_.now() + *interval, [this] { keep_watchdog_quiet(); });
+}
+
+void CoordinatorProgram::close() {
+    closing_ = true;
+    supervisor_.tell("STOPPING=1");
+    close_timer_ = runtime_.at(runtime_.now() + close_limit, [this] {
+        log_.warn("coordinator.close_slow", {});
+        end(std::nullopt);
+    });
+    coordinator_->close([this] { close_places(); });
+}
+
+void CoordinatorProgram::close_places() {
+    runtime_.post([this] { places_->close([this] { end(std::nullopt); }); });
+}
+
+void CoordinatorProgram::end(std::optional<Error> error) {
+    if (error && !error_) error_ = std::move(error);
+    runtime_.stop();
+}
+
+}  // namespace understudy::apps
