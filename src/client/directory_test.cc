@@ -37,6 +37,25 @@ pb::WatchChange change(std::uint64_t watch, std::uint64_t previous, std::uint64_
     return out;
 }
 
+TEST(Directory, AServiceThatIsRemovedIsForgottenAndMayComeBack) {
+    Directory directory;
+    std::vector<std::string> families;
+    const auto watch = directory.add("Foo");
+    (void)directory.apply(image(watch, 5, "Foo", {"a"}), families);
+    pb::WatchChange defined = change(watch, 5, 6, "Foo");
+    defined.mutable_definition()->set_kind(1);
+    ASSERT_EQ(directory.apply(defined, families), Directory::Taken::applied);
+    EXPECT_TRUE(directory.find("Foo")->has_definition());
+    pb::WatchChange gone = change(watch, 6, 7, "Foo");
+    gone.set_removed(true);
+
+    ASSERT_EQ(directory.apply(gone, families), Directory::Taken::applied);
+
+    EXPECT_EQ(directory.find("Foo"), nullptr);
+    EXPECT_EQ(directory.apply(change(watch, 0, 9, "Foo"), families), Directory::Taken::gap)
+        << "another service of that name: an image first";
+}
+
 TEST(Directory, AChangeAppliesOnTopOfItsPredecessorOnly) {
     Directory directory;
     std::vector<std::string> families;

@@ -20,8 +20,10 @@ ServiceStatus to_status(const std::string& family, const wire::pb::ServiceInfo* 
     ServiceStatus status;
     status.family = family;
     if (info == nullptr) return status;
-    if (info->config().redundancy() == static_cast<std::uint32_t>(Redundancy::load_balanced)) {
-        status.redundancy = Redundancy::load_balanced;
+    for (const Redundancy known : {Redundancy::load_balanced, Redundancy::journaled}) {
+        if (info->config().redundancy() == static_cast<std::uint32_t>(known)) {
+            status.redundancy = known;
+        }
     }
     status.epoch = Epoch{info->epoch()};
     status.active = info->active();

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/plant.h"
+#include "registry/machine_turn.h"
 #include "registry/standby.h"
 #include "registry/validate.h"
 #include "understudy/limits.h"
@@ -23,25 +24,28 @@ constexpr std::size_t timings_max = 1024;
 constexpr Duration removal_retry = 500ms;
 constexpr std::size_t changes_of_nodes_max = 16;
 
+/// Does a member that is known say more than that it is back?
+[[nodiscard]] bool tells_news(const Service& service, const Member& member,
+                              const pb::Register& wanted) {
+    if (!service.journaled()) return false;
+    if (member.node != wire::from_endpoint(wanted.node())) return true;
+    pb::MemberReported reported;
+    reported.set_has_checkpoint(wanted.has_checkpoint());
+    reported.set_role(static_cast<std::uint32_t>(member.role));
+    reported.set_epoch(service.epoch.value);
+    if (wanted.holds_role()) {
+        reported.set_role(static_cast<std::uint32_t>(Role::active));
+        reported.set_epoch(wanted.known_epoch());
+    }
+    return is_news(service, member, reported);
+}
+
 [[nodiscard]] std::uint64_t to_us(Duration duration) {
     return static_cast<std::uint64_t>(
         std::chrono::duration_cast<std::chrono::microseconds>(duration).count());
 }
 
 }  // namespace
-
-struct Machine::Turn {
-    TimePoint now;
-    std::uint64_t wall_ms;
-    Effects out = {};
-
-    template <class Message>
-    void send(SessionId to, MessageType type, const Message& message) {
-        Buffer body;
-        (void)wire::encode(message, body);
-        out.push_back(Send{to, type, std::move(body)});
-    }
-};
 
 Machine::Machine(const Options& options, State& state, Log& log, TimePoint now)
     : options_(options),
@@ -74,6 +78,7 @@ Effects Machine::start(TimePoint now, std::uint64_t wall_ms, std::uint64_t regis
             adopt(turn, {family, member}, member.process);
         }
         if (!service.awaited.empty()) arm_waiting(now, family);
+        arm_last_resort(now, family);
     }
     return std::move(turn.out);
 }
@@ -173,6 +178,9 @@ Result<Effects> Machine::received(TimePoint now, std::uint64_t wall_ms, SessionI
         case MessageType::unwatch:
             watches_.remove(id, US_TRY(wire::decode_as<pb::Unwatch>(body)).watch());
             break;
+        case MessageType::member_report:
+            on(turn, id, US_TRY(wire::decode_as<pb::MemberReport>(body)));
+            break;
         case MessageType::drained:
             on(turn, id, US_TRY(wire::decode_as<pb::Drained>(body)));
             break;
@@ -211,7 +219,8 @@ void Machine::on(Turn& turn, SessionId id, const pb::Register& wanted) {
         add.set_evidence(evidence);
     } else if (old != nullptr && wanted.known_epoch() <= service->epoch.value &&
                old->endpoint == wire::from_endpoint(wanted.endpoint()) &&
-               service->config.redundancy() == wanted.config().redundancy()) {
+               service->config.redundancy() == wanted.config().redundancy() &&
+               !tells_news(*service, *old, wanted)) {
         // It was only away for a moment: nothing changes, so nothing is written, and a registry
         // on a full disk takes its members back all the same.
         agent_of(session, id).members.emplace(pending.family, pending.member);
@@ -301,6 +310,7 @@ void Machine::on(Turn& turn, SessionId id, const pb::Watch& watch) {
         if (!check_family(known.family()) || known.epoch() >= epoch_max) continue;
         const Service* service = state_.find(known.family());
         if (service != nullptr && service->epoch.value >= known.epoch()) continue;
+        if (service != nullptr && service->journaled()) continue;  // Its journal knows.
         pb::RegistryCommand command;
         command.mutable_raise()->set_family(known.family());
         command.mutable_raise()->set_epoch(known.epoch());
@@ -352,6 +362,8 @@ void Machine::on(Turn& turn, SessionId id, const pb::Ask& ask) {
             return ask_lookup(turn, id, ask.request(), ask.lookup());
         case pb::Ask::kNodes:
             return ask_nodes(turn, id, ask.request(), ask.nodes());
+        case pb::Ask::kDefinition:
+            return ask_definition(turn, id, ask.request(), ask.definition());
         case pb::Ask::kBackup: {
             Buffer image;
             state_.snapshot(image);
@@ -374,6 +386,10 @@ void Machine::ask_switchover(Turn& turn, SessionId id, std::uint64_t request,
     const Service* service = state_.find(ask.family());
     if (service == nullptr || service->line.empty()) {
         return refuse_with(Errc::not_found, "no service " + ask.family());
+    }
+    if (service->journaled()) {
+        return refuse_with(Errc::refused,
+                           ask.family() + " is journaled: its journal says who is active");
     }
     if (service->redundancy() != Redundancy::fault_tolerant) {
         return refuse_with(Errc::refused, ask.family() + " is load_balanced: all are active");
@@ -426,9 +442,10 @@ void Machine::fail(Turn& turn, SessionId session, std::uint64_t request, const E
     turn.send(session, MessageType::answer, answer);
 }
 
-void Machine::look_up(const std::string& family, pb::Answer& answer) const {
+void Machine::look_up(TimePoint now, const std::string& family, pb::Answer& answer) const {
     pb::LookupAnswer& lookup = *answer.mutable_lookup();
     fill_lookup(state_, family, lookup);
+    add_positions(now, lookup);
     lookup.set_node(options_.name);
 }
 
@@ -438,7 +455,7 @@ void Machine::ask_lookup(Turn& turn, SessionId id, std::uint64_t request,
     if (ask.cached()) {
         pb::Answer answer;
         answer.set_request(request);
-        look_up(ask.family(), answer);
+        look_up(turn.now, ask.family(), answer);
         answer.mutable_lookup()->set_cached(true);
         return turn.send(id, MessageType::answer, answer);
     }
@@ -462,7 +479,7 @@ Effects Machine::confirmed(TimePoint now, std::uint64_t token, const Result<void
     }
     pb::Answer answer;
     answer.set_request(question.request);
-    look_up(question.family, answer);
+    look_up(now, question.family, answer);
     turn.send(question.session, MessageType::answer, answer);
     return std::move(turn.out);
 }
@@ -679,6 +696,7 @@ Effects Machine::tick(TimePoint now, std::uint64_t wall_ms) {
         }
         waiting_.erase(current);
     }
+    tick_journaled(turn);
     return std::move(turn.out);
 }
 
@@ -693,7 +711,9 @@ Effects Machine::retire(TimePoint now) {
             .detail = fmt::format("registry node {} is not active any more", options_.name)};
     };
     for (const auto& [token, pending] : pending_) {
-        if (pending.kind == Pending::Kind::remove && pending.session.value != 0) {
+        const bool asked =
+            pending.kind == Pending::Kind::remove || pending.kind == Pending::Kind::define;
+        if (asked && pending.session.value != 0) {
             fail(turn, pending.session, pending.request, over(understudy::Effect::unknown));
         }
     }
@@ -766,6 +786,11 @@ void Machine::refuse(Turn& turn, const Pending& pending, const Error& error) {
         }
         return;
     }
+    if (pending.kind == Pending::Kind::define) {
+        return fail(turn, pending.session, pending.request, error);
+    }
+    if (pending.kind == Pending::Kind::report) settle_report(turn, pending, turn.now + removal_retry);
+    if (pending.kind == Pending::Kind::last_resort) arm_last_resort(turn.now, pending.family);
     if (pending.kind == Pending::Kind::hand_over) {
         return end_handing(turn, pending.family, error);
     }
@@ -821,11 +846,15 @@ void Machine::settle(Turn& turn, const Pending& pending, Outcome outcome) {
             arm_waiting(turn.now, change.family());
         }
     }
-    if (pending.kind == Pending::Kind::remove && pending.session.value != 0) {
+    const bool asked =
+        pending.kind == Pending::Kind::remove || pending.kind == Pending::Kind::define;
+    if (asked && pending.session.value != 0) {
         pb::Answer answer;
         answer.set_request(pending.request);
         turn.send(pending.session, MessageType::answer, answer);
     }
+    if (pending.kind == Pending::Kind::report) settle_report(turn, pending, {});
+    arm_last_resort(turn.now, pending.family);
     if (pending.kind == Pending::Kind::hand_over) end_handing(turn, pending.family, std::nullopt);
     const auto handing = handings_.find(pending.family);
     if (handing != handings_.end()) {
@@ -848,6 +877,11 @@ void Machine::confirm(Turn& turn, const Pending& pending, const Grant& grant) {
     answer.set_role(static_cast<std::uint32_t>(grant.member.role));
     const bool active = grant.member.role == Role::active;
     answer.set_epoch((active ? grant.member.epoch : service.epoch).value);
+    if (service.journaled()) {
+        answer.set_role(static_cast<std::uint32_t>(grant.member.designation.role));
+        answer.set_epoch(service.epoch.value);
+        *answer.mutable_designation() = to_designation(grant.member.designation);
+    }
     turn.send(pending.session, MessageType::registered, answer);
 }
 
@@ -881,6 +915,11 @@ void Machine::tell(Turn& turn, const Grant& grant) {
     message.set_role(static_cast<std::uint32_t>(grant.member.role));
     message.set_epoch(grant.member.epoch.value);
     message.set_order(grant.member.order.value);
+    const Service* service = state_.find(grant.family);
+    if (service != nullptr && service->journaled()) {
+        message.set_role(static_cast<std::uint32_t>(grant.member.designation.role));
+        *message.mutable_designation() = to_designation(grant.member.designation);
+    }
     turn.send(agent->second.session, MessageType::role_grant, message);
 }
 
@@ -912,6 +951,7 @@ void Machine::adopt(Turn& turn, const Grant& grant, const pb::Process& process) 
 
 void Machine::note_removed(Turn& turn, const std::string& family, const Member& member) {
     refused_removals_.erase({family, member.name});
+    reported_.erase({family, member.name});
     const auto found = agents_.find(member.incarnation);
     if (found == agents_.end()) return;
     Agent& agent = found->second;

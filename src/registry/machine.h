@@ -68,7 +68,7 @@ using Effects = std::vector<Effect>;
 /// Sans-IO: events and the time in, effects out. Thread: loop only.
 /// Bounds: `sessions_max`; per session the bounds of Watches; commands in flight
 ///         `proposals_max`, lookups in flight `lookups_max`; one more is refused with
-///         limit_exceeded (none).
+///         limit_exceeded (none); one report of each member, `detail_max` bytes of its detail.
 /// Source: design.md section 3; docs/protocols/roles.md.
 class Machine {
 public:
@@ -78,11 +78,14 @@ public:
         std::string version = {};
         Duration turn_max = 50ms;   ///< The shell calls tick() at least this often.
         Duration drain_limit = 2s;  ///< How long an active may take to drain.
+        /// How long a checkpointer waits for others before it may be active as a last resort.
+        Duration last_resort_wait = 5s;
     };
 
     static constexpr std::size_t sessions_max = 20'000;
     static constexpr std::size_t proposals_max = 50'000;
     static constexpr std::size_t lookups_max = 50'000;
+    static constexpr std::size_t detail_max = 256;
 
     /// Requires: `state` is recovered and outlives this; call start() next.
     Machine(const Options& options, State& state, Log& log, TimePoint now);
@@ -140,7 +143,17 @@ private:
     };
     /// A command on its way through the journal.
     struct Pending {
-        enum class Kind : std::uint8_t { found, add, remove, hand_over, raise, stop_waiting };
+        enum class Kind : std::uint8_t {
+            found,
+            add,
+            remove,
+            hand_over,
+            raise,
+            stop_waiting,
+            report,
+            define,
+            last_resort
+        };
         Kind kind;
         SessionId session;
         std::uint64_t request = 0;
@@ -158,6 +171,14 @@ private:
         TimePoint deadline;
         bool proposed = false;
     };
+    using Key = std::pair<std::string, std::string>;  ///< (family, member)
+    /// What a member of a journaled service said last. Its positions are nowhere else.
+    struct Reported {
+        wire::pb::MemberReport said;
+        TimePoint heard;
+        bool proposed = false;  ///< A part of it is on its way through the journal.
+        TimePoint retry = {};   ///< Found no room: not again before.
+    };
     /// A question that waits for something other than the journal.
     struct Question {
         SessionId session;
@@ -165,20 +186,28 @@ private:
         std::string family;        ///< Of a lookup.
         bool ends_tenure = false;  ///< Asks for just that: whoever is active next will do.
     };
-    struct Turn;  ///< One event's time and effects.
+    struct Turn;  ///< registry/machine_turn.h: one event's time and effects.
 
     void on(Turn& turn, SessionId session, const wire::pb::Register& wanted);
     void on(Turn& turn, SessionId session, const wire::pb::Unregister& wanted);
     void on(Turn& turn, SessionId session, const wire::pb::Watch& watch);
     void on(Turn& turn, SessionId session, const wire::pb::Drained& drained);
     void on(Turn& turn, SessionId session, const wire::pb::Ask& ask);
+    void on(Turn& turn, SessionId session, wire::pb::MemberReport report);
+    void consider_report(Turn& turn, const Key& key);
+    void settle_report(Turn& turn, const Pending& pending, TimePoint retry);
+    void ask_definition(Turn& turn, SessionId session, std::uint64_t request,
+                        const wire::pb::DefinitionAsk& ask);
+    void arm_last_resort(TimePoint now, const std::string& family);
+    void tick_journaled(Turn& turn);
+    void add_positions(TimePoint now, wire::pb::LookupAnswer& lookup) const;
     void ask_switchover(Turn& turn, SessionId session, std::uint64_t request,
                         const wire::pb::SwitchoverAsk& ask);
     void ask_lookup(Turn& turn, SessionId session, std::uint64_t request,
                     const wire::pb::LookupAsk& ask);
     void ask_nodes(Turn& turn, SessionId session, std::uint64_t request,
                    const wire::pb::NodesAsk& ask);
-    void look_up(const std::string& family, wire::pb::Answer& answer) const;
+    void look_up(TimePoint now, const std::string& family, wire::pb::Answer& answer) const;
     static void fail(Turn& turn, SessionId session, std::uint64_t request, const Error& error);
 
     [[nodiscard]] Result<void> may_replace(const Member& old, std::string& evidence) const;
@@ -217,6 +246,8 @@ private:
     std::map<std::pair<std::string, std::string>, TimePoint> refused_removals_;
     std::map<std::string, Handing> handings_;
     std::map<std::string, TimePoint> waiting_;  ///< Family to when the awaited holder is given up.
+    std::map<Key, Reported> reported_;
+    std::map<std::string, TimePoint> resorts_;  ///< Family to when a last resort is taken.
     std::map<std::string, std::uint64_t> turns_;
     std::map<std::pair<std::string, std::uint64_t>, std::uint64_t> decided_us_;
     std::map<std::uint64_t, Question> lookups_;

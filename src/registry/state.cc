@@ -1,13 +1,13 @@
 #include "registry/state.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "base/bytes.h"
 #include "base/plant.h"
+#include "registry/state_change.h"
 #include "wire/control.h"
 
 namespace understudy::registry {
@@ -24,18 +24,16 @@ const Member* Service::find(const std::string& member) const {
     return nullptr;
 }
 
+pb::MemberInfo Service::to_info(const Member& member) const {
+    pb::MemberInfo info = registry::to_info(member);
+    if (journaled()) *info.mutable_designation() = to_designation(member.designation);
+    return info;
+}
+
 const Member* Service::active_member() const {
     const auto found = line.find(active);
     return found == line.end() ? nullptr : &found->second;
 }
-
-/// Collects what one command changes in one service.
-struct State::Change {
-    std::set<JoinOrder> touched;  ///< Joined or changed; sorted, so that the output is, too.
-    std::set<JoinOrder> told;     ///< Must hear their role.
-    std::vector<Member> removed;
-    bool changed = false;
-};
 
 const Service* State::find(const std::string& family) const {
     const auto found = services_.find(family);
@@ -79,6 +77,15 @@ void State::apply(const replica::Command& applied, Buffer& reply) {
                 break;
             case pb::RegistryCommand::kRestore:
                 outcome = on(command.restore());
+                break;
+            case pb::RegistryCommand::kReport:
+                outcome = on(command.report(), command.wall_ms());
+                break;
+            case pb::RegistryCommand::kDefinition:
+                outcome = on(command.definition());
+                break;
+            case pb::RegistryCommand::kLastResort:
+                outcome = on(command.last_resort());
                 break;
             case pb::RegistryCommand::WHAT_NOT_SET:
                 outcome.error = Error{.code = Errc::corrupt, .detail = "command of unknown kind"};
@@ -137,12 +144,19 @@ Outcome State::on(const pb::AddMember& add, std::uint64_t wall_ms) {
         found = services_.emplace(family, Service{.config = wanted.config()}).first;
     }
     Service& service = found->second;
-    if (service.line.empty()) service.config = wanted.config();
+    if (service.line.empty() && !service.definition) configure(service, wanted.config());
     if (service.config.redundancy() != wanted.config().redundancy()) {
         return refuse(Errc::bad_config,
                       fmt::format("service {} is {}: its members cannot also be {}", family,
                                   name(service.redundancy()),
                                   name(static_cast<Redundancy>(wanted.config().redundancy()))));
+    }
+
+    if (service.journaled()) {
+        if (auto known = check_copy(service, wanted.member()); !known) {
+            return refuse(known.error().code, known.error().detail);
+        }
+        if (service.line.empty()) service.config.set_lease_ms(wanted.config().lease_ms());
     }
 
     Change change;
@@ -153,15 +167,15 @@ Outcome State::on(const pb::AddMember& add, std::uint64_t wall_ms) {
                                                             family, wanted.member(), old->agent));
         }
         const bool was_active = old->order == service.active;
-        const std::string previous = old->name;
-        erase(service, old->order, change);
-        if (was_active) {
-            promote_next(service, {},
-                         {.cause = Cause::new_incarnation,
-                          .evidence = add.evidence(),
-                          .previous = previous,
-                          .wall_ms = wall_ms},
-                         change);
+        Why why{.cause = Cause::new_incarnation,
+                .evidence = add.evidence(),
+                .previous = old->name,
+                .wall_ms = wall_ms};
+        if (service.journaled()) {
+            leave(service, old->order, why, change);
+        } else {
+            erase(service, old->order, change);
+            if (was_active) promote_next(service, {}, std::move(why), change);
         }
         old = nullptr;
     }
@@ -179,6 +193,11 @@ Outcome State::on(const pb::AddMember& add, std::uint64_t wall_ms) {
             member.endpoint = endpoint;
             change.touched.insert(order);
         }
+        const Address node = wire::from_endpoint(wanted.node());
+        if (member.node != node) {
+            member.node = node;
+            change.touched.insert(order);
+        }
     } else {
         // Another registry's word on the order is taken over; our own past says "to the back".
         const JoinOrder known{wanted.known_order()};
@@ -186,7 +205,7 @@ Outcome State::on(const pb::AddMember& add, std::uint64_t wall_ms) {
             wanted.known_registry() != 0 && wanted.known_registry() != registry_id_;
         const bool ahead = wanted.known_registry() == registry_id_ && known >= service.next_order;
         const bool keep_place =
-            known.value != 0 && (foreign || ahead || planted(Plant::keeps_place)) &&
+            !service.journaled() && known.value != 0 && (foreign || ahead || planted(Plant::keeps_place)) &&
             known.value < std::uint64_t{1} << 62 && !service.line.contains(known);
         order = keep_place ? known : service.next_order;
         service.next_order = std::max(service.next_order, order.next());
@@ -195,14 +214,20 @@ Outcome State::on(const pb::AddMember& add, std::uint64_t wall_ms) {
                                            .incarnation = {add.incarnation()},
                                            .endpoint = wire::from_endpoint(wanted.endpoint()),
                                            .order = order,
-                                           .role = Role::standby,
+                                           .role = service.journaled() ? Role::joining
+                                                                       : Role::standby,
                                            .epoch = {},
                                            .process = add.process(),
-                                           .joined_wall_ms = wall_ms});
+                                           .joined_wall_ms = wall_ms,
+                                           .node = wire::from_endpoint(wanted.node())});
         change.touched.insert(order);
     }
     change.told.insert(order);
 
+    if (service.journaled()) {
+        join(service, add, service.line.at(order), wall_ms, change);
+        return finish(service, change);
+    }
     if (service.redundancy() == Redundancy::load_balanced) {
         Member& member = service.line.at(order);
         if (member.role != Role::active) {
@@ -314,6 +339,16 @@ Outcome State::on(const pb::RemoveMember& remove, std::uint64_t wall_ms) {
     Change change;
     const bool was_active = member->order == service.active;
     const std::string previous = member->name;
+    if (service.journaled()) {
+        leave(service, member->order,
+              {.cause = static_cast<Cause>(remove.cause()),
+               .evidence = remove.evidence(),
+               .previous = previous,
+               .noticed_us = remove.noticed_us(),
+               .wall_ms = wall_ms},
+              change);
+        return finish(service, change);
+    }
     erase(service, member->order, change);
     if (was_active && service.redundancy() == Redundancy::fault_tolerant) {
         promote_next(service, {remove.suspects().begin(), remove.suspects().end()},
@@ -341,6 +376,10 @@ Outcome State::on(const pb::HandOver& hand_over, std::uint64_t wall_ms) {
     if (from == nullptr || from->name != hand_over.from() ||
         service.epoch.value != hand_over.epoch()) {
         refused.error->detail = "the active member changed during the switchover";
+        return refused;
+    }
+    if (service.journaled()) {
+        refused.error->detail = "its journal says who is active";
         return refused;
     }
     if (to == nullptr || to == from) {
@@ -382,7 +421,8 @@ Outcome State::on(const pb::RaiseEpoch& raise, std::uint64_t wall_ms) {
         return {};
     }
     Service& service = found->second;
-    if (raise.epoch() <= service.epoch.value) return {};
+    // The epochs of a journaled service are its journal's: hearsay raises none.
+    if (service.journaled() || raise.epoch() <= service.epoch.value) return {};
     service.epoch = Epoch{raise.epoch()};
     Change change;
     change.changed = true;
@@ -482,13 +522,14 @@ Outcome State::finish(Service& service, Change& change) {
         out.set_epoch(service.epoch.value);
         if (const Member* active = service.active_member()) out.set_active(active->name);
         for (const JoinOrder order : change.touched) {
-            *out.add_joined() = to_info(service.line.at(order));
+            *out.add_joined() = service.to_info(service.line.at(order));
         }
         for (const Member& gone : outcome.removed) {
             if (service.find(gone.name) == nullptr) out.add_left(gone.name);
         }
         out.set_promotions(service.promotions);
         out.set_awaited(service.awaited);
+        if (service.definition) *out.mutable_definition() = *service.definition;
         for (auto row = service.story.rbegin(); row != service.story.rend(); ++row) {
             if (row->revision() != 0) break;
             row->set_revision(revision_.value);
@@ -497,7 +538,7 @@ Outcome State::finish(Service& service, Change& change) {
     }
     for (const JoinOrder order : change.told) {
         Member member = service.line.at(order);
-        if (member.role == Role::standby) member.epoch = service.epoch;
+        if (member.role == Role::standby || service.journaled()) member.epoch = service.epoch;
         outcome.grants.push_back({service.config.family(), std::move(member)});
     }
     return outcome;
@@ -513,6 +554,19 @@ void State::snapshot(Buffer& out) const {
         *row.mutable_info() = to_info(service);
         row.set_next_order(service.next_order.value);
         for (const pb::Promotion& promotion : service.story) *row.add_story() = promotion;
+        if (!service.journaled()) continue;
+        const role::StartOrder::Saved saved = service.start_order->save();
+        pb::StartOrderState& order = *row.mutable_start_order();
+        order.set_has_checkpoint(saved.has_checkpoint);
+        for (const std::string& copy : saved.copies) order.add_copies(copy);
+        order.set_active(saved.active);
+        order.set_checkpointer(saved.checkpointer);
+        order.set_stand_in(saved.stand_in);
+        order.set_first_start(saved.first_start);
+        order.set_had_checkpointer(saved.had_checkpointer);
+        order.set_may_resort(saved.may_resort);
+        row.set_holder(service.holder);
+        if (service.lost) *row.mutable_lost() = *service.lost;
     }
     const std::size_t start = out.size();
     out.resize(start + state.ByteSizeLong());
@@ -555,8 +609,10 @@ void State::load(const pb::RegistryState& state) {
                                                .role = static_cast<Role>(info.role()),
                                                .epoch = {info.epoch()},
                                                .process = info.process(),
-                                               .joined_wall_ms = info.joined_wall_ms()});
+                                               .joined_wall_ms = info.joined_wall_ms(),
+                                               .node = wire::from_endpoint(info.node())});
         }
+        if (service.journaled()) restore_start_order(service, row);
         for (const pb::Promotion& promotion : row.story()) service.story.push_back(promotion);
         services_.emplace(service.config.family(), std::move(service));
     }
@@ -567,7 +623,19 @@ void State::check_invariants() const {
         US_ASSERT(service.config.family() == family);
         US_ASSERT(service.story.size() <= story_max);
         US_ASSERT(service.revision <= revision_.value);
+        US_ASSERT(service.journaled() == service.start_order.has_value());
+        US_ASSERT(service.journaled() || !service.definition);
         if (service.redundancy() == Redundancy::load_balanced) continue;
+        if (service.journaled()) {
+            service.start_order->check_invariants();
+            US_ASSERT(service.active.value == 0 || !service.lost);
+            US_ASSERT(service.active.value == 0 || service.active_member()->name == service.holder);
+            for (const auto& [order, member] : service.line) {
+                const role::Designation* said = service.start_order->find(member.name);
+                US_ASSERT(said != nullptr);
+                US_ASSERT(member.designation == *said);
+            }
+        }
         std::size_t active = 0;
         for (const auto& [order, member] : service.line) {
             US_ASSERT(member.order == order);
@@ -581,7 +649,8 @@ void State::check_invariants() const {
         }
         US_ASSERT(active == (service.active.value == 0 ? 0u : 1u));
         US_ASSERT(service.awaited.empty() || active == 0);
-        US_ASSERT(active == 1 || service.line.empty() || !service.awaited.empty());
+        US_ASSERT(active == 1 || service.line.empty() || !service.awaited.empty() ||
+                  service.journaled());
     }
 }
 
@@ -596,7 +665,16 @@ pb::MemberInfo to_info(const Member& member) {
     info.set_epoch(member.epoch.value);
     *info.mutable_process() = member.process;
     info.set_joined_wall_ms(member.joined_wall_ms);
+    if (member.node.port != 0) *info.mutable_node() = wire::to_endpoint(member.node);
     return info;
+}
+
+pb::Designation to_designation(const role::Designation& what) {
+    pb::Designation designation;
+    designation.set_role(static_cast<std::uint32_t>(what.role));
+    designation.set_electable(what.electable);
+    designation.set_takes_checkpoints(what.takes_checkpoints);
+    return designation;
 }
 
 pb::ServiceInfo to_info(const Service& service) {
@@ -604,7 +682,10 @@ pb::ServiceInfo to_info(const Service& service) {
     *info.mutable_config() = service.config;
     info.set_epoch(service.epoch.value);
     if (const Member* active = service.active_member()) info.set_active(active->name);
-    for (const auto& [order, member] : service.line) *info.add_members() = to_info(member);
+    for (const auto& [order, member] : service.line) {
+        *info.add_members() = service.to_info(member);
+    }
+    if (service.definition) *info.mutable_definition() = *service.definition;
     info.set_revision(service.revision);
     info.set_promotions(service.promotions);
     info.set_awaited(service.awaited);

@@ -10,6 +10,7 @@
 #include "base/types.h"
 #include "replica/state_machine.h"
 #include "role/cause.h"
+#include "role/start_order.h"
 #include "wire/control.pb.h"
 #include "wire/registry_log.pb.h"
 
@@ -26,6 +27,9 @@ struct Member {
     Epoch epoch;  ///< Of its role. Load-balanced members have one each.
     wire::pb::Process process;
     std::uint64_t joined_wall_ms = 0;
+    // Of a journaled service. The role above is what the member itself has reported.
+    role::Designation designation = {};
+    Address node = {};  ///< Of its journal. Port 0: nowhere.
 };
 
 /// One service: who is in line, who is active, under which epoch.
@@ -39,10 +43,19 @@ struct Service {
     std::uint64_t revision = 0;
     std::uint64_t promotions = 0;
     std::deque<wire::pb::Promotion> story = {};  ///< Oldest first.
+    /// If it was registered beforehand.
+    std::optional<wire::pb::Definition> definition = {};
+    /// Of a journaled service, always: who may be active there, and who takes checkpoints. Who *is*
+    /// active its members report.
+    std::optional<role::StartOrder> start_order = {};
+    std::string holder = {};  ///< Who has reported `epoch`. Empty: nobody yet.
+    std::optional<wire::pb::Loss> lost = {};  ///< Why nobody is active.
 
+    [[nodiscard]] bool journaled() const { return redundancy() == Redundancy::journaled; }
     [[nodiscard]] Redundancy redundancy() const;
     [[nodiscard]] const Member* find(const std::string& member) const;
     [[nodiscard]] const Member* active_member() const;
+    [[nodiscard]] wire::pb::MemberInfo to_info(const Member& member) const;
 };
 
 /// A member that has to be told its role.
@@ -76,13 +89,19 @@ struct Applied {
 /// at the back. Epochs only grow, also over what members report, so that a registry restored from
 /// a backup, or empty, never grants an epoch twice.
 ///
+/// On a journaled service the journal elects. The state designates who may be elected and who takes
+/// checkpoints (role::StartOrder), and records who reports itself active, under which epoch: a lower
+/// one than is known makes nobody active, and nobody is active until somebody says so.
+///
 /// Deterministic: no clock, no random, no I/O. Thread: loop only.
-/// Bounds: `story_max` promotions per service, `services_max`, `members_max` per service.
+/// Bounds: `story_max` promotions per service, `services_max`, `members_max` per service,
+///         `copies_max` of a journaled service.
 class State final : public replica::SmallStateMachine {
 public:
     static constexpr std::size_t story_max = 64;
     static constexpr std::size_t services_max = 100'000;
     static constexpr std::size_t members_max = 10'000;
+    static constexpr std::size_t copies_max = 64;
 
     /// The reply is the command's place in its entry: with the index it names the outcome.
     void apply(const replica::Command& command, Buffer& reply) override;
@@ -117,6 +136,12 @@ private:
     Outcome on(const wire::pb::RaiseEpoch& raise, std::uint64_t wall_ms);
     Outcome on(const wire::pb::StopWaiting& stop, std::uint64_t wall_ms);
     Outcome on(const wire::pb::RegistryState& backup);
+    Outcome on(const wire::pb::MemberReported& reported, std::uint64_t wall_ms);
+    Outcome on(const wire::pb::DefinitionAsk& wanted);
+    Outcome on(const wire::pb::LastResort& resort);
+    Outcome define(const wire::pb::DefineAsk& wanted);
+    Outcome change_replicas(const wire::pb::DefinitionAsk& wanted);
+    Outcome undefine(const wire::pb::UndefineAsk& wanted);
     void load(const wire::pb::RegistryState& state);
 
     struct Why {
@@ -126,12 +151,24 @@ private:
         std::uint64_t noticed_us = 0;
         std::uint64_t wall_ms = 0;
     };
-    struct Change;
+    struct Change;  ///< registry/state_change.h
 
     void learn_epoch(Service& service, const wire::pb::AddMember& add, Change& change,
                      std::uint64_t wall_ms);
     void await(Service& service, const wire::pb::Register& wanted, Change& change);
     void erase(Service& service, JoinOrder order, Change& change);
+    void configure(Service& service, const wire::pb::ServiceConfig& wanted);
+    [[nodiscard]] static Result<void> check_copy(const Service& service, const std::string& member);
+    void join(Service& service, const wire::pb::AddMember& add, Member& member,
+              std::uint64_t wall_ms, Change& change);
+    void leave(Service& service, JoinOrder order, const Why& why, Change& change);
+    void take_report(Service& service, Member& member, const wire::pb::MemberReported& reported,
+                     std::uint64_t wall_ms, Change& change);
+    void make_active(Service& service, Member& member, Epoch epoch, std::uint64_t wall_ms,
+                     Change& change);
+    static void designate(Service& service, const role::StartOrder::Changes& changes,
+                          Change& change);
+    static void restore_start_order(Service& service, const wire::pb::ServiceState& row);
     void promote_next(Service& service, const std::vector<std::string>& suspects, Why why,
                       Change& change);
     void promote(Service& service, Member& member, Why why, Change& change);
@@ -145,7 +182,12 @@ private:
     bool live_ = false;
 };
 
+/// Would the report change what the state knows of this member of a journaled service?
+[[nodiscard]] bool is_news(const Service& service, const Member& member,
+                           const wire::pb::MemberReported& reported);
+
 [[nodiscard]] wire::pb::MemberInfo to_info(const Member& member);
+[[nodiscard]] wire::pb::Designation to_designation(const role::Designation& what);
 [[nodiscard]] wire::pb::ServiceInfo to_info(const Service& service);
 
 }  // namespace understudy::registry

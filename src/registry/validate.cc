@@ -12,7 +12,7 @@ Result<void> check(const wire::pb::Register& wanted) {
     const wire::pb::ServiceConfig& config = wanted.config();
     US_CHECK(check_service_name(config.family()));
     US_CHECK(check_member_name(wanted.member()));
-    if (config.redundancy() < 1 || config.redundancy() > 2) {
+    if (config.redundancy() < 1 || config.redundancy() > 3) {
         return Error{.code = Errc::bad_config,
                      .detail = fmt::format("redundancy {} is not known here", config.redundancy())};
     }
@@ -25,6 +25,13 @@ Result<void> check(const wire::pb::Register& wanted) {
     if (config.on_registry_loss() > 2) {
         return Error{.code = Errc::bad_config,
                      .detail = "on_registry_loss: by_registry, keep or step_down"};
+    }
+    if (config.last_resort() > 1) {
+        return Error{.code = Errc::bad_config, .detail = "last_resort: never or allow"};
+    }
+    if (wanted.has_node() && (wanted.node().host().empty() || wanted.node().host().size() > 255 ||
+                              wanted.node().port() == 0 || wanted.node().port() > 65'535)) {
+        return Error{.code = Errc::bad_config, .detail = "node: host and port wanted"};
     }
     if (wanted.endpoint().host().empty() || wanted.endpoint().host().size() > 255 ||
         wanted.endpoint().port() == 0 || wanted.endpoint().port() > 65'535) {

@@ -22,6 +22,8 @@ std::string_view name(Cause cause) {
             return "never_returned";
         case Cause::higher_epoch:
             return "higher_epoch";
+        case Cause::elected:
+            return "elected";
     }
     return "unknown";
 }

@@ -5,8 +5,42 @@
 
 namespace understudy::role {
 
+StartOrder StartOrder::restored(Options options, const Saved& saved,
+                                const std::vector<std::string>& line) {
+    StartOrder order(options);
+    order.founded_ = order.founded_ || saved.has_checkpoint;
+    order.copies_.insert(saved.copies.begin(), saved.copies.end());
+    order.copies_.insert(line.begin(), line.end());
+    for (const std::string& name : line) {
+        if (order.running(name) == nullptr) order.line_.push_back({.name = name, .told = {}});
+    }
+    order.first_start_ = saved.first_start;
+    if (order.line_.empty()) return order;
+    const auto runs = [&](const std::string& name) {
+        return order.running(name) == nullptr ? std::string() : name;
+    };
+    order.active_ = runs(saved.active);
+    if (saved.checkpointer != saved.active) order.checkpointer_ = runs(saved.checkpointer);
+    if (saved.stand_in != saved.active) order.stand_in_ = runs(saved.stand_in);
+    order.had_checkpointer_ = saved.had_checkpointer;
+    order.may_resort_ = saved.may_resort;
+    (void)order.changes();
+    return order;
+}
+
+StartOrder::Saved StartOrder::save() const {
+    return {.has_checkpoint = founded_,
+            .copies = {copies_.begin(), copies_.end()},
+            .active = active_,
+            .checkpointer = checkpointer_,
+            .stand_in = stand_in_,
+            .first_start = first_start_,
+            .had_checkpointer = had_checkpointer_,
+            .may_resort = may_resort_};
+}
+
 StartOrder::Changes StartOrder::added(const std::string& member) {
-    copies_.emplace(member, true);
+    copies_.insert(member);
     return changes();
 }
 
@@ -32,6 +66,19 @@ StartOrder::Changes StartOrder::started(const std::string& member) {
 
 StartOrder::Changes StartOrder::stopped(const std::string& member) {
     if (running(member) != nullptr) leave(member);
+    return changes();
+}
+
+StartOrder::Changes StartOrder::elected(const std::string& member) {
+    if (running(member) == nullptr || active_ == member) return {};
+    active_ = member;
+    if (checkpointer_ == member) checkpointer_.clear();
+    if (stand_in_ == member) stand_in_.clear();
+    return changes();
+}
+
+StartOrder::Changes StartOrder::allow(LastResort last_resort) {
+    last_resort_ = last_resort;
     return changes();
 }
 
@@ -92,7 +139,7 @@ void StartOrder::elect() {
     if (active_.empty() && !other_electable(stand_in_)) {
         choose([this](const std::string& name) { return name == stand_in_; });
     }
-    const bool resort = options_.last_resort == LastResort::allow && may_resort_;
+    const bool resort = last_resort_ == LastResort::allow && may_resort_;
     if (active_.empty() && resort && !other_electable(checkpointer_)) {
         choose([this](const std::string& name) { return name == checkpointer_; });
     }

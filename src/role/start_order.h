@@ -1,7 +1,6 @@
 #pragma once
 
-#include <map>
-#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,8 +47,28 @@ public:
         bool had_checkpoint = false;  ///< The service has been started before.
     };
     using Changes = std::vector<Designated>;
+    /// What it remembers beside who runs. Who lacks entries, and whether a majority runs, it is told
+    /// anew.
+    struct Saved {
+        bool has_checkpoint = false;
+        std::vector<std::string> copies = {};
+        std::string active = {};
+        std::string checkpointer = {};
+        std::string stand_in = {};
+        bool first_start = false;
+        bool had_checkpointer = false;
+        bool may_resort = false;
+        friend bool operator==(const Saved&, const Saved&) = default;
+    };
 
-    explicit StartOrder(Options options) : options_(options), founded_(options.had_checkpoint) {}
+    explicit StartOrder(Options options)
+        : last_resort_(options.last_resort), founded_(options.had_checkpoint) {}
+
+    /// As it was when this was saved, with these running, in the order of starting: it goes on as if
+    /// nothing had been. What does not fit together is left out.
+    [[nodiscard]] static StartOrder restored(Options options, const Saved& saved,
+                                             const std::vector<std::string>& line);
+    [[nodiscard]] Saved save() const;
 
     /// A copy of the service is registered, or not any more. One that runs ends with that.
     Changes added(const std::string& member);
@@ -57,6 +76,9 @@ public:
     /// Requires: registered. A member that runs is not started again.
     Changes started(const std::string& member);
     Changes stopped(const std::string& member);
+    /// The journal has made this member active, whoever was designated: what has happened is taken
+    /// over. No effect if it does not run.
+    Changes elected(const std::string& member);
 
     /// Has this member every committed entry? It is not promoted before. A member counts as caught
     /// up until told otherwise.
@@ -66,6 +88,9 @@ public:
     Changes majority(bool runs);
     /// The first checkpoint exists: from now on a full start is one after a full stop.
     void has_checkpoint() { founded_ = true; }
+    [[nodiscard]] bool founded() const { return founded_; }
+    [[nodiscard]] const std::set<std::string>& copies() const { return copies_; }
+    Changes allow(LastResort last_resort);
     /// Nobody else has come for long enough: on a start after a full stop, time for a last resort.
     Changes waited();
 
@@ -94,9 +119,9 @@ private:
     [[nodiscard]] Designation designation(const Member& member) const;
     Changes changes();
 
-    const Options options_;
+    LastResort last_resort_;
     bool founded_;
-    std::map<std::string, bool> copies_;  ///< All that are registered.
+    std::set<std::string> copies_;  ///< All that are registered.
     std::vector<Member> line_;            ///< Who runs, in the order of starting.
     std::string active_;
     std::string checkpointer_;  ///< By the start order.

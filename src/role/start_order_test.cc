@@ -1,7 +1,9 @@
 #include "role/start_order.h"
 
+#include <algorithm>
 #include <set>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -19,7 +21,8 @@ public:
         for (const char copy : copies) order.added(std::string(1, copy));
     }
 
-    /// "+A" starts, "-A" stops, "aA" is registered, "rA" is not any more, "w" has waited.
+    /// "+A" starts, "-A" stops, "aA" is registered, "rA" is not any more, "eA" was elected by the
+    /// journal, "w" has waited.
     std::string play(const std::string& story) {
         for (std::size_t at = 0; at < story.size(); ++at) {
             const char what = story[at];
@@ -35,6 +38,7 @@ public:
             if (what == 'r') order.removed(member);
             if (what == '?') order.caught_up(member, false);
             if (what == '!') order.caught_up(member, true);
+            if (what == 'e') order.elected(member);
         }
         return state();
     }
@@ -121,6 +125,13 @@ INSTANTIATE_TEST_SUITE_P(
              "B=checkpointer+ C=active"},
         Case{"who lacks entries is not promoted", again, "ABC", "+A ?B +B ?B +C -B",
              "A=checkpointer+ C=active"},
+        Case{"whom the journal elects is active, the designated one stands by", again, "ABC",
+             "+A +B +C eC", "A=checkpointer+ B=standby C=active"},
+        Case{"a checkpointer that the journal elected has its duty no more", again, "ABC",
+             "+A +B +C eA", "A=active B=standby C=checkpointer+"},
+        Case{"who stood in for the checkpointer and was elected likewise", again, "ABCD",
+             "+A +B +C +D -A eD", "B=standby C=checkpointer+ D=active"},
+        Case{"who does not run is not elected", again, "ABC", "+A eC", "A=checkpointer+"},
         Case{"a copy that is removed while it runs ends", again, "ABC", "+A +B +C rB",
              "A=checkpointer+ C=active"}));
 
@@ -129,6 +140,25 @@ TEST(StartOrder, AFullStopAfterTheFirstCheckpointIsNoFirstStart) {
     service.play("+A +B");
     service.order.has_checkpoint();
     EXPECT_EQ(service.play("-A -B +A +B"), "A=checkpointer+ B=active");
+}
+
+TEST(StartOrder, AllowingALastResortLaterCounts) {
+    Service service(first_ever, "AB");
+    EXPECT_EQ(service.play("+A +B -A"), "B=checkpointer+");
+    service.order.allow(LastResort::allow);
+    EXPECT_EQ(service.state(), "B=active+");
+}
+
+TEST(StartOrder, WhatDoesNotFitTogetherIsNotRestored) {
+    const StartOrder order = StartOrder::restored(again, {.has_checkpoint = true,
+                                                          .copies = {"A", "B", "C"},
+                                                          .active = "C",
+                                                          .checkpointer = "C",
+                                                          .stand_in = "A"},
+                                                  {"A", "A", "X"});
+    order.check_invariants();
+    EXPECT_EQ(order.active(), "X") << "C does not run, A has a duty";
+    EXPECT_EQ(order.duty(), "A");
 }
 
 TEST(StartOrder, NobodyIsPromotedWithoutAMajorityOrBeforeItIsWhole) {
@@ -157,6 +187,7 @@ TEST(StartOrder, HoldsItsPromisesUnderRandomComingsAndGoings) {
         Random random(seed);
         Service service({.had_checkpoint = random.chance(1, 2)}, "ABCD");
         std::set<std::string> up;
+        std::vector<std::string> line;  // The same, in the order of starting.
         for (int step = 0; step < 60; ++step) {
             const std::string member(1, static_cast<char>('A' + random.below(4)));
             const Designation* before = service.order.find(member);
@@ -169,6 +200,15 @@ TEST(StartOrder, HoldsItsPromisesUnderRandomComingsAndGoings) {
                 up.insert(member);
             }
             service.order.check_invariants();
+            const StartOrder::Saved saved = service.order.save();
+            std::erase_if(line, [&](const std::string& each) { return !up.contains(each); });
+            if (up.contains(member) && std::find(line.begin(), line.end(), member) == line.end()) {
+                line.push_back(member);
+            }
+            const std::string before_restart = service.state();
+            service.order = StartOrder::restored({}, saved, line);
+            ASSERT_EQ(service.state(), before_restart) << "seed " << seed << ", step " << step;
+            ASSERT_EQ(service.order.save(), saved);
             std::size_t electable = 0;
             for (const std::string& each : up) {
                 electable += service.order.find(each)->electable ? 1 : 0;

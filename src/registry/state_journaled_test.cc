@@ -1,0 +1,673 @@
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "registry/definition.h"
+#include "registry/state.h"
+#include "wire/control.h"
+#include "wire/definition.h"
+
+namespace understudy::registry {
+namespace {
+
+namespace pb = wire::pb;
+using role::Cause;
+
+/// Drives the State of a registry with one journaled service, "server", as its journal would.
+class Story {
+public:
+    Story() {
+        state.go_live();
+        pb::RegistryCommand command;
+        command.mutable_found()->set_platform("test");
+        command.mutable_found()->set_registry_id(77);
+        (void)apply(command);
+    }
+
+    Outcome apply(const pb::RegistryCommand& command) {
+        Buffer body;
+        (void)wire::encode(command, body);
+        index = index.next();
+        Buffer reply;
+        state.apply({.index = index, .body = body}, reply);
+        state.check_invariants();
+        Outcome outcome = state.take_outcome(Applied{.index = index});
+        check_snapshot();
+        return outcome;
+    }
+
+    /// Whoever starts from a checkpoint is where the others are.
+    void check_snapshot() {
+        Buffer before;
+        state.snapshot(before);
+        State other;
+        ASSERT_TRUE(other.restore(before));
+        other.check_invariants();
+        Buffer after;
+        other.snapshot(after);
+        ASSERT_EQ(before, after);
+    }
+
+    /// From now on only what a checkpoint holds is known.
+    void restart() {
+        Buffer image;
+        state.snapshot(image);
+        ASSERT_TRUE(state.restore(image));
+        state.check_invariants();
+    }
+
+    Outcome define(const std::function<void(pb::DefineAsk&)>& with = {}) {
+        pb::RegistryCommand command;
+        pb::DefineAsk& define = *command.mutable_definition()->mutable_define();
+        define.set_family("server");
+        define.set_kind(1);
+        define.set_journal(1);
+        define.set_directory("/logs");
+        if (with) with(define);
+        return apply(command);
+    }
+    Outcome add(std::uint32_t number) {
+        pb::RegistryCommand command;
+        command.mutable_definition()->mutable_add()->set_family("server");
+        command.mutable_definition()->mutable_add()->set_number(number);
+        return apply(command);
+    }
+    Outcome remove(std::uint32_t number) {
+        pb::RegistryCommand command;
+        command.mutable_definition()->mutable_remove()->set_family("server");
+        command.mutable_definition()->mutable_remove()->set_number(number);
+        return apply(command);
+    }
+    Outcome undefine() {
+        pb::RegistryCommand command;
+        command.mutable_definition()->mutable_undefine()->set_family("server");
+        return apply(command);
+    }
+    /// The seed's service: three copies.
+    void define_three() {
+        define();
+        add(1);
+        add(2);
+    }
+
+    struct Knows {
+        std::uint64_t epoch = 0;  ///< Under which it is active.
+        bool has_checkpoint = false;
+        Redundancy redundancy = Redundancy::journaled;
+        std::uint64_t replaces = 0;
+    };
+    Outcome start(const std::string& member, std::uint64_t incarnation) {
+        return start(member, incarnation, Knows{});
+    }
+    Outcome start(const std::string& member, std::uint64_t incarnation, const Knows& knows) {
+        pb::RegistryCommand command;
+        pb::AddMember& add = *command.mutable_add();
+        pb::Register& wanted = *add.mutable_wanted();
+        wanted.mutable_config()->set_family("server");
+        wanted.mutable_config()->set_redundancy(static_cast<std::uint32_t>(knows.redundancy));
+        wanted.mutable_config()->set_lease_ms(700);
+        wanted.set_member(member);
+        wanted.mutable_endpoint()->set_host("127.0.0.1");
+        wanted.mutable_endpoint()->set_port(7000);
+        wanted.set_known_epoch(knows.epoch);
+        wanted.set_holds_role(knows.epoch != 0);
+        wanted.set_has_checkpoint(knows.has_checkpoint);
+        add.set_agent(member + "-agent");
+        add.set_incarnation(incarnation);
+        add.set_replaces(knows.replaces);
+        incarnations[member] = incarnation;
+        return apply(command);
+    }
+    Outcome start(std::uint32_t replica) {
+        return start(wire::replica_member(replica), ++incarnation_last);
+    }
+
+    Outcome stop(const std::string& member, Cause cause = Cause::process_gone) {
+        pb::RegistryCommand command;
+        pb::RemoveMember& remove = *command.mutable_remove();
+        remove.set_family("server");
+        remove.set_member(member);
+        remove.set_incarnation(incarnations.at(member));
+        remove.set_cause(static_cast<std::uint32_t>(cause));
+        remove.set_evidence("process 9 has ended");
+        remove.set_noticed_us(1234);
+        return apply(command);
+    }
+    Outcome stop(std::uint32_t replica) { return stop(wire::replica_member(replica)); }
+
+    Outcome report(const std::string& member, Role role, std::uint64_t epoch,
+                   bool has_checkpoint = false) {
+        pb::RegistryCommand command;
+        pb::MemberReported& reported = *command.mutable_report();
+        reported.set_family("server");
+        reported.set_member(member);
+        reported.set_incarnation(incarnations.at(member));
+        reported.set_role(static_cast<std::uint32_t>(role));
+        reported.set_epoch(epoch);
+        reported.set_has_checkpoint(has_checkpoint);
+        return apply(command);
+    }
+    Outcome report(std::uint32_t replica, Role role, std::uint64_t epoch,
+                   bool has_checkpoint = false) {
+        return report(wire::replica_member(replica), role, epoch, has_checkpoint);
+    }
+
+    [[nodiscard]] const Service& service() const { return *state.find("server"); }
+    [[nodiscard]] std::string active() const {
+        const Member* member = service().active_member();
+        return member == nullptr ? "" : member->name;
+    }
+    /// "0=active 1=checkpointer+ 2=standby": who is to be what; + takes checkpoints.
+    [[nodiscard]] std::string designated() const {
+        std::string text;
+        for (const std::uint32_t number : {0, 1, 2, 3}) {
+            const Member* member = service().find(wire::replica_member(number));
+            if (member == nullptr) continue;
+            const role::Designation& what = member->designation;
+            EXPECT_EQ(what.electable, what.role != Role::checkpointer);
+            if (!text.empty()) text += ' ';
+            text += std::to_string(number) + '=' + std::string(name(what.role));
+            if (what.takes_checkpoints) text += '+';
+        }
+        return text;
+    }
+
+    State state;
+    Index index;
+    std::map<std::string, std::uint64_t> incarnations;
+    std::uint64_t incarnation_last = 0;
+};
+
+[[nodiscard]] std::set<std::string> told(const Outcome& outcome) {
+    std::set<std::string> names;
+    for (const Grant& grant : outcome.grants) names.insert(grant.member.name);
+    return names;
+}
+
+// --- Start order and reports ---------------------------------------------------------------------
+
+TEST(JournaledService, AReportOfALowerEpochMakesNobodyActive) {
+    Story story;
+    story.define_three();
+    story.start(0u);
+    story.start(1u);
+    story.start(2u);
+    story.report(0u, Role::active, 5);
+    const Revision before = story.state.revision();
+
+    const Outcome outcome = story.report(2u, Role::active, 4);
+
+    EXPECT_FALSE(outcome.change);
+    EXPECT_EQ(story.state.revision(), before);
+    EXPECT_EQ(story.active(), "replica-0");
+    EXPECT_EQ(story.service().epoch, Epoch{5});
+}
+
+TEST(JournaledService, AnEpochHasOneHolder) {
+    Story story;
+    story.define_three();
+    story.start(0u);
+    story.start(2u);
+    story.report(0u, Role::active, 5);
+    story.stop(0u);
+
+    story.report(2u, Role::active, 5);
+
+    EXPECT_EQ(story.active(), "");
+    story.report(2u, Role::active, 6);
+    EXPECT_EQ(story.active(), "replica-2");
+}
+
+TEST(JournaledService, WhenTheActiveDiesNobodyIsActiveUntilAHigherEpochIsReported) {
+    Story story;
+    story.define_three();
+    story.start(0u);
+    story.start(1u);
+    story.start(2u);
+    story.report(0u, Role::active, 1, true);
+    EXPECT_EQ(story.designated(), "0=active 1=checkpointer+ 2=standby");
+
+    const Outcome outcome = story.stop(0u);
+
+    EXPECT_EQ(story.active(), "");
+    EXPECT_EQ(story.designated(), "1=checkpointer+ 2=active");
+    EXPECT_EQ(told(outcome), std::set<std::string>{"replica-2"});
+    EXPECT_EQ(story.service().promotions, 1u);
+
+    story.report(2u, Role::active, 2);
+
+    EXPECT_EQ(story.active(), "replica-2");
+    const pb::Promotion& last = story.service().story.back();
+    EXPECT_EQ(last.member(), "replica-2");
+    EXPECT_EQ(last.previous(), "replica-0");
+    EXPECT_EQ(last.epoch(), 2u);
+    EXPECT_EQ(static_cast<Cause>(last.cause()), Cause::process_gone);
+    EXPECT_EQ(last.noticed_us(), 1234u);
+    EXPECT_NE(last.evidence().find("process 9 has ended"), std::string::npos);
+    EXPECT_EQ(last.revision(), story.state.revision().value);
+}
+
+TEST(JournaledService, TheActiveRoleGoesToAndFro) {
+    Story story;
+    story.define_three();
+    story.start(0u);
+    story.start(1u);
+    story.start(2u);
+    std::uint64_t epoch = 0;
+    story.report(0u, Role::active, ++epoch, true);
+    for (int round = 0; round < 5; ++round) {
+        story.stop(0u);
+        story.report(2u, Role::active, ++epoch);
+        story.start(0u);
+        EXPECT_EQ(story.designated(), "0=standby 1=checkpointer+ 2=active");
+        story.stop(2u);
+        story.report(0u, Role::active, ++epoch);
+        story.start(2u);
+        EXPECT_EQ(story.designated(), "0=active 1=checkpointer+ 2=standby");
+    }
+    EXPECT_EQ(story.service().promotions, 11u);
+}
+
+TEST(JournaledService, AfterAFullStopAndARestartOfTheRegistryTheFirstIsTheCheckpointer) {
+    Story story;
+    story.define_three();
+    story.start(0u);
+    story.start(1u);
+    story.report(0u, Role::active, 1, true);
+    story.stop(1u);
+    story.stop(0u);
+    story.restart();
+
+    story.start(2u);
+    EXPECT_EQ(story.designated(), "2=checkpointer+");
+    story.start(0u);
+    story.restart();
+    story.start(1u);
+    EXPECT_EQ(story.designated(), "0=active 1=standby 2=checkpointer+");
+}
+
+TEST(JournaledService, WithoutACheckpointAFullStartIsTheFirst) {
+    Story story;
+    story.define_three();
+    story.start(0u);
+    story.stop(0u);
+    story.restart();
+    story.start(1u);
+    EXPECT_EQ(story.designated(), "1=active+");
+}
+
+TEST(JournaledService, ASingleRegisteredCopyIsActiveAfterAFullStop) {
+    Story story;
+    story.define();
+    story.start(0u);
+    story.report(0u, Role::active, 1, true);
+    story.stop(0u);
+    story.start(0u);
+    EXPECT_EQ(story.designated(), "0=active+");
+}
+
+TEST(JournaledService, WhomTheJournalElectedIsDesignatedSo) {
+    Story story;
+    story.define_three();
+    story.start(0u);
+    story.start(1u);
+    story.start(2u);
+
+    const Outcome outcome = story.report(2u, Role::active, 3);
+
+    EXPECT_EQ(story.active(), "replica-2");
+    EXPECT_EQ(story.designated(), "0=standby 1=checkpointer+ 2=active");
+    EXPECT_EQ(told(outcome), (std::set<std::string>{"replica-0", "replica-2"}));
+    EXPECT_EQ(static_cast<Cause>(story.service().story.back().cause()), Cause::first_member);
+    story.report(0u, Role::active, 4);
+    EXPECT_EQ(static_cast<Cause>(story.service().story.back().cause()), Cause::elected);
+    EXPECT_EQ(story.service().story.back().previous(), "replica-2");
+}
+
+TEST(JournaledService, WhoGivesTheRoleUpIsActiveNoMore) {
+    Story story;
+    story.define_three();
+    story.start(0u);
+    story.report(0u, Role::active, 3);
+    story.report(0u, Role::standby, 3);
+    EXPECT_EQ(story.active(), "");
+    story.report(0u, Role::active, 3);
+    EXPECT_EQ(story.active(), "replica-0") << "its own epoch is not over";
+    EXPECT_EQ(story.service().promotions, 1u);
+}
+
+TEST(JournaledService, WhoWasCutOffTakesItsRoleUpAgainWithoutAPromotion) {
+    Story story;
+    story.define_three();
+    story.start("replica-0", 1);
+    story.report(0u, Role::active, 3);
+    story.stop("replica-0", Cause::silence);
+    EXPECT_EQ(story.active(), "");
+
+    story.start("replica-0", 1, {.epoch = 3, .has_checkpoint = true});
+
+    EXPECT_EQ(story.active(), "replica-0");
+    EXPECT_EQ(story.service().promotions, 1u);
+    EXPECT_FALSE(story.service().lost);
+    EXPECT_TRUE(story.service().start_order->founded());
+}
+
+TEST(JournaledService, ANewIncarnationOfTheActiveIsNotActive) {
+    Story story;
+    story.define_three();
+    story.start("replica-0", 1);
+    story.start(2u);
+    story.report(0u, Role::active, 3);
+
+    const Outcome outcome = story.start("replica-0", 11, {.replaces = 1});
+
+    EXPECT_EQ(story.active(), "");
+    EXPECT_EQ(outcome.removed.size(), 1u);
+    EXPECT_EQ(story.service().find("replica-0")->role, Role::joining);
+    EXPECT_EQ(static_cast<Cause>(story.service().lost->cause()), Cause::new_incarnation);
+}
+
+TEST(JournaledService, AReportOfAProcessThatIsGoneCountsForNothing) {
+    Story story;
+    story.define_three();
+    story.start("replica-0", 1);
+    story.start("replica-0", 11, {.replaces = 1});
+    story.incarnations["replica-0"] = 1;
+    EXPECT_FALSE(story.report(0u, Role::active, 3).change);
+    EXPECT_EQ(story.active(), "");
+}
+
+TEST(JournaledService, ARegistryThatKnowsNothingTakesOverWhoIsActive) {
+    Story story;
+    story.define_three();
+    story.start("replica-2", 3);
+    story.start("replica-0", 1, {.epoch = 9, .has_checkpoint = true});
+    story.start("replica-1", 2);
+    EXPECT_EQ(story.active(), "replica-0");
+    EXPECT_EQ(story.service().epoch, Epoch{9});
+    EXPECT_EQ(static_cast<Role>(story.service().find("replica-0")->designation.role), Role::active);
+}
+
+TEST(JournaledService, HearsayRaisesNoEpoch) {
+    Story story;
+    story.define();
+    pb::RegistryCommand command;
+    command.mutable_raise()->set_family("server");
+    command.mutable_raise()->set_epoch(1000);
+    story.apply(command);
+    story.start(0u);
+    story.report(0u, Role::active, 1);
+    EXPECT_EQ(story.active(), "replica-0");
+}
+
+TEST(JournaledService, ASwitchoverByTheRegistryIsRefused) {
+    Story story;
+    story.define_three();
+    story.start(0u);
+    story.start(2u);
+    story.report(0u, Role::active, 1);
+    pb::RegistryCommand command;
+    command.mutable_hand_over()->set_family("server");
+    command.mutable_hand_over()->set_from("replica-0");
+    command.mutable_hand_over()->set_to("replica-2");
+    command.mutable_hand_over()->set_epoch(1);
+    EXPECT_EQ(story.apply(command).error->code, Errc::refused);
+    EXPECT_EQ(story.active(), "replica-0");
+}
+
+// --- I19, I20 ------------------------------------------------------------------------------------
+
+TEST(I19Checkpointer, IsNeverElectableEvenWhenItIsTheOnlyOneLeft) {
+    Story story;
+    story.define_three();
+    story.start(0u);
+    story.start(1u);
+    story.start(2u);
+    story.report(0u, Role::active, 1, true);
+    story.stop(0u);
+    story.report(2u, Role::active, 2);
+    story.stop(2u);
+    EXPECT_EQ(story.designated(), "1=checkpointer+");
+    pb::RegistryCommand command;
+    command.mutable_last_resort()->set_family("server");
+    EXPECT_FALSE(story.apply(command).change);
+    EXPECT_EQ(story.designated(), "1=checkpointer+");
+    EXPECT_EQ(story.active(), "");
+}
+
+TEST(I19Checkpointer, AsALastResortItIsElectable) {
+    Story story;
+    story.define([](pb::DefineAsk& define) { define.set_last_resort(1); });
+    story.add(1);
+    story.start(0u);
+    story.start(1u);
+    story.report(0u, Role::active, 1, true);
+    story.stop(0u);
+    EXPECT_EQ(story.designated(), "1=active+");
+}
+
+TEST(I19Checkpointer, ALastResortAtAStartWaitsForOthers) {
+    Story story;
+    story.define([](pb::DefineAsk& define) { define.set_last_resort(1); });
+    story.add(1);
+    story.start("replica-1", 1, {.has_checkpoint = true});
+    EXPECT_EQ(story.designated(), "1=checkpointer+");
+    pb::RegistryCommand command;
+    command.mutable_last_resort()->set_family("server");
+    EXPECT_TRUE(story.apply(command).change);
+    EXPECT_EQ(story.designated(), "1=active+");
+}
+
+TEST(I19Checkpointer, ItsDutyIsTakenOverByARunningStandby) {
+    Story story;
+    story.define_three();
+    story.add(3);
+    story.start(0u);
+    story.start(1u);
+    story.start(2u);
+    story.start(3u);
+    story.report(0u, Role::active, 1, true);
+
+    const Outcome outcome = story.stop(1u);
+
+    EXPECT_EQ(story.designated(), "0=active 2=standby 3=checkpointer+");
+    EXPECT_EQ(told(outcome), std::set<std::string>{"replica-3"});
+    story.stop(3u);
+    EXPECT_EQ(story.designated(), "0=active 2=standby+") << "the last electable one stays so";
+}
+
+TEST(I20TwoCopies, TheDeathOfTheActivePromotesNobody) {
+    Story story;
+    story.define();
+    story.add(1);
+    story.start(0u);
+    story.start(1u);
+    story.report(0u, Role::active, 1, true);
+
+    const Outcome outcome = story.stop(0u);
+
+    EXPECT_TRUE(outcome.grants.empty());
+    EXPECT_EQ(story.designated(), "1=checkpointer+");
+    EXPECT_EQ(story.active(), "");
+    EXPECT_EQ(story.service().promotions, 1u);
+    story.start(0u);
+    EXPECT_EQ(story.designated(), "0=active 1=checkpointer+");
+}
+
+// --- Without a definition ------------------------------------------------------------------------
+
+TEST(JournaledService, WithoutADefinitionWhoRegistersIsACopy) {
+    Story story;
+    story.start("replica-0", 1);
+    story.start("replica-1", 2);
+    EXPECT_EQ(story.designated(), "0=active 1=checkpointer+");
+    story.report(0u, Role::active, 1, true);
+    story.stop("replica-0", Cause::left);
+    story.stop("replica-1", Cause::left);
+    story.restart();
+    story.start("replica-0", 3);
+    EXPECT_EQ(story.designated(), "0=checkpointer+") << "its other copy is not forgotten";
+}
+
+TEST(JournaledService, WithoutADefinitionItsCopiesAreBounded) {
+    Story story;
+    for (std::size_t i = 0; i < State::copies_max; ++i) {
+        const std::string name = "m" + std::to_string(i);
+        EXPECT_FALSE(story.start(name, i + 1).error);
+        story.stop(name);
+    }
+    EXPECT_EQ(story.start("one-more", 999).error->code, Errc::limit_exceeded);
+    EXPECT_FALSE(story.start("m0", 1000).error);
+}
+
+TEST(JournaledService, MembersOfAnotherRedundancyAreRefused) {
+    Story story;
+    story.define();
+    const auto refused = story.start("replica-0", 1, {.redundancy = Redundancy::fault_tolerant});
+    EXPECT_EQ(refused.error->code, Errc::bad_config);
+}
+
+TEST(JournaledService, AServiceThatWasAnotherBeginsAnew) {
+    Story story;
+    story.start("replica-0", 1, {.redundancy = Redundancy::fault_tolerant});
+    story.stop(0u);
+    story.start("replica-0", 2);
+    EXPECT_EQ(story.service().epoch, Epoch{}) << "that epoch was not its journal's";
+    story.stop(0u);
+    story.start("replica-0", 3, {.redundancy = Redundancy::fault_tolerant});
+    EXPECT_FALSE(story.service().start_order);
+    EXPECT_EQ(story.active(), "replica-0");
+}
+
+// --- Definitions ---------------------------------------------------------------------------------
+
+TEST(DefinedService, IsThereBeforeItsMembersRun) {
+    Story story;
+    const Outcome outcome = story.define();
+    ASSERT_TRUE(outcome.change);
+    EXPECT_EQ(outcome.change->definition().replicas_size(), 1);
+    EXPECT_TRUE(story.service().line.empty());
+    EXPECT_EQ(to_info(story.service()).definition().directory(), "/logs");
+    story.start(0u);
+    EXPECT_EQ(story.service().config.lease_ms(), 700u);
+}
+
+TEST(DefinedService, AReplicaThatIsNotRegisteredIsRefused) {
+    Story story;
+    story.define();
+    const Outcome outcome = story.start("replica-7", 1);
+    ASSERT_TRUE(outcome.error);
+    EXPECT_EQ(outcome.error->code, Errc::not_found);
+    EXPECT_NE(outcome.error->detail.find("registered are replica-0"), std::string::npos);
+    EXPECT_TRUE(story.service().line.empty());
+}
+
+TEST(DefinedService, ReplicasAreAddedAndRemovedWhileOthersRun) {
+    Story story;
+    story.define();
+    story.add(1);
+    story.start(0u);
+    story.start(1u);
+    story.report(0u, Role::active, 1, true);
+    EXPECT_EQ(story.start(2u).error->code, Errc::not_found);
+    EXPECT_FALSE(story.add(2).error);
+    EXPECT_FALSE(story.start(2u).error);
+    EXPECT_EQ(story.designated(), "0=active 1=checkpointer+ 2=standby");
+
+    const Outcome outcome = story.remove(1);
+
+    EXPECT_EQ(outcome.removed.size(), 1u);
+    EXPECT_EQ(outcome.change->left_size(), 1);
+    EXPECT_EQ(story.designated(), "0=active 2=standby+");
+    EXPECT_EQ(story.remove(0).error->code, Errc::refused) << "it is active";
+    story.stop(0u);
+    EXPECT_FALSE(story.remove(0).error);
+    EXPECT_EQ(story.remove(2).error->code, Errc::refused) << "the last one";
+    EXPECT_EQ(story.remove(9).error->code, Errc::not_found);
+}
+
+TEST(DefinedService, ItsJournalDoesNotMoveWhileMembersRun) {
+    Story story;
+    story.define();
+    story.start(0u);
+    const auto moved = [](pb::DefineAsk& define) {
+        define.set_directory("/elsewhere");
+        define.set_update(true);
+    };
+    EXPECT_EQ(story.define(moved).error->code, Errc::refused);
+    story.stop(0u);
+    EXPECT_FALSE(story.define(moved).error);
+    EXPECT_EQ(story.service().definition->replicas(0).directory(), "/elsewhere");
+}
+
+TEST(DefinedService, AskedTwiceNothingChanges) {
+    Story story;
+    story.define();
+    story.add(1);
+    const Revision before = story.state.revision();
+    EXPECT_FALSE(story.define().error);
+    EXPECT_FALSE(story.add(1).error);
+    EXPECT_EQ(story.state.revision(), before);
+}
+
+TEST(DefinedService, IsForgottenOnlyWhenNobodyRuns) {
+    Story story;
+    story.define();
+    story.start(0u);
+    EXPECT_EQ(story.undefine().error->code, Errc::refused);
+    story.stop(0u);
+
+    const Outcome outcome = story.undefine();
+
+    ASSERT_TRUE(outcome.change);
+    EXPECT_TRUE(outcome.change->removed());
+    EXPECT_EQ(story.state.find("server"), nullptr);
+    EXPECT_EQ(story.undefine().error->code, Errc::not_found);
+    EXPECT_EQ(story.add(1).error->code, Errc::not_found);
+}
+
+TEST(DefinedService, MembersThatRunUnregisteredStandInItsWay) {
+    Story story;
+    story.start("anybody", 1);
+    EXPECT_EQ(story.define().error->code, Errc::refused);
+    story.stop("anybody");
+    EXPECT_FALSE(story.define().error);
+}
+
+TEST(DefinedService, ALastResortAllowedLaterElectsWhoIsLeft) {
+    Story story;
+    story.define();
+    story.add(1);
+    story.start(0u);
+    story.start(1u);
+    story.report(0u, Role::active, 1, true);
+    story.stop(0u);
+    const Outcome outcome = story.define([](pb::DefineAsk& define) {
+        define.set_last_resort(1);
+        define.set_update(true);
+    });
+    EXPECT_EQ(told(outcome), std::set<std::string>{"replica-1"});
+    EXPECT_EQ(story.designated(), "1=active+");
+}
+
+TEST(DefinedService, AnOldCheckpointOfTheRegistryStillLoads) {
+    pb::RegistryState old;
+    old.set_platform("test");
+    old.set_registry_id(77);
+    pb::ServiceState& row = *old.add_services();
+    row.mutable_info()->mutable_config()->set_family("Foo");
+    row.mutable_info()->mutable_config()->set_redundancy(1);
+    row.set_next_order(1);
+    Buffer image;
+    (void)wire::encode(old, image);
+    State state;
+    ASSERT_TRUE(state.restore(image));
+    state.check_invariants();
+    EXPECT_FALSE(state.find("Foo")->start_order);
+}
+
+}  // namespace
+}  // namespace understudy::registry
