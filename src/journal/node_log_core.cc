@@ -194,6 +194,8 @@ NodeLogCore::Building& NodeLogCore::draft_for(std::uint64_t bytes) {
     const bool full = turn_.empty() || (!turn_.back().body.empty() &&
                                         turn_.back().body.size() + bytes > draft_bytes_max_);
     if (full) turn_.emplace_back();
+    Buffer& body = turn_.back().body;
+    if (body.empty()) body.reserve(static_cast<std::size_t>(std::min(bytes, draft_bytes_max_)));
     return turn_.back();
 }
 
