@@ -114,6 +114,30 @@ namespace {
                          {"platform", command.restore().platform()},
                          {"revision", command.restore().revision()},
                          {"services", command.restore().services_size()}});
+        case pb::RegistryCommand::kReport:
+            return told({{"do", "report"},
+                         {"service", command.report().family()},
+                         {"member", command.report().member()},
+                         {"incarnation", journal::hex16(command.report().incarnation())},
+                         {"role", std::string(name(static_cast<Role>(command.report().role())))},
+                         {"epoch", command.report().epoch()},
+                         {"has_checkpoint", command.report().has_checkpoint() ? "yes" : ""}});
+        case pb::RegistryCommand::kDefinition: {
+            const pb::DefinitionAsk& ask = command.definition();
+            return told({{"do", ask.has_define()   ? "define"
+                                : ask.has_add()    ? "add_replica"
+                                : ask.has_remove() ? "remove_replica"
+                                                   : "undefine"},
+                         {"service", ask.has_define()   ? ask.define().family()
+                                     : ask.has_add()    ? ask.add().family()
+                                     : ask.has_remove() ? ask.remove().family()
+                                                        : ask.undefine().family()},
+                         {"replica", ask.has_add()      ? fmt::to_string(ask.add().number())
+                                     : ask.has_remove() ? fmt::to_string(ask.remove().number())
+                                                        : ""}});
+        }
+        case pb::RegistryCommand::kLastResort:
+            return told({{"do", "last_resort"}, {"service", command.last_resort().family()}});
         case pb::RegistryCommand::WHAT_NOT_SET: break;
     }
     return told({{"do", "unknown"}});

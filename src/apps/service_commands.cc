@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "apps/definition_commands.h"
 #include "apps/quantity.h"
 #include "apps/service_view.h"
 #include "apps/session.h"
@@ -155,6 +156,8 @@ void add_service_commands(const Command& root, Globals& globals) {
     add_consistency(showing);
     showing.runs(running(show));
     showing.footer("Exit code 1: nobody serves it, or there is no such service.");
+
+    add_definition_commands(service, globals);
 
     const Command switching = service.add(
         "switchover", "Hands the active role over: drain, then grant. No client sees an error.");

@@ -1,5 +1,6 @@
 #include "apps/service_view.h"
 
+#include <algorithm>
 #include <chrono>
 #include <ctime>
 
@@ -8,6 +9,7 @@
 
 #include "apps/quantity.h"
 #include "role/cause.h"
+#include "wire/definition.h"
 
 namespace understudy::apps {
 
@@ -65,6 +67,134 @@ namespace {
             {"joined_ms", member.joined_wall_ms()}};
 }
 
+[[nodiscard]] bool is_journaled(const pb::ServiceInfo& service) {
+    return service.config().redundancy() == static_cast<std::uint32_t>(Redundancy::journaled);
+}
+
+[[nodiscard]] std::string_view kind_of(const pb::Definition& definition) {
+    return definition.kind() == static_cast<std::uint32_t>(wire::ServiceKind::immortal) ? "immortal"
+                                                                                        : "unknown";
+}
+
+[[nodiscard]] bool is_replicated(const pb::Definition& definition) {
+    return definition.journal() == static_cast<std::uint32_t>(wire::JournalKind::replicated);
+}
+
+[[nodiscard]] std::string_view last_resort_of(const pb::ServiceInfo& service) {
+    return service.config().last_resort() == 1 ? "allow" : "never";
+}
+
+[[nodiscard]] Dynamic port_or_nil(std::uint32_t port) {
+    return port == 0 ? Dynamic() : Dynamic(port);
+}
+
+[[nodiscard]] Dynamic node_or_nil(const pb::Endpoint& node) {
+    if (node.port() == 0) return {};
+    return to_string(Address{node.host(), static_cast<std::uint16_t>(node.port())});
+}
+
+/// The newest entry that any member has said is committed.
+[[nodiscard]] std::uint64_t newest_entry(const pb::ServiceInfo& service) {
+    std::uint64_t newest = 0;
+    for (const pb::MemberInfo& member : service.members()) {
+        newest = std::max({newest, member.position().committed(), member.position().applied()});
+    }
+    return newest;
+}
+
+/// What a member of a journaled service is, is to be, and how far it is.
+void add_standing(Dynamic::Map& row, const pb::MemberInfo& member, std::uint64_t newest) {
+    const pb::Designation& designation = member.designation();
+    row["running"] = true;
+    row["designated"] = std::string(name(static_cast<Role>(designation.role())));
+    row["electable"] = designation.electable();
+    row["takes_checkpoints"] = designation.takes_checkpoints();
+    row["duty"] = designation.takes_checkpoints() ? Dynamic("checkpoints") : Dynamic();
+    row["node"] = node_or_nil(member.node());
+    const bool known = member.has_position();
+    const pb::MemberPosition& position = member.position();
+    const auto said = [&](std::uint64_t value) { return known ? Dynamic(value) : Dynamic(); };
+    row["applied"] = said(position.applied());
+    row["committed"] = said(position.committed());
+    row["lag"] = said(newest - std::min(newest, position.applied()));
+    const bool has_checkpoint = known && position.has_checkpoint();
+    row["checkpoint"] = has_checkpoint ? Dynamic(position.checkpoint()) : Dynamic();
+    row["checkpoint_age_ms"] =
+        has_checkpoint ? Dynamic(position.checkpoint_age_ms() + position.heard_ms()) : Dynamic();
+    row["heard_ms"] = said(position.heard_ms());
+    row["detail"] = text_or_nil(position.detail());
+}
+
+/// A copy that is registered and does not run.
+[[nodiscard]] Dynamic::Map resting(const pb::ReplicaDefinition& replica) {
+    return {{"member", wire::replica_member(replica.number())}, {"role", Dynamic()},
+            {"place", Dynamic()},       {"order", Dynamic()},
+            {"epoch", Dynamic()},       {"endpoint", Dynamic()},
+            {"agent", Dynamic()},       {"pid", Dynamic()},
+            {"joined_ms", Dynamic()},   {"running", false},
+            {"designated", Dynamic()},  {"electable", false},
+            {"takes_checkpoints", false}, {"duty", Dynamic()},
+            {"node", node_or_nil(replica.node())}, {"applied", Dynamic()},
+            {"committed", Dynamic()},   {"lag", Dynamic()},
+            {"checkpoint", Dynamic()},  {"checkpoint_age_ms", Dynamic()},
+            {"heard_ms", Dynamic()},    {"detail", Dynamic()}};
+}
+
+[[nodiscard]] std::string role_text(const Dynamic& value) {
+    return value.as<std::string>() == nullptr ? "not running" : cell_text(value);
+}
+
+[[nodiscard]] std::string age_text(const Dynamic& value) {
+    if (const auto* held = value.as<std::int64_t>()) {
+        return humane_us(static_cast<std::uint64_t>(*held) * 1000);
+    }
+    return "-";
+}
+
+/// Members in line order, then the copies that do not run.
+[[nodiscard]] Listing list_copies(const pb::ServiceInfo& service) {
+    Listing listing{.columns = {{.key = "member", .title = "MEMBER"},
+                                {.key = "role", .title = "ROLE", .shown = role_text},
+                                {.key = "designated", .title = "DESIGNATED"},
+                                {.key = "duty", .title = "DUTY"},
+                                {.key = "epoch", .title = "EPOCH"},
+                                {.key = "applied", .title = "APPLIED"},
+                                {.key = "lag", .title = "LAG"},
+                                {.key = "checkpoint", .title = "CHECKPOINT"},
+                                {.key = "checkpoint_age_ms", .title = "AGE", .shown = age_text},
+                                {.key = "endpoint", .title = "ENDPOINT"},
+                                {.key = "pid", .title = "PID"}},
+                    .rows = {},
+                    .name_key = "member"};
+    const std::uint64_t newest = newest_entry(service);
+    std::uint64_t place = 0;
+    for (const pb::MemberInfo& member : service.members()) {
+        Dynamic::Map& row = listing.rows.emplace_back(member_json(member, ++place));
+        add_standing(row, member, newest);
+    }
+    for (const pb::ReplicaDefinition& replica : service.definition().replicas()) {
+        const std::string member = wire::replica_member(replica.number());
+        auto row = std::find_if(listing.rows.begin(), listing.rows.end(), [&](const auto& one) {
+            return *one.at("member").template as<std::string>() == member;
+        });
+        if (row == listing.rows.end()) row = listing.rows.insert(row, resting(replica));
+        (*row)["replica"] = replica.number();
+        (*row)["log"] = text_or_nil(replica.directory());
+        (*row)["port"] = port_or_nil(replica.port());
+        (*row)["app_port"] = port_or_nil(replica.app_port());
+        if (replica.node().port() != 0) (*row)["node"] = node_or_nil(replica.node());
+    }
+    return listing;
+}
+
+[[nodiscard]] std::string definition_text(const pb::ServiceInfo& service) {
+    const pb::Definition& definition = service.definition();
+    return fmt::format("{}, {}, code version {}, last resort {}\n", kind_of(definition),
+                       is_replicated(definition) ? std::string("replicated journal")
+                                                 : "journal in " + printable(definition.directory()),
+                       definition.version(), last_resort_of(service));
+}
+
 [[nodiscard]] std::string joined(const std::vector<std::string>& texts) {
     return texts.empty() ? "-" : fmt::format("{}", fmt::join(texts, ", "));
 }
@@ -79,7 +209,17 @@ namespace {
 
 }  // namespace
 
+/// On a journaled service the one that is designated; the journal may elect another.
 std::string next_in_line(const pb::ServiceInfo& service) {
+    if (is_journaled(service)) {
+        const pb::MemberInfo* next = nullptr;
+        for (const pb::MemberInfo& member : service.members()) {
+            if (member.member() == service.active() || !member.designation().electable()) continue;
+            const bool designated = static_cast<Role>(member.designation().role()) == Role::active;
+            if (next == nullptr || designated) next = &member;
+        }
+        return next == nullptr ? "" : next->member();
+    }
     const auto standbys = standbys_of(service);
     return standbys.empty() ? "" : standbys.front();
 }
@@ -100,19 +240,32 @@ Listing list_services(const std::vector<pb::ServiceInfo>& services) {
                                 {.key = "next", .title = "NEXT"}},
                     .rows = {},
                     .name_key = "service"};
+    const bool registered = std::any_of(services.begin(), services.end(), [](const auto& service) {
+        return service.has_definition();
+    });
+    if (registered) {
+        listing.columns.push_back({.key = "kind", .title = "KIND"});
+        listing.columns.push_back({.key = "replicas", .title = "REPLICAS"});
+    }
     for (const pb::ServiceInfo& service : services) {
-        listing.rows.push_back({{"service", service.config().family()},
-                                {"redundancy", redundancy_of(service)},
-                                {"active", text_or_nil(service.active())},
-                                {"epoch", service.epoch()},
-                                {"members", service.members_size()},
-                                {"next", text_or_nil(next_in_line(service))},
-                                {"served", is_served(service)}});
+        Dynamic::Map& row = listing.rows.emplace_back(
+            Dynamic::Map{{"service", service.config().family()},
+                         {"redundancy", redundancy_of(service)},
+                         {"active", text_or_nil(service.active())},
+                         {"epoch", service.epoch()},
+                         {"members", service.members_size()},
+                         {"next", text_or_nil(next_in_line(service))},
+                         {"served", is_served(service)}});
+        if (!registered) continue;
+        const bool has = service.has_definition();
+        row["kind"] = has ? Dynamic(kind_of(service.definition())) : Dynamic();
+        row["replicas"] = has ? Dynamic(service.definition().replicas_size()) : Dynamic();
     }
     return listing;
 }
 
 Listing list_members(const pb::ServiceInfo& service) {
+    if (is_journaled(service)) return list_copies(service);
     Listing listing{.columns = {{.key = "place", .title = "PLACE"},
                                 {.key = "member", .title = "MEMBER"},
                                 {.key = "role", .title = "ROLE"},
@@ -132,7 +285,7 @@ Listing list_members(const pb::ServiceInfo& service) {
 Dynamic::Map service_json(const pb::ServiceInfo& service) {
     Dynamic::Array members;
     for (auto& row : list_members(service).rows) members.emplace_back(std::move(row));
-    return {{"service", service.config().family()},
+    Dynamic::Map json{{"service", service.config().family()},
             {"redundancy", redundancy_of(service)},
             {"active", text_or_nil(service.active())},
             {"next", text_or_nil(next_in_line(service))},
@@ -143,6 +296,17 @@ Dynamic::Map service_json(const pb::ServiceInfo& service) {
             {"on_registry_loss", on_registry_loss_of(service)},
             {"served", is_served(service)},
             {"members", std::move(members)}};
+    if (!is_journaled(service)) return json;
+    const pb::Definition& definition = service.definition();
+    const bool has = service.has_definition();
+    json["kind"] = has ? Dynamic(kind_of(definition)) : Dynamic();
+    json["journal"] = !has                        ? Dynamic()
+                      : is_replicated(definition) ? Dynamic("replicated")
+                                                  : Dynamic("shared_directory");
+    json["log"] = text_or_nil(definition.directory());
+    json["code_version"] = has ? Dynamic(definition.version()) : Dynamic();
+    json["last_resort"] = last_resort_of(service);
+    return json;
 }
 
 std::string service_text(const pb::ServiceInfo& service, Paint paint) {
@@ -153,13 +317,14 @@ std::string service_text(const pb::ServiceInfo& service, Paint paint) {
         out += fmt::format("awaited: {} holds the role by what others report, and is not back yet\n",
                            service.awaited());
     }
-    if (service.config().redundancy() == static_cast<std::uint32_t>(Redundancy::fault_tolerant)) {
+    if (service.has_definition()) out += definition_text(service);
+    if (service.config().redundancy() != static_cast<std::uint32_t>(Redundancy::load_balanced)) {
         const std::string next = next_in_line(service);
         out += fmt::format("active: {}   next in line: {}\n",
                            service.active().empty() ? "nobody" : service.active(),
                            next.empty() ? "nobody" : next);
     }
-    if (service.members().empty()) return out + "no members\n";
+    if (service.members().empty() && !service.has_definition()) return out + "no members\n";
     return out + to_text(list_members(service), Format::table, paint);
 }
 

@@ -84,6 +84,87 @@ TEST(ServiceView, APromotionTellsItsCauseAndItsTimes) {
               "gone\n");
 }
 
+/// An immortal of three copies: the first is gone, the second takes checkpoints, the third serves.
+[[nodiscard]] pb::ServiceInfo server() {
+    pb::ServiceInfo service;
+    service.mutable_config()->set_family("server");
+    service.mutable_config()->set_redundancy(3);
+    service.mutable_config()->set_lease_ms(1000);
+    service.set_epoch(2);
+    service.set_active("replica-2");
+    pb::Definition& definition = *service.mutable_definition();
+    definition.set_kind(1);
+    definition.set_journal(1);
+    definition.set_directory("/logs");
+    for (const std::uint32_t number : {0U, 1U, 2U}) {
+        pb::ReplicaDefinition& replica = *definition.add_replicas();
+        replica.set_number(number);
+        replica.set_directory("/logs");
+        replica.set_port(2001 + 1000 * number);
+    }
+    const auto add = [&](const char* name, Role role, std::uint64_t epoch, std::uint64_t applied) {
+        pb::MemberInfo& member = *service.add_members();
+        member.set_member(name);
+        member.set_role(static_cast<std::uint32_t>(role));
+        member.set_epoch(epoch);
+        member.mutable_endpoint()->set_host("127.0.0.1");
+        member.mutable_endpoint()->set_port(4000);
+        member.mutable_process()->set_pid(7);
+        member.mutable_designation()->set_role(static_cast<std::uint32_t>(role));
+        member.mutable_designation()->set_electable(role != Role::checkpointer);
+        member.mutable_designation()->set_takes_checkpoints(role == Role::checkpointer);
+        member.mutable_position()->set_applied(applied);
+        member.mutable_position()->set_committed(applied);
+        member.mutable_position()->set_has_checkpoint(true);
+        member.mutable_position()->set_checkpoint(8);
+        member.mutable_position()->set_checkpoint_age_ms(500);
+        member.mutable_position()->set_heard_ms(700);
+    };
+    add("replica-1", Role::checkpointer, 0, 10);
+    add("replica-2", Role::active, 2, 13);
+    return service;
+}
+
+TEST(ServiceView, CopiesThatDoNotRunAreShownBehindThoseThatDo) {
+    EXPECT_EQ(service_text(server(), Paint::plain),
+              "server  journaled, epoch 2, lease 1s\n"
+              "immortal, journal in /logs, code version 0, last resort never\n"
+              "active: replica-2   next in line: nobody\n"
+              "MEMBER     ROLE          DESIGNATED    DUTY         EPOCH  APPLIED  LAG  CHECKPOINT  "
+              "AGE     ENDPOINT        PID\n"
+              "replica-1  checkpointer  checkpointer  checkpoints  0      10       3    8           "
+              "1.20 s  127.0.0.1:4000  7\n"
+              "replica-2  active        active        -            2      13       0    8           "
+              "1.20 s  127.0.0.1:4000  7\n"
+              "replica-0  not running   -             -            -      -        -    -           "
+              "-       -               -\n");
+}
+
+TEST(ServiceView, OnAJournaledServiceTheDesignatedOneIsNext) {
+    pb::ServiceInfo service = server();
+    EXPECT_EQ(next_in_line(service), "") << "a checkpointer is nobody's successor";
+    for (const char* name : {"replica-3", "replica-4"}) {
+        pb::MemberInfo& member = *service.add_members();
+        member.set_member(name);
+        member.mutable_designation()->set_electable(true);
+        member.mutable_designation()->set_role(static_cast<std::uint32_t>(Role::standby));
+    }
+    EXPECT_EQ(next_in_line(service), "replica-3");
+    service.clear_active();
+    service.mutable_members(3)->mutable_designation()->set_role(
+        static_cast<std::uint32_t>(Role::active));
+    service.mutable_members(1)->mutable_designation()->set_role(
+        static_cast<std::uint32_t>(Role::standby));
+    EXPECT_EQ(next_in_line(service), "replica-4");
+}
+
+TEST(ServiceView, TheListSaysWhatIsRegisteredOnceAnythingIs) {
+    EXPECT_EQ(to_text(list_services({foo(), server()}), Format::table, Paint::plain),
+              "SERVICE  REDUNDANCY      ACTIVE     EPOCH  MEMBERS  NEXT  KIND      REPLICAS\n"
+              "Foo      fault_tolerant  Bar2       3      3        Bar3  -         -\n"
+              "server   journaled       replica-2  2      2        -     immortal  3\n");
+}
+
 TEST(ServiceView, APatternNamesABeginningOrHasStars) {
     EXPECT_TRUE(matches("", "Foo"));
     EXPECT_TRUE(matches("Fo", "Foo"));
