@@ -33,6 +33,7 @@ constexpr Entry entries[] = {
     {"rpc", rpc},
     {"records", records},
     {"durable", durable},
+    {"durable_groups", groups},
     {"failover_journal", failover_journal},
     {"recovery", recovery},
 };

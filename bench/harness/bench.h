@@ -46,6 +46,7 @@ Result<void> records(Bench& bench);
 Result<void> rpc(Bench& bench);
 Result<void> footprint(Bench& bench);
 Result<void> durable(Bench& bench);
+Result<void> groups(Bench& bench);
 Result<void> failover_journal(Bench& bench);
 Result<void> recovery(Bench& bench);
 
