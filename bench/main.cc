@@ -36,6 +36,8 @@ constexpr Entry entries[] = {
     {"durable_groups", groups},
     {"failover_journal", failover_journal},
     {"recovery", recovery},
+    {"immortal", immortal},
+    {"immortal_recovery", immortal_recovery},
 };
 
 struct Options {

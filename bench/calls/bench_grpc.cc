@@ -1,9 +1,12 @@
 // bench_grpc serve sync|async
 // bench_grpc call ADDRESS OUTSTANDING SIZE WARM_UP_MS MEASURED_MS SAMPLES_FILE
+// bench_grpc stream ADDRESS one_way|echo SIZE WARM_UP_MS MEASURED_MS SAMPLES_FILE
 //
 // The gRPC echo beside our calls, in processes of its own. `serve` says "ready PORT" and ends with
-// its standard input; `call` says its calls per second and a checksum.
+// its standard input; `call` and `stream` (which needs `serve sync`) say their calls per second and
+// a checksum.
 
+#include <atomic>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -25,10 +28,25 @@ namespace understudy::bench {
 namespace {
 
 constexpr std::size_t calls_armed = 128;  // Of the async server: more than are outstanding.
+constexpr std::size_t stream_window = 1000;  // Echoes of a stream that are outstanding.
 
 class SyncEcho final : public Echo::Service {
     grpc::Status Call(grpc::ServerContext*, const Data* request, Data* response) override {
         response->set_data(request->data());
+        return grpc::Status::OK;
+    }
+    grpc::Status Exchange(grpc::ServerContext*,
+                          grpc::ServerReaderWriter<Data, Data>* stream) override {
+        Data data;
+        while (stream->Read(&data)) stream->Write(data);
+        return grpc::Status::OK;
+    }
+    grpc::Status Take(grpc::ServerContext*, grpc::ServerReader<Data>* stream,
+                      Data* response) override {
+        Data data;
+        std::uint64_t count = 0;
+        while (stream->Read(&data)) ++count;
+        response->set_data(std::to_string(count));
         return grpc::Status::OK;
     }
 };
@@ -156,6 +174,72 @@ Calls call_many(Echo::Stub& stub, const Data& request, std::size_t outstanding,
     return counted.result();
 }
 
+/// What was written, at the pace at which the stream takes it; the server must have had it all.
+Calls write_stream(Echo::Stub& stub, const Data& request, const Spans& spans) {
+    grpc::ClientContext context;
+    Data response;
+    const auto writer = stub.Take(&context, &response);
+    const TimePoint start = now() + spans.warm_up;
+    const TimePoint end = start + spans.measured;
+    std::uint64_t before = 0;
+    std::uint64_t written = 0;
+    for (TimePoint at = now(); at < end; at = now()) {
+        if (at < start) before = written + 1;
+        if (!writer->Write(request, grpc::WriteOptions().set_buffer_hint())) return {};
+        ++written;
+    }
+    Calls calls;
+    calls.per_second = static_cast<double>(written - before) / in_seconds(spans.measured);
+    writer->WritesDone();
+    if (!writer->Finish().ok() || response.data() != std::to_string(written)) return {};
+    calls.checksum = written;
+    return calls;
+}
+
+Calls exchange_stream(Echo::Stub& stub, const Data& request, const Spans& spans) {
+    grpc::ClientContext context;
+    const auto stream = stub.Exchange(&context);
+    Outstanding counted(spans.warm_up, spans.measured);
+    std::vector<TimePoint> begun(stream_window);  // A place is read before it is written again.
+    std::atomic<std::uint64_t> answered{0};
+    std::thread reader([&] {
+        Data response;
+        for (std::uint64_t i = 0; stream->Read(&response); ++i) {
+            (void)counted.done(begun[i % stream_window], response.data().size());
+            answered.store(i + 1);
+            answered.notify_one();
+        }
+    });
+    const TimePoint end = now() + spans.warm_up + spans.measured;
+    for (std::uint64_t i = 0; now() < end; ++i) {
+        for (std::uint64_t had = answered.load(); i - had >= stream_window; had = answered.load()) {
+            answered.wait(had);
+        }
+        begun[i % stream_window] = now();
+        if (!stream->Write(request)) break;
+    }
+    stream->WritesDone();
+    reader.join();
+    if (!stream->Finish().ok()) return {};
+    return counted.result();
+}
+
+int stream(char** arguments) {
+    const auto number = [&](int which) { return std::strtoul(arguments[which], nullptr, 10); };
+    const Spans spans{.warm_up = std::chrono::milliseconds(number(3)),
+                      .measured = std::chrono::milliseconds(number(4))};
+    Data request;
+    request.set_data(std::string(number(2), 'x'));
+    const auto stub =
+        Echo::NewStub(grpc::CreateChannel(arguments[0], grpc::InsecureChannelCredentials()));
+    const Calls calls = std::string_view(arguments[1]) == "echo"
+                            ? exchange_stream(*stub, request, spans)
+                            : write_stream(*stub, request, spans);
+    if (calls.per_second <= 0 || !calls.latency.write(arguments[5])) return 1;
+    std::printf("%.1f %llu\n", calls.per_second, static_cast<unsigned long long>(calls.checksum));
+    return 0;
+}
+
 int call(char** arguments) {
     const auto number = [&](int which) { return std::strtoul(arguments[which], nullptr, 10); };
     const std::size_t outstanding = number(1);
@@ -180,9 +264,11 @@ int main(int count, char** arguments) {
     const std::string_view verb = count > 1 ? arguments[1] : "";
     if (verb == "serve" && count == 3) return understudy::bench::serve(arguments[2]);
     if (verb == "call" && count == 8) return understudy::bench::call(arguments + 2);
+    if (verb == "stream" && count == 8) return understudy::bench::stream(arguments + 2);
     std::fputs(
         "usage: bench_grpc serve sync|async\n"
-        "       bench_grpc call ADDRESS OUTSTANDING SIZE WARM_UP_MS MEASURED_MS FILE\n",
+        "       bench_grpc call ADDRESS OUTSTANDING SIZE WARM_UP_MS MEASURED_MS FILE\n"
+        "       bench_grpc stream ADDRESS one_way|echo SIZE WARM_UP_MS MEASURED_MS FILE\n",
         stderr);
     return 2;
 }

@@ -49,5 +49,7 @@ Result<void> durable(Bench& bench);
 Result<void> groups(Bench& bench);
 Result<void> failover_journal(Bench& bench);
 Result<void> recovery(Bench& bench);
+Result<void> immortal(Bench& bench);
+Result<void> immortal_recovery(Bench& bench);
 
 }  // namespace understudy::bench
