@@ -38,7 +38,9 @@ struct Bug {
 // The same bug may show in several scenes. Not on the list:
 // - delta_across_epochs: a proxy lets nothing of an older epoch through to the mirror;
 // - shared_check_before_append: a job runs at one instant here, so that nobody takes over between
-//   two of its calls, and it shows once in 2,000 seeds; journal/shared_planted_test.cc stops there.
+//   two of its calls, and it shows once in 2,000 seeds; journal/shared_planted_test.cc stops there;
+// - shared_names_in_any_order: needs a power cut within one takeover, and not found in 2,390 seeds;
+//   journal/shared_planted_test.cc finds it.
 constexpr Bug bugs[] = {
     {"no_stall_grace", Plant::no_stall_grace, Scene::platform},
     {"no_lease_check", Plant::no_lease_check, Scene::platform},
@@ -58,7 +60,6 @@ constexpr Bug bugs[] = {
     {"shared_no_seal", Plant::shared_no_seal, Scene::shared},
     {"shared_append_to_old", Plant::shared_append_to_old, Scene::shared, true},
     {"shared_no_directory_sync", Plant::shared_no_directory_sync, Scene::shared},
-    {"shared_names_in_any_order", Plant::shared_names_in_any_order, Scene::shared},
     {"shared_no_claim_check", Plant::shared_no_claim_check, Scene::shared},
     {"shared_copy_nothing", Plant::shared_copy_nothing, Scene::shared},
     {"reads_unconfirmed", Plant::reads_unconfirmed, Scene::shared},
