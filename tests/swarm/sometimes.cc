@@ -79,7 +79,6 @@ const std::vector<std::string_view>& must_happen(Scene scene) {
         "registry lost the lead",
         "registry stopped by its disk",
         "rotten disk replaced",
-        "takeover during takeover",
     };
     static const std::vector<std::string_view> shared = {
         "a standby could not read the journal",
