@@ -22,7 +22,7 @@ demo:
 	@scripts/bootstrap build
 	@cmake --preset release > /dev/null
 	@cmake --build --preset release -j $(JOBS) --target understudy_program hello_registry \
-	    hello_bar hello_client ten_lines replicated_kv
+	    hello_bar hello_client ten_lines replicated_kv immortal_hello
 	@build/release/src/apps/understudy demo hello
 
 test:

@@ -4,6 +4,7 @@
 //   immortal_hello server A /tmp/server      and B and C likewise: copies on a shared directory
 //   immortal_hello client A /tmp/client
 //   immortal_hello ask NAME                  greets once, from a program that is no immortal
+//   (instead of the directory: HOST:PORT of a coordinator, which has the journal then)
 //
 // Kill whomever you like, as often as you like, and start them again: no greeting is lost, none
 // counted twice.
@@ -86,8 +87,9 @@ int main(int argc, char** argv) {
         return std::cerr << "immortal_hello server|client A|B|C DIRECTORY, or ask NAME\n", 2;
     }
     const auto which = static_cast<std::size_t>(copy[0] - 'A');
-    const ImmortalOptions options{.service = part, .member = copy, .journal = SharedDirectory{argv[3]},
-                                  .listen = peers.at(part)[which], .peers = peers};
+    ImmortalOptions options{.service = part, .member = copy, .journal = SharedDirectory{argv[3]},
+                            .listen = peers.at(part)[which], .peers = peers};
+    if (std::string(argv[3]).find(':') != std::string::npos) options.coordinator = argv[3];
     if (part == "server") run<Server>(options, [](const Server& server) {
         for (const auto& [who, count] : server.greetings) std::cout << who << ": " << count << "  ";
         std::cout << std::endl;

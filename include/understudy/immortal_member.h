@@ -26,7 +26,8 @@ struct ImmortalOptions {
     std::string listen = "127.0.0.1:0";  ///< Where other immortals and clients come.
     std::string advertise = {};          ///< Host told to others: containers, several addresses.
     /// Where the platform's registry is: this copy becomes known there, others are found there, and
-    /// who takes checkpoints is decided there. Empty: nobody is asked.
+    /// it is said there who may become active and who takes checkpoints. When it starts, a copy waits
+    /// for that word; afterwards it goes on without. Empty: nobody is asked.
     std::vector<std::string> registry = {};
     /// Without a registry: where the copies of this and of other services listen, HOST:PORT each.
     std::map<std::string, std::vector<std::string>> peers = {};
@@ -155,7 +156,8 @@ public:
     void impulse_async(std::string_view handler, Bytes arguments, Answered answered);
 
     /// Calls `look` on the loop thread when the state holds all that anybody was told of before this
-    /// call; it must return soon. T is the class that acts. Not beside a coordinator.
+    /// call; it must return soon. T is the class that acts. Beside a coordinator it shows what has been
+    /// carried out here by now, which may be less.
     /// Errors: not_active, timed_out, closed, bad_config (none).
     template <class T>
     [[nodiscard]] Result<void> look(std::function<void(const T&)> look, Duration timeout = 10s) {

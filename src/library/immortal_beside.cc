@@ -3,6 +3,7 @@
 
 #include "immortal/coordinator_client.h"
 #include "immortal/linked.h"
+#include "library/guard.h"
 #include "library/immortal_body.h"
 
 namespace understudy::library {
@@ -19,7 +20,8 @@ class ImmortalBeside final : public ImmortalBody {
 public:
     ImmortalBeside(Runtime& runtime, Log& log, const ImmortalOptions& options,
                    const ImmortalMember::Classes& classes, Observer& observer)
-        : observer_(observer),
+        : log_(log),
+          observer_(observer),
           client_(runtime, log, client_options(options, classes), [&log, classes] {
               return std::make_unique<immortal::LinkedApplication>(log, classes);
           }) {
@@ -45,7 +47,16 @@ public:
         client_.upgrade(version, std::move(done));
     }
     void forget(std::string_view, Done done) override { done(not_beside("forget")); }
-    void look(Look, Done done) override { done(not_beside("look")); }
+    void look(Look look, Done done) override {
+        const auto* here =
+            dynamic_cast<const immortal::LinkedApplication*>(client_.application());
+        if (here == nullptr || here->object() == nullptr) {
+            return done(Error{.code = Errc::not_active, .detail = "no coordinator has told it yet"});
+        }
+        Result<void> looked;
+        guarded(log_, "look", [&] { looked = look(*here->object()); });
+        done(std::move(looked));
+    }
     void fill(ImmortalStatus& status) const override {
         const immortal::CoordinatorClient::Situation& now = client_.situation();
         status.role = now.role;
@@ -68,6 +79,7 @@ private:
         return out;
     }
 
+    Log& log_;
     Observer& observer_;
     immortal::CoordinatorClient client_;
 };

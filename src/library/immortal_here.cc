@@ -43,6 +43,12 @@ Result<void> ImmortalBody::check(const ImmortalOptions& options) {
     US_CHECK(ReplicaJournal::check(replica_options(options)));
     auto listen = check_listen(options.listen, options.tls.has_value(), options.insecure);
     if (!listen) return listen.error();
+    if (!options.registry.empty() && (listen->port == 0 || listen->host.empty())) {
+        return Error{.code = Errc::bad_config,
+                     .detail = "listen " + options.listen +
+                               ": the registry is told where before the journal is open, so give "
+                               "HOST:PORT"};
+    }
     return ImmortalPlaces::check(places_options(options));
 }
 
@@ -58,14 +64,8 @@ std::unique_ptr<ImmortalBody> ImmortalBody::make(Runtime& runtime, Log& log,
 
 ImmortalHere::ImmortalHere(Runtime& runtime, Log& log, const ImmortalOptions& options,
                            const ImmortalMember::Classes& classes, Observer& observer)
-    : runtime_(runtime),
-      log_(log),
-      options_(options),
-      observer_(observer),
-      application_(log, classes) {
-    runtime_.post([this, alive = std::weak_ptr<bool>(alive_)] {
-        if (!alive.expired()) begin();
-    });
+    : runtime_(runtime), log_(log), options_(options), observer_(observer), classes_(classes) {
+    later([this] { begin(); });
 }
 
 ImmortalHere::~ImmortalHere() = default;
@@ -75,18 +75,32 @@ void ImmortalHere::begin() {
     auto places = ImmortalPlaces::open(runtime_, log_, places_options(options_));
     if (!places) return fail(places.error());
     places_ = *std::move(places);
-    journal_ = ReplicaJournal::make(runtime_, log_, replica_options(options_));
+    // With a registry the journal waits for what this member is to be.
+    if (places_->agent() != nullptr) return enter_registry();
+    open_member();
+}
+
+void ImmortalHere::open_member() {
+    using Electable = ReplicaJournal::Electable;
+    electable_ = !designation_ || designation_->electable;
+    application_ = std::make_unique<immortal::LinkedApplication>(log_, classes_);
+    journal_ = ReplicaJournal::make(runtime_, log_, replica_options(options_),
+                                    electable_ ? Electable::yes : Electable::no);
     node::ImmortalMember::Options how;
     how.service = options_.service;
     how.member = options_.member;
     how.listen = *check_listen(options_.listen, options_.tls.has_value(), options_.insecure);
     how.tls = to_options(options_.tls);
     how.checkpoint_every_bytes = options_.checkpoint_every_bytes;
-    const bool alone = std::holds_alternative<LocalDirectory>(options_.journal);
-    how.checkpoint_duty =
-        alone ? replica::CheckpointDuty::mine : replica::CheckpointDuty::standbys;
+    how.checkpoint_duty = std::holds_alternative<LocalDirectory>(options_.journal)
+                              ? replica::CheckpointDuty::mine
+                              : replica::CheckpointDuty::standbys;
+    if (designation_) {
+        how.checkpoint_duty = designation_->takes_checkpoints ? replica::CheckpointDuty::mine
+                                                              : replica::CheckpointDuty::others;
+    }
     opening_ = node::ImmortalMember::open(
-        runtime_, log_, std::move(how), journal_->open(), application_, *places_,
+        runtime_, log_, std::move(how), journal_->open(), *application_, *places_,
         [this](Result<std::unique_ptr<node::ImmortalMember>> result) { opened(std::move(result)); });
 }
 
@@ -98,46 +112,73 @@ void ImmortalHere::opened(Result<std::unique_ptr<node::ImmortalMember>> result) 
         observer_.standing_changed();
     });
     member_->on_failed([this](const Error& error) { fail(error); });
-    enter_registry();
+    report();
+    observer_.standing_changed();
+    if (designation_) follow(*designation_);
+}
+
+/// With a journal in which it may, or may not, become active.
+void ImmortalHere::reopen() {
+    reopening_ = true;
+    log_.info("immortal.reopens", {kv("service", options_.service),
+                                   kv("electable", designation_->electable)});
+    close_member([this] {
+        reopening_ = false;
+        if (!closing_) return open_member();
+        close_places();
+    });
     observer_.standing_changed();
 }
 
-void ImmortalHere::fail(const Error& error) { observer_.failed(error); }
+void ImmortalHere::fail(const Error& error) {
+    failed_ = true;
+    observer_.failed(error);
+}
+
+void ImmortalHere::later(std::function<void()> task) {
+    runtime_.post([task = std::move(task), alive = std::weak_ptr<bool>(alive_)] {
+        if (!alive.expired()) task();
+    });
+}
 
 // --- Asked ---------------------------------------------------------------------------------------
 
 void ImmortalHere::impulse(std::string_view handler, Bytes arguments, Answered answered) {
-    if (member_ == nullptr) return answered(not_open());
+    if (member_ == nullptr || reopening_) return answered(not_open());
     member_->impulse(handler, arguments, std::move(answered));
 }
 
 void ImmortalHere::upgrade(std::uint32_t version, Done done) {
-    if (member_ == nullptr) return done(not_open());
+    if (member_ == nullptr || reopening_) return done(not_open());
     member_->upgrade(version, std::move(done));
 }
 
 void ImmortalHere::forget(std::string_view peer, Done done) {
-    if (member_ == nullptr) return done(not_open());
+    if (member_ == nullptr || reopening_) return done(not_open());
     member_->forget(peer, std::move(done));
 }
 
 void ImmortalHere::look(Look look, Done done) {
-    if (member_ == nullptr) return done(not_open());
+    if (member_ == nullptr || reopening_) return done(not_open());
     member_->read([this, look = std::move(look), done = std::move(done)](Result<void> current) {
-        if (current && application_.object() == nullptr) current = not_open();
-        if (current) guarded(log_, "look", [&] { current = look(*application_.object()); });
+        if (current && application_->object() == nullptr) current = not_open();
+        if (current) guarded(log_, "look", [&] { current = look(*application_->object()); });
         done(std::move(current));
     });
 }
 
 void ImmortalHere::fill(ImmortalStatus& status) const {
-    if (member_ == nullptr) return;
+    if (member_ == nullptr || reopening_) return;
     const replica::Replica& replica = member_->replica();
     status.role = replica.standing().role;
+    if (status.role == Role::standby && designation_ &&
+        designation_->role == Role::checkpointer) {
+        status.role = Role::checkpointer;
+    }
     status.epoch = replica.standing().epoch;
     status.active = replica.standing().active;
     status.address = to_string(member_->address());
-    status.version = application_.version();
+    status.version = application_->version();
     status.applied = replica.applied();
     status.checkpoint = replica.checkpoint();
     status.time = replica.time();
@@ -155,24 +196,22 @@ void ImmortalHere::fill(ImmortalStatus& status) const {
 // --- The registry --------------------------------------------------------------------------------
 
 void ImmortalHere::enter_registry() {
-    if (places_->agent() == nullptr) return;
-    Address endpoint = member_->address();
-    if (!options_.advertise.empty()) endpoint.host = options_.advertise;
     client::JournaledOptions how;
     how.family = options_.service;
     how.member = options_.member;
-    how.endpoint = std::move(endpoint);
+    how.endpoint = *parse_address(options_.listen);
+    if (!options_.advertise.empty()) how.endpoint.host = options_.advertise;
     if (const auto* shared = std::get_if<SharedDirectory>(&options_.journal)) {
         how.lease = shared->lease;
     }
     auto entered = places_->agent()->create_journaled(std::move(how), *this);
-    if (!entered) return refused(entered.error());
+    if (!entered) return fail(entered.error());
     journaled_ = *entered;
     report_again();
 }
 
 void ImmortalHere::report() {
-    if (journaled_ == nullptr) return;
+    if (journaled_ == nullptr || member_ == nullptr || reopening_) return;
     const replica::Replica& replica = member_->replica();
     if (replica.checkpoint() != checkpoint_) {
         checkpoint_ = replica.checkpoint();
@@ -197,8 +236,17 @@ void ImmortalHere::report_again() {
 void ImmortalHere::designated(const role::Designation& what, Epoch) {
     log_.info("immortal.designated",
               {kv("service", options_.service), kv("role", name(what.role)),
-               kv("takes_checkpoints", what.takes_checkpoints)});
-    if (member_ != nullptr) member_->set_checkpoint_duty(what.takes_checkpoints);
+               kv("electable", what.electable), kv("takes_checkpoints", what.takes_checkpoints)});
+    designation_ = what;
+    if (closing_ || failed_ || reopening_) return;
+    if (member_ != nullptr) return follow(what);
+    if (opening_ == nullptr) open_member();  // Else opened() looks.
+}
+
+void ImmortalHere::follow(const role::Designation& what) {
+    member_->set_checkpoint_duty(what.takes_checkpoints);
+    if (what.electable != electable_ && !member_->replica().active()) return reopen();
+    observer_.standing_changed();
 }
 
 void ImmortalHere::registered(std::uint64_t order) {
@@ -219,29 +267,31 @@ void ImmortalHere::close(std::function<void()> done) {
     closed_ = std::move(done);
     report_timer_.reset();
     journaled_ = nullptr;
-    opening_.reset();
-    if (member_ == nullptr) return close_journal();
-    member_->close([this, alive = std::weak_ptr<bool>(alive_)] {
-        runtime_.post([this, alive] {
-            if (!alive.expired()) close_journal();
-        });
-    });
+    if (reopening_) return;  // It ends behind that.
+    close_member([this] { close_places(); });
 }
 
-void ImmortalHere::close_journal() {
-    member_.reset();
-    const auto close_places = [this] {
-        journal_.reset();
-        if (places_ == nullptr) return std::exchange(closed_, nullptr)();
-        places_->close([this, alive = std::weak_ptr<bool>(alive_)] {
-            if (!alive.expired()) std::exchange(closed_, nullptr)();
+void ImmortalHere::close_member(std::function<void()> done) {
+    opening_.reset();
+    const auto close_journal = [this, done = std::move(done)] {
+        member_.reset();
+        if (journal_ == nullptr) return done();
+        journal_->close([this, done] {
+            later([this, done] {
+                journal_.reset();
+                application_.reset();
+                done();
+            });
         });
     };
-    if (journal_ == nullptr) return close_places();
-    journal_->close([this, close_places, alive = std::weak_ptr<bool>(alive_)] {
-        runtime_.post([close_places, alive] {
-            if (!alive.expired()) close_places();
-        });
+    if (member_ == nullptr) return later(close_journal);
+    member_->close([this, close_journal] { later(close_journal); });
+}
+
+void ImmortalHere::close_places() {
+    if (places_ == nullptr) return std::exchange(closed_, nullptr)();
+    places_->close([this] {
+        later([this] { std::exchange(closed_, nullptr)(); });
     });
 }
 

@@ -14,6 +14,9 @@
 namespace understudy::library {
 
 /// A copy of an immortal with its journal and its connections in this process.
+///
+/// With a registry, that one says before the journal is opened who takes checkpoints and who may
+/// become active; without one the members see to it among themselves. The journal elects.
 class ImmortalHere final : public ImmortalBody, private client::JournaledObserver {
 public:
     static constexpr Duration report_interval = 1s;  ///< To the registry, of how far it is.
@@ -31,15 +34,21 @@ public:
 
 private:
     void begin();
+    void open_member();
+    void reopen();
     void opened(Result<std::unique_ptr<node::ImmortalMember>> result);
     void fail(const Error& error);
     void enter_registry();
     void report();
     void report_again();
-    void close_journal();
+    /// The member and its journal end; then `done`, later.
+    void close_member(std::function<void()> done);
+    void close_places();
+    void later(std::function<void()> task);
 
     // client::JournaledObserver
     void designated(const role::Designation& what, Epoch known) override;
+    void follow(const role::Designation& what);
     void registered(std::uint64_t order) override;
     void refused(const Error& reason) override;
 
@@ -47,12 +56,17 @@ private:
     Log& log_;
     const ImmortalOptions& options_;
     Observer& observer_;
-    immortal::LinkedApplication application_;
+    const ImmortalMember::Classes classes_;
+    std::unique_ptr<immortal::LinkedApplication> application_;  ///< As new when the journal opens.
     std::unique_ptr<ImmortalPlaces> places_;
     std::unique_ptr<ReplicaJournal> journal_;
     std::unique_ptr<journal::Opening> opening_;
     std::unique_ptr<node::ImmortalMember> member_;
     client::JournaledMember* journaled_ = nullptr;  ///< In the registry.
+    std::optional<role::Designation> designation_;
+    bool electable_ = true;   ///< As the journal was opened.
+    bool reopening_ = false;
+    bool failed_ = false;
     std::unique_ptr<Timer> report_timer_;
     Index checkpoint_;       ///< The newest ...
     TimePoint checkpoint_at_;  ///< ... was seen first then.

@@ -315,7 +315,8 @@ TEST(PublicImmortal, AnUpgradeActsAtTheNextCallAndAfterARestart) {
     {
         auto server = ImmortalMember::open<Server2, Server>(stage.server()).value_or_throw();
         ASSERT_TRUE(server.wait_active());
-        EXPECT_EQ(server.status().version, 2U) << "a new service begins with the newest";
+        EXPECT_TRUE(eventually([&] { return server.status().version == 2; }))
+            << "a new service begins with the newest";
     }
     const Stage other;
     { EXPECT_EQ(other.open_server().impulse<&Server::greet>("Ann").value_or_throw(), 1); }

@@ -48,11 +48,14 @@ journal::Open open_local(Runtime& runtime, Log& log, const LocalDirectory& where
 class InSharedDirectory final : public ReplicaJournal {
 public:
     InSharedDirectory(Runtime& runtime, Log& log, const std::string& member,
-                      const SharedDirectory& where)
+                      const SharedDirectory& where, Electable electable)
         : runtime_(runtime), log_(log) {
+        using Election = journal::SharedJournal::Election;
         options_.directory = where.path;
         options_.member = member;
-        options_.election = journal::SharedJournal::Election::autonomous;
+        // One that is granted is active only when somebody grants it: nobody does.
+        options_.election =
+            electable == Electable::yes ? Election::autonomous : Election::granted;
         options_.lease = where.lease;
         options_.segment_size_bytes = segment_bytes;
         if (where.listen.empty()) return;
@@ -199,12 +202,14 @@ Result<void> ReplicaJournal::check(const ReplicaOptions& options) {
 }
 
 std::unique_ptr<ReplicaJournal> ReplicaJournal::make(Runtime& runtime, Log& log,
-                                                     const ReplicaOptions& options) {
+                                                     const ReplicaOptions& options,
+                                                     Electable electable) {
     if (const auto* local = std::get_if<LocalDirectory>(&options.journal)) {
         return std::make_unique<InDirectory>(open_local(runtime, log, *local));
     }
     if (const auto* shared = std::get_if<SharedDirectory>(&options.journal)) {
-        return std::make_unique<InSharedDirectory>(runtime, log, options.member, *shared);
+        return std::make_unique<InSharedDirectory>(runtime, log, options.member, *shared,
+                                                   electable);
     }
     return std::make_unique<OnNode>(runtime, log, options);
 }

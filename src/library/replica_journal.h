@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -15,13 +16,17 @@ namespace understudy::library {
 /// Thread: loop only, but check().
 class ReplicaJournal {
 public:
+    /// May this member become active? On a replicated journal the list of founders says so.
+    enum class Electable : std::uint8_t { no, yes };
+
     virtual ~ReplicaJournal() = default;
 
     /// Errors: bad_config (none).
     [[nodiscard]] static Result<void> check(const ReplicaOptions& options);
     /// Requires: check() had nothing to say.
     [[nodiscard]] static std::unique_ptr<ReplicaJournal> make(Runtime& runtime, Log& log,
-                                                              const ReplicaOptions& options);
+                                                              const ReplicaOptions& options,
+                                                              Electable electable = Electable::yes);
 
     /// For Replica::open(). This outlives the journal.
     [[nodiscard]] virtual journal::Open open() = 0;

@@ -1,0 +1,111 @@
+// Immortals of a platform: the registry says who may be active and where everybody is.
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "library/platform_test.h"
+#include "platform/asio_runtime.h"
+
+namespace understudy::library {
+namespace {
+
+class Server final : public Immortal {
+public:
+    std::int64_t greet(const std::string& name) { return ++greetings[name]; }
+    template <class F>
+    void fields(F& f) {
+        f(greetings);
+    }
+    template <class H>
+    static void handlers(H& h) {
+        h("greet", &Server::greet);
+    }
+    std::map<std::string, std::int64_t> greetings;
+};
+
+class ImmortalPlatform : public PlatformTest {
+protected:
+    static std::string free_address() {
+        NullLog log;
+        platform::AsioRuntime runtime(log);
+        auto listener = runtime.network().listen({"127.0.0.1", 0}, std::nullopt, [](auto) {});
+        US_ASSERT(listener);
+        return to_string((*listener)->address());
+    }
+    /// A copy, and what it was told of its role.
+    struct Copy {
+        ImmortalMember member;
+        Heard<Role> roles;
+    };
+    std::unique_ptr<Copy> open_copy(const std::string& name) {
+        auto copy = std::make_unique<Copy>(Copy{
+            ImmortalMember::open<Server>({.service = "server",
+                                          .member = name,
+                                          .journal = SharedDirectory{.path = directory_.path() +
+                                                                             "/journal",
+                                                                     .lease = 500ms},
+                                          .listen = free_address(),
+                                          .registry = {registry_.address()},
+                                          .log = quiet()})
+                .value_or_throw(),
+            {}});
+        copy->member.on_role(
+            [roles = copy->roles](const ImmortalStatus& now) { roles.add(now.role); });
+        EXPECT_TRUE(copy->member.wait_open());
+        return copy;
+    }
+};
+
+TEST_F(ImmortalPlatform, ARegistryWantsToKnowWhereBeforeTheJournalIsOpen) {
+    const auto opened = ImmortalMember::open<Server>({.service = "server",
+                                                      .member = "A",
+                                                      .journal = LocalDirectory{directory_.path()},
+                                                      .registry = {registry_.address()}});
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, Errc::bad_config);
+}
+
+TEST_F(ImmortalPlatform, TheStartOrderSaysWhoIsActiveAndWhoTakesCheckpoints) {
+    auto a = open_copy("A");
+    a->roles.wait_for_last(Role::active);
+    auto b = open_copy("B");
+    b->roles.wait_for_last(Role::checkpointer);
+    auto c = open_copy("C");
+    c->roles.wait_for_last(Role::standby);
+    auto client = ImmortalClient::open(
+                      {.service = "server", .registry = {registry_.address()}, .log = quiet()})
+                      .value_or_throw();
+    EXPECT_EQ(client.call<&Server::greet>("Ann").value_or_throw(), 1);
+
+    a.reset();
+    c->roles.wait_for_last(Role::active);
+    EXPECT_EQ(client.call<&Server::greet>("Ann").value_or_throw(), 2);
+    a = open_copy("A");
+    a->roles.wait_for_last(Role::standby);
+
+    c.reset();
+    a->roles.wait_for_last(Role::active);
+    EXPECT_EQ(client.call<&Server::greet>("Ann").value_or_throw(), 3);
+    EXPECT_EQ(b->roles.so_far().back(), Role::checkpointer) << "it stays what it is";
+}
+
+TEST_F(ImmortalPlatform, ARegistryThatIsAwayStopsNothingThatRuns) {
+    auto a = open_copy("A");
+    a->roles.wait_for_last(Role::active);
+    auto client = ImmortalClient::open(
+                      {.service = "server", .registry = {registry_.address()}, .log = quiet()})
+                      .value_or_throw();
+    EXPECT_EQ(client.call<&Server::greet>("Ann").value_or_throw(), 1);
+    const std::string address = registry_.address();
+    registry_.close();
+    EXPECT_EQ(client.call<&Server::greet>("Ann").value_or_throw(), 2);
+    registry_ = open_registry(address);
+    EXPECT_EQ(client.call<&Server::greet>("Ann").value_or_throw(), 3);
+    EXPECT_EQ(a->roles.so_far().back(), Role::active);
+}
+
+}  // namespace
+}  // namespace understudy::library
