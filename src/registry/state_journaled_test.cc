@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <set>
@@ -5,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/random.h"
 #include "registry/definition.h"
 #include "registry/state.h"
 #include "wire/control.h"
@@ -540,6 +542,94 @@ TEST(JournaledService, AServiceThatWasAnotherBeginsAnew) {
     story.start("replica-0", 3, {.redundancy = Redundancy::fault_tolerant});
     EXPECT_FALSE(story.service().start_order);
     EXPECT_EQ(story.active(), "replica-0");
+}
+
+// Whatever comes, in any order: epochs of a journaled service only grow, nobody is active who has not
+// said so, nobody takes an epoch that is another's, and every copy of the state stays the same (Story
+// checks its invariants and its snapshot after each command).
+TEST(JournaledService, HoldsItsPromisesWhateverComes) {
+    for (std::uint64_t seed = 1; seed <= 25; ++seed) {
+        Random random(seed);
+        Story story;
+        std::map<std::uint64_t, std::string> holders;  // By epoch.
+        for (int step = 0; step < 150; ++step) {
+            const std::string member = "replica-" + std::to_string(random.below(4));
+            const bool runs = story.state.find("server") != nullptr &&
+                              story.state.find("server")->find(member) != nullptr;
+            const std::uint64_t before =
+                story.state.find("server") == nullptr ? 0 : story.service().epoch.value;
+            std::string reporter;
+            std::uint64_t reported = 0;
+            switch (random.below(12)) {
+                case 0:
+                    story.define([&](pb::DefineAsk& define) {
+                        define.set_last_resort(random.chance(1, 2) ? 1 : 0);
+                        define.set_update(random.chance(1, 2));
+                    });
+                    break;
+                case 1: story.add(static_cast<std::uint32_t>(random.below(4))); break;
+                case 2: story.remove(static_cast<std::uint32_t>(random.below(4))); break;
+                case 3:
+                    if (story.undefine().error) break;
+                    holders.clear();
+                    break;
+                case 4:
+                case 5:
+                case 6: {
+                    Story::Knows knows{.has_checkpoint = random.chance(1, 4)};
+                    if (random.chance(1, 4)) knows.epoch = before + random.below(3);
+                    if (random.chance(1, 8)) knows.redundancy = Redundancy::fault_tolerant;
+                    const std::uint64_t incarnation = ++story.incarnation_last;
+                    if (runs) knows.replaces = story.service().find(member)->incarnation.value;
+                    if (runs && random.chance(1, 4)) {
+                        story.start(member, story.service().find(member)->incarnation.value, knows);
+                    } else {
+                        story.start(member, incarnation, knows);
+                    }
+                    reporter = member;
+                    reported = knows.epoch;
+                    break;
+                }
+                case 7:
+                    if (runs) story.stop(member);
+                    break;
+                case 8: {
+                    pb::RegistryCommand command;
+                    if (random.chance(1, 2)) {
+                        command.mutable_raise()->set_family("server");
+                        command.mutable_raise()->set_epoch(before + random.below(3));
+                    } else {
+                        command.mutable_last_resort()->set_family("server");
+                    }
+                    story.apply(command);
+                    break;
+                }
+                default:
+                    if (!runs) break;
+                    reporter = member;
+                    reported = before + random.below(4) - std::min<std::uint64_t>(before, 1);
+                    story.report(member, random.chance(1, 4) ? Role::standby : Role::active,
+                                 reported, random.chance(1, 2));
+                    break;
+            }
+            const Service* service = story.state.find("server");
+            if (service == nullptr || !service->journaled()) {
+                holders.clear();
+                continue;
+            }
+            const Member* active = service->active_member();
+            if (active == nullptr) continue;
+            ASSERT_EQ(active->epoch, service->epoch) << "seed " << seed << ", step " << step;
+            const auto [held, is_new] = holders.emplace(service->epoch.value, active->name);
+            ASSERT_EQ(held->second, active->name) << "seed " << seed << ", step " << step;
+            if (is_new) {
+                ASSERT_EQ(active->name, reporter) << "seed " << seed << ", step " << step;
+                ASSERT_EQ(service->epoch.value, reported);
+                ASSERT_EQ(holders.rbegin()->first, reported) << "epochs only grow";
+            }
+            ASSERT_EQ(active->designation.role, Role::active);
+        }
+    }
 }
 
 // --- Definitions ---------------------------------------------------------------------------------
