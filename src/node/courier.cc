@@ -57,7 +57,10 @@ void Courier::ask(const std::string& peer) {
     mark(found->second);
 }
 
-void Courier::output_ready(const std::string& peer) { mark(line(peer)); }
+void Courier::output_ready(const std::string& peer) {
+    if (is_client(peer) && !linked(peer)) return;  // Nobody dials a client.
+    mark(line(peer));
+}
 
 void Courier::tell_durable(const std::string& peer) {
     const auto found = lines_.find(peer);
@@ -69,6 +72,14 @@ void Courier::tell_durable(const std::string& peer) {
 void Courier::drop(const std::string& peer, const Error& reason) {
     const auto found = lines_.find(peer);
     if (found != lines_.end() && found->second.link) end_link(found->second, reason);
+}
+
+void Courier::forget(const std::string& peer, const Error& reason) {
+    drop(peer, reason);
+    const auto found = lines_.find(peer);
+    if (found == lines_.end()) return;
+    found->second.epoch = {};
+    found->second.refusal_logged.clear();
 }
 
 void Courier::drop_all() {
@@ -110,89 +121,6 @@ void Courier::end_session(const std::string& peer, std::function<void()> done) {
     leaving_.emplace(key, std::move(line.link));
     ended_.emplace(key, std::move(done));
     erase(line);
-}
-
-// --- Being dialled -------------------------------------------------------------------------------
-
-void Courier::accept(std::unique_ptr<Connection> connection) {
-    if (guests_.size() >= guests_max) return;
-    guests_[GuestId{++guest_last_}].link = std::make_unique<link::Link>(
-        runtime_, std::move(connection), wire::Side::accepting,
-        link::Link::Options{.handshake_limit = options_.handshake_limit},
-        static_cast<link::Link::Observer&>(*this));
-}
-
-std::map<Courier::GuestId, Courier::Guest>::iterator Courier::guest_of(const link::Link& link) {
-    return std::find_if(guests_.begin(), guests_.end(),
-                        [&link](const auto& each) { return each.second.link.get() == &link; });
-}
-
-Result<void> Courier::check(const ImmortalHello& hello) const {
-    const auto found = lines_.find(hello.name);
-    if (found == lines_.end() || is_client(hello.name)) return {};
-    const Line& line = found->second;
-    if (hello.epoch < line.epoch) {
-        return Error{.code = Errc::stale_epoch,
-                     .detail = hello.name + "/" + hello.member + " was active in epoch " +
-                               std::to_string(hello.epoch.value) + ", and somebody is in " +
-                               std::to_string(line.epoch.value)};
-    }
-    // Both dial: without a rule each would drop the other's link for its own.
-    if (line.dialled && options_.name < hello.name &&
-        runtime_.now() - line.dialled_at < crossing_max) {
-        return Error{.code = Errc::in_use, .detail = options_.name + " is dialling"};
-    }
-    return {};
-}
-
-void Courier::link_hello(link::Link& link, Bytes opaque) {
-    const auto guest = guest_of(link);
-    if (guest == guests_.end()) return;
-    const GuestId id = guest->first;
-    auto hello = decode_hello(opaque);
-    if (!hello) return refuse(id, hello.error());
-    if (const auto checked = check(*hello); !checked) return refuse(id, checked.error());
-    // A client has one link, and what another process of it still sends must not be taken for what
-    // this one says.
-    if (is_client(hello->name) && !planted(Plant::stale_link_taken)) {
-        drop(hello->name, {.code = Errc::closed, .detail = "the session has a newer link"});
-    }
-    guest->second.hello = *hello;
-    owner_.link_wanted(id, *hello);
-}
-
-void Courier::take(GuestId id, const ImmortalWelcome& welcome, MessageNo from) {
-    const auto guest = guests_.find(id);
-    if (guest == guests_.end()) return;
-    const ImmortalHello hello = *guest->second.hello;
-    auto link = std::move(guest->second.link);
-    guests_.erase(guest);
-    link->welcome(encode(ImmortalAnswer(welcome)));
-    Line& row = line(hello.name);
-    row.epoch = std::max(row.epoch, hello.epoch);
-    establish(row, std::move(link), from);
-}
-
-void Courier::send_elsewhere(GuestId id, const ImmortalElsewhere& elsewhere) {
-    const auto guest = guests_.find(id);
-    if (guest == guests_.end()) return;
-    auto link = std::move(guest->second.link);
-    guests_.erase(guest);
-    link->welcome(encode(ImmortalAnswer(elsewhere)));
-    link->finish({.code = Errc::not_active, .detail = "not active here"});
-    const link::Link* const key = link.get();
-    leaving_.emplace(key, std::move(link));
-}
-
-void Courier::refuse(GuestId id, const Error& reason) {
-    const auto guest = guests_.find(id);
-    if (guest == guests_.end()) return;
-    ++counters_.refused;
-    auto link = std::move(guest->second.link);
-    guests_.erase(guest);
-    link->refuse(reason);
-    const link::Link* const key = link.get();
-    leaving_.emplace(key, std::move(link));
 }
 
 // --- In use --------------------------------------------------------------------------------------
@@ -390,107 +318,6 @@ void Courier::silent(Line& line) {
     }
     line.silence =
         runtime_.at(runtime_.now() + options_.silence_max / 2, [this, &line] { silent(line); });
-}
-
-// --- Dialling ------------------------------------------------------------------------------------
-
-void Courier::dial(Line& line) {
-    if (line.link || line.dialled || line.attempt || line.retry) return;
-    if (line.peer == options_.name || is_client(line.peer)) return;
-    if (!owner_.wants_link(line.peer)) return;
-    if (line.watch == nullptr) {
-        line.watch = locator_.watch(
-            line.peer,
-            [this, &line](const std::vector<Locator::Place>& places) { found(line, places); });
-    }
-    const ActiveSearch::Step step = line.search.next(runtime_.random());
-    if (const auto* wait = std::get_if<ActiveSearch::Wait>(&step)) {
-        line.retry = runtime_.at(runtime_.now() + wait->time, [this, &line] {
-            const auto timer = std::move(line.retry);
-            dial(line);
-        });
-        return;
-    }
-    const auto* ask = std::get_if<ActiveSearch::Ask>(&step);
-    if (ask == nullptr) return;
-    line.dialled_to = ask->place.address;
-    line.attempt = runtime_.network().connect(
-        line.dialled_to, options_.tls, options_.connect_timeout,
-        [this, &line](Result<std::unique_ptr<Connection>> made) {
-            connected(line, std::move(made));
-        });
-}
-
-void Courier::found(Line& line, const std::vector<Locator::Place>& places) {
-    if (!line.search.found(places)) return;
-    if (line.link && places.front().epoch > line.epoch) {
-        return end_link(line, {.code = Errc::stale_epoch,
-                               .detail = line.peer + " has another active member"});
-    }
-    line.retry.reset();
-    dial(line);
-}
-
-void Courier::connected(Line& line, Result<std::unique_ptr<Connection>> made) {
-    const auto attempt = std::move(line.attempt);
-    if (!made) return dial_failed(line, made.error());
-    line.dialled = std::make_unique<link::Link>(
-        runtime_, *std::move(made), wire::Side::connecting,
-        link::Link::Options{.handshake_limit = options_.handshake_limit},
-        static_cast<link::Link::Observer&>(*this));
-    line.dialled_at = runtime_.now();
-    by_link_[line.dialled.get()] = &line;
-    line.dialled->hello(encode(owner_.hello(line.peer)));
-}
-
-void Courier::dial_failed(Line& line, const Error& reason) {
-    // Nobody there, or not active: that is what the search is for. All else is told once.
-    const bool usual = reason.code == Errc::unavailable || reason.code == Errc::timed_out ||
-                       reason.code == Errc::closed || reason.code == Errc::not_active ||
-                       reason.code == Errc::in_use;
-    if (!usual && line.refusal_logged != reason.detail) {
-        line.refusal_logged = reason.detail;
-        log_.warn("immortal.peer_refused", {kv("peer", line.peer), kv("error", reason)});
-    }
-    line.search.failed();
-    dial(line);
-    if (!usual) owner_.link_refused(std::string(line.peer), reason);
-}
-
-void Courier::link_welcome(link::Link& link, Bytes opaque) {
-    const auto at = by_link_.find(&link);
-    if (at == by_link_.end()) return;
-    Line& line = *at->second;
-    by_link_.erase(at);
-    auto dialled = std::move(line.dialled);
-    auto answer = decode_answer(opaque);
-    if (!answer) return dial_failed(line, answer.error());
-    if (const auto* elsewhere = std::get_if<ImmortalElsewhere>(&*answer)) {
-        line.search.elsewhere({.member = elsewhere->member,
-                               .address = elsewhere->address,
-                               .epoch = elsewhere->epoch});
-        return dial(line);
-    }
-    const auto& welcome = std::get<ImmortalWelcome>(*answer);
-    const auto alive = alive_;
-    const std::string peer = line.peer;
-    const auto taken = welcomed(line, welcome);
-    if (!*alive || !lines_.contains(peer)) return;
-    if (!taken) return dial_failed(line, taken.error());
-    locator_.heard(peer, {.member = welcome.member,
-                          .address = line.dialled_to,
-                          .epoch = welcome.epoch});
-    establish(line, std::move(dialled), welcome.received.next());
-}
-
-Result<void> Courier::welcomed(Line& line, const ImmortalWelcome& welcome) {
-    if (welcome.epoch < line.epoch) {
-        return Error{.code = Errc::stale_epoch,
-                     .detail = line.peer + "/" + welcome.member + " is not active any more"};
-    }
-    US_CHECK(owner_.link_taken(line.peer, welcome));
-    line.epoch = welcome.epoch;
-    return {};
 }
 
 }  // namespace understudy::node

@@ -106,6 +106,8 @@ public:
     void ask(const std::string& peer);
     /// Ends the link; it is made again when something is there to send.
     void drop(const std::string& peer, const Error& reason);
+    /// The same, and what was heard of the peer counts no more: it may be another one.
+    void forget(const std::string& peer, const Error& reason);
     /// Tells the peer that the session is over, then ends the link; `done` comes last, later.
     void end_session(const std::string& peer, std::function<void()> done);
     /// Ends all links and attempts; guests are let go.

@@ -1,8 +1,10 @@
 #include "node/immortal_client.h"
 
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -37,7 +39,8 @@ public:
           options_(std::move(options)),
           session_(options_.session != 0 ? options_.session : new_session(runtime.random())),
           name_(fmt::format("{}{:016x}", immortal::client_mark, session_)),
-          ready_(options_.session == 0),
+          numbered_(options_.session == 0),
+          ready_(numbered_),
           heard_(runtime.now()),
           courier_(runtime, log,
                    {.name = name_,
@@ -77,9 +80,9 @@ public:
         return number;
     }
     void resume(std::uint64_t number, Answered answered) override {
+        if (auto error = gone(number)) return answer_later(std::move(answered), *error);
         waiting_.insert_or_assign(number,
                                   Waiting{.answered = std::move(answered), .resumed = true});
-        if (ready_) settle_resumed();
     }
     void release(std::uint64_t number) override {
         const auto found = kept_.find(number);
@@ -162,9 +165,9 @@ private:
                 .name = name_,
                 .instance = session_,
                 .known = instance_,
-                .received = ready_ ? durable_here(service) : MessageNo{},
+                .received = numbered_ ? durable_here(service) : MessageNo{},
                 .confirmed = out_.confirmed(),
-                .resuming = !ready_};
+                .resuming = !numbered_};
     }
     void link_wanted(Courier::GuestId, const ImmortalHello&) override {}
     bool wants_link(const std::string&) override {
@@ -173,7 +176,7 @@ private:
     Result<void> link_taken(const std::string&, const ImmortalWelcome& welcome) override {
         const bool unheard = out_.confirmed().value == 0 && received_.value == 0 &&
                              runtime_.now() - heard_ > unheard_max;
-        const bool others = ready_ && welcome.received >= out_.next();
+        const bool others = numbered_ && welcome.received >= out_.next();
         if ((instance_ != 0 && welcome.instance != instance_) || (sent_ && unheard) || others) {
             Error error{.code = Errc::session_expired,
                         .effect = Effect::unknown,
@@ -183,42 +186,55 @@ private:
         }
         instance_ = welcome.instance;
         heard_ = runtime_.now();
-        if (!ready_) {
-            out_.restore(welcome.received, welcome.received.next(), 0);
-            first_ = out_.next();
-            received_ = welcome.confirmed;
-            made_before_ = welcome.made;
-            runtime_.post([this, alive = alive_] {
-                if (*alive) become_ready();
-            });
-            ready_ = true;
-            return {};
+        if (numbered_) {
+            sent_ = true;
+            return durable_there(options_.service, welcome.received, 0);
         }
-        sent_ = true;
-        return durable_there(options_.service, welcome.received, 0);
+        numbered_ = true;
+        out_.restore(welcome.received, welcome.received.next(), 0);
+        first_ = out_.next();
+        received_ = welcome.confirmed;
+        made_before_ = welcome.made;
+        runtime_.post([this, alive = alive_] {
+            if (*alive) become_ready();
+        });
+        return {};
     }
+    /// Numbers that never arrived are free again: who waits for them hears of it before.
     void become_ready() {
         const auto alive = alive_;
+        settle_resumed();
+        if (!*alive || over_) return;
+        ready_ = true;
         if (const auto ready = std::exchange(on_ready_, nullptr)) ready();
-        if (*alive) settle_resumed();
     }
-    /// What can be said of calls of earlier processes without waiting.
+    /// Why the answer to a call of an earlier process will not come, if that is known.
+    [[nodiscard]] std::optional<Error> gone(std::uint64_t number) const {
+        if (!numbered_) return std::nullopt;
+        if (number >= first_.value) {
+            return Error{.code = Errc::not_found, .detail = "the call never arrived"};
+        }
+        if (received_ < made_before_) return std::nullopt;
+        return Error{.code = Errc::session_expired,
+                     .effect = Effect::unknown,
+                     .detail = "the answer is not kept any more"};
+    }
+    /// May be destroyed within.
     void settle_resumed() {
-        const bool all_heard = received_ >= made_before_;
+        std::vector<std::pair<Answered, Error>> told;
         for (auto each = waiting_.begin(); each != waiting_.end();) {
             const auto next = std::next(each);
-            const std::uint64_t number = each->first;
-            if (each->second.resumed && (number >= first_.value || all_heard)) {
-                Error error{.code = Errc::not_found, .detail = "the call never arrived"};
-                if (number < first_.value) {
-                    error = {.code = Errc::session_expired,
-                             .effect = Effect::unknown,
-                             .detail = "the answer is not kept any more"};
-                }
-                answer_later(std::move(each->second.answered), std::move(error));
+            const auto error = each->second.resumed ? gone(each->first) : std::nullopt;
+            if (error) {
+                told.emplace_back(std::move(each->second.answered), *error);
                 waiting_.erase(each);
             }
             each = next;
+        }
+        const auto alive = alive_;
+        for (const auto& [answered, error] : told) {
+            if (answered) answered(error);
+            if (!*alive) return;
         }
     }
     void link_lost(const std::string&) override { heard_ = runtime_.now(); }
@@ -258,8 +274,9 @@ private:
             if (!*alive) return {};
         }
         if (received_ >= made_before_ && made_before_.value != 0) {
-            settle_resumed();
             made_before_ = {};
+            settle_resumed();
+            if (!*alive) return {};
         }
         courier_.tell_durable(service);
         make_room();
@@ -284,7 +301,8 @@ private:
     const Options options_;
     const std::uint64_t session_;
     const std::string name_;
-    bool ready_;
+    bool numbered_;  ///< It is known which numbers are free.
+    bool ready_;     ///< The owner knows it too.
     bool sent_ = false;  ///< Something may have arrived.
     TimePoint heard_;    ///< The service knew the session.
     std::optional<Error> over_;

@@ -46,7 +46,7 @@ public:
     virtual ~ImmortalClient() = default;
 
     /// A new session may be used at once; one that was kept when the service has said how far it is.
-    /// Called once, for the latter.
+    /// Called once, for the latter, after those who wait for calls that never arrived have been told.
     virtual void on_ready(std::function<void()> ready) = 0;
     [[nodiscard]] virtual bool ready() const = 0;
     /// Of the next call: to be written down before it is made. Requires: ready().

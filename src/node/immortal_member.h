@@ -55,6 +55,7 @@ public:
 
     /// Listens, opens the journal, restores and replays; calls `opened` once, never within this
     /// call. `application` and `locator` outlive the member.
+    /// Requires: the journal takes entries of 2 MiB (segments of 4 MiB do): a batch is one.
     /// Errors: of the journal; in_use, bad_config (none): the address.
     [[nodiscard]] static std::unique_ptr<journal::Opening> open(
         Runtime& runtime, Log& log, Options options, const journal::Open& journal,

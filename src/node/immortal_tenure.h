@@ -101,6 +101,7 @@ private:
     void schedule_own();
     void confirm_later(bool at_once);
     void confirm();
+    void touch_later();
     void touch_clients();
     void arm_fire();
     void fire();
