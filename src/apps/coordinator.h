@@ -28,8 +28,7 @@ public:
     static constexpr Duration retry_max = 5s;
     static constexpr Duration report_interval = 1s;  ///< To the registry, of how far it is.
 
-    /// Not electable: it never becomes active, whatever happens.
-    enum class Electable : std::uint8_t { no, yes };
+    using Electable = library::ReplicaJournal::Electable;
     using MakeJournal = std::function<std::unique_ptr<library::ReplicaJournal>(Electable)>;
 
     struct Options {

@@ -6,39 +6,8 @@
 #include <fmt/format.h>
 
 #include "apps/invocation.h"
-#include "journal/shared_journal.h"
 
 namespace understudy::apps {
-
-namespace {
-
-/// A shared journal in which this copy never becomes active: nobody ever grants it.
-class Following final : public library::ReplicaJournal {
-public:
-    Following(Runtime& runtime, Log& log, std::string member, const SharedDirectory& where)
-        : runtime_(runtime), log_(log), member_(std::move(member)), where_(where) {}
-
-    journal::Open open() override {
-        journal::SharedJournal::Options options;
-        options.directory = where_.path;
-        options.member = member_;
-        options.election = journal::SharedJournal::Election::granted;
-        options.lease = where_.lease;
-        options.segment_size_bytes = segment_bytes;
-        return journal::SharedJournal::opener(runtime_, log_, std::move(options));
-    }
-    void close(std::function<void()> done) override { done(); }
-
-private:
-    static constexpr std::uint64_t segment_bytes = 64 * MiB;
-
-    Runtime& runtime_;
-    Log& log_;
-    const std::string member_;
-    const SharedDirectory where_;
-};
-
-}  // namespace
 
 CoordinatorProgram::CoordinatorProgram(platform::AsioRuntime& runtime, Log& log,
                                        Supervisor supervisor)
@@ -57,13 +26,8 @@ Result<void> CoordinatorProgram::run(Options options) {
         .log = log_,
         .locator = *places_,
         .agent = places_->agent(),
-        .make_journal = [this, journal = options.journal](Coordinator::Electable electable)
-            -> std::unique_ptr<library::ReplicaJournal> {
-            const auto* shared = std::get_if<SharedDirectory>(&journal.journal);
-            if (electable == Coordinator::Electable::no && shared != nullptr) {
-                return std::make_unique<Following>(runtime_, log_, journal.member, *shared);
-            }
-            return library::ReplicaJournal::make(runtime_, log_, journal);
+        .make_journal = [this, journal = options.journal](Coordinator::Electable electable) {
+            return library::ReplicaJournal::make(runtime_, log_, journal, electable);
         }};
     coordinator_ = US_TRY(
         Coordinator::open(std::move(world), std::move(options.coordinator), *this));
