@@ -26,7 +26,12 @@ const Member* Service::find(const std::string& member) const {
 
 pb::MemberInfo Service::to_info(const Member& member) const {
     pb::MemberInfo info = registry::to_info(member);
-    if (journaled()) *info.mutable_designation() = to_designation(member.designation);
+    if (!journaled()) return info;
+    *info.mutable_designation() = to_designation(member.designation);
+    // Its journal knows of no checkpointers: what it says is that it is not active.
+    if (member.role == Role::standby && member.designation.role == Role::checkpointer) {
+        info.set_role(static_cast<std::uint32_t>(Role::checkpointer));
+    }
     return info;
 }
 

@@ -27,7 +27,8 @@ struct Member {
     Epoch epoch;  ///< Of its role. Load-balanced members have one each.
     wire::pb::Process process;
     std::uint64_t joined_wall_ms = 0;
-    // Of a journaled service. The role above is what the member itself has reported.
+    // Of a journaled service. The role above is what the member itself has reported: a checkpointer
+    // is a standby that is designated so.
     role::Designation designation = {};
     Address node = {};  ///< Of its journal. Port 0: nowhere.
 };

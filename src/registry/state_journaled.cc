@@ -41,6 +41,12 @@ namespace {
     return left.SerializeAsString() == right.SerializeAsString();
 }
 
+/// A standby and a checkpointer differ by their designation alone.
+[[nodiscard]] Role role_of(const pb::MemberReported& reported) {
+    const auto role = static_cast<Role>(reported.role());
+    return role == Role::checkpointer ? Role::standby : role;
+}
+
 [[nodiscard]] std::string members_of(const Service& service) {
     std::string names;
     for (const auto& [order, member] : service.line) {
@@ -55,11 +61,11 @@ bool is_news(const Service& service, const Member& member, const pb::MemberRepor
     if (!service.journaled()) return false;
     if (reported.has_checkpoint() && !service.start_order->founded()) return true;
     const bool active = service.active == member.order;
-    if (static_cast<Role>(reported.role()) == Role::active) {
+    if (role_of(reported) == Role::active) {
         const Epoch epoch{reported.epoch()};
         return may_hold(service, member, epoch) && !(active && epoch == service.epoch);
     }
-    return active || member.role != static_cast<Role>(reported.role());
+    return active || member.role != role_of(reported);
 }
 
 /// Requires: nobody is in line, and the service is not registered beforehand.
@@ -144,7 +150,7 @@ void State::take_report(Service& service, Member& member, const pb::MemberReport
                         std::uint64_t wall_ms, Change& change) {
     if (!is_news(service, member, reported)) return;
     if (reported.has_checkpoint()) service.start_order->has_checkpoint();
-    const auto role = static_cast<Role>(reported.role());
+    const Role role = role_of(reported);
     const bool active = service.active == member.order;
     if (role == Role::active) {
         const Epoch epoch{reported.epoch()};
@@ -363,6 +369,7 @@ void State::restore_start_order(Service& service, const pb::ServiceState& row) {
         line));
     for (auto& [order, member] : service.line) {
         member.designation = *service.start_order->find(member.name);
+        if (member.role == Role::checkpointer) member.role = Role::standby;
     }
     if (row.info().has_definition()) service.definition = row.info().definition();
     service.holder = row.holder();

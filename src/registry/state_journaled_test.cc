@@ -329,6 +329,23 @@ TEST(JournaledService, WhomTheJournalElectedIsDesignatedSo) {
     EXPECT_EQ(story.service().story.back().previous(), "replica-2");
 }
 
+TEST(JournaledService, AStandbyThatIsDesignatedSoIsShownAsTheCheckpointer) {
+    Story story;
+    story.define_three();
+    story.start(0u);
+    const auto shown = [&](int place) {
+        return static_cast<Role>(to_info(story.service()).members(place).role());
+    };
+    story.start(1u);
+    EXPECT_EQ(shown(1), Role::joining) << "it has said nothing yet";
+    story.report(1u, Role::standby, 0);
+    EXPECT_EQ(shown(1), Role::checkpointer);
+    EXPECT_FALSE(story.report(1u, Role::checkpointer, 0).change) << "it says the same";
+    story.restart();
+    EXPECT_EQ(shown(1), Role::checkpointer);
+    EXPECT_FALSE(story.report(1u, Role::standby, 0).change);
+}
+
 TEST(JournaledService, WhoGivesTheRoleUpIsActiveNoMore) {
     Story story;
     story.define_three();
