@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string_view>
 #include <system_error>
@@ -13,6 +14,8 @@
 
 #include "apps/demo/hello.h"
 #include "apps/demo/parts.h"
+#include "apps/demo/standby.h"
+#include "apps/demo/standby_parts.h"
 #include "apps/quantity.h"
 
 namespace understudy::apps::demo {
@@ -50,13 +53,15 @@ struct Wanted {
     std::string pause;
     std::string registry;
     std::string member;
+    std::string directory;
 };
 
 constexpr std::uint64_t rounds_max = 10'000;
 
-[[nodiscard]] Result<Hello::Options> hello_options(const Invocation& invocation,
-                                                   const Wanted& wanted) {
-    Hello::Options options{.paint = invocation.paint};
+/// What all plays are asked in the same way.
+template <class Options>
+[[nodiscard]] Result<Options> play_options(const Invocation& invocation, const Wanted& wanted) {
+    Options options{.paint = invocation.paint};
     const char* const end = wanted.rounds.data() + wanted.rounds.size();
     const auto parsed = std::from_chars(wanted.rounds.data(), end, options.rounds);
     if (parsed.ec != std::errc{} || parsed.ptr != end || options.rounds < 1 ||
@@ -65,7 +70,7 @@ constexpr std::uint64_t rounds_max = 10'000;
                      .detail = fmt::format("--rounds wants 1 to {}", rounds_max)};
     }
     options.summary_only = !invocation.for_people();
-    const bool watched = is_terminal(STDOUT_FILENO) && options.rounds == 1;
+    const bool watched = is_terminal(STDOUT_FILENO) && options.rounds < 10;
     if (watched && !options.summary_only) options.pause = 700ms;
     if (!wanted.pause.empty()) {
         const auto pause = parse_duration_ms(wanted.pause);
@@ -87,13 +92,14 @@ void forget_environment() {
     for (const std::string& variable : ours) (void)::unsetenv(variable.c_str());
 }
 
-Result<Exit> hello(const Invocation& invocation, const Wanted& wanted) {
-    const auto options = US_TRY(hello_options(invocation, wanted));
+template <class Play>
+Result<Exit> perform(const Invocation& invocation, const Wanted& wanted) {
+    const auto options = US_TRY(play_options<typename Play::Options>(invocation, wanted));
     const auto directory = US_TRY(TemporaryDirectory::make());
     forget_environment();
     Troupe::take_interrupts();
     Exit exit = Exit::done;
-    Hello play(options, directory->path());
+    Play play(options, directory->path());
     if (const auto played = play.play(); !played) {
         exit = played.error().code == Errc::closed ? Exit::interrupted : Exit::no;
         (void)print_error(played.error());
@@ -107,36 +113,61 @@ Result<Exit> hello(const Invocation& invocation, const Wanted& wanted) {
     return exit;
 }
 
-}  // namespace
-
-void add_demo_commands(const Command& root, Globals& globals) {
+template <class Play>
+void add_play(const Command& demo, Globals& globals, const std::string& name,
+              const std::string& about, const std::string& rounds) {
     const auto wanted = std::make_shared<Wanted>();
-    const Command demo = root.add("demo", "Plays a source document with real processes and kills.");
-    const Command playing =
-        demo.add("hello", "Registry, two members, a client: kill -9 the active one and measure.");
+    wanted->rounds = rounds;
+    const Command playing = demo.add(name, about);
     playing.option({.names = "--rounds", .value_name = "N",
                     .about = "Kills the active member N times, to and fro."},
                    wanted->rounds);
     playing.option({.names = "--pause", .value_name = "DURATION",
                     .about = "Waits so long between acts; 700ms on a terminal, else none."},
                    wanted->pause);
-    playing.runs(globals.running(
-        [wanted](const Invocation& invocation) { return hello(invocation, *wanted); }));
+    playing.runs(globals.running([wanted](const Invocation& invocation) {
+        return perform<Play>(invocation, *wanted);
+    }));
     playing.footer("Exit code 0 only if every line of every process was the expected one.");
+}
 
-    const Command member = root.add_hidden("demo-member");
-    member.required_option({.names = "--registry", .value_name = "HOST:PORT", .about = ""},
-                           wanted->registry);
-    member.required_option({.names = "--member", .value_name = "NAME", .about = ""},
-                           wanted->member);
-    member.runs(globals.running(
-        [wanted](const Invocation&) { return run_member(wanted->registry, wanted->member); }));
+/// One process of a play.
+void add_part(const Command& root, Globals& globals, const std::string& name, bool with_directory,
+              const std::function<Result<Exit>(const Wanted&)>& run) {
+    const auto wanted = std::make_shared<Wanted>();
+    const Command part = root.add_hidden(name);
+    part.required_option({.names = "--registry", .value_name = "HOST:PORT", .about = ""},
+                         wanted->registry);
+    part.option({.names = "--member", .value_name = "NAME", .about = ""}, wanted->member);
+    if (with_directory) {
+        part.required_option({.names = "--directory", .value_name = "DIR", .about = ""},
+                             wanted->directory);
+    }
+    part.runs(globals.running([wanted, run](const Invocation&) { return run(*wanted); }));
+}
 
-    const Command client = root.add_hidden("demo-client");
-    client.required_option({.names = "--registry", .value_name = "HOST:PORT", .about = ""},
-                           wanted->registry);
-    client.runs(
-        globals.running([wanted](const Invocation&) { return run_client(wanted->registry); }));
+[[nodiscard]] CopyOptions copy_options(const Wanted& wanted) {
+    return {.registry = wanted.registry, .member = wanted.member, .directory = wanted.directory};
+}
+
+}  // namespace
+
+void add_demo_commands(const Command& root, Globals& globals) {
+    const Command demo = root.add("demo", "Plays a source document with real processes and kills.");
+    add_play<Hello>(demo, globals, "hello",
+                    "Registry, two members, a client: kill -9 the active one and measure.", "1");
+    add_play<Standby>(demo, globals, "standby",
+                      "Three copies of an immortal, a client: kill -9 the active one, count.", "4");
+
+    add_part(root, globals, "demo-member", false, [](const Wanted& wanted) {
+        return run_member(wanted.registry, wanted.member);
+    });
+    add_part(root, globals, "demo-client", false,
+             [](const Wanted& wanted) { return run_client(wanted.registry); });
+    add_part(root, globals, "demo-server-copy", true,
+             [](const Wanted& wanted) { return run_server_copy(copy_options(wanted)); });
+    add_part(root, globals, "demo-asking-client", true,
+             [](const Wanted& wanted) { return run_asking_client(copy_options(wanted)); });
 }
 
 }  // namespace understudy::apps::demo
