@@ -43,12 +43,6 @@ Result<void> ImmortalBody::check(const ImmortalOptions& options) {
     US_CHECK(ReplicaJournal::check(replica_options(options)));
     auto listen = check_listen(options.listen, options.tls.has_value(), options.insecure);
     if (!listen) return listen.error();
-    if (!options.registry.empty() && (listen->port == 0 || listen->host.empty())) {
-        return Error{.code = Errc::bad_config,
-                     .detail = "listen " + options.listen +
-                               ": the registry is told where before the journal is open, so give "
-                               "HOST:PORT"};
-    }
     return ImmortalPlaces::check(places_options(options));
 }
 
@@ -75,6 +69,7 @@ void ImmortalHere::begin() {
     auto places = ImmortalPlaces::open(runtime_, log_, places_options(options_));
     if (!places) return fail(places.error());
     places_ = *std::move(places);
+    listen_ = *check_listen(options_.listen, options_.tls.has_value(), options_.insecure);
     // With a registry the journal waits for what this member is to be.
     if (places_->agent() != nullptr) return enter_registry();
     open_member();
@@ -89,7 +84,7 @@ void ImmortalHere::open_member() {
     node::ImmortalMember::Options how;
     how.service = options_.service;
     how.member = options_.member;
-    how.listen = *check_listen(options_.listen, options_.tls.has_value(), options_.insecure);
+    how.listen = listen_;
     how.tls = to_options(options_.tls);
     how.checkpoint_every_bytes = options_.checkpoint_every_bytes;
     how.checkpoint_duty = std::holds_alternative<LocalDirectory>(options_.journal)
@@ -196,10 +191,17 @@ void ImmortalHere::fill(ImmortalStatus& status) const {
 // --- The registry --------------------------------------------------------------------------------
 
 void ImmortalHere::enter_registry() {
+    if (listen_.port == 0) {
+        // The registry is told the port before the journal is open, and it stays the same.
+        const auto probe =
+            runtime_.network().listen(listen_, std::nullopt, [](std::unique_ptr<Connection>) {});
+        if (!probe) return fail(probe.error());
+        listen_ = (*probe)->address();
+    }
     client::JournaledOptions how;
     how.family = options_.service;
     how.member = options_.member;
-    how.endpoint = *parse_address(options_.listen);
+    how.endpoint = listen_;
     if (!options_.advertise.empty()) how.endpoint.host = options_.advertise;
     if (const auto* shared = std::get_if<SharedDirectory>(&options_.journal)) {
         how.lease = shared->lease;

@@ -59,6 +59,7 @@ private:
     const ImmortalMember::Classes classes_;
     std::unique_ptr<immortal::LinkedApplication> application_;  ///< As new when the journal opens.
     std::unique_ptr<ImmortalPlaces> places_;
+    Address listen_;
     std::unique_ptr<ReplicaJournal> journal_;
     std::unique_ptr<journal::Opening> opening_;
     std::unique_ptr<node::ImmortalMember> member_;

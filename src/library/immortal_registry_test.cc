@@ -7,7 +7,6 @@
 #include <gtest/gtest.h>
 
 #include "library/platform_test.h"
-#include "platform/asio_runtime.h"
 
 namespace understudy::library {
 namespace {
@@ -28,13 +27,6 @@ public:
 
 class ImmortalPlatform : public PlatformTest {
 protected:
-    static std::string free_address() {
-        NullLog log;
-        platform::AsioRuntime runtime(log);
-        auto listener = runtime.network().listen({"127.0.0.1", 0}, std::nullopt, [](auto) {});
-        US_ASSERT(listener);
-        return to_string((*listener)->address());
-    }
     /// A copy, and what it was told of its role.
     struct Copy {
         ImmortalMember member;
@@ -47,7 +39,6 @@ protected:
                                           .journal = SharedDirectory{.path = directory_.path() +
                                                                              "/journal",
                                                                      .lease = 500ms},
-                                          .listen = free_address(),
                                           .registry = {registry_.address()},
                                           .log = quiet()})
                 .value_or_throw(),
@@ -58,15 +49,6 @@ protected:
         return copy;
     }
 };
-
-TEST_F(ImmortalPlatform, ARegistryWantsToKnowWhereBeforeTheJournalIsOpen) {
-    const auto opened = ImmortalMember::open<Server>({.service = "server",
-                                                      .member = "A",
-                                                      .journal = LocalDirectory{directory_.path()},
-                                                      .registry = {registry_.address()}});
-    ASSERT_FALSE(opened);
-    EXPECT_EQ(opened.error().code, Errc::bad_config);
-}
 
 TEST_F(ImmortalPlatform, TheStartOrderSaysWhoIsActiveAndWhoTakesCheckpoints) {
     auto a = open_copy("A");

@@ -1,0 +1,193 @@
+// Immortals in real processes, killed in any order; and one beside a real coordinator, either of them
+// killed. What is counted at the end: every call was carried out once.
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "base/random.h"
+#include "platform/asio_runtime.h"
+#include "tests/process/immortal_parts.h"
+#include "tests/process/process.h"
+#include "understudy/immortal_client.h"
+#include "understudy/immortal_member.h"
+
+namespace understudy::process {
+namespace {
+
+[[nodiscard]] std::string free_address() {
+    NullLog log;
+    platform::AsioRuntime runtime(log);
+    auto listener = runtime.network().listen({"127.0.0.1", 0}, std::nullopt, [](auto) {});
+    if (!listener) throw Broken("no free port");
+    return to_string((*listener)->address());
+}
+
+bool eventually(const std::function<bool()>& reached, Clock::duration limit = patience) {
+    const auto deadline = Clock::now() + limit;
+    while (!reached() && Clock::now() < deadline) std::this_thread::sleep_for(5ms);
+    return reached();
+}
+
+class Immortals : public ::testing::Test {
+protected:
+    using Key = std::pair<std::string, std::string>;  ///< Service and member.
+
+    void start(const std::string& service, const std::string& member) {
+        copies_[{service, member}] = std::make_unique<Process>(
+            service + member,
+            Command{.arguments = {IMMORTAL_MEMBER_PROGRAM, service, member,
+                                  directory_ / service, listen_.at({service, member}),
+                                  listen_.at({"server", "A"}) + "," +
+                                      listen_.at({"server", "B"}),
+                                  listen_.at({"client", "A"})}},
+            directory_ / (service + member + ".log"));
+    }
+    /// What the active copy of a service shows; empty: nobody is active.
+    [[nodiscard]] std::string shown(const std::string& service) {
+        for (const auto& [key, copy] : copies_) {
+            if (key.first != service) continue;
+            copy->skip();
+            copy->say("show");
+            const Line line = copy->expect("shown");
+            if (line.text != "shown not") return line.text;
+        }
+        return {};
+    }
+
+    TemporaryDirectory directory_;
+    std::map<Key, std::string> listen_{{{"server", "A"}, free_address()},
+                                       {{"server", "B"}, free_address()},
+                                       {{"client", "A"}, free_address()}};
+    std::map<Key, std::unique_ptr<Process>> copies_;
+};
+
+TEST_F(Immortals, KilledInAnyOrderLoseNothingAndDoNothingTwice) {
+    constexpr std::size_t kills = 200;
+    constexpr std::int64_t each = 100;
+    start("server", "A");
+    copies_.at({"server", "A"})->expect("role active");
+    start("server", "B");
+    start("client", "A");
+    const Key client{"client", "A"};
+    copies_.at(client)->expect("role active");
+    Random random(16);
+    std::int64_t total = 0;
+    for (std::size_t killed = 0; killed < kills;) {
+        copies_.at(client)->say("begin " + std::to_string(each));
+        copies_.at(client)->expect("begun");
+        total += each;
+        std::this_thread::sleep_for(std::chrono::milliseconds(random.below(30)));
+        std::vector<Key> victims;
+        for (const auto& [key, copy] : copies_) {
+            if (random.chance(1, 2)) victims.push_back(key);
+        }
+        killed += victims.size();
+        for (const Key& victim : victims) copies_.at(victim)->kill();
+        for (const Key& victim : victims) {
+            copies_.erase(victim);
+            start(victim.first, victim.second);
+        }
+        (void)copies_.at(client)->ever("role active");
+    }
+    const std::string answers = "shown answers=" + std::to_string(total) + " wrong=0";
+    EXPECT_TRUE(eventually([&] { return shown("client") == answers; }))
+        << shown("client") << ", not " << answers;
+    EXPECT_EQ(shown("server"), "shown greetings=" + std::to_string(total));
+}
+
+// The same class beside a coordinator, which has the journal and the connections.
+class Beside : public ::testing::Test {
+protected:
+    void start_coordinator() {
+        coordinator_ = std::make_unique<Process>(
+            "coordinator",
+            Command{.arguments = {UNDERSTUDY_PROGRAM, "coordinator", "--instance", "server",
+                                  "--log", directory_ / "logs", "--journal", "local", "--port",
+                                  port_of(address_), "--app-port", port_of(applications_)}},
+            directory_ / "coordinator.log");
+    }
+    [[nodiscard]] ImmortalMember open_member() const {
+        return ImmortalMember::open<Server>({.service = "server",
+                                             .coordinator = applications_,
+                                             .log = [](std::string_view) {}})
+            .value_or_throw();
+    }
+    [[nodiscard]] static std::string port_of(const std::string& address) {
+        return address.substr(address.rfind(':') + 1);
+    }
+    static std::int64_t greetings(ImmortalMember& member) {
+        std::int64_t found = -1;
+        (void)member.look<Server>([&](const Server& server) { found = server.greetings; });
+        return found;
+    }
+
+    TemporaryDirectory directory_;
+    const std::string address_ = free_address();
+    const std::string applications_ = free_address();
+    std::unique_ptr<Process> coordinator_;
+};
+
+TEST_F(Beside, AClassActsForACoordinatorAndEitherMayBeKilled) {
+    constexpr int turns = 4;
+    constexpr std::int64_t each = 200;
+    start_coordinator();
+    auto member = std::make_unique<ImmortalMember>(open_member());
+    ASSERT_TRUE(member->wait_active());
+    auto client = ImmortalClient::open(
+                      {.service = "server", .members = {address_}, .log = [](std::string_view) {}})
+                      .value_or_throw();
+    std::atomic<std::int64_t> answered{0};
+    std::int64_t wrong = 0;
+    for (int turn = 1; turn <= turns; ++turn) {
+        for (std::int64_t i = 0; i < each; ++i) {
+            client.call_async<&Server::greet>([&](const Result<std::int64_t>& count) {
+                if (!count || *count != ++answered) ++wrong;
+            });
+        }
+        if (turn % 2 == 0) {
+            coordinator_->kill();
+            start_coordinator();
+        } else {
+            member.reset();
+            member = std::make_unique<ImmortalMember>(open_member());
+        }
+        ASSERT_TRUE(eventually([&] { return answered == turn * each; })) << answered;
+        EXPECT_TRUE(eventually([&] { return greetings(*member) == turn * each; }));
+    }
+    EXPECT_EQ(wrong, 0);
+}
+
+TEST_F(Beside, AnImpulseIsDurableAndHasNoAnswer) {
+    start_coordinator();
+    auto member = open_member();
+    ASSERT_TRUE(member.wait_active());
+    EXPECT_TRUE(member.impulse<&Server::note>());
+    std::int64_t notes = 0;
+    EXPECT_TRUE(eventually([&] {
+        (void)member.look<Server>([&](const Server& server) { notes = server.notes; });
+        return notes == 1;
+    }));
+    const auto refused = member.impulse<&Server::greet>();
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Errc::bad_config);
+    EXPECT_EQ(refused.error().effect, Effect::none);
+    EXPECT_EQ(member.forget("x").error().code, Errc::bad_config);
+    EXPECT_EQ(member.status().version, 1U);
+}
+
+TEST_F(Beside, OneThatAsksForAnotherServiceIsToldSo) {
+    start_coordinator();
+    auto member = ImmortalMember::open<Client>({.service = "client",
+                                                .coordinator = applications_,
+                                                .log = [](std::string_view) {}})
+                      .value_or_throw();
+    EXPECT_EQ(member.wait_open().error().code, Errc::bad_config);
+}
+
+}  // namespace
+}  // namespace understudy::process
