@@ -165,7 +165,7 @@ public:
     /// "0=active 1=checkpointer+ 2=standby": who is to be what; + takes checkpoints.
     [[nodiscard]] std::string designated() const {
         std::string text;
-        for (const std::uint32_t number : {0, 1, 2, 3}) {
+        for (const std::uint32_t number : {0U, 1U, 2U, 3U}) {
             const Member* member = service().find(wire::replica_member(number));
             if (member == nullptr) continue;
             const role::Designation& what = member->designation;

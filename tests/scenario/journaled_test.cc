@@ -1,9 +1,10 @@
 // Members whose journal says who is active: designated by the registry, which believes what they
 // report (docs/protocols/roles.md, "Services with a journal").
 
-#include <gtest/gtest.h>
+#include <functional>
 
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include "tests/scenario/stage.h"
 #include "wire/definition.h"
@@ -171,6 +172,45 @@ TEST(JournaledMember, PositionsComeOnceInASecondAndRolesAtOnce) {
     EXPECT_EQ(applied(), 6u);
     copies.app(0).is(Role::standby, 1, 7);
     EXPECT_TRUE(copies.until_active(""));
+}
+
+TEST(JournaledMember, ACopyThatIsTakenOutIsRefusedUntilItIsAddedAgain) {
+    Copies copies;
+    auto& operator_ = copies.stage.start_client("c", "operator").app<ClientApp>();
+    const auto ask = [&](const std::function<void(wire::pb::DefinitionAsk&)>& fill) {
+        ASSERT_TRUE(copies.stage.until([&] { return operator_.agent->registry_up(); }));
+        wire::pb::Ask question;
+        fill(*question.mutable_definition());
+        operator_.answer.reset();
+        operator_.agent->ask(question, 1s, [&](Result<wire::pb::Answer> answer) {
+            operator_.answer = std::move(answer);
+        });
+        ASSERT_TRUE(copies.stage.until([&] { return operator_.answer.has_value(); }));
+        ASSERT_TRUE(*operator_.answer) << operator_.answer->error().detail;
+    };
+    const auto add = [](wire::pb::DefinitionAsk& asked) {
+        asked.mutable_add()->set_family("server");
+        asked.mutable_add()->set_number(1);
+    };
+    ask([](wire::pb::DefinitionAsk& asked) {
+        asked.mutable_define()->set_family("server");
+        asked.mutable_define()->set_kind(1);
+        asked.mutable_define()->set_journal(2);
+    });
+    EXPECT_EQ(copies.start(1).heard, Lines{"refused not_found"});
+    ask(add);
+    ASSERT_TRUE(copies.stage.until([&] { return copies.app(1).heard.back() == "active+"; }));
+    copies.start(0);
+
+    ask([](wire::pb::DefinitionAsk& asked) {
+        asked.mutable_remove()->set_family("server");
+        asked.mutable_remove()->set_number(1);
+    });
+
+    ASSERT_TRUE(copies.stage.until([&] { return copies.app(1).heard.back() == "refused not_found"; }));
+    EXPECT_EQ(copies.stage.line("server"), Lines{"replica-0"});
+    ask(add);
+    EXPECT_TRUE(copies.stage.until([&] { return copies.stage.line("server").size() == 2; }));
 }
 
 TEST(JournaledMember, WhoLeavesIsNotAwaited) {
