@@ -282,7 +282,7 @@ void HitApp::call(std::uint64_t intent) {
     const std::uint64_t number = client_->next_number();
     notes_.calls[number] = intent;
     const std::uint64_t given =
-        client_->call("hit", packed(intent), [this, number](const Result<Bytes>& reply) {
+        client_->call("hit", packed(notes_.first + intent), [this, number](const Result<Bytes>& reply) {
             told(number, reply);
         });
     if (given != number) oracle_.broken("a call has another number than was said");
@@ -327,6 +327,7 @@ public:
             }
         }
         notes_.resize(plan_.clients);
+        for (std::size_t i = 0; i < notes_.size(); ++i) notes_[i].first = i * 1'000'000;
         // Members whose disk is gone in the middle of something say so, and are started again.
         for (const char* event : {"replicated.group_failed", "replicated.node_failed"}) {
             world_.expect_error(event);

@@ -158,6 +158,7 @@ private:
 /// What a client writes down, and has after its own restart.
 struct ClientNotes {
     std::uint64_t session = 0;
+    std::uint64_t first = 0;  ///< Intents count from here: those of all clients are different.
     std::uint64_t intents_max = 60;
     std::uint64_t intents = 0;                     ///< Decided on so far.
     std::map<std::uint64_t, std::uint64_t> calls;  ///< Number of the call: intent not answered yet.

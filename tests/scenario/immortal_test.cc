@@ -66,5 +66,21 @@ TEST(Immortals, ExactlyOnceUnderKillsOfThreeCopiesOnASharedDirectory) {
     }
 }
 
+// For an hour that nobody needs: run with --gtest_also_run_disabled_tests.
+TEST(Immortals, DISABLED_ExactlyOnceForManySeeds) {
+    for (std::uint64_t seed = 1'000; seed < 2'000; ++seed) {
+        const bool shared = seed % 2 == 0;
+        const BankPlan plan{.seed = seed,
+                            .journal = shared ? BankJournal::shared : BankJournal::local,
+                            .copies = shared ? 1 + seed % 4 : 1,
+                            .clients = 1 + seed % 5,
+                            .chaos = 5s,
+                            .slow_disk = seed % 7 == 0};
+        const BankOutcome outcome = run_banks(plan);
+        expect_good(outcome, seed);
+        ASSERT_FALSE(testing::Test::HasFailure()) << outcome.tail;
+    }
+}
+
 }  // namespace
 }  // namespace understudy::scenario
