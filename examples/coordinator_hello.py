@@ -5,7 +5,8 @@ The server counts whom it has greeted; the client asks it to greet, once or many
 counts the answers. Either process, or its coordinator, may be killed at any time: nothing is
 lost and nothing happens twice. Nothing but the standard library is needed.
 
-    understudy coordinator --instance server --log logs --port 2000 --app-port 2001 &
+    understudy coordinator --instance server --log logs --port 2000 --app-port 2001 \
+        --peers client=127.0.0.1:1000 &
     understudy coordinator --instance client --log logs --port 1000 --app-port 1001 \
         --peers server=127.0.0.1:2000 &
     examples/coordinator_hello.py server 127.0.0.1:2001 &

@@ -7,12 +7,14 @@ from command_line_test import every_command
 
 CLI = (ROOT / "docs/cli.md").read_text()
 OPERATIONS = (ROOT / "docs/operations/registry.md").read_text()
+COORDINATOR = (ROOT / "docs/operations/coordinator.md").read_text()
 
 
 class Documents(Case):
     def test_the_tables_of_options_are_those_of_the_program(self):
         self.assertIn(run("config", "reference", "client").stdout, CLI)
         self.assertIn(run("config", "reference", "registry").stdout, OPERATIONS)
+        self.assertIn(run("config", "reference", "coordinator").stdout, COORDINATOR)
 
     def test_every_command_has_its_place(self):
         for path in every_command():
