@@ -58,11 +58,11 @@ struct Spread {
 Standby::Standby(const Options& options, std::string directory)
     : options_(options),
       directory_(std::move(directory)),
-      columns_({{"Registry", 14},
+      columns_({{"Registry", 18},
                 {"server 0", 12},
                 {"server 1", 12},
                 {"server 2", 12},
-                {"client", 30}},
+                {"client", 36}},
                options.paint),
       troupe_({names[0], names[1], names[2], names[3], names[4]}, directory_,
               [this](const Line& line) {

@@ -196,12 +196,12 @@ bool from_line(const std::string& line, ClientReport& report) {
 }
 
 std::string to_line(const ClientTotal& total) {
-    return fmt::format("asked {}, answered {}, the server counts {}", total.asked, total.answered,
+    return fmt::format("asked {}, answered {}, counted {}", total.asked, total.answered,
                        total.counted);
 }
 
 bool from_line(const std::string& line, ClientTotal& total) {
-    return std::sscanf(line.c_str(), "asked %lu, answered %lu, the server counts %lu", &total.asked,
+    return std::sscanf(line.c_str(), "asked %lu, answered %lu, counted %lu", &total.asked,
                        &total.answered, &total.counted) == 3;
 }
 

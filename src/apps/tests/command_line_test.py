@@ -26,6 +26,7 @@ class CommandLine(Case):
         self.assertIn(("registry", "backup"), paths)
         self.assertIn(("service", "switchover"), paths)
         self.assertIn(("demo", "hello"), paths)
+        self.assertIn(("demo", "standby"), paths)
         for path in paths:
             with self.subTest(command=" ".join(path)):
                 result = run(*path, "--help")
@@ -41,7 +42,8 @@ class CommandLine(Case):
                      ["service", "list", "extra"], ["--registry", "nowhere", "service", "list"],
                      ["--timeout", "5", "service", "list"], ["registry"],
                      ["registry", "--segment-size", "1KiB", "--data", "x"],
-                     ["demo", "hello", "--rounds", "0"], ["journal"], ["journal", "verify"],
+                     ["demo", "hello", "--rounds", "0"],
+                     ["demo", "standby", "--rounds", "x"], ["journal"], ["journal", "verify"],
                      ["journal", "replay", "x", "--as", "what"], ["explain", "--nothing"],
                      ["record", "put", "Foo", "R", "no assignment"],
                      ["call", "Foo", "name", "{not json"]]:

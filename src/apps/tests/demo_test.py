@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 
@@ -65,6 +66,30 @@ class Demo(Case):
                      env={"TMPDIR": str(self.directory), "UNDERSTUDY_REGISTRY": "127.0.0.1:1",
                           "UNDERSTUDY__REGISTRY__LOG_FORMAT": "json"})
         self.assertEqual(result.returncode, DONE, result.stderr)
+
+    def test_active_standbys_as_the_source_document_tells_it(self):
+        result = run("demo", "standby", "--rounds", "2", env={"TMPDIR": str(self.directory)})
+        self.assertEqual(result.returncode, DONE, result.stdout + result.stderr)
+        self.assertEqual(os.listdir(self.directory), [])
+        columns = columns_of(result.stdout)
+        # Killed as active, back as standby, active after the other's kill; all stopped and started.
+        self.assertEqual(columns["server 0"], ["active", "standby", "active", "checkpointer"])
+        self.assertEqual(columns["server 1"], ["checkpointer", "active"])
+        self.assertEqual(columns["server 2"],
+                         ["standby", "active", "standby", "active", "standby"])
+        total = re.search(r"asked (\d+), answered (\d+), counted (\d+)", result.stdout)
+        self.assertEqual(len(set(total.groups())), 1)
+        self.assertGreater(int(total.group(1)), 5)
+
+    def test_active_standbys_are_summed_up(self):
+        result = run("demo", "standby", "--rounds", "1", "--json",
+                     env={"TMPDIR": str(self.directory)})
+        self.assertEqual(result.returncode, DONE, result.stderr)
+        summary = json.loads(result.stdout)
+        self.assertEqual(sorted(summary), ["active_us", "counts", "gap_us", "ok", "rounds"])
+        self.assertEqual([(r["killed"], r["successor"]) for r in summary["rounds"]],
+                         [("server 0", "server 2")])
+        self.assertEqual(summary["counts"]["asked"], summary["counts"]["carried_out"])
 
     def children(self, pid):
         """Processes started by `pid`, as /proc knows them."""
