@@ -14,6 +14,7 @@ TEST(Immortals, ExactlyOnceUnderKillsOfThreeCopiesOnAReplicatedJournal) {
                                                .journal = BankJournal::replicated,
                                                .copies = 3,
                                                .clients = 2,
+                                               .hangs_and_cuts = seed % 2 == 0,
                                                .make_core = raft::make_core});
         for (const std::string& violation : outcome.violations) {
             ADD_FAILURE() << "seed " << seed << ": " << violation;

@@ -350,6 +350,7 @@ private:
     void start();
     void supervise();
     void harm();
+    void hang_or_cut(sim::Process& victim);
     [[nodiscard]] static BankApp* app(sim::Process& process) {
         return process.alive() ? &process.app<BankApp>() : nullptr;
     }
@@ -430,6 +431,11 @@ void BankCluster::harm() {
         world_.after(random_.between(Duration(2ms), Duration(100ms)), [this] { harm(); });
         return;
     }
+    if (plan_.hangs_and_cuts && random_.chance(1, 2)) {
+        hang_or_cut(victim);
+        world_.after(random_.between(Duration(2ms), Duration(250ms)), [this] { harm(); });
+        return;
+    }
     switch (random_.below(5)) {
         case 0:
         case 1:
@@ -452,6 +458,24 @@ void BankCluster::harm() {
             }
     }
     world_.after(random_.between(Duration(2ms), Duration(250ms)), [this] { harm(); });
+}
+
+/// Who is hung, or cut off, does not know that another has taken over when it comes back.
+void BankCluster::hang_or_cut(sim::Process& victim) {
+    const Duration lasts = random_.between(Duration(20ms), Duration(1500ms));
+    if (random_.chance(1, 2)) {
+        if (!victim.alive() || victim.paused()) return;
+        victim.pause();
+        world_.after(lasts, [&victim] {
+            if (victim.paused()) victim.resume();
+        });
+        return;
+    }
+    const std::string one = victim.node().name();
+    const std::string other = all_[random_.below(all_.size())]->node().name();
+    if (one == other) return;
+    world_.cut(one, other);
+    world_.after(lasts, [this, one, other] { world_.heal(one, other); });
 }
 
 BankApp* BankCluster::active(const std::string& bank) {
@@ -570,7 +594,11 @@ BankOutcome BankCluster::run() {
         world_.run_until(broken, plan_.chaos);
     }
     calm_ = true;
-    for (sim::Process* process : all_) process->crash_at_disk_call(0);
+    for (sim::Process* process : all_) {
+        process->crash_at_disk_call(0);
+        if (process->paused()) process->resume();
+    }
+    world_.heal_network();
     world_.network().reset_rate = 0;
     const auto done = [&] { return broken() || rests(); };
     bool rested = world_.run_until(done, Duration(60s));

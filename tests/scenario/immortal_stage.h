@@ -200,6 +200,7 @@ struct BankPlan {
     std::size_t clients = 1;
     Duration chaos = 4s;
     bool kills = true;
+    bool hangs_and_cuts = false;  ///< Besides kills.
     bool slow_disk = false;
     consensus::MakeCore make_core = nullptr;
     std::function<void(std::string_view)> sink = {};

@@ -66,6 +66,20 @@ TEST(Immortals, ExactlyOnceUnderKillsOfThreeCopiesOnASharedDirectory) {
     }
 }
 
+TEST(Immortals, ExactlyOnceUnderHangsAndCuts) {
+    for (std::uint64_t seed = 401; seed <= 412; ++seed) {
+        const bool shared = seed % 2 == 0;
+        const BankOutcome outcome =
+            run_banks({.seed = seed,
+                       .journal = shared ? BankJournal::shared : BankJournal::local,
+                       .copies = shared ? std::size_t{3} : std::size_t{1},
+                       .clients = 2,
+                       .hangs_and_cuts = true});
+        expect_good(outcome, seed);
+        ASSERT_FALSE(testing::Test::HasFailure()) << outcome.tail;
+    }
+}
+
 // For an hour that nobody needs: run with --gtest_also_run_disabled_tests.
 TEST(Immortals, DISABLED_ExactlyOnceForManySeeds) {
     for (std::uint64_t seed = 1'000; seed < 2'000; ++seed) {
@@ -75,6 +89,7 @@ TEST(Immortals, DISABLED_ExactlyOnceForManySeeds) {
                             .copies = shared ? 1 + seed % 4 : 1,
                             .clients = 1 + seed % 5,
                             .chaos = 5s,
+                            .hangs_and_cuts = seed % 3 == 0,
                             .slow_disk = seed % 7 == 0};
         const BankOutcome outcome = run_banks(plan);
         expect_good(outcome, seed);
