@@ -176,6 +176,99 @@ class Hello(CoordinatorCase):
         self.assertIn("no progress behind position", server.error_text())
 
 
+class Registered(CoordinatorCase):
+    """Three copies of a server that a registry knows, each with an application of its own."""
+
+    def setUp(self):
+        super().setUp()
+        self.platform = self.registry().address
+        logs = ("--log", self.directory / "logs")
+        self.ask(self.platform, "service", "register", "server", "--kind", "immortal", *logs)
+        for number in (1, 2):
+            self.ask(self.platform, "service", "add-replica", "server", "--replica", number)
+        self.ask(self.platform, "service", "register", "client", "--kind", "immortal", *logs)
+        self.copies = {}
+
+    def start_copy(self, number, name="server"):
+        """A coordinator and its application, until the coordinator says what it is."""
+        coordinator = self.start("coordinator", "--instance", name, "--replica", number,
+                                 "--registry", self.platform)
+        line = coordinator.line()
+        self.assertTrue(line.startswith(f"{name}/replica-{number} waits for its application on "),
+                        line + coordinator.error_text())
+        place = f"{name}{number}"
+        self.ports[place + "-app"] = int(line.rpartition(":")[2])
+        self.copies[place] = coordinator, self.application(name, place=place)
+        return coordinator
+
+    def is_now(self, number, what, name="server"):
+        self.lines_of(self.copies[f"{name}{number}"][0], f"{name}/replica-{number} is {what}")
+
+    def kill_copy(self, number):
+        coordinator, application = self.copies.pop(f"server{number}")
+        coordinator.process.kill()
+        self.end_application(application)
+        coordinator.process.wait()
+
+    def greet(self, number):
+        typist = self.copies["client0"][1]
+        self.type(typist, "greet Joe")
+        self.assertEqual(typist.stdout.readline(), f"Hello Joe, number {number}, {number} answers\n")
+
+    def roles(self):
+        """Exit code 1 says that nobody is active."""
+        shown = run("--registry", self.platform, "service", "show", "server", "--json")
+        return {member["member"]: member["role"] for member in json.loads(shown.stdout)["members"]}
+
+    def test_the_active_role_goes_back_and_forth_past_the_one_that_takes_checkpoints(self):
+        self.start_copy(0)
+        self.is_now(0, "active, epoch 1")
+        self.start_copy(1)
+        self.is_now(1, "checkpointer")
+        self.start_copy(2)
+        self.is_now(2, "standby")
+        self.start_copy(0, name="client")
+        self.is_now(0, "active, epoch 1", name="client")
+        self.greet(1)
+        for turn in range(4):
+            old, new = (0, 2) if turn % 2 == 0 else (2, 0)
+            self.kill_copy(old)
+            self.is_now(new, f"active, epoch {turn + 2}")
+            self.greet(turn + 2)
+            self.start_copy(old)
+            self.is_now(old, "standby")
+        self.assertEqual(self.roles(), {"replica-0": "active", "replica-1": "checkpointer",
+                                        "replica-2": "standby"})
+        self.kill_copy(0)
+        self.kill_copy(2)
+        self.wait_until(lambda: "active" not in self.roles().values(), "nobody is active")
+        time.sleep(1.5)  # A lease and more: it stays what it is.
+        self.assertEqual(self.roles()["replica-1"], "checkpointer")
+        self.start_copy(2)
+        self.is_now(2, "active, epoch 6")
+        self.greet(6)
+
+    def test_after_a_full_stop_the_second_is_active(self):
+        for number in range(3):
+            self.start_copy(number)
+            self.is_now(number, ("active, epoch 1", "checkpointer", "standby")[number])
+        for coordinator, application in self.copies.values():
+            self.assertEqual(coordinator.end(), 0)
+            self.end_application(application)
+        self.wait_until(lambda: set(self.roles().values()) == {None}, "all have left")
+        self.start_copy(1)
+        self.is_now(1, "checkpointer")
+        self.start_copy(2)
+        self.is_now(2, "standby")
+        self.lines_until_active(2)
+        self.start_copy(0)
+        self.is_now(0, "standby")
+
+    def lines_until_active(self, number):
+        line = self.copies[f"server{number}"][0].line()
+        self.assertRegex(line, f"^server/replica-{number} is active, epoch [0-9]+$")
+
+
 class TimeTravel(CoordinatorCase):
     """A server's past, told again."""
 
