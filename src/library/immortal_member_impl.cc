@@ -87,12 +87,15 @@ ImmortalStatus ImmortalMember::Impl::current() const {
 
 void ImmortalMember::Impl::standing_changed() {
     ImmortalStatus status = status_on_loop();
+    bool news = false;
     {
         const std::lock_guard lock(mutex);
+        news = status.role != seen.role || status.epoch != seen.epoch ||
+               status.active != seen.active;
         seen = status;
     }
     changed.notify_all();
-    role_listeners.tell(std::move(status));
+    if (news) role_listeners.tell(std::move(status));
 }
 
 void ImmortalMember::Impl::failed(const Error& error) {

@@ -43,8 +43,14 @@ protected:
                                           .log = quiet()})
                 .value_or_throw(),
             {}});
-        copy->member.on_role(
-            [roles = copy->roles](const ImmortalStatus& now) { roles.add(now.role); });
+        copy->member.on_role([roles = copy->roles, last = std::string()](
+                                 const ImmortalStatus& now) mutable {
+            const std::string told = std::string(understudy::name(now.role)) + " " +
+                                     std::to_string(now.epoch.value) + " " + now.active;
+            EXPECT_NE(told, last) << "no change";
+            last = told;
+            roles.add(now.role);
+        });
         EXPECT_TRUE(copy->member.wait_open());
         return copy;
     }
