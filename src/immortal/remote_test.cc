@@ -11,6 +11,7 @@
 #include "immortal/application_port.h"
 #include "immortal/coordinator_client.h"
 #include "immortal/fake_application_test.h"
+#include "immortal/machine.h"
 #include "sim/test_programs.h"
 #include "sim/world.h"
 
@@ -337,6 +338,112 @@ TEST_F(RemoteTest, OneThatComesWhileAnotherActsIsNextWhenThatOneEnds) {
         desk().want();
     });
     EXPECT_TRUE(until([&] { return second.app<Player>().client.situation().welcomed; }));
+}
+
+// --- With a machine ------------------------------------------------------------------------------
+
+class Quiet final : public Machine::Observer {
+public:
+    void output_ready(const std::string&) override {}
+    void input_durable(const std::string&, MessageNo) override {}
+    void timers_changed() override {}
+    void image_ready() override { ++images; }
+    void broken(const Error&) override {}
+    int images = 0;
+};
+
+/// The n-th command of a journal: what a client calls.
+Buffer command(std::uint64_t n) {
+    if (n == 0) return encode(StartCommand{.instance = 7, .seed = 8, .version = 1});
+    Random random(n);
+    static constexpr std::string_view names[] = {"add", "ask", "tell", "wait"};
+    static constexpr std::string_view bodies[] = {"3", "bank", "audit", "40"};
+    const std::size_t which = random.below(4);
+    Buffer message;
+    encode(Message{.kind = MessageKind::call,
+                   .id = n,
+                   .name = names[which],
+                   .body = as_bytes(bodies[which])},
+           message);
+    return encode(ReceiveCommand{.source = "client",
+                                 .instance = 9,
+                                 .wall_ms = n,
+                                 .batch = {.first = {n}, .count = 1, .messages = message}});
+}
+
+void apply(Machine& machine, std::uint64_t n) {
+    Buffer reply;
+    const Buffer body = command(n);
+    machine.apply({.index = {n + 1}, .place = 0, .time = n * 1ms, .body = body}, reply);
+}
+
+std::vector<Buffer> pieces_of(Machine& machine) {
+    std::vector<Buffer> pieces;
+    const auto snapshot = machine.begin_snapshot();
+    for (bool more = true; more;) more = snapshot->next(pieces.emplace_back(), 200);
+    return pieces;
+}
+
+// What the machine of an application beside it holds is what that of a linked one holds, also when
+// it was restored from an image that was older than the checkpoint.
+TEST_F(RemoteTest, AMachineBesideItsApplicationHoldsWhatALinkedOneHolds) {
+    constexpr std::uint64_t commands = 600;
+    FakeApplication linked;
+    Quiet quiet;
+    Machine reference("server", linked, quiet);
+    for (std::uint64_t n = 0; n < commands; ++n) apply(reference, n);
+
+    play();
+    Quiet heard;
+    std::vector<Buffer> pieces;
+    std::uint64_t taken_at = 0;
+    auto machine = std::make_unique<Machine>("server", *desk().application, heard);
+    in(*coordinator, [&] {
+        for (std::uint64_t n = 0; n < 300; ++n) apply(*machine, n);
+        machine->want_image();
+        for (std::uint64_t n = 300; n < 350; ++n) apply(*machine, n);
+    });
+    ASSERT_TRUE(until([&] { return heard.images == 1; }));
+    in(*coordinator, [&] {
+        for (taken_at = 350; taken_at < 400; ++taken_at) apply(*machine, taken_at);
+        pieces = pieces_of(*machine);
+        for (std::uint64_t n = 400; n < 450; ++n) apply(*machine, n);
+        desk().application->leave_stage();
+        machine.reset();
+        desk().application->end({.code = Errc::unavailable, .detail = "this copy has ended"});
+    });
+    ASSERT_TRUE(until([&] { return !app().client.situation().welcomed; }));
+    in(*coordinator, [&] {
+        desk().application.reset();
+        desk().want();
+    });
+    ASSERT_TRUE(until([&] { return desk().application != nullptr; }));
+    in(*coordinator, [&] {
+        machine = std::make_unique<Machine>("server", *desk().application, heard);
+        for (std::size_t i = 0; i < pieces.size(); ++i) {
+            ASSERT_TRUE(machine->restore_piece(
+                pieces[i], {.first = i == 0, .last = i + 1 == pieces.size()}));
+        }
+        for (std::uint64_t n = taken_at; n < commands; ++n) apply(*machine, n);
+    });
+    ASSERT_TRUE(until([&] { return machine->performed() == machine->position(); }));
+
+    EXPECT_EQ(machine->position(), reference.position());
+    EXPECT_EQ(machine->next_due(), reference.next_due());
+    ASSERT_EQ(machine->peers().size(), reference.peers().size());
+    for (const auto& [name, peer] : reference.peers()) {
+        ASSERT_NE(machine->find(name), nullptr) << name;
+        EXPECT_EQ(machine->find(name)->received, peer.received) << name;
+        EXPECT_EQ(machine->find(name)->out.next(), peer.out.next()) << name;
+        EXPECT_EQ(machine->find(name)->out.chain(), peer.out.chain()) << name;
+    }
+    ASSERT_NE(app().application, nullptr);
+    EXPECT_EQ(app().application->total, linked.total);
+    EXPECT_EQ(app().application->next_id, linked.next_id);
+    in(*coordinator, [&] {
+        desk().application->leave_stage();
+        machine.reset();
+    });
 }
 
 /// The protocol spoken by hand.
