@@ -81,9 +81,9 @@ private:
 // A journal on a node of its own: of one group, that of the service.
 class OnNode final : public ReplicaJournal {
 public:
-    OnNode(Runtime& runtime, Log& log, const ReplicaOptions& options)
+    OnNode(Runtime& runtime, Log& log, const ReplicaOptions& options, Electable electable)
         : runtime_(runtime), log_(log), service_(options.service), member_(options.member),
-          group_(std::get<ReplicatedGroup>(options.journal)) {}
+          group_(std::get<ReplicatedGroup>(options.journal)), electable_(electable) {}
 
     journal::Open open() override {
         return [this](journal::Observer& observer, journal::Opened opened) {
@@ -136,6 +136,7 @@ private:
     [[nodiscard]] replicated::GroupOptions group_options() const {
         replicated::GroupOptions options;
         options.service = service_;
+        options.electable = electable_ == Electable::yes;
         for (const ReplicatedGroup::Node& node : group_.nodes) {
             options.founders.push_back({.name = node.name, .address = *parse_address(node.address)});
         }
@@ -147,6 +148,7 @@ private:
     const std::string service_;
     const std::string member_;
     const ReplicatedGroup group_;
+    const Electable electable_;
     std::unique_ptr<replicated::Node> node_;
 };
 
@@ -211,7 +213,7 @@ std::unique_ptr<ReplicaJournal> ReplicaJournal::make(Runtime& runtime, Log& log,
         return std::make_unique<InSharedDirectory>(runtime, log, options.member, *shared,
                                                    electable);
     }
-    return std::make_unique<OnNode>(runtime, log, options);
+    return std::make_unique<OnNode>(runtime, log, options, electable);
 }
 
 }  // namespace understudy::library

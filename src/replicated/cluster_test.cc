@@ -276,6 +276,37 @@ TEST(ReplicatedCluster, ACheckpointerIsActiveOnlyAsALastResort) {
     EXPECT_EQ(cluster.world.verdict(), "");
 }
 
+TEST(ReplicatedCluster, AMemberThatIsDesignatedOtherwiseIsNotActiveWhoeverDies) {
+    Cluster cluster(14);
+    GroupOptions group;
+    group.service = "s";
+    group.founders = {Cluster::founder("n1"), Cluster::founder("n2"), Cluster::founder("n3")};
+    for (const char* name : {"n1", "n2", "n3"}) {
+        group.electable = std::string(name) != "n2";
+        auto what = cluster.spec(name, {group});
+        what.propose_every = 2ms;
+        cluster.start(what);
+    }
+    const std::vector<std::string> all = {"n1", "n2", "n3"};
+    for (int round = 0; round < 6; ++round) {
+        const std::string active = cluster.wait_active(all);
+        ASSERT_TRUE(active == "n1" || active == "n3") << active;
+        cluster.world.run_for(300ms);
+        cluster.process(active).crash();
+        ASSERT_TRUE(cluster.world.run_until(
+            [&] {
+                const std::string next = cluster.active(all);
+                return !next.empty() && next != active;
+            },
+            10s));
+        EXPECT_EQ(cluster.active({"n2"}), "");
+        cluster.process(active).restart();
+        cluster.world.run_for(500ms);
+    }
+    cluster.expect_agreement(all);
+    EXPECT_EQ(cluster.world.verdict(), "");
+}
+
 TEST(ReplicatedCluster, ConfirmationNeedsAMajority) {
     Cluster cluster(12);
     cluster.start_three();

@@ -24,7 +24,7 @@ bool Group::leads() const {
 bool Group::may_be_active() const {
     switch (self_.kind) {
         case MemberKind::data:
-            return true;
+            return options_.electable;
         case MemberKind::checkpointer:
             return last_resort_;
         case MemberKind::witness:

@@ -24,6 +24,9 @@ struct GroupOptions {
     std::vector<Member> founders;
     MemberKind kind = MemberKind::data;  ///< As in `founders`, if it is there.
     bool last_resort = false;  ///< Lifts electability of a checkpointer, never the quorum.
+    /// Of a data member: false if it is designated otherwise for as long as its journal is open. It
+    /// votes and keeps entries; should it alone have the newest ones, it leads to hand them on.
+    bool electable = true;
 
     std::uint64_t queue_bytes_max = 32 * MiB;        ///< Appends that wait, per urgency.
     std::uint32_t outstanding_entries_max = 4096;    ///< Proposed and not committed yet.
