@@ -40,6 +40,8 @@ public:
     [[nodiscard]] virtual std::uint32_t version_newest() const = 0;
 
     virtual void perform(const Input& input, Stage& stage) = 0;
+    /// Of inputs that are queued.
+    [[nodiscard]] virtual std::size_t lag_bytes() const { return 0; }
 
     /// The state as it is now. Requires: immediate; one at a time.
     [[nodiscard]] virtual std::unique_ptr<Snapshot> begin_image() = 0;

@@ -32,6 +32,12 @@ public:
                          .body = Buffer(input.body.begin(), input.body.end())});
     }
 
+    std::size_t lag_bytes() const override {
+        std::size_t bytes = 0;
+        for (const Told& each : queue) bytes += each.name.size() + each.body.size();
+        return bytes;
+    }
+
     std::unique_ptr<Snapshot> begin_image() override {
         struct Whole final : Snapshot {
             Buffer bytes;

@@ -88,7 +88,9 @@ public:
     [[nodiscard]] bool has_version(std::uint32_t version) const;
     [[nodiscard]] bool ended() const { return ended_; }
     /// Of inputs that it was not sent, or has not performed.
-    [[nodiscard]] std::size_t lag_bytes() const { return waiting_bytes_ + flying_bytes_; }
+    [[nodiscard]] std::size_t lag_bytes() const override {
+        return waiting_bytes_ + flying_bytes_;
+    }
     [[nodiscard]] Position performed_upto() const { return performed_; }
 
 private:

@@ -33,6 +33,8 @@ public:
         std::optional<TlsOptions> tls = {};
         /// While so much waits for others, impulses and clients' calls wait too.
         std::size_t outbox_bytes_max = 64 * MiB;
+        /// While its application lags by so much, everything that comes waits.
+        std::size_t lag_bytes_max = 64 * MiB;
         std::size_t unconfirmed_bytes_max = 8 * MiB;  ///< On its way to one peer.
         std::size_t trim_bytes = 1 * MiB;             ///< Confirmed; then it is trimmed at once ...
         Duration trim_interval = 50ms;                ///< ... or after this.

@@ -35,6 +35,7 @@ struct MemberApp {
         bool immediate = true;
         bool shared = false;
         std::size_t outbox_bytes_max = 64 * MiB;
+        std::size_t lag_bytes_max = 64 * MiB;
     };
 
     MemberApp(Runtime& its_runtime, Log& log, const Spec& spec)
@@ -58,7 +59,8 @@ struct MemberApp {
             {.service = spec.service,
              .member = spec.host,
              .listen = {.host = spec.host, .port = port},
-             .outbox_bytes_max = spec.outbox_bytes_max},
+             .outbox_bytes_max = spec.outbox_bytes_max,
+             .lag_bytes_max = spec.lag_bytes_max},
             journal, application, locator,
             [this](Result<std::unique_ptr<ImmortalMember>> opened) {
                 if (opened) {
@@ -75,7 +77,7 @@ struct MemberApp {
     }
     /// A lagging application does something every now and then.
     void work() {
-        application.work(3);
+        if (!hangs) application.work(3);
         timer = runtime.at(runtime.now() + 2ms, [this] { work(); });
     }
     void impulse(const std::string& handler, const std::string& body) {
@@ -89,6 +91,7 @@ struct MemberApp {
 
     Runtime& runtime;
     immortal::FakeApplication application;
+    bool hangs = false;
     StaticLocator locator;
     std::optional<Error> error;
     std::vector<std::string> answers;
@@ -413,6 +416,34 @@ TEST_F(ImmortalMembers, AnUpgradeGoesUpOnly) {
 
 // The application lags: its outputs come late, its image is asked for, and a restart begins with the
 // image and what it was told since.
+TEST_F(ImmortalMembers, WhileItsApplicationLagsByTooMuchEverybodyWaits) {
+    sim::Process& a = start("a", "h1", {.immediate = false, .lag_bytes_max = 400});
+    sim::Process& b = start("b", "h2");
+    ASSERT_TRUE(until([&] { return app(a).serves() && app(b).serves(); }));
+    world.run_for(1s);
+    app(a).hangs = true;
+    for (int i = 0; i < 1000; ++i) {
+        app(b).impulse("tell", "a");
+        if (i % 10 == 9) world.run_for(5ms);
+    }
+    world.run_for(1s);
+    // What was under way when the bound was reached is taken; the rest is not.
+    EXPECT_LT(app(a).member->machine().position().value, 300u);
+    EXPECT_GT(app(a).application.lag_bytes(), 400u);
+    app(a).impulse("add", "1");
+    sim::Process& caller = start_client("a", places);
+    client(caller).call("add", "1");
+    world.run_for(1s);
+    ASSERT_EQ(app(a).answers.size(), 1u);
+    EXPECT_TRUE(app(a).answers.back().starts_with("limit_exceeded"));
+    EXPECT_TRUE(client(caller).answers.empty());
+
+    app(a).hangs = false;
+    ASSERT_TRUE(until([&] { return app(a).application.total == 1001; }, 60s));
+    ASSERT_TRUE(until([&] { return client(caller).answers.size() == 1; }));
+    EXPECT_EQ(world.verdict(), "");
+}
+
 TEST_F(ImmortalMembers, ALaggingApplicationIsSavedAndGoesOnWhereItWas) {
     sim::Process& a = start("a", "h1", {.immediate = false});
     sim::Process& b = start("b", "h2");

@@ -22,7 +22,8 @@ namespace understudy::node {
 /// Thread: loop only.
 class ImmortalTenure {
 public:
-    /// Batches of clients that wait because too much waits for others.
+    /// Batches that wait: of clients because too much waits for others, of anybody because the
+    /// application lags.
     static constexpr std::size_t parked_bytes_max = 64 * MiB;
     static constexpr std::size_t fired_at_once_max = 1024;
     static constexpr Duration retry_interval = 10ms;
@@ -63,7 +64,7 @@ public:
                                              std::size_t bytes);
     [[nodiscard]] MessageNo durable_here(const std::string& peer) const;
 
-    /// Too much waits for others: impulses and clients wait.
+    /// Too much waits for others, or for the application: impulses and clients wait.
     [[nodiscard]] bool too_much_waits();
     /// What waits for this peer is given up, and what it has sent is not known any more.
     using Done = std::function<void(Result<void>)>;
@@ -108,6 +109,8 @@ private:
     [[nodiscard]] Duration service_time() const;
     [[nodiscard]] std::uint64_t wall_ms() const;
     [[nodiscard]] bool lags() const;
+    [[nodiscard]] bool lags_far() const;
+    [[nodiscard]] bool must_wait(const std::string& peer);
     void later(std::function<void()> task);
     [[nodiscard]] std::unique_ptr<Timer> after(Duration delay, std::function<void()> task);
 

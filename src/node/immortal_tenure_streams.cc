@@ -51,7 +51,7 @@ Result<void> ImmortalTenure::batch_received(const std::string& peer, const Batch
         if (last <= durable) world_.courier.tell_durable(peer);
         return {};
     }
-    if (is_client(peer) && (!row.parked.empty() || too_much_waits())) {
+    if (!row.parked.empty() || must_wait(peer)) {
         US_CHECK(park(row, batch));
         row.taken = last;
         return {};
@@ -78,7 +78,18 @@ void ImmortalTenure::receive_failed(const std::string& peer, const Error& error)
     world_.courier.drop(peer, error);
 }
 
+bool ImmortalTenure::lags_far() const {
+    return world_.application.lag_bytes() > world_.options.lag_bytes_max;
+}
+
+/// What other immortals send must not wait for room in outboxes: theirs may wait for ours. For the
+/// application it may: that goes on by itself.
+bool ImmortalTenure::must_wait(const std::string& peer) {
+    return lags_far() || (is_client(peer) && too_much_waits());
+}
+
 bool ImmortalTenure::too_much_waits() {
+    if (lags_far()) return true;
     const TimePoint now = world_.runtime.now();
     if (waiting_looked_ && now - *waiting_looked_ < waiting_look_interval) return too_much_;
     waiting_looked_ = now;
@@ -109,9 +120,9 @@ void ImmortalTenure::unpark() {
     const auto timer = std::move(unpark_timer_);
     if (parked_bytes_ == 0) return;
     // About as much as may wait: what these calls make is not known before they are carried out.
-    std::size_t room = too_much_waits() ? 0 : world_.options.outbox_bytes_max / 8 + 1;
+    std::size_t room = world_.options.outbox_bytes_max / 8 + 1;
     for (auto& [peer, row] : rows_) {
-        while (room > 0 && !row.parked.empty()) {
+        while (room > 0 && !row.parked.empty() && !must_wait(peer)) {
             const Buffer kept = std::move(row.parked.front());
             row.parked.pop_front();
             parked_bytes_ -= kept.size();
