@@ -118,7 +118,7 @@ Result<Buffer> ImmortalClient::Impl::await(Duration timeout,
     if (!may_wait()) {
         return Error{.code = Errc::bad_config, .detail = "a callback may not wait for an answer"};
     }
-    if (closing.load()) return is_closed_error(Effect::none);
+    if (ending.begun()) return is_closed_error(Effect::none);
     const auto answer = std::make_shared<library::Once<Result<Buffer>>>();
     auto outcome = loop.await(
         [self = shared_from_this(), begin = std::move(begin), answer] {
@@ -130,32 +130,17 @@ Result<Buffer> ImmortalClient::Impl::await(Duration timeout,
         },
         *answer, library::later(library::clock_now(), timeout));
     if (outcome) return *std::move(outcome);
-    if (closing.load()) return is_closed_error(Effect::unknown);
+    if (ending.begun()) return is_closed_error(Effect::unknown);
     return Error{.code = Errc::timed_out,
                  .effect = Effect::unknown,
                  .detail = "no answer in time; the call is still under way"};
 }
 
 void ImmortalClient::Impl::close(Duration limit) {
-    const TimePoint deadline =
-        library::later(library::clock_now(), std::clamp(limit, Duration::zero(), close_max));
-    if (closing.exchange(true)) {
-        if (!may_wait()) return;
-        std::unique_lock lock(mutex);
-        changed.wait_until(lock, library::to_steady(deadline), [this] { return is_closed; });
-        return;
-    }
-    asks.close();
-    later([this] { close_on_loop(); });
-    if (loop.on_loop()) {
-        callbacks->close(TimePoint{});  // What runs on the loop may not wait.
-    } else {
-        (void)loop.join(deadline);
-        callbacks->close(deadline);
-    }
-    const std::lock_guard lock(mutex);
-    is_closed = true;
-    changed.notify_all();
+    ending.run(limit, loop, *callbacks, [this] {
+        asks.close();
+        later([this] { close_on_loop(); });
+    });
 }
 
 void ImmortalClient::Impl::close_on_loop() {
@@ -191,7 +176,7 @@ Result<ImmortalClient> ImmortalClient::open(ImmortalClientOptions options) {
     auto impl =
         std::make_shared<Impl>(library::make_log(options.log), std::move(options), session);
     if (auto begun = impl->begin(); !begun) {
-        impl->close(Impl::close_max);
+        impl->close(library::Ending::close_max);
         return begun.error();
     }
     return ImmortalClient(std::move(impl));

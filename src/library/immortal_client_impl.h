@@ -1,17 +1,15 @@
 #pragma once
 
-#include <atomic>
-#include <condition_variable>
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string_view>
 #include <vector>
 
 #include "library/asks.h"
 #include "library/callbacks.h"
+#include "library/ending.h"
 #include "library/hidden.h"
 #include "library/immortal_places.h"
 #include "library/loop_thread.h"
@@ -23,8 +21,6 @@ namespace understudy {
 
 /// What stands behind an ImmortalClient; as ImmortalMember::Impl.
 struct US_HIDDEN ImmortalClient::Impl final : std::enable_shared_from_this<Impl> {
-    static constexpr Duration close_max = 2s;
-
     Impl(std::shared_ptr<Log> its_log, ImmortalClientOptions its_options, std::uint64_t its_session);
 
     /// Errors: in_use, bad_config (none).
@@ -52,11 +48,7 @@ struct US_HIDDEN ImmortalClient::Impl final : std::enable_shared_from_this<Impl>
     const std::uint64_t session;
     const std::shared_ptr<library::Callbacks> callbacks;
     library::Asks asks;
-    std::atomic<bool> closing{false};
-
-    std::mutex mutex;
-    std::condition_variable changed;
-    bool is_closed = false;
+    library::Ending ending;
 
     // Loop only.
     std::unique_ptr<library::ImmortalPlaces> places;

@@ -36,7 +36,7 @@ void ImmortalMember::Impl::begin() {
 }
 
 Result<library::ImmortalBody*> ImmortalMember::Impl::serving() {
-    if (closing.load() && body == nullptr) {
+    if (ending.begun() && body == nullptr) {
         return Error{.code = Errc::closed, .detail = "the member is closed"};
     }
     const std::lock_guard lock(mutex);
@@ -51,11 +51,11 @@ Result<void> ImmortalMember::Impl::wait_for(Duration timeout,
                                             const std::function<bool()>& reached) {
     if (!may_wait()) return Error{.code = Errc::bad_config, .detail = "a callback may not wait"};
     std::unique_lock lock(mutex);
-    const auto over = [&] { return reached() || seen.failed || closing.load(); };
+    const auto over = [&] { return reached() || seen.failed || ending.begun(); };
     changed.wait_until(lock,
                        library::to_steady(library::later(library::clock_now(), timeout)), over);
     if (seen.failed) return *seen.failed;
-    if (closing.load()) return Error{.code = Errc::closed, .detail = "the member is closed"};
+    if (ending.begun()) return Error{.code = Errc::closed, .detail = "the member is closed"};
     if (reached()) return {};
     return Error{.code = Errc::timed_out,
                  .detail = seen.role == Role::joining ? std::string("the journal is not open yet")
@@ -114,27 +114,12 @@ void ImmortalMember::Impl::failed(const Error& error) {
 // --- The end -------------------------------------------------------------------------------------
 
 void ImmortalMember::Impl::close(Duration limit) {
-    const TimePoint deadline =
-        library::later(library::clock_now(), std::clamp(limit, Duration::zero(), close_max));
-    if (closing.exchange(true)) {
-        if (!may_wait()) return;
-        std::unique_lock lock(mutex);
-        changed.wait_until(lock, library::to_steady(deadline), [this] { return is_closed; });
-        return;
-    }
-    asks.close();
-    role_listeners.close();
-    changed.notify_all();
-    later([this] { close_on_loop(); });
-    if (loop.on_loop()) {
-        callbacks->close(TimePoint{});  // What runs on the loop may not wait.
-    } else {
-        (void)loop.join(deadline);
-        callbacks->close(deadline);
-    }
-    const std::lock_guard lock(mutex);
-    is_closed = true;
-    changed.notify_all();
+    ending.run(limit, loop, *callbacks, [this] {
+        asks.close();
+        role_listeners.close();
+        changed.notify_all();
+        later([this] { close_on_loop(); });
+    });
 }
 
 void ImmortalMember::Impl::close_on_loop() {

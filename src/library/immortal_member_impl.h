@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -11,6 +10,7 @@
 #include "library/asks.h"
 #include "library/callbacks.h"
 #include "library/clock.h"
+#include "library/ending.h"
 #include "library/hidden.h"
 #include "library/immortal_body.h"
 #include "library/listeners.h"
@@ -26,8 +26,6 @@ namespace understudy {
 /// What runs on the loop keeps this alive; close() breaks the circle.
 struct US_HIDDEN ImmortalMember::Impl final : std::enable_shared_from_this<Impl>,
                                               private library::ImmortalBody::Observer {
-    static constexpr Duration close_max = 2s;
-
     Impl(std::shared_ptr<Log> its_log, ImmortalOptions its_options, Classes its_classes);
 
     void begin();
@@ -54,12 +52,11 @@ struct US_HIDDEN ImmortalMember::Impl final : std::enable_shared_from_this<Impl>
     const std::shared_ptr<library::Callbacks> callbacks;
     library::Listeners<ImmortalStatus> role_listeners;
     library::Asks asks;
-    std::atomic<bool> closing{false};
+    library::Ending ending;
 
     mutable std::mutex mutex;
     std::condition_variable changed;  ///< Of anything below.
     ImmortalStatus seen;
-    bool is_closed = false;
 
     std::unique_ptr<library::ImmortalBody> body;  // Loop only.
 
@@ -76,7 +73,7 @@ Result<T> ImmortalMember::Impl::await(Duration timeout, Begin begin) {
     if (!may_wait()) {
         return Error{.code = Errc::bad_config, .detail = "a callback may not wait for an answer"};
     }
-    if (closing.load()) return Error{.code = Errc::closed, .detail = "the member is closed"};
+    if (ending.begun()) return Error{.code = Errc::closed, .detail = "the member is closed"};
     const auto answer = std::make_shared<library::Once<Result<T>>>();
     auto outcome = loop.await(
         [self = shared_from_this(), begin = std::move(begin), answer] {
@@ -86,7 +83,7 @@ Result<T> ImmortalMember::Impl::await(Duration timeout, Begin begin) {
         },
         *answer, library::later(library::clock_now(), timeout));
     if (outcome) return *std::move(outcome);
-    const bool over = closing.load();
+    const bool over = ending.begun();
     return Error{.code = over ? Errc::closed : Errc::timed_out,
                  .effect = Effect::unknown,
                  .detail = over ? "the member was closed meanwhile" : "no answer in time"};

@@ -60,11 +60,11 @@ Result<void> Replica::Impl::wait_for(Duration timeout, const std::function<bool(
         return Error{.code = Errc::bad_config, .detail = "a callback may not wait"};
     }
     std::unique_lock lock(mutex);
-    const auto over = [&] { return reached() || seen.failed || closing.load(); };
+    const auto over = [&] { return reached() || seen.failed || ending.begun(); };
     changed.wait_until(lock,
                        library::to_steady(library::later(library::clock_now(), timeout)), over);
     if (seen.failed) return *seen.failed;
-    if (closing.load()) return Error{.code = Errc::closed, .detail = "the replica is closed"};
+    if (ending.begun()) return Error{.code = Errc::closed, .detail = "the replica is closed"};
     if (reached()) return {};
     return Error{.code = Errc::timed_out,
                  .detail = seen.role == Role::joining ? std::string("the journal is not open yet")
@@ -90,7 +90,7 @@ void Replica::Impl::submit(const std::optional<Request>& request, Bytes command,
 
 Result<replica::Replica*> Replica::Impl::serving() {
     if (replica) return replica.get();
-    if (closing.load()) return Error{.code = Errc::closed, .detail = "the replica is closed"};
+    if (ending.begun()) return Error{.code = Errc::closed, .detail = "the replica is closed"};
     const std::lock_guard lock(mutex);
     if (seen.failed) return Error{.code = seen.failed->code, .detail = seen.failed->detail};
     return not_open();
@@ -203,27 +203,12 @@ void Replica::Impl::failed(const Error& error) {
 // --- The end -------------------------------------------------------------------------------------
 
 void Replica::Impl::close(Duration limit) {
-    const TimePoint deadline =
-        library::later(library::clock_now(), std::clamp(limit, Duration::zero(), close_max));
-    if (closing.exchange(true)) {
-        if (!may_wait()) return;
-        std::unique_lock lock(mutex);
-        changed.wait_until(lock, library::to_steady(deadline), [this] { return is_closed; });
-        return;
-    }
-    queue.close();
-    role_listeners.close();
-    changed.notify_all();
-    later(&Impl::close_on_loop);
-    if (loop.on_loop()) {
-        callbacks->close(TimePoint{});  // What runs on the loop may not wait.
-    } else {
-        (void)loop.join(deadline);
-        callbacks->close(deadline);
-    }
-    const std::lock_guard lock(mutex);
-    is_closed = true;
-    changed.notify_all();
+    ending.run(limit, loop, *callbacks, [this] {
+        queue.close();
+        role_listeners.close();
+        changed.notify_all();
+        later(&Impl::close_on_loop);
+    });
 }
 
 void Replica::Impl::close_on_loop() {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -9,6 +8,7 @@
 
 #include "library/callbacks.h"
 #include "library/command_queue.h"
+#include "library/ending.h"
 #include "library/hidden.h"
 #include "library/listeners.h"
 #include "library/loop_thread.h"
@@ -23,8 +23,6 @@ namespace understudy {
 ///
 /// What runs on the loop keeps this alive; close() breaks the circle.
 struct US_HIDDEN Replica::Impl final : std::enable_shared_from_this<Impl> {
-    static constexpr Duration close_max = 2s;
-
     Impl(std::shared_ptr<Log> its_log, ReplicaOptions its_options,
          std::shared_ptr<StateMachine> its_machine);
 
@@ -59,12 +57,11 @@ struct US_HIDDEN Replica::Impl final : std::enable_shared_from_this<Impl> {
     const std::shared_ptr<library::Callbacks> callbacks;
     library::Listeners<ReplicaStatus> role_listeners;
     library::CommandQueue queue;
-    std::atomic<bool> closing{false};
+    library::Ending ending;
 
     mutable std::mutex mutex;
     std::condition_variable changed;  ///< Of anything below.
     ReplicaStatus seen;
-    bool is_closed = false;
 
     // Loop only.
     struct Answer {
@@ -86,7 +83,7 @@ Result<T> Replica::Impl::await(Duration timeout, Begin begin) {
     if (!may_wait()) {
         return Error{.code = Errc::bad_config, .detail = "a callback may not wait for an answer"};
     }
-    if (closing.load()) return Error{.code = Errc::closed, .detail = "the replica is closed"};
+    if (ending.begun()) return Error{.code = Errc::closed, .detail = "the replica is closed"};
     const auto answer = std::make_shared<library::Once<Result<T>>>();
     auto outcome = loop.await(
         [self = shared_from_this(), begin = std::move(begin), answer] {
@@ -94,7 +91,7 @@ Result<T> Replica::Impl::await(Duration timeout, Begin begin) {
         },
         *answer, library::later(library::clock_now(), timeout));
     if (outcome) return *std::move(outcome);
-    const bool over = closing.load();
+    const bool over = ending.begun();
     return Error{.code = over ? Errc::closed : Errc::timed_out,
                  .effect = Effect::unknown,
                  .detail = over ? "the replica was closed meanwhile" : "no answer in time"};
