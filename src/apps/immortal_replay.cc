@@ -7,7 +7,6 @@
 
 #include "immortal/command.h"
 #include "immortal/message.h"
-#include "journal/checkpoint_file.h"
 #include "replica/pack.h"
 #include "wire/json.h"
 #include "wire/msgpack.h"
@@ -361,54 +360,24 @@ ImmortalReplay::ImmortalReplay(Options options)
     : options_(options),
       part_(std::make_unique<Part>(options)),
       observer_(std::make_unique<Deaf>()),
-      machine_(std::make_unique<immortal::Machine>("?", *part_, *observer_)) {}
+      machine_(std::make_unique<immortal::Machine>("?", *part_, *observer_)),
+      replay_(*machine_) {}
 
 ImmortalReplay::~ImmortalReplay() = default;
 
 Result<void> ImmortalReplay::begin(Disk& disk, const std::string& directory,
                                    const std::vector<journal::WalkedCheckpoint>& checkpoints,
                                    Index from) {
-    for (auto one = checkpoints.rbegin(); one != checkpoints.rend(); ++one) {
-        if (!one->checkpoint || one->checkpoint->at >= from) continue;
-        const auto reader =
-            US_TRY(journal::CheckpointReader::open(disk, directory, one->checkpoint->at));
-        replica::CheckpointSink sink(replicated_, *machine_);
-        for (bool last = false; !last;) {
-            const auto slice = US_TRY(reader->next());
-            last = slice.last;
-            US_CHECK(sink.take(slice.bytes, slice.first, slice.last));
-        }
-        applied_ = one->checkpoint->at;
-        return settle(applied_);
-    }
-    return {};
+    US_CHECK(replay_.begin(disk, directory, checkpoints, from));
+    if (applied() == Index{}) return {};
+    return settle(applied());
 }
 
 Result<void> ImmortalReplay::take(const journal::Entry& entry) {
     said_.clear();
-    if (entry.index <= applied_) return {};
-    if (entry.index != applied_.next()) {
-        return Error{.code = Errc::corrupt,
-                     .detail = fmt::format("entries {} to {} are not there, so nobody knows the "
-                                           "state",
-                                           applied_.next().value, entry.index.value - 1)};
-    }
-    applied_ = entry.index;
-    if (!journal::has_body(entry.type)) return {};
-    replica::PackReader reader(entry.body);
-    replicated_.time = std::max(replicated_.time, reader.time());
-    replica::Command command{.index = entry.index, .time = replicated_.time, .body = {}};
-    while (const auto item = reader.next()) {
-        if (item->kind != ItemKind::command) continue;
-        Buffer reply;
-        command.body = item->body;
-        machine_->apply(command, reply);
-        ++command.place;
-    }
-    if (!reader.done()) {
-        return Error{.code = Errc::corrupt,
-                     .detail = fmt::format("entry {} is no pack", entry.index.value)};
-    }
+    const bool news = entry.index > applied() && journal::has_body(entry.type);
+    US_CHECK(replay_.take(entry));
+    if (!news) return {};
     US_CHECK(settle(entry.index));
     if (observer_->why) return *observer_->why;
     return {};

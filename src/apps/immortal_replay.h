@@ -11,7 +11,6 @@
 #include "immortal/application_port.h"
 #include "immortal/machine.h"
 #include "platform/asio_runtime.h"
-#include "replica/checkpoint_stream.h"
 
 namespace understudy::apps {
 
@@ -95,15 +94,15 @@ public:
     ImmortalReplay(const ImmortalReplay&) = delete;
     ImmortalReplay& operator=(const ImmortalReplay&) = delete;
 
-    /// As RegistryReplay.
+    /// As MachineReplay.
     [[nodiscard]] Result<void> begin(Disk& disk, const std::string& directory,
                                      const std::vector<journal::WalkedCheckpoint>& checkpoints,
                                      Index from);
-    /// Errors: as RegistryReplay; what ended an application.
+    /// Errors: as MachineReplay; what ended an application.
     [[nodiscard]] Result<void> take(const journal::Entry& entry);
 
     [[nodiscard]] bool started() const { return machine_->started(); }
-    [[nodiscard]] Index applied() const { return applied_; }
+    [[nodiscard]] Index applied() const { return replay_.applied(); }
     [[nodiscard]] const immortal::Machine& machine() const { return *machine_; }
     /// What the application said to the last entry.
     [[nodiscard]] const std::vector<Performer::Said>& said() const { return said_; }
@@ -119,8 +118,7 @@ private:
     std::unique_ptr<Part> part_;
     std::unique_ptr<Deaf> observer_;
     std::unique_ptr<immortal::Machine> machine_;
-    replica::Replicated replicated_;
-    Index applied_;
+    MachineReplay replay_;
     std::vector<Performer::Said> said_;
     std::optional<Difference> difference_;
 };

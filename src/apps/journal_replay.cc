@@ -186,14 +186,14 @@ namespace {
 
 }  // namespace
 
-Result<void> RegistryReplay::begin(Disk& disk, const std::string& directory,
-                                   const std::vector<journal::WalkedCheckpoint>& checkpoints,
-                                   Index from) {
+Result<void> MachineReplay::begin(Disk& disk, const std::string& directory,
+                                  const std::vector<journal::WalkedCheckpoint>& checkpoints,
+                                  Index from) {
     for (auto one = checkpoints.rbegin(); one != checkpoints.rend(); ++one) {
         if (!one->checkpoint || one->checkpoint->at >= from) continue;
         const auto reader =
             US_TRY(journal::CheckpointReader::open(disk, directory, one->checkpoint->at));
-        replica::CheckpointSink sink(replicated_, *state_);
+        replica::CheckpointSink sink(replicated_, machine_);
         for (bool last = false; !last;) {
             const auto slice = US_TRY(reader->next());
             last = slice.last;
@@ -205,7 +205,7 @@ Result<void> RegistryReplay::begin(Disk& disk, const std::string& directory,
     return {};
 }
 
-Result<void> RegistryReplay::take(const journal::Entry& entry) {
+Result<void> MachineReplay::take(const journal::Entry& entry) {
     if (entry.index <= applied_) return {};
     if (entry.index != applied_.next()) {
         return Error{.code = Errc::corrupt,
@@ -222,7 +222,7 @@ Result<void> RegistryReplay::take(const journal::Entry& entry) {
         Buffer reply;
         const auto apply = [&] {
             command.body = item->body;
-            state_->apply(command, reply);
+            machine_.apply(command, reply);
             ++command.place;
         };
         session::Table& sessions = replicated_.sessions;
