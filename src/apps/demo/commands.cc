@@ -58,10 +58,9 @@ struct Wanted {
 
 constexpr std::uint64_t rounds_max = 10'000;
 
-/// What all plays are asked in the same way.
-template <class Options>
-[[nodiscard]] Result<Options> play_options(const Invocation& invocation, const Wanted& wanted) {
-    Options options{.paint = invocation.paint};
+[[nodiscard]] Result<PlayOptions> play_options(const Invocation& invocation, const Wanted& wanted) {
+    PlayOptions options;
+    options.paint = invocation.paint;
     const char* const end = wanted.rounds.data() + wanted.rounds.size();
     const auto parsed = std::from_chars(wanted.rounds.data(), end, options.rounds);
     if (parsed.ec != std::errc{} || parsed.ptr != end || options.rounds < 1 ||
@@ -94,7 +93,7 @@ void forget_environment() {
 
 template <class Play>
 Result<Exit> perform(const Invocation& invocation, const Wanted& wanted) {
-    const auto options = US_TRY(play_options<typename Play::Options>(invocation, wanted));
+    const auto options = US_TRY(play_options(invocation, wanted));
     const auto directory = US_TRY(TemporaryDirectory::make());
     forget_environment();
     Troupe::take_interrupts();

@@ -1,10 +1,7 @@
 #include "apps/demo/hello.h"
 
-#include <poll.h>
-
 #include <algorithm>
 #include <csignal>
-#include <cstdio>
 #include <utility>
 
 #include <fmt/format.h>
@@ -19,40 +16,16 @@ using wire::Dynamic;
 
 namespace {
 
-constexpr Duration step_limit = 20s;
-constexpr std::string_view ready_begin = "registry ready on ";
 
-[[nodiscard]] std::uint64_t microseconds(Clock::duration duration) {
-    return static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::microseconds>(duration).count());
-}
-
-struct Spread {
-    std::uint64_t min = 0;
-    std::uint64_t p50 = 0;
-    std::uint64_t max = 0;
-};
-
-[[nodiscard]] Spread spread(const std::vector<Hello::Round>& rounds,
-                            std::uint64_t Hello::Round::* figure) {
-    std::vector<std::uint64_t> sorted;
-    for (const Hello::Round& round : rounds) sorted.push_back(round.*figure);
-    std::sort(sorted.begin(), sorted.end());
-    if (sorted.empty()) return {};
-    return {sorted.front(), sorted[(sorted.size() - 1) / 2], sorted.back()};
-}
-
-[[nodiscard]] Dynamic::Map spread_json(const Spread& spread) {
-    return {{"min", spread.min}, {"p50", spread.p50}, {"max", spread.max}};
-}
-
-[[nodiscard]] Error unexpected(std::string detail) {
-    return {.code = Errc::failed, .detail = std::move(detail)};
+[[nodiscard]] Dynamic::Map spread_json(const std::vector<std::uint64_t>& sorted) {
+    return {{"min", percentile(sorted, 0)},
+            {"p50", percentile(sorted, 50)},
+            {"max", percentile(sorted, 100)}};
 }
 
 }  // namespace
 
-Hello::Hello(const Options& options, std::string directory)
+Hello::Hello(const PlayOptions& options, std::string directory)
     : options_(options),
       directory_(std::move(directory)),
       columns_({{"Registry", 22}, {"Foo:Bar1", 8}, {"Foo:Bar2", 8}, {"Client", 23}},
@@ -62,21 +35,9 @@ Hello::Hello(const Options& options, std::string directory)
           show(columns_.line(milliseconds, line.actor, line.text));
       }) {}
 
-void Hello::show(const std::string& text) const {
-    if (options_.summary_only) {
-        (void)std::fputs(text.c_str(), stderr);
-    } else {
-        print(text);
-    }
-}
+void Hello::show(const std::string& text) const { demo::show(options_, text); }
 
-void Hello::act(const std::string& text) const {
-    // A signal ends the pause; the next wait notices.
-    if (options_.pause > Duration::zero()) {
-        (void)::poll(nullptr, 0, static_cast<int>(options_.pause / 1ms));
-    }
-    show(columns_.act(text));
-}
+void Hello::act(const std::string& text) const { demo::act(options_, columns_, text); }
 
 std::string Hello::member_name(Actor member) { return member == bar1 ? "Bar1" : "Bar2"; }
 
@@ -97,14 +58,7 @@ Result<void> Hello::play() {
 }
 
 Result<void> Hello::raise_curtain() {
-    US_CHECK(troupe_.start(registry, {"registry", "--listen", "127.0.0.1:0", "--data",
-                                      directory_ + "/registry", "--platform", "HelloWorld"}));
-    const Line ready = US_TRY(troupe_.next_line(registry, step_limit));
-    const std::size_t end = ready.text.find(',');
-    if (!ready.text.starts_with(ready_begin) || end == std::string::npos) {
-        return unexpected(fmt::format("the registry printed \"{}\"", ready.text));
-    }
-    address_ = ready.text.substr(ready_begin.size(), end - ready_begin.size());
+    address_ = US_TRY(start_registry(troupe_, registry, directory_, "HelloWorld"));
 
     US_CHECK(start_member(bar1));
     (void)US_TRY(troupe_.expect({{bar1, "MASTER"}}, step_limit));
@@ -188,20 +142,12 @@ Result<void> Hello::switch_over() {
 
 Result<void> Hello::end() {
     act("the end: everyone is told to go");
-    for (const Actor actor : {client, bar1, bar2}) {
-        (void)troupe_.dismiss(actor, SIGTERM);
-        if (!troupe_.child(actor).wait(step_limit)) return unexpected("a process did not end");
-    }
-    (void)troupe_.dismiss(registry, SIGTERM);
-    const auto code = troupe_.child(registry).wait(step_limit);
-    if (code != 0) {
-        return unexpected(fmt::format("the registry ended with {}", code.value_or(-1)));
-    }
-    const Spread failover = spread(rounds_, &Round::failover_us);
+    US_CHECK(send_home(troupe_, {client, bar1, bar2}, registry));
+    const auto failover = sorted(rounds_, &Round::failover_us);
     if (rounds_.size() > 1) {
         show(fmt::format("{} kills: failover min {}, p50 {}, max {}\n", rounds_.size(),
-                         humane_us(failover.min), humane_us(failover.p50),
-                         humane_us(failover.max)));
+                         humane_us(percentile(failover, 0)), humane_us(percentile(failover, 50)),
+                         humane_us(percentile(failover, 100))));
     }
     return {};
 }
@@ -215,8 +161,8 @@ Dynamic::Map Hello::summary_json() const {
                                          {"client_us", round.client_us}});
     }
     Dynamic::Map json{{"rounds", std::move(rounds)},
-                      {"failover_us", spread_json(spread(rounds_, &Round::failover_us))},
-                      {"client_us", spread_json(spread(rounds_, &Round::client_us))},
+                      {"failover_us", spread_json(sorted(rounds_, &Round::failover_us))},
+                      {"client_us", spread_json(sorted(rounds_, &Round::client_us))},
                       {"switchover", Dynamic()}};
     if (switchover_us_) {
         json["switchover"] = Dynamic::Map{{"took_us", *switchover_us_},
@@ -226,14 +172,7 @@ Dynamic::Map Hello::summary_json() const {
 }
 
 std::string Hello::errors() const {
-    std::string out;
-    for (const Actor actor : {registry, bar1, bar2, client}) {
-        if (const std::string text = troupe_.errors_of(actor); !text.empty()) {
-            constexpr std::string_view names[] = {"Registry", "Foo:Bar1", "Foo:Bar2", "Client"};
-            out += fmt::format("--- {} wrote:\n{}", names[actor], text);
-        }
-    }
-    return out;
+    return errors_of(troupe_, {"Registry", "Foo:Bar1", "Foo:Bar2", "Client"});
 }
 
 }  // namespace understudy::apps::demo

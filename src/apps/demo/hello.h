@@ -7,6 +7,7 @@
 
 #include "apps/command.h"
 #include "apps/demo/columns.h"
+#include "apps/demo/play.h"
 #include "apps/demo/troupe.h"
 #include "apps/invocation.h"
 
@@ -18,13 +19,6 @@ namespace understudy::apps::demo {
 /// Every line of every process must be the expected one, or the demonstration fails.
 class Hello {
 public:
-    struct Options {
-        std::uint64_t rounds = 1;
-        Duration pause{};  ///< Between acts, for those who watch.
-        bool summary_only = false;  ///< Standard output holds the JSON summary alone.
-        Paint paint = Paint::plain;
-    };
-
     struct Round {
         std::string killed;
         std::string successor;
@@ -32,7 +26,7 @@ public:
         std::uint64_t client_us = 0;    ///< The client itself: member lost, to message there.
     };
 
-    Hello(const Options& options, std::string directory);
+    Hello(const PlayOptions& options, std::string directory);
 
     /// Plays it all. Errors: failed, timed_out (none), closed (none): interrupted.
     [[nodiscard]] Result<void> play();
@@ -56,7 +50,7 @@ private:
     [[nodiscard]] std::string message_of(Actor member) const;
     [[nodiscard]] Actor other() const { return active_ == bar1 ? bar2 : bar1; }
 
-    const Options options_;
+    const PlayOptions options_;
     const std::string directory_;
     const Columns columns_;
     const Clock::time_point begun_ = Clock::now();

@@ -1,15 +1,10 @@
 #include "apps/demo/standby.h"
 
-#include <poll.h>
-
-#include <algorithm>
 #include <csignal>
-#include <cstdio>
 #include <utility>
 
 #include <fmt/format.h>
 
-#include "apps/invocation.h"
 #include "apps/quantity.h"
 
 namespace understudy::apps::demo {
@@ -18,44 +13,20 @@ using wire::Dynamic;
 
 namespace {
 
-constexpr Duration step_limit = 20s;
 constexpr Duration nobody_watched = 2s;  // How long nobody must step in.
-constexpr std::string_view ready_begin = "registry ready on ";
-constexpr const char* names[] = {"Registry", "server 0", "server 1", "server 2", "client"};
+const std::vector<std::string> actor_names = {"Registry", "server 0", "server 1", "server 2",
+                                              "client"};
 
-[[nodiscard]] std::uint64_t microseconds(Clock::duration duration) {
-    return static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::microseconds>(duration).count());
-}
-
-[[nodiscard]] Error unexpected(std::string detail) {
-    return {.code = Errc::failed, .detail = std::move(detail)};
-}
-
-struct Spread {
-    std::uint64_t min = 0;
-    std::uint64_t p50 = 0;
-    std::uint64_t p99 = 0;
-    std::uint64_t max = 0;
-};
-
-[[nodiscard]] Spread spread(const std::vector<Standby::Round>& rounds,
-                            std::uint64_t Standby::Round::* figure) {
-    std::vector<std::uint64_t> sorted;
-    for (const Standby::Round& round : rounds) sorted.push_back(round.*figure);
-    std::sort(sorted.begin(), sorted.end());
-    if (sorted.empty()) return {};
-    const auto at = [&](std::size_t percent) { return sorted[(sorted.size() - 1) * percent / 100]; };
-    return {sorted.front(), at(50), at(99), sorted.back()};
-}
-
-[[nodiscard]] Dynamic::Map spread_json(const Spread& spread) {
-    return {{"min", spread.min}, {"p50", spread.p50}, {"p99", spread.p99}, {"max", spread.max}};
+[[nodiscard]] Dynamic::Map spread_json(const std::vector<std::uint64_t>& sorted) {
+    return {{"min", percentile(sorted, 0)},
+            {"p50", percentile(sorted, 50)},
+            {"p99", percentile(sorted, 99)},
+            {"max", percentile(sorted, 100)}};
 }
 
 }  // namespace
 
-Standby::Standby(const Options& options, std::string directory)
+Standby::Standby(const PlayOptions& options, std::string directory)
     : options_(options),
       directory_(std::move(directory)),
       columns_({{"Registry", 18},
@@ -64,27 +35,15 @@ Standby::Standby(const Options& options, std::string directory)
                 {"server 2", 12},
                 {"client", 36}},
                options.paint),
-      troupe_({names[0], names[1], names[2], names[3], names[4]}, directory_,
+      troupe_(actor_names, directory_,
               [this](const Line& line) {
                   const auto milliseconds = microseconds(line.at - begun_) / 1000;
                   show(columns_.line(milliseconds, line.actor, line.text));
               }) {}
 
-void Standby::show(const std::string& text) const {
-    if (options_.summary_only) {
-        (void)std::fputs(text.c_str(), stderr);
-    } else {
-        print(text);
-    }
-}
+void Standby::show(const std::string& text) const { demo::show(options_, text); }
 
-void Standby::act(const std::string& text) const {
-    // A signal ends the pause; the next wait notices.
-    if (options_.pause > Duration::zero()) {
-        (void)::poll(nullptr, 0, static_cast<int>(options_.pause / 1ms));
-    }
-    show(columns_.act(text));
-}
+void Standby::act(const std::string& text) const { demo::act(options_, columns_, text); }
 
 Result<void> Standby::play() {
     show(columns_.header());
@@ -106,14 +65,7 @@ Result<void> Standby::command(std::vector<std::string> arguments) {
 }
 
 Result<void> Standby::raise_curtain() {
-    US_CHECK(troupe_.start(registry, {"registry", "--listen", "127.0.0.1:0", "--data",
-                                      directory_ + "/registry", "--platform", "Standby"}));
-    const Line ready = US_TRY(troupe_.next_line(registry, step_limit));
-    const std::size_t end = ready.text.find(',');
-    if (!ready.text.starts_with(ready_begin) || end == std::string::npos) {
-        return unexpected(fmt::format("the registry printed \"{}\"", ready.text));
-    }
-    address_ = ready.text.substr(ready_begin.size(), end - ready_begin.size());
+    address_ = US_TRY(start_registry(troupe_, registry, directory_, "Standby"));
 
     US_CHECK(command({"service", "register", client_name, "--kind", "immortal", "--log",
                       directory_ + "/client"}));
@@ -152,30 +104,30 @@ Result<ClientReport> Standby::report() {
 
 Result<void> Standby::kill_active() {
     (void)US_TRY(report());
-    act(fmt::format("kill -9 {} ({})", troupe_.child(active_).pid(), names[active_]));
+    act(fmt::format("kill -9 {} ({})", troupe_.child(active_).pid(), actor_names[active_]));
     const auto killed = troupe_.dismiss(active_, SIGKILL);
     const auto seen = US_TRY(troupe_.expect({{standby_, "active"}}, step_limit));
     const ClientReport after = US_TRY(report());
-    rounds_.push_back({.killed = names[active_],
-                       .successor = names[standby_],
+    rounds_.push_back({.killed = actor_names[active_],
+                       .successor = actor_names[standby_],
                        .active_us = microseconds(seen.at(standby_).at - killed),
                        .gap_us = after.longest_us});
     std::swap(active_, standby_);
     act(fmt::format("failover: the client waited {} for an answer; start {} again",
-                    humane_us(after.longest_us), names[standby_]));
+                    humane_us(after.longest_us), actor_names[standby_]));
     return start_copy(standby_, "standby");
 }
 
 Result<void> Standby::leave_the_checkpointer() {
-    act(fmt::format("kill -9 of {} and {}: the checkpointer stays what it is", names[active_],
-                    names[standby_]));
+    act(fmt::format("kill -9 of {} and {}: the checkpointer stays what it is", actor_names[active_],
+                    actor_names[standby_]));
     (void)troupe_.dismiss(standby_, SIGKILL);
     (void)troupe_.dismiss(active_, SIGKILL);
     const auto quiet = troupe_.expect({{second, "active"}}, nobody_watched);
     if (quiet || quiet.error().code != Errc::timed_out) {
         return quiet ? Result<void>(unexpected("the checkpointer became active")) : quiet.error();
     }
-    act(fmt::format("start {}: it may be active", names[standby_]));
+    act(fmt::format("start {}: it may be active", actor_names[standby_]));
     US_CHECK(start_copy(standby_, "active"));
     std::swap(active_, standby_);
     (void)US_TRY(report());
@@ -209,20 +161,12 @@ Result<void> Standby::end() {
         return unexpected("calls were lost or carried out twice");
     }
     act("the end: each question was answered once, and everyone is told to go");
-    for (const Actor actor : {client, first, second, third}) {
-        (void)troupe_.dismiss(actor, SIGTERM);
-        if (!troupe_.child(actor).wait(step_limit)) return unexpected("a process did not end");
-    }
-    (void)troupe_.dismiss(registry, SIGTERM);
-    const auto code = troupe_.child(registry).wait(step_limit);
-    if (code != 0) {
-        return unexpected(fmt::format("the registry ended with {}", code.value_or(-1)));
-    }
-    const Spread gap = spread(rounds_, &Round::gap_us);
+    US_CHECK(send_home(troupe_, {client, first, second, third}, registry));
+    const auto gap = sorted(rounds_, &Round::gap_us);
     show(fmt::format("{} kills of the active copy, {} questions: the client waited for an answer at "
                      "most min {}, p50 {}, p99 {}, max {}\n",
-                     rounds_.size(), total.asked, humane_us(gap.min), humane_us(gap.p50),
-                     humane_us(gap.p99), humane_us(gap.max)));
+                     rounds_.size(), total.asked, humane_us(percentile(gap, 0)), humane_us(percentile(gap, 50)),
+                     humane_us(percentile(gap, 99)), humane_us(percentile(gap, 100))));
     return {};
 }
 
@@ -235,8 +179,8 @@ Dynamic::Map Standby::summary_json() const {
                                          {"gap_us", round.gap_us}});
     }
     Dynamic::Map json{{"rounds", std::move(rounds)},
-                      {"active_us", spread_json(spread(rounds_, &Round::active_us))},
-                      {"gap_us", spread_json(spread(rounds_, &Round::gap_us))},
+                      {"active_us", spread_json(sorted(rounds_, &Round::active_us))},
+                      {"gap_us", spread_json(sorted(rounds_, &Round::gap_us))},
                       {"counts", Dynamic()}};
     if (total_) {
         json["counts"] = Dynamic::Map{{"asked", total_->asked},
@@ -247,13 +191,7 @@ Dynamic::Map Standby::summary_json() const {
 }
 
 std::string Standby::errors() const {
-    std::string out;
-    for (const Actor actor : {registry, first, second, third, client}) {
-        if (const std::string text = troupe_.errors_of(actor); !text.empty()) {
-            out += fmt::format("--- {} wrote:\n{}", names[actor], text);
-        }
-    }
-    return out;
+    return errors_of(troupe_, actor_names);
 }
 
 }  // namespace understudy::apps::demo

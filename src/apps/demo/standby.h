@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "apps/demo/columns.h"
+#include "apps/demo/play.h"
 #include "apps/demo/standby_parts.h"
 #include "apps/demo/troupe.h"
 #include "apps/listing.h"
@@ -22,13 +23,6 @@ namespace understudy::apps::demo {
 /// server's counts must be equal, or the demonstration fails.
 class Standby {
 public:
-    struct Options {
-        std::uint64_t rounds = 4;
-        Duration pause{};  ///< Between acts, for those who watch.
-        bool summary_only = false;  ///< Standard output holds the JSON summary alone.
-        Paint paint = Paint::plain;
-    };
-
     struct Round {
         std::string killed;
         std::string successor;
@@ -36,7 +30,7 @@ public:
         std::uint64_t gap_us = 0;     ///< The longest the client waited for an answer.
     };
 
-    Standby(const Options& options, std::string directory);
+    Standby(const PlayOptions& options, std::string directory);
 
     /// Plays it all. Errors: failed, timed_out (none), closed (none): interrupted.
     [[nodiscard]] Result<void> play();
@@ -59,7 +53,7 @@ private:
     void show(const std::string& text) const;
     void act(const std::string& text) const;
 
-    const Options options_;
+    const PlayOptions options_;
     const std::string directory_;
     const Columns columns_;
     const Clock::time_point begun_ = Clock::now();
