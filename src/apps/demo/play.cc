@@ -1,7 +1,5 @@
 #include "apps/demo/play.h"
 
-#include <poll.h>
-
 #include <csignal>
 #include <cstdio>
 #include <string_view>
@@ -28,9 +26,7 @@ void show(const PlayOptions& options, const std::string& text) {
 }
 
 void act(const PlayOptions& options, const Columns& columns, const std::string& text) {
-    if (options.pause > Duration::zero()) {
-        (void)::poll(nullptr, 0, static_cast<int>(options.pause / 1ms));
-    }
+    if (options.pause > Duration::zero()) Troupe::pause(options.pause);
     show(options, columns.act(text));
 }
 

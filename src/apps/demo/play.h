@@ -24,7 +24,7 @@ struct PlayOptions {
 };
 
 void show(const PlayOptions& options, const std::string& text);
-/// After the pause. A signal ends that; the next wait notices.
+/// After the pause, which an interrupt ends; the next wait tells of it.
 void act(const PlayOptions& options, const Columns& columns, const std::string& text);
 
 [[nodiscard]] std::uint64_t microseconds(Clock::duration duration);

@@ -1,6 +1,8 @@
 #include "apps/demo/troupe.h"
 
+#include <fcntl.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -17,6 +19,15 @@ namespace understudy::apps::demo {
 namespace {
 
 volatile std::sig_atomic_t interrupted = 0;
+int interrupt_pipe[2] = {-1, -1};  // Has something to read for ever once that is 1.
+
+/// As poll(); an interrupt that came before it ends it too.
+int poll_or_interrupt(std::vector<pollfd>& waiting, int milliseconds) {
+    waiting.push_back({interrupt_pipe[0], POLLIN, 0});
+    const int ready = ::poll(waiting.data(), waiting.size(), milliseconds);
+    waiting.pop_back();
+    return ready;
+}
 
 [[nodiscard]] Error failure(std::string detail) {
     return {.code = Errc::failed, .detail = std::move(detail)};
@@ -51,10 +62,21 @@ Troupe::Troupe(std::vector<std::string> names, std::string directory,
 
 void Troupe::take_interrupts() {
     struct sigaction action {};
-    action.sa_handler = [](int) { interrupted = 1; };  // Without SA_RESTART: poll() returns.
+    if (interrupt_pipe[0] < 0) (void)::pipe2(interrupt_pipe, O_CLOEXEC | O_NONBLOCK);
+    action.sa_handler = [](int) {
+        const int before = errno;
+        interrupted = 1;
+        (void)!::write(interrupt_pipe[1], "", 1);
+        errno = before;
+    };
     for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
         (void)::sigaction(number, &action, nullptr);
     }
+}
+
+void Troupe::pause(Duration duration) {
+    std::vector<pollfd> nobody;
+    (void)poll_or_interrupt(nobody, static_cast<int>(duration / 1ms));
 }
 
 std::string Troupe::errors_file(std::size_t actor) const {
@@ -124,7 +146,7 @@ Result<bool> Troupe::await_input(Clock::time_point deadline) {
         waiting.push_back({actor.child->notes(), POLLIN, 0});
         whose.emplace_back(&actor, true);
     }
-    const int ready = ::poll(waiting.data(), waiting.size(), milliseconds_until(deadline));
+    const int ready = poll_or_interrupt(waiting, milliseconds_until(deadline));
     if (interrupted != 0) return Error{.code = Errc::closed, .detail = "interrupted"};
     if (ready <= 0) return Clock::now() < deadline;
     for (std::size_t index = 0; index < waiting.size(); ++index) {
@@ -204,8 +226,8 @@ Result<std::string> Troupe::run(std::vector<std::string> arguments, Duration lim
                                        .group = group_}));
     std::string output;
     while (true) {
-        pollfd waiting{child.output(), POLLIN, 0};
-        const int ready = ::poll(&waiting, 1, milliseconds_until(deadline));
+        std::vector<pollfd> waiting{{child.output(), POLLIN, 0}};
+        const int ready = poll_or_interrupt(waiting, milliseconds_until(deadline));
         if (interrupted != 0) return Error{.code = Errc::closed, .detail = "interrupted"};
         if (ready > 0 && read_some(child.output(), output) == Input::end) break;
         if (Clock::now() >= deadline) {

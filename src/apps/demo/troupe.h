@@ -62,6 +62,8 @@ public:
 
     /// Makes SIGINT, SIGTERM and SIGHUP end waits instead of the process.
     static void take_interrupts();
+    /// Waits so long, or until an interrupt; also one that has come already.
+    static void pause(Duration duration);
 
 private:
     struct Actor {
