@@ -31,7 +31,7 @@ namespace understudy::bench {
 
 namespace {
 
-constexpr std::size_t window = 4096;
+constexpr std::size_t full_window = 4096;
 constexpr std::size_t sizes[] = {100, 1024};
 
 struct Spans {
@@ -86,9 +86,13 @@ Result<Calls> load(JournalMembers& members, std::size_t bytes, std::size_t outst
     members.active().tell("load " + std::to_string(bytes) + " " + std::to_string(outstanding) +
                           " " + in_ms(spans.warm_up) + " " + in_ms(spans.measured) + " " + file +
                           "\n");
-    const std::string said =
-        US_TRY(members.active().line_with("loaded ", spans.warm_up + spans.measured + 20s));
-    return read_calls(said.substr(7), file);
+    auto said = members.active().line_with("loaded ", spans.warm_up + spans.measured + 20s);
+    if (!said) {
+        Error error = std::move(said).error();
+        error.detail += "; " + last_lines(members.place() / "errors");
+        return error;
+    }
+    return read_calls(said->substr(7), file);
 }
 
 [[nodiscard]] Row row(const std::string& who, std::size_t bytes, std::size_t outstanding,
@@ -105,6 +109,7 @@ using Figures = std::map<std::pair<std::size_t, std::size_t>, double>;  // Bytes
 
 #ifdef BENCH_ETCD
 Result<Figures> measure_etcd(Bench& bench, const Spans& spans) {
+    const std::size_t window = bench.outstanding(full_window);
     Figures figures;
     if (!bench.with_peers) return figures;
     const Place place = US_TRY(Place::make(bench.directory));
@@ -168,6 +173,7 @@ Result<void> durable(Bench& bench) {
     }
     const Figures etcd = US_TRY(measure_etcd(bench, spans));
 
+    const std::size_t window = bench.outstanding(full_window);
     const std::vector<Journaled> kinds{
         {.name = "local directory", .kind = "local"},
         {.name = "shared directory, alone", .kind = "shared"},

@@ -69,7 +69,7 @@ Result<void> groups(Bench& bench) {
     std::map<std::size_t, double> of_one;  // By the size of a command.
     for (const std::size_t count : {std::size_t{1}, std::size_t{300}}) {
         Nodes nodes = US_TRY(start(bench, count));
-        const std::size_t window = std::max<std::size_t>(1, outstanding / count);
+        const std::size_t window = std::max<std::size_t>(1, bench.outstanding(outstanding) / count);
         for (const std::size_t bytes : {std::size_t{100}, std::size_t{1024}}) {
             for (std::size_t i = 0; i < nodes_count; ++i) {
                 nodes.children[i].tell("load " + std::to_string(bytes) + " " +

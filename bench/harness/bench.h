@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -30,6 +31,10 @@ struct Bench {
         return tiny() ? 3 : full;
     }
     [[nodiscard]] Duration span(Duration full) const { return tiny() ? 100ms : full * stretch; }
+    /// Few enough in tiny runs that some come back within the span, on whatever machine.
+    [[nodiscard]] std::size_t outstanding(std::size_t full) const {
+        return tiny() ? std::min<std::size_t>(full, 64) : full;
+    }
     [[nodiscard]] std::string helper(std::string_view name) const {
         return helpers + "/" + std::string(name);
     }

@@ -168,7 +168,7 @@ Result<void> measure(Bench& bench, const ImmortalPair::Options& how, const Peer&
     for (const std::string verb : {"echo", "session"}) {
         const std::string what = how.name + (verb == "echo" ? ", echo" : ", echo by a session");
         for (const std::size_t bytes : sizes) {
-            for (const std::size_t window : {std::size_t{1}, window_of(bytes)}) {
+            for (const std::size_t window : {std::size_t{1}, bench.outstanding(window_of(bytes))}) {
                 Row ours =
                     row(what, bytes, US_TRY(echo(pair, verb, bytes, window, spans)), window);
                 compare(ours, peer, window == 1 ? Kind::echo_alone : Kind::echo_streamed, bytes);
