@@ -101,7 +101,9 @@ private:
             if (known) history_.written(*position);
             return;
         }
-        const ModelGroup group = model.groups.contains(id) ? model.groups.at(id) : ModelGroup{};
+        const ModelGroup nothing;
+        const auto known = model.groups.find(id);
+        const ModelGroup& group = known == model.groups.end() ? nothing : known->second;
         GroupWrite write;
         if (random_.chance(1, 5)) {
             const std::string state = "state " + std::to_string(random_.below(1'000'000));

@@ -25,9 +25,12 @@ inline GroupEntry entry_of(std::uint64_t term, std::string_view body, std::uint8
 /// What a group should hold.
 struct ModelGroup {
     struct Entry {
-        std::uint64_t term = 0;
-        std::uint8_t kind = 0;
+        Entry(std::uint64_t term_of, std::uint8_t kind_of, Bytes content)
+            : term(term_of), kind(kind_of), body(as_text(content)), hash(hash64(content)) {}
+        std::uint64_t term;
+        std::uint8_t kind;
         std::string body;
+        std::uint64_t hash;  ///< Of the body, which is hashed once and not after every write.
         friend bool operator==(const Entry&, const Entry&) = default;
     };
     std::string state;
@@ -54,10 +57,11 @@ struct NodeModel {
             entries.clear();
             group.first = write.from;
         } else if (write.from != Index{}) {
-            entries.resize(write.from.value - group.first.value);
+            const auto kept = static_cast<std::ptrdiff_t>(write.from.value - group.first.value);
+            entries.erase(entries.begin() + kept, entries.end());
         }
         for (const GroupEntry& entry : write.entries) {
-            entries.push_back({entry.term.value, entry.kind, std::string(as_text(entry.body))});
+            entries.emplace_back(entry.term.value, entry.kind, entry.body);
         }
     }
     void forget(std::uint64_t id) { groups.erase(id); }
@@ -73,7 +77,7 @@ struct NodeModel {
             for (const auto& entry : group.entries) {
                 writer.varint(entry.term);
                 writer.fixed(entry.kind);
-                writer.text(entry.body);
+                writer.fixed(entry.hash);
             }
         }
         return hash64(out);
@@ -157,8 +161,7 @@ public:
                 }
                 for (const GroupEntry& entry : *entries) {
                     EXPECT_EQ(log->term({id}, next), entry.term);
-                    group.entries.push_back(
-                        {entry.term.value, entry.kind, std::string(as_text(entry.body))});
+                    group.entries.emplace_back(entry.term.value, entry.kind, entry.body);
                     next = next.next();
                 }
             }
