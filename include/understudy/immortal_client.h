@@ -64,7 +64,7 @@ public:
     /// Calls a handler and waits for what it returns. Not on a callback's thread.
     /// Errors: timed_out (unknown: it is still under way, and will be carried out once);
     ///         session_expired, closed (unknown); limit_exceeded (none); not_found, bad_config
-    ///         (none), failed (unknown): what the handler was refused with.
+    ///         (none), failed, limit_exceeded (unknown): what the handler was refused with.
     template <auto handler, class... Given>
     [[nodiscard]] Result<detail::ReplyOf<handler>> call(const Given&... given) {
         return detail::take_reply<detail::ReplyOf<handler>>(

@@ -11,7 +11,7 @@
 #include <variant>
 #include <vector>
 
-#include "understudy/immortal.h"
+#include "understudy/immortal_object.h"
 #include "understudy/replica.h"
 #include "understudy/types.h"
 
@@ -47,42 +47,23 @@ struct ImmortalOptions {
 struct ImmortalStatus {
     Role role = Role::joining;  ///< joining: what the journal holds has not been replayed yet.
     Epoch epoch = {};
-    std::string active = {};   ///< Member that is; empty: not known.
-    std::string address = {};  ///< Where this copy listens.
+    std::string active = {};    ///< Member that is; empty: not known.
+    std::string address = {};   ///< Where this copy listens.
     std::uint32_t version = 0;  ///< Of the code that acts.
     Index applied = {};
     Index checkpoint = {};  ///< The newest; 0: none.
     Duration time = {};     ///< Of the service.
     std::string durability = "disk";
     bool disk_full = false;
-    std::uint64_t inputs = 0;         ///< Calls, answers and timers that the service was ever told.
-    std::size_t waiting_bytes = 0;    ///< Of calls and answers that others do not have yet.
-    std::size_t peers = 0;            ///< Immortals and clients it knows.
-    std::uint64_t received = 0;       ///< Messages, in this process; so are the next three.
-    std::uint64_t repeated = 0;       ///< That came again, and were not carried out again.
-    std::uint64_t links = 0;          ///< Made, either way.
+    std::uint64_t inputs = 0;       ///< Calls, answers and timers that the service was ever told.
+    std::size_t waiting_bytes = 0;  ///< Of calls and answers that others do not have yet.
+    std::size_t peers = 0;          ///< Immortals and clients it knows.
+    std::uint64_t received = 0;     ///< Messages, in this process; so are the next three.
+    std::uint64_t repeated = 0;     ///< That came again, and were not carried out again.
+    std::uint64_t links = 0;        ///< Made, either way.
     std::uint64_t checkpoints = 0;
     std::optional<Error> failed = {};  ///< This copy cannot go on; start a new one.
 };
-
-namespace detail {
-
-template <auto handler>
-using ReplyOf = typename HandlerType<decltype(handler)>::Reply;
-
-template <class R>
-[[nodiscard]] Result<R> take_reply(const Result<Buffer>& reply) {
-    if (!reply) return reply.error();
-    return unpack_reply<R>(Bytes(*reply));
-}
-template <auto handler, class... Given>
-[[nodiscard]] Buffer arguments_of(const Given&... given) {
-    Buffer arguments;
-    pack_arguments<typename HandlerType<decltype(handler)>::Arguments>(arguments, given...);
-    return arguments;
-}
-
-}  // namespace detail
 
 /// One copy of an immortal: the object in this process, its journal, its connections.
 ///
@@ -128,9 +109,10 @@ public:
     /// may have been carried out; a client's session (ImmortalClient) is for those who retry.
     /// Errors: not_active (none: not taken, says who is; unknown: lost the role meanwhile),
     ///         limit_exceeded (none: too much waits for others), timed_out (unknown), no_space,
-    ///         closed (none), disk_failed (unknown); not_found, bad_config (none), failed (unknown):
-    ///         what the handler was refused with. Beside a coordinator an impulse has no answer:
-    ///         bad_config (none) if the handler returns something.
+    ///         closed (none), disk_failed (unknown); not_found, bad_config (none), failed,
+    ///         limit_exceeded (unknown: it threw; returned more than arguments_bytes_max). Beside a
+    ///         coordinator an impulse has no answer: bad_config (none) if the handler returns
+    ///         something.
     template <auto handler, class... Given>
     [[nodiscard]] Result<detail::ReplyOf<handler>> impulse(const Given&... given) {
         using Reply = detail::ReplyOf<handler>;

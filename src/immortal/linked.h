@@ -11,7 +11,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "immortal/application.h"
-#include "understudy/immortal.h"
+#include "understudy/immortal_object.h"
 #include "understudy/snapshot_map.h"
 
 namespace understudy::immortal {

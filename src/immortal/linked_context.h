@@ -38,12 +38,14 @@ public:
     void call(std::string_view to, std::string_view handler, Bytes arguments,
               std::string_view continuation, Bytes context) override {
         check(to, handler, arguments);
+        check_name(continuation);
         check_size(context);
         const std::uint64_t id = keep(state_.answers, continuation, context);
         stage_.output(
             {.kind = OutputKind::call, .to = to, .id = id, .name = handler, .body = arguments});
     }
     ImmortalTimer after(Duration delay, std::string_view handler, Bytes arguments) override {
+        check_name(handler);
         check_size(arguments);
         const std::uint64_t id = keep(state_.timers, handler, arguments);
         const Duration wait =
@@ -68,8 +70,11 @@ private:
         if (const auto fits = check_service_name(to); !fits) {
             throw std::invalid_argument(fits.error().detail);
         }
-        if (handler.size() > name_size_max) throw std::invalid_argument("handler: name too long");
+        check_name(handler);
         check_size(arguments);
+    }
+    static void check_name(std::string_view handler) {
+        if (handler.size() > name_size_max) throw std::invalid_argument("handler: name too long");
     }
     static void check_size(Bytes arguments) {
         if (arguments.size() <= arguments_bytes_max) return;

@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "immortal/message.h"
+#include "understudy/limits.h"
 
 namespace understudy::immortal {
 namespace {
@@ -55,6 +56,12 @@ public:
         if (!answer && answer.error().code == Errc::denied) throw std::runtime_error("denied");
     }
     void shout(const std::string& to) { send<&Shop::note>(to, std::string(2 * MiB, 'a')); }
+    void mumble(const std::string& name, const std::string& how) {
+        const Buffer none(1, std::byte{0x90});
+        if (how == "call") return context().call("other", "note", none, name, none);
+        if (how == "send") return context().send("other", name, none);
+        context().after(1ms, name, none);
+    }
     std::string give(std::uint64_t size) { return std::string(size, 'a'); }
     void timer_that_throws() { after<&Shop::fail>(1ms); }
 
@@ -78,6 +85,7 @@ public:
         h("ask", &Shop::ask);
         h("heard", &Shop::heard);
         h("shout", &Shop::shout);
+        h("mumble", &Shop::mumble);
         h("give", &Shop::give);
         h("timer_that_throws", &Shop::timer_that_throws);
     }
@@ -303,6 +311,19 @@ TEST(Linked, WhatIsTooLongFailsInsteadOfBeingSent) {
     EXPECT_EQ(refusal(hosted.call("tell", "no such name!"))->code, Errc::failed);
     EXPECT_EQ(refusal(hosted.call("give", message_size_max))->code, Errc::limit_exceeded);
     EXPECT_EQ(answer<std::string>(hosted.call("give", 1000))->size(), 1000U);
+}
+
+TEST(Linked, AHandlersNameIsBoundedWhateverItIsFor) {
+    Hosted hosted;
+    hosted.start();
+    for (const char* how : {"send", "call", "after"}) {
+        const std::string longest(name_size_max, 'a');
+        EXPECT_EQ(refusal(hosted.call("mumble", longest + "a", how))->code, Errc::failed) << how;
+        EXPECT_EQ(hosted.heard.said.size(), 1U) << how << ": the refusal alone";
+        EXPECT_FALSE(refusal(hosted.call("mumble", longest, how))) << how;
+    }
+    EXPECT_EQ(hosted.application.answers_awaited(), 1U);
+    EXPECT_EQ(hosted.application.timers(), 1U);
 }
 
 TEST(Linked, ATimerOrAContinuationThatThrowsIsLoggedOnce) {
