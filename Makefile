@@ -8,7 +8,7 @@ JOBS ?= $(shell nproc)
 help:
 	@echo "make demo        the first failover: installs packages, builds, kills an active member"
 	@echo "make test        all tests, with sanitizers"
-	@echo "make bench       the benchmarks of whole programs, about 5 minutes; BENCH=failover for some"
+	@echo "make bench       the benchmarks of whole programs, about 10 minutes; BENCH=failover for some"
 	@echo "                 of them, BENCH=micro for those of single modules (docs/benchmarks.md)"
 	@echo "make sim         the simulated cluster, and the bugs it must find; about 5 minutes (SEED=n"
 	@echo "                 repeats one run; SCENE=platform|nodes|shared|replicated; SECONDS=n)"

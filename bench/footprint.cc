@@ -10,7 +10,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -21,6 +20,7 @@
 #include "bench/harness/child.h"
 #include "bench/harness/clock.h"
 #include "bench/harness/place.h"
+#include "bench/harness/process.h"
 
 namespace understudy::bench {
 
@@ -30,17 +30,6 @@ struct Memory {
     double resident_mb = 0;
     double own_mb = 0;  ///< Without what it shares with other programs: proportional.
 };
-
-[[nodiscard]] double field_mb(const std::string& path, const std::string& key) {
-    const auto text = read_file(path);
-    if (!text) return 0;
-    std::istringstream lines(*text);
-    for (std::string line; std::getline(lines, line);) {
-        if (!line.starts_with(key)) continue;
-        return static_cast<double>(std::stoll(line.substr(key.size()))) / 1024;
-    }
-    return 0;
-}
 
 [[nodiscard]] Memory memory_of(pid_t process) {
     const std::string folder = "/proc/" + std::to_string(process);

@@ -38,6 +38,8 @@ constexpr Entry entries[] = {
     {"recovery", recovery},
     {"immortal", immortal},
     {"immortal_recovery", immortal_recovery},
+    {"immortal_checkpointer", immortal_checkpointer},
+    {"immortal_coordinator", immortal_coordinator},
 };
 
 struct Options {
@@ -48,6 +50,7 @@ struct Options {
     std::string results;
     Size size = Size::full;
     bool with_peers = true;
+    bool exactly = false;
     int stretch = 1;
     std::size_t rounds = 0;
 };
@@ -58,6 +61,7 @@ struct Options {
         "  NAME            a benchmark, or the beginning of several: failover\n"
         "  --program FILE  the program understudy\n"
         "  --directory DIR where files may be made, on the disk to measure\n"
+        "  --exactly       a name is that of one benchmark, and of no longer ones\n"
         "  --tiny          every step, a few times: a test of the benchmarks\n"
         "  --rounds N      failovers of each kind\n"
         "  --ours-alone    nobody else is measured beside\n"
@@ -98,6 +102,8 @@ void take_number(std::string_view text, Number& number) {
             options.results = value();
         } else if (word == "--tiny") {
             options.size = Size::tiny;
+        } else if (word == "--exactly") {
+            options.exactly = true;
         } else if (word == "--ours-alone") {
             options.with_peers = false;
         } else if (word == "--rounds") {
@@ -120,7 +126,7 @@ void take_number(std::string_view text, Number& number) {
 
 [[nodiscard]] bool is_wanted(const Options& options, std::string_view name) {
     for (const std::string& wanted : options.wanted) {
-        if (name.starts_with(wanted)) return true;
+        if (options.exactly ? name == wanted : name.starts_with(wanted)) return true;
     }
     return options.wanted.empty();
 }

@@ -56,5 +56,7 @@ Result<void> failover_journal(Bench& bench);
 Result<void> recovery(Bench& bench);
 Result<void> immortal(Bench& bench);
 Result<void> immortal_recovery(Bench& bench);
+Result<void> immortal_checkpointer(Bench& bench);
+Result<void> immortal_coordinator(Bench& bench);
 
 }  // namespace understudy::bench

@@ -5,6 +5,19 @@
 
 namespace understudy::bench {
 
+Result<RegistryProcess> RegistryProcess::start(const Bench& bench, const Place& place,
+                                               const std::string& host, int network) {
+    constexpr std::string_view ready = "registry ready on ";
+    std::vector<std::string> command = {bench.program, "registry", "--listen", host + ":0",
+                                        "--data",      place / "registry"};
+    if (host != "127.0.0.1") command.emplace_back("--insecure");
+    Child process = US_TRY(Child::start({.command = std::move(command),
+                                         .errors_file = place / "registry.errors",
+                                         .network = network}));
+    const std::string said = US_TRY(process.line_with(ready, 10s)).substr(ready.size());
+    return RegistryProcess{.process = std::move(process), .address = said.substr(0, said.find(','))};
+}
+
 Result<MemberProcess> MemberProcess::start(const Bench& bench, const Place& place,
                                            std::string_view registry, Options options) {
     const auto in_ms = [](Duration time) {
@@ -25,24 +38,15 @@ Result<void> MemberProcess::wait_role(Role role, Duration limit) {
 
 Result<Stage> Stage::set(const Bench& bench, const Options& options) {
     Place place = US_TRY(Place::make(bench.directory));
-    std::vector<std::string> command = {bench.program, "registry",
-                                        "--listen",    options.registry_host + ":0",
-                                        "--data",      place / "registry"};
-    if (options.registry_host != "127.0.0.1") command.emplace_back("--insecure");
-    Child registry = US_TRY(Child::start({.command = std::move(command),
-                                          .errors_file = place / "registry.errors",
-                                          .network = options.registry_network}));
-    const std::string ready = US_TRY(registry.line_with("registry ready on ", 10s));
+    RegistryProcess registry = US_TRY(
+        RegistryProcess::start(bench, place, options.registry_host, options.registry_network));
     Stage stage(std::move(place), std::move(registry));
-    const auto address =
-        std::string_view(ready).substr(std::string_view("registry ready on ").size());
-    stage.registry_ = address.substr(0, address.find(','));
 
     for (std::size_t i = 0; i < options.members.size(); ++i) {
         MemberProcess::Options member = options.members[i];
         member.lease = options.lease;
         stage.members_.push_back(
-            US_TRY(MemberProcess::start(bench, stage.place_, stage.registry_, std::move(member))));
+            US_TRY(MemberProcess::start(bench, stage.place_, stage.registry(), std::move(member))));
         auto there = stage.members_.back().wait_role(i == 0 ? Role::active : Role::standby);
         if (!there) {
             for (const char* const who : {"registry.errors", "A.errors", "B.errors"}) {
@@ -56,7 +60,7 @@ Result<Stage> Stage::set(const Bench& bench, const Options& options) {
 
 Result<void> Stage::restart(const Bench& bench, std::size_t member) {
     MemberProcess& gone = members_[member];
-    gone = US_TRY(MemberProcess::start(bench, place_, registry_, gone.options()));
+    gone = US_TRY(MemberProcess::start(bench, place_, registry(), gone.options()));
     return gone.wait_role(Role::standby);
 }
 

@@ -11,6 +11,17 @@
 
 namespace understudy::bench {
 
+/// A registry in its own process.
+struct RegistryProcess {
+    Child process;
+    std::string address;
+
+    /// Ends when it serves; its directory is in `place`.
+    [[nodiscard]] static Result<RegistryProcess> start(const Bench& bench, const Place& place,
+                                                       const std::string& host = "127.0.0.1",
+                                                       int network = -1);
+};
+
 /// A member of the service in its own process: the helper program `bench_member`.
 class MemberProcess {
 public:
@@ -59,18 +70,18 @@ public:
     /// Ends with the first member active and the second standby.
     [[nodiscard]] static Result<Stage> set(const Bench& bench, const Options& options);
 
-    [[nodiscard]] const std::string& registry() const { return registry_; }
+    [[nodiscard]] const std::string& registry() const { return registry_.address; }
     [[nodiscard]] std::vector<MemberProcess>& members() { return members_; }
     [[nodiscard]] const Place& place() const { return place_; }
     /// A new process under the name of a member whose process is gone.
     [[nodiscard]] Result<void> restart(const Bench& bench, std::size_t member);
 
 private:
-    Stage(Place place, Child registry) : place_(std::move(place)), process_(std::move(registry)) {}
+    Stage(Place place, RegistryProcess registry)
+        : place_(std::move(place)), registry_(std::move(registry)) {}
 
     Place place_;  // First: the processes go before their directory does.
-    Child process_;
-    std::string registry_;
+    RegistryProcess registry_;
     std::vector<MemberProcess> members_;
 };
 

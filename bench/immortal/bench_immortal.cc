@@ -1,15 +1,17 @@
-// bench_immortal SERVICE MEMBER JOURNAL DIRECTORY LISTEN SERVERS CLIENTS
+// bench_immortal SERVICE MEMBER JOURNAL DIRECTORY LISTEN SERVERS CLIENTS [REGISTRY CHECKPOINT_EVERY]
 //
 // One copy of the service "server", which takes or echoes what it is sent, or of "client", which
-// sends. JOURNAL is local, shared, or NAME=HOST:PORT,... for a replicated one; SERVERS and CLIENTS
-// say where the copies listen, HOST:PORT,... each. Says "opened MS" when its journal is replayed.
+// sends. JOURNAL is local, shared, NAME=HOST:PORT,... for a replicated one, or beside=HOST:PORT, where
+// a coordinator has journal and connections; SERVERS and CLIENTS say where the copies listen,
+// HOST:PORT,... each, unless REGISTRY knows; CHECKPOINT_EVERY is in bytes of calls. Says "opened MS" when its journal is replayed.
 // Reads from its standard input, and ends with it:
 //   count                                    server: says "counted CALLS NANOSECONDS"
 //   push BYTES                               client: one-way calls without end
 //   stop                                     client: says "stopped CALLS" when all of them are made
 //   echo BYTES WINDOW WARM_UP_MS MEASURED_MS FILE      client: says "echoed PER_SECOND CHECKSUM"
 //   session BYTES WINDOW WARM_UP_MS MEASURED_MS FILE   the same by a session, without an immortal
-//   fill MEBIBYTES                           server: says "filled" when a checkpoint has it all
+//   fill MEBIBYTES                           server: says "filled" when a checkpoint has it all, with
+//                                            REGISTRY before; then each call of 1 KiB replaces a row
 
 #include <algorithm>
 #include <atomic>
@@ -37,20 +39,20 @@ namespace {
 
 constexpr std::uint64_t fill_row_bytes = 1024;
 constexpr std::uint64_t fill_rows_at_once = 4096;
-constexpr std::uint64_t checkpoint_bytes = 64 * MiB;  // As ImmortalOptions has it.
 
 class Server final : public Immortal {
 public:
     void take(const Buffer& data) {
+        if (filled > 0 && data.size() == fill_row_bytes) rows.put(calls % filled, data);
         ++calls;
         bytes += data.size();
     }
     Buffer echo(const Buffer& data) {
-        ++calls;
-        bytes += data.size();
+        take(data);
         return data;
     }
     void fill(std::uint64_t from, std::uint64_t count) {
+        filled = std::max(filled, from + count);
         for (std::uint64_t row = from; row < from + count; ++row) {
             rows.put(row, Buffer(fill_row_bytes, static_cast<std::byte>(row)));
         }
@@ -58,7 +60,7 @@ public:
 
     template <class F>
     void fields(F& f) {
-        f(calls, bytes, rows);
+        f(calls, bytes, filled, rows);
     }
     template <class H>
     static void handlers(H& h) {
@@ -69,6 +71,7 @@ public:
 
     std::uint64_t calls = 0;
     std::uint64_t bytes = 0;
+    std::uint64_t filled = 0;
     SnapshotMap<std::uint64_t, Buffer> rows;
 };
 
@@ -83,7 +86,6 @@ class Client final : public Immortal {
 public:
     void push(std::uint64_t count, const Buffer& what) {
         for (std::uint64_t i = 0; i < count; ++i) send<&Server::take>("server", what);
-        pushed += count;
     }
     void start(std::uint64_t window, const Buffer& what) {
         data = what;
@@ -106,7 +108,7 @@ public:
 
     template <class F>
     void fields(F& f) {
-        f(pushed, under_way, running, data);
+        f(under_way, running, data);
     }
     template <class H>
     static void handlers(H& h) {
@@ -116,7 +118,6 @@ public:
         h("answered", &Client::answered);
     }
 
-    std::uint64_t pushed = 0;
     std::uint64_t under_way = 0;
     bool running = false;
     Buffer data;
@@ -169,23 +170,33 @@ void say_calls(const Calls& calls, bool failed, const std::string& file) {
 
 void count(ImmortalMember& member) {
     std::uint64_t calls = 0;
-    must(member.look<Server>([&](const Server& server) { calls = server.calls; }));
+    const auto look = [&] {
+        return member.look<Server>([&](const Server& server) { calls = server.calls; });
+    };
+    auto looked = look();
+    // Beside a coordinator it is active before it is told the start.
+    while (!looked && looked.error().code == Errc::not_active) {
+        std::this_thread::sleep_for(1ms);
+        looked = look();
+    }
+    must(looked);
     say("counted " + std::to_string(calls) + " " + std::to_string(nanoseconds(now())));
 }
 
-void fill(ImmortalMember& member, std::istringstream& words) {
+void fill(ImmortalMember& member, const ImmortalOptions& options, std::istringstream& words) {
     std::uint64_t mebibytes = 0;
     words >> mebibytes;
     const std::uint64_t rows = mebibytes * MiB / fill_row_bytes;
     for (std::uint64_t row = 0; row < rows; row += fill_rows_at_once) {
         must(member.impulse<&Server::fill>(row, std::min(fill_rows_at_once, rows - row)));
     }
+    if (!options.registry.empty()) return say("filled");
     // So much must have been told before a checkpoint is due; then it takes its time.
     const Index before = member.status().applied;
     const Buffer padding(512 * KiB);
     for (std::size_t i = 0; member.status().checkpoint < before; ++i) {
         must(member.impulse<&Server::take>(padding));
-        if (i * padding.size() > checkpoint_bytes) std::this_thread::sleep_for(100ms);
+        if (i * padding.size() > options.checkpoint_every_bytes) std::this_thread::sleep_for(100ms);
     }
     say("filled");
 }
@@ -203,14 +214,13 @@ public:
 
     void start(std::size_t bytes) {
         running_ = true;
+        pushed_ = 0;
         thread_ = std::thread([this, bytes] { run(bytes); });
     }
     std::uint64_t stop() {
         running_ = false;
         if (thread_.joinable()) thread_.join();
-        std::uint64_t pushed = 0;
-        must(member_.look<Client>([&](const Client& client) { pushed = client.pushed; }));
-        return pushed;
+        return pushed_;
     }
 
 private:
@@ -228,11 +238,12 @@ private:
                 }
             }
             member_.impulse_async<&Client::push>(
-                [this](const Result<void>& pushed) {
+                [this, count](const Result<void>& pushed) {
                     const bool full = !pushed && pushed.error().code == Errc::limit_exceeded;
                     if (!pushed && !full) fail(pushed.error());
                     const std::lock_guard lock(mutex_);
                     --under_way_;
+                    if (pushed) pushed_ += count;
                     full_ = full_ || full;
                     changed_.notify_one();
                 },
@@ -248,6 +259,7 @@ private:
     std::mutex mutex_;
     std::condition_variable changed_;
     std::size_t under_way_ = 0;
+    std::uint64_t pushed_ = 0;  ///< Calls that will be made, since start().
     bool full_ = false;  ///< Too much waits for the server.
 };
 
@@ -325,9 +337,14 @@ void session(const std::vector<std::string>& servers, const Load& load) {
     say_calls(calls, failed, load.file);
 }
 
+constexpr std::size_t registry_argument = 7;
+
 [[nodiscard]] ImmortalOptions options_of(const std::vector<std::string>& arguments) {
     ImmortalOptions options{.service = arguments[0], .member = arguments[1]};
-    if (arguments[2] == "local") {
+    constexpr std::string_view beside = "beside=";
+    if (arguments[2].starts_with(beside)) {
+        options.coordinator = arguments[2].substr(beside.size());
+    } else if (arguments[2] == "local") {
         options.journal = LocalDirectory{arguments[3]};
     } else if (arguments[2] == "shared") {
         options.journal = SharedDirectory{.path = arguments[3]};
@@ -341,6 +358,11 @@ void session(const std::vector<std::string>& servers, const Load& load) {
         options.journal = std::move(group);
     }
     options.listen = arguments[4];
+    if (arguments.size() > registry_argument) {
+        options.registry = {arguments[registry_argument]};
+        options.checkpoint_every_bytes = std::stoull(arguments[registry_argument + 1]);
+        return options;
+    }
     options.peers = {{"server", split(arguments[5])}, {"client", split(arguments[6])}};
     return options;
 }
@@ -363,7 +385,7 @@ int run(const std::vector<std::string>& arguments) {
         std::string verb;
         words >> verb;
         if (verb == "count") count(member);
-        if (verb == "fill") fill(member, words);
+        if (verb == "fill") fill(member, options, words);
         if (verb == "push") {
             std::size_t bytes = 0;
             words >> bytes;
@@ -371,7 +393,7 @@ int run(const std::vector<std::string>& arguments) {
         }
         if (verb == "stop") say("stopped " + std::to_string(pusher.stop()));
         if (verb == "echo") echo(member, Load(words));
-        if (verb == "session") session(options.peers.at("server"), Load(words));
+        if (verb == "session") session(split(arguments[5]), Load(words));
     }
     std::_Exit(0);  // As a kill: journals are made for it.
 }
@@ -381,7 +403,7 @@ int run(const std::vector<std::string>& arguments) {
 }  // namespace understudy::bench
 
 int main(int count, char** arguments) {
-    if (count == 8) return understudy::bench::run({arguments + 1, arguments + count});
+    if (count == 8 || count == 10) return understudy::bench::run({arguments + 1, arguments + count});
     std::fputs("usage: see the head of bench_immortal.cc\n", stderr);
     return 2;
 }

@@ -14,12 +14,12 @@
 #include <algorithm>
 #include <map>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "bench/calls/closed_loop.h"
 #include "bench/harness/bench.h"
+#include "bench/immortal/load.h"
 #include "bench/immortal/pair.h"
 
 namespace understudy::bench {
@@ -27,20 +27,6 @@ namespace understudy::bench {
 namespace {
 
 constexpr std::size_t sizes[] = {16, 1024, 64 * KiB};
-
-struct Spans {
-    Duration warm_up;
-    Duration measured;
-};
-
-[[nodiscard]] std::string size_text(std::size_t bytes) {
-    return bytes < KiB ? std::to_string(bytes) + " B" : std::to_string(bytes / KiB) + " KiB";
-}
-/// As many as fill a megabyte or two, at most 4,096.
-[[nodiscard]] std::size_t window_of(std::size_t bytes) {
-    return std::clamp<std::size_t>(2 * MiB / bytes, 16, 4096);
-}
-[[nodiscard]] std::string in_ms(Duration time) { return std::to_string(time / 1ms); }
 
 [[nodiscard]] Row row(const std::string& what, std::size_t bytes, const Calls& calls,
                       std::size_t outstanding) {
@@ -52,15 +38,6 @@ struct Spans {
             .per_second = calls.per_second,
             .checksum = calls.checksum,
             .configuration = {{"argument_bytes", bytes}, {"outstanding", outstanding}}};
-}
-
-Result<Calls> read_calls(const std::string& said, const std::string& file) {
-    Calls calls;
-    calls.latency = US_TRY(Samples::read(file));
-    std::size_t end = 0;
-    calls.per_second = std::stod(said, &end);
-    calls.checksum = std::stoull(said.substr(end));
-    return calls;
 }
 
 // --- gRPC ----------------------------------------------------------------------------------------
@@ -129,30 +106,6 @@ void compare(Row& row, const Peer& peer, Kind kind, std::size_t bytes) {
     if (const auto found = peer.find({kind, bytes}); found != peer.end()) {
         row.beside.push_back({"gRPC", *row.per_second / found->second});
     }
-}
-
-Result<Calls> one_way(ImmortalPair& pair, std::size_t bytes, const Spans& spans) {
-    pair.client().tell("push " + std::to_string(bytes) + "\n");
-    std::this_thread::sleep_for(spans.warm_up);
-    const ImmortalPair::Count before = US_TRY(pair.count());
-    std::this_thread::sleep_for(spans.measured);
-    const ImmortalPair::Count after = US_TRY(pair.count());
-    US_CHECK(pair.stop_and_compare());
-    Calls calls;
-    calls.per_second = static_cast<double>(after.calls - before.calls) * 1e9 /
-                       static_cast<double>(after.nanoseconds - before.nanoseconds);
-    calls.checksum = after.calls - before.calls;
-    return calls;
-}
-
-Result<Calls> echo(ImmortalPair& pair, const std::string& verb, std::size_t bytes,
-                   std::size_t window, const Spans& spans) {
-    const std::string file = pair.place() / "samples";
-    pair.client().tell(verb + " " + std::to_string(bytes) + " " + std::to_string(window) + " " +
-                       in_ms(spans.warm_up) + " " + in_ms(spans.measured) + " " + file + "\n");
-    const std::string said =
-        US_TRY(pair.client().line_with("echoed ", spans.warm_up + spans.measured + 30s));
-    return read_calls(said.substr(7), file);
 }
 
 Result<void> measure(Bench& bench, const ImmortalPair::Options& how, const Peer& peer,

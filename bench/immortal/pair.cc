@@ -1,9 +1,11 @@
 #include "bench/immortal/pair.h"
 
+#include <algorithm>
 #include <sstream>
 #include <thread>
 
 #include "bench/harness/clock.h"
+#include "bench/harness/process.h"
 
 namespace understudy::bench {
 
@@ -27,14 +29,21 @@ namespace {
     return std::string(1, static_cast<char>('A' + which));
 }
 
+[[nodiscard]] std::string last_word(const std::string& text) {
+    return text.substr(text.rfind(' ') + 1);
+}
+
 }  // namespace
 
 Result<ImmortalPair> ImmortalPair::start(const Bench& bench, const Options& options) {
     ImmortalPair pair(US_TRY(Place::make(bench.directory)));
+    pair.journal_ = options.journal;
     const std::size_t copies = options.standbys + 1;
-    const std::vector<std::string> servers = US_TRY(addresses(copies));
-    const std::vector<std::string> clients = US_TRY(addresses(1));
+    pair.server_addresses_ = US_TRY(addresses(copies));
+    pair.client_addresses_ = US_TRY(addresses(1));
     const std::vector<std::string> nodes = US_TRY(addresses(copies + 1));
+    if (options.registry) pair.registry_ = US_TRY(RegistryProcess::start(bench, pair.place_));
+    if (options.coordinator) US_CHECK(pair.start_coordinators(bench));
     const auto journal = [&](std::size_t from, std::size_t count) {
         if (options.journal != "group") return options.journal;
         std::vector<std::string> named;
@@ -47,28 +56,103 @@ Result<ImmortalPair> ImmortalPair::start(const Bench& bench, const Options& opti
                            const std::string& kind, const std::string& listen) {
         const bool together = options.journal == "shared";
         const std::string own = service + (together ? "" : member_name(which));
-        return Child::start({.command = {bench.helper("bench_immortal"), service,
-                                         member_name(which), kind, pair.place_ / own, listen,
-                                         joined(servers), joined(clients)},
-                             .errors_file = pair.place_ / (service + member_name(which) + ".log")});
+        Child::Options child{
+            .command = {bench.helper("bench_immortal"), service, member_name(which), kind,
+                        pair.place_ / own, listen, joined(pair.server_addresses_),
+                        joined(pair.client_addresses_)},
+            .errors_file = pair.place_ / (service + member_name(which) + ".log")};
+        if (pair.registry_) {
+            child.command.push_back(pair.registry_->address);
+            child.command.push_back(std::to_string(options.checkpoint_every_bytes));
+        }
+        if (options.coordinator) child.command[3] = pair.beside_[service == "server" ? 0 : 1];
+        return Child::start(child);
     };
     for (std::size_t i = 0; i < copies; ++i) {
-        pair.servers_.push_back(US_TRY(start("server", i, journal(0, copies), servers[i])));
+        pair.servers_.push_back(
+            US_TRY(start("server", i, journal(0, copies), pair.server_addresses_[i])));
         // The first is active, unless they elect one.
         if (options.journal == "shared" && i == 0) {
             US_CHECK(pair.servers_[0].line_with("role active", 20s));
+            pair.roles_ = {"role active"};
         }
     }
-    pair.client_.push_back(US_TRY(start("client", 0, journal(copies, 1), clients[0])));
+    pair.client_.push_back(
+        US_TRY(start("client", 0, journal(copies, 1), pair.client_addresses_[0])));
     US_CHECK(pair.client().line_with("role active", 20s));
-    if (options.journal == "shared") return pair;
+    if (options.registry) {
+        US_CHECK(pair.wait_roles());
+    } else if (options.journal != "shared") {
+        US_CHECK(pair.wait_active());
+    }
+    return pair;
+}
+
+/// Their lines end with where they wait.
+Result<void> ImmortalPair::start_coordinators(const Bench& bench) {
+    const std::string peers =
+        "server=" + server_addresses_[0] + ",client=" + client_addresses_[0];
+    for (const std::string service : {"server", "client"}) {
+        const std::string& listen = (service == "server" ? server_addresses_ : client_addresses_)[0];
+        coordinators_.push_back(US_TRY(Child::start(
+            {.command = {bench.program, "coordinator", "--instance", service, "--port",
+                         listen.substr(listen.rfind(':') + 1), "--log", place_ / "journals",
+                         "--journal", "local", "--peers", peers},
+             .errors_file = place_ / (service + ".coordinator.log")})));
+        beside_.push_back(
+            "beside=" + last_word(US_TRY(coordinators_.back().line_with(service, 20s))));
+    }
+    return {};
+}
+
+Result<void> ImmortalPair::wait_active() {
     const TimePoint deadline = now() + 20s;
     while (now() < deadline) {
-        for (pair.active_ = 0; pair.active_ < copies; ++pair.active_) {
-            if (pair.server().line_with("role active", 100ms)) return pair;
+        for (active_ = 0; active_ < servers_.size(); ++active_) {
+            if (server().line_with("role active", 100ms)) return {};
         }
     }
     return Error{.code = Errc::timed_out, .detail = "no server is active"};
+}
+
+/// Until one is active, one the checkpointer, and the others are standbys.
+Result<void> ImmortalPair::wait_roles() {
+    roles_.resize(servers_.size());
+    const TimePoint deadline = now() + 30s;
+    const auto are = [this](const char* role) {
+        return std::count(roles_.begin(), roles_.end(), role);
+    };
+    while (now() < deadline) {
+        for (std::size_t i = 0; i < servers_.size(); ++i) {
+            while (const auto said = servers_[i].line_with("role ", 20ms)) {
+                roles_[i] = said->substr(0, said->rfind(' '));
+            }
+        }
+        const auto active = std::find(roles_.begin(), roles_.end(), "role active");
+        if (active == roles_.end() || are("role checkpointer") != 1 ||
+            are("role standby") + 2 != static_cast<std::ptrdiff_t>(roles_.size())) {
+            continue;
+        }
+        active_ = static_cast<std::size_t>(active - roles_.begin());
+        return {};
+    }
+    return Error{.code = Errc::timed_out,
+                 .detail = "the servers are not what they should be: " + joined(roles_)};
+}
+
+Child& ImmortalPair::server(Role role) {
+    const std::string wanted = "role " + std::string(understudy::name(role));
+    const auto found = std::find(roles_.begin(), roles_.end(), wanted);
+    US_ASSERT(found != roles_.end());
+    return servers_[static_cast<std::size_t>(found - roles_.begin())];
+}
+
+std::string ImmortalPair::server_directory(Role role) const {
+    if (journal_ == "shared") return place_ / "server";
+    const std::string wanted = "role " + std::string(understudy::name(role));
+    const auto found = std::find(roles_.begin(), roles_.end(), wanted);
+    US_ASSERT(found != roles_.end());
+    return place_ / ("server" + member_name(static_cast<std::size_t>(found - roles_.begin())));
 }
 
 Result<ImmortalPair::Count> ImmortalPair::count() {
@@ -79,20 +163,36 @@ Result<ImmortalPair::Count> ImmortalPair::count() {
     return count;
 }
 
+Result<void> ImmortalPair::push(std::size_t bytes) {
+    counted_before_ = US_TRY(count()).calls;
+    client().tell("push " + std::to_string(bytes) + "\n");
+    return {};
+}
+
 Result<void> ImmortalPair::stop_and_compare() {
     client().tell("stop\n");
     const std::string said = US_TRY(client().line_with("stopped ", 60s));
     const std::uint64_t pushed = std::stoull(said.substr(8));
     const TimePoint deadline = now() + 60s;
-    Count counted;
+    std::uint64_t counted = 0;
     do {
-        counted = US_TRY(count());
-        if (counted.calls == pushed) return {};
+        counted = US_TRY(count()).calls - counted_before_;
+        if (counted == pushed) return {};
         std::this_thread::sleep_for(10ms);
-    } while (counted.calls < pushed && now() < deadline);
+    } while (counted < pushed && now() < deadline);
     return Error{.code = Errc::failed,
                  .detail = std::to_string(pushed) + " calls were made, " +
-                           std::to_string(counted.calls) + " were carried out"};
+                           std::to_string(counted) + " were carried out"};
+}
+
+Result<ImmortalPair::Used> ImmortalPair::used() const {
+    Used used{.server = US_TRY(processor_seconds(servers_[active_].pid())),
+              .client = US_TRY(processor_seconds(client_.front().pid()))};
+    if (!coordinators_.empty()) {
+        used.server += US_TRY(processor_seconds(coordinators_[0].pid()));
+        used.client += US_TRY(processor_seconds(coordinators_[1].pid()));
+    }
+    return used;
 }
 
 }  // namespace understudy::bench

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+
+#include "bench/calls/closed_loop.h"
+#include "bench/immortal/pair.h"
+
+namespace understudy::bench {
+
+struct Spans {
+    Duration warm_up;
+    Duration measured;
+};
+
+/// "16 B", "1 KiB"
+[[nodiscard]] std::string size_text(std::size_t bytes);
+/// As many as fill a megabyte or two, at most 4,096.
+[[nodiscard]] std::size_t window_of(std::size_t bytes);
+[[nodiscard]] std::string in_ms(Duration time);
+
+/// What a helper program said, and left in a file.
+[[nodiscard]] Result<Calls> read_calls(const std::string& said, const std::string& file);
+
+/// One-way calls of so many bytes, as many as go; each must have been carried out once.
+[[nodiscard]] Result<Calls> one_way(ImmortalPair& pair, std::size_t bytes, const Spans& spans);
+/// `verb`: "echo", between the two; "session", by a client's session.
+[[nodiscard]] Result<Calls> echo(ImmortalPair& pair, const std::string& verb, std::size_t bytes,
+                                 std::size_t window, const Spans& spans);
+
+}  // namespace understudy::bench
