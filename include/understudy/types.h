@@ -64,6 +64,7 @@ struct Address {
 /// Reads "HOST:PORT", "[::1]:PORT" or ":PORT" (host stays empty).
 /// Errors: bad_config (none).
 [[nodiscard]] US_API Result<Address> parse_address(std::string_view text);
+/// One whose host contains '/' is the path of a Unix-domain socket, and shown as it is.
 [[nodiscard]] US_API std::string to_string(const Address& address);
 
 /// What a member does for its service.

@@ -48,6 +48,8 @@ Result<Address> parse_address(std::string_view text) {
 }
 
 std::string to_string(const Address& address) {
+    const bool is_path = address.host.find('/') != std::string::npos;
+    if (is_path) return address.host;
     const bool bracketed = address.host.find(':') != std::string::npos;
     std::string text = bracketed ? "[" + address.host + "]" : address.host;
     return text.append(":").append(std::to_string(address.port));

@@ -33,6 +33,12 @@ TEST(Address, TextIsReadBack) {
     }
 }
 
+TEST(Address, APathIsNoHostAndIsShownWithoutPort) {
+    EXPECT_FALSE(parse_address("/run/app.sock"));
+    EXPECT_FALSE(parse_address("/run/app.sock:0"));
+    EXPECT_EQ(to_string(Address{.host = "/run/app:1.sock"}), "/run/app:1.sock");
+}
+
 TEST(Strong, OrdersByValueAndStartsAtZero) {
     EXPECT_EQ(Epoch{}, Epoch{0});
     EXPECT_LT(Epoch{1}, Epoch{2});

@@ -26,9 +26,17 @@ public:
           descriptor_(loop.context()) {}
 
     void begin(Resolver& resolver, Duration timeout) {
+        if (is_local(address_)) {
+            if (auto fine = check_local_path(address_.host); !fine) {
+                loop_.post([self = shared_from_this(), error = std::move(fine).error()] {
+                    self->conclude(error);
+                });
+                return;
+            }
+        }
         deadline_ = loop_.now() + timeout;
         deadline_timer_ = loop_.at(deadline_, [this] { out_of_time(); });
-        if (const auto known = numeric_address(address_)) {
+        if (const auto known = known_address()) {
             addresses_.push_back(*known);
             loop_.post([self = shared_from_this()] { self->try_next(); });
             return;
@@ -44,6 +52,10 @@ public:
     }
 
 private:
+    [[nodiscard]] std::optional<SocketAddress> known_address() const {
+        return is_local(address_) ? local_socket_address(address_.host) : numeric_address(address_);
+    }
+
     void resolved(Result<std::vector<SocketAddress>> found) {
         if (!connected_) return;
         if (!found) return conclude(found.error());

@@ -2,6 +2,7 @@
 #include <list>
 #include <utility>
 
+#include "platform/local_socket.h"
 #include "platform/network.h"
 #include "platform/socket.h"
 #include "platform/stream.h"
@@ -19,11 +20,12 @@ bool out_of_resources(int error) {
 // An open port, and the connections that come in through it until they are handed over.
 class AcceptLoop final : public std::enable_shared_from_this<AcceptLoop> {
 public:
-    AcceptLoop(Loop& loop, TlsContexts& contexts, Descriptor socket, std::optional<TlsOptions> tls,
-               Network::Accepted accepted)
+    AcceptLoop(Loop& loop, TlsContexts& contexts, Descriptor socket, Address address,
+               std::optional<TlsOptions> tls, Network::Accepted accepted)
         : loop_(loop),
           contexts_(contexts),
           descriptor_(std::move(socket)),
+          address_(std::move(address)),
           tls_(std::move(tls)),
           accepted_(std::move(accepted)) {}
 
@@ -35,6 +37,8 @@ public:
             if (!err) self->accept_ready();
         });
     }
+
+    [[nodiscard]] const Address& address() const { return address_; }
 
     void close() {
         open_ = false;
@@ -59,7 +63,9 @@ private:
             if (incoming.socket) {
                 short_of_resources_ = false;
                 if (auto socket = loop_.adopt(std::move(incoming.socket))) {
-                    welcome(std::move(*socket), to_address(incoming.peer));
+                    // A process that comes through a path has no address of its own.
+                    const bool local = is_local(address_);
+                    welcome(std::move(*socket), local ? address_ : to_address(incoming.peer));
                 }  // Else the kernel watches too much already: that client is turned away.
             } else if (out_of_resources(incoming.error)) {
                 return pause(incoming.error);
@@ -133,6 +139,7 @@ private:
     Loop& loop_;
     TlsContexts& contexts_;
     Descriptor descriptor_;
+    const Address address_;
     const std::optional<TlsOptions> tls_;
     Network::Accepted accepted_;
     bool open_ = true;
@@ -144,18 +151,45 @@ private:
 
 class SocketListener final : public Listener {
 public:
-    SocketListener(std::shared_ptr<AcceptLoop> accept_loop, Address address)
-        : accept_loop_(std::move(accept_loop)), address_(std::move(address)) {}
+    SocketListener(std::shared_ptr<AcceptLoop> accept_loop, LocalSocketFile file)
+        : accept_loop_(std::move(accept_loop)), file_(std::move(file)) {}
     ~SocketListener() override { accept_loop_->close(); }
     SocketListener(const SocketListener&) = delete;
     SocketListener& operator=(const SocketListener&) = delete;
 
-    const Address& address() const override { return address_; }
+    const Address& address() const override { return accept_loop_->address(); }
 
 private:
     const std::shared_ptr<AcceptLoop> accept_loop_;
-    const Address address_;
+    const LocalSocketFile file_;
 };
+
+/// An open socket, where it is, and its file if it has one.
+struct Opened {
+    Fd socket;
+    Address address;
+    LocalSocketFile file;
+};
+
+Result<Opened> open(const Address& address) {
+    Opened opened;
+    if (is_local(address)) {
+        auto local = US_TRY(open_local_listener(address.host));
+        opened.socket = std::move(local.socket);
+        opened.file = std::move(local.file);
+        opened.address.host = address.host;
+        return opened;
+    }
+    auto where = numeric_address(address);
+    if (!where) {
+        auto found = look_up(address);
+        if (!found) return Error{.code = Errc::bad_config, .detail = found.error().detail};
+        where = found->front();
+    }
+    opened.socket = US_TRY(open_listener(*where));
+    opened.address = US_TRY(local_address(opened.socket));
+    return opened;
+}
 
 }  // namespace
 
@@ -163,18 +197,13 @@ Result<std::unique_ptr<Listener>> SocketNetwork::listen(const Address& address,
                                                         const std::optional<TlsOptions>& tls,
                                                         Accepted accepted) {
     if (tls) US_CHECK(contexts_.get(*tls));
-    auto where = numeric_address(address);
-    if (!where) {
-        auto found = look_up(address);
-        if (!found) return Error{.code = Errc::bad_config, .detail = found.error().detail};
-        where = found->front();
-    }
-    Fd socket = US_TRY(open_listener(*where));
-    Address actual = US_TRY(local_address(socket));
-    auto accept_loop = std::make_shared<AcceptLoop>(
-        loop_, contexts_, US_TRY(loop_.adopt(std::move(socket))), tls, std::move(accepted));
+    Opened opened = US_TRY(open(address));
+    auto descriptor = US_TRY(loop_.adopt(std::move(opened.socket)));
+    auto accept_loop =
+        std::make_shared<AcceptLoop>(loop_, contexts_, std::move(descriptor),
+                                     std::move(opened.address), tls, std::move(accepted));
     accept_loop->await_clients();
-    return std::make_unique<SocketListener>(std::move(accept_loop), std::move(actual));
+    return std::make_unique<SocketListener>(std::move(accept_loop), std::move(opened.file));
 }
 
 }  // namespace understudy::platform

@@ -7,7 +7,7 @@
 
 namespace understudy::platform {
 
-/// TCP, with TLS 1.3 where certificates are given.
+/// TCP and Unix-domain sockets, with TLS 1.3 where certificates are given.
 class SocketNetwork final : public Network {
 public:
     static constexpr Duration handshake_time_max = 5s;

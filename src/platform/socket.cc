@@ -8,6 +8,9 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/un.h>
+
+#include "runtime/network.h"
 
 namespace understudy::platform {
 
@@ -40,18 +43,10 @@ Result<std::vector<SocketAddress>> resolve(const Address& address, int flags) {
     return addresses;
 }
 
-Result<Fd> open_socket(const SocketAddress& address) {
-    Fd socket(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (!socket) {
-        const bool none_left = errno == EMFILE || errno == ENFILE || errno == ENOBUFS;
-        return system_error(none_left ? Errc::limit_exceeded : Errc::unavailable, "socket", errno);
-    }
-    return socket;
-}
-
 /// Small messages leave at once; a peer that vanished without a word is noticed within seconds,
 /// also by an end that only listens. A peer that is merely stopped is answered for by its kernel.
-void set_options(int socket) {
+void set_options(int socket, sa_family_t family) {
+    if (family == AF_UNIX) return;  // Its ends share a kernel: nothing is delayed, nobody vanishes.
     const auto set = [socket](int level, int option, int value) {
         // Refused only for a connection that is already dead; the first read will say so.
         (void)::setsockopt(socket, level, option, &value, sizeof value);
@@ -62,15 +57,6 @@ void set_options(int socket) {
     set(IPPROTO_TCP, TCP_KEEPINTVL, 1);
     set(IPPROTO_TCP, TCP_KEEPCNT, 3);
     set(IPPROTO_TCP, TCP_USER_TIMEOUT, 8'000);  // Sent and not acknowledged, in ms.
-}
-
-Errc bind_code(int error) {
-    switch (error) {
-        case EADDRINUSE: return Errc::in_use;
-        case EACCES:
-        case EPERM: return Errc::denied;
-        default: return Errc::bad_config;
-    }
 }
 
 // A port of the ephemeral range to which nobody listens can be given to the connecting socket
@@ -85,6 +71,24 @@ bool connected_to_itself(int socket) {
 
 }  // namespace
 
+Result<Fd> open_socket(const SocketAddress& address) {
+    Fd socket(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!socket) {
+        const bool none_left = errno == EMFILE || errno == ENFILE || errno == ENOBUFS;
+        return system_error(none_left ? Errc::limit_exceeded : Errc::unavailable, "socket", errno);
+    }
+    return socket;
+}
+
+Errc listen_code(int error) {
+    switch (error) {
+        case EADDRINUSE: return Errc::in_use;
+        case EACCES:
+        case EPERM: return Errc::denied;
+        default: return Errc::bad_config;
+    }
+}
+
 std::optional<SocketAddress> numeric_address(const Address& address) {
     auto found = resolve(address, AI_NUMERICHOST | AI_NUMERICSERV);
     if (!found) return std::nullopt;
@@ -95,7 +99,35 @@ Result<std::vector<SocketAddress>> look_up(const Address& address) {
     return resolve(address, AI_ADDRCONFIG | AI_NUMERICSERV);
 }
 
+Result<void> check_local_path(const std::string& path) {
+    if (path.size() > local_path_max) {
+        return Error{.code = Errc::bad_config,
+                     .detail = path + ": the path of a socket has at most " +
+                               std::to_string(local_path_max) + " bytes"};
+    }
+    if (path.find('\0') != std::string::npos) {
+        return Error{.code = Errc::bad_config, .detail = "a path has no zero byte"};
+    }
+    return {};
+}
+
+SocketAddress local_socket_address(const std::string& path) {
+    sockaddr_un place{};
+    US_ASSERT(path.size() < sizeof place.sun_path);
+    place.sun_family = AF_UNIX;
+    path.copy(place.sun_path, path.size());
+    SocketAddress address;
+    std::memcpy(&address.storage, &place, sizeof place);
+    address.size = sizeof place;
+    return address;
+}
+
 Address to_address(const SocketAddress& address) {
+    if (address.storage.ss_family == AF_UNIX) {
+        sockaddr_un place{};
+        std::memcpy(&place, &address.storage, sizeof place);
+        return Address{.host = place.sun_path};
+    }
     char host[NI_MAXHOST] = {};
     char port[NI_MAXSERV] = {};
     if (::getnameinfo(address.raw(), address.size, host, sizeof host, port, sizeof port,
@@ -112,7 +144,7 @@ Result<Fd> open_listener(const SocketAddress& address) {
     const std::string where = "listen on " + to_string(to_address(address));
     if (::bind(socket.get(), address.raw(), address.size) != 0 ||
         ::listen(socket.get(), SOMAXCONN) != 0) {
-        return system_error(bind_code(errno), where, errno);
+        return system_error(listen_code(errno), where, errno);
     }
     return socket;
 }
@@ -131,7 +163,7 @@ Incoming accept_next(int listener) {
     incoming.socket = Fd(::accept4(listener, incoming.peer.raw(), &incoming.peer.size,
                                    SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (incoming.socket) {
-        set_options(incoming.socket.get());
+        set_options(incoming.socket.get(), incoming.peer.storage.ss_family);
     } else {
         incoming.error = errno;
     }
@@ -140,10 +172,12 @@ Incoming accept_next(int listener) {
 
 Result<Fd> begin_connect(const SocketAddress& address) {
     Fd socket = US_TRY(open_socket(address));
-    set_options(socket.get());
+    set_options(socket.get(), address.storage.ss_family);
     if (::connect(socket.get(), address.raw(), address.size) != 0 && errno != EINPROGRESS) {
-        return system_error(Errc::unavailable, "connect to " + to_string(to_address(address)),
-                            errno);
+        const int error = errno;
+        const bool not_ours = address.storage.ss_family == AF_UNIX && error == EACCES;
+        return system_error(not_ours ? Errc::denied : Errc::unavailable,
+                            "connect to " + to_string(to_address(address)), error);
     }
     return socket;
 }

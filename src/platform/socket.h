@@ -27,6 +27,10 @@ struct SocketAddress {
 /// Errors: unavailable (none).
 [[nodiscard]] Result<std::vector<SocketAddress>> look_up(const Address& address);
 [[nodiscard]] Address to_address(const SocketAddress& address);
+/// Errors: bad_config (none): too long, say.
+[[nodiscard]] Result<void> check_local_path(const std::string& path);
+/// Requires: what the system takes, without a zero byte.
+[[nodiscard]] SocketAddress local_socket_address(const std::string& path);
 
 // All sockets made here are non-blocking, closed on exec, and without Nagle's delay.
 
@@ -42,6 +46,11 @@ struct Incoming {
     int error = 0;
 };
 [[nodiscard]] Incoming accept_next(int listener);
+
+/// A socket for `address`, not bound yet. Errors: unavailable, limit_exceeded (none).
+[[nodiscard]] Result<Fd> open_socket(const SocketAddress& address);
+/// What it means that `bind` or `listen` failed with this errno.
+[[nodiscard]] Errc listen_code(int error);
 
 /// Begins to connect. The outcome is connect_outcome() once the socket is writable.
 /// Errors: unavailable, limit_exceeded (none).

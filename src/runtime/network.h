@@ -72,9 +72,23 @@ public:
     virtual ~Attempt() = default;
 };
 
-/// Streams between processes.
+/// Of a Unix-domain socket, in bytes.
+inline constexpr std::size_t local_path_max = 107;
+
+/// Whether an address is the path of a Unix-domain socket of this machine: its host contains '/',
+/// which no host's name does, and its port says nothing.
+[[nodiscard]] inline bool is_local(const Address& address) {
+    return address.host.find('/') != std::string::npos;
+}
+
+/// Streams between processes: over TCP, or on one machine over a Unix-domain socket (is_local()).
+///
+/// The file of such a socket is its owner's alone (0600) and goes with its listener, as does PATH.lock
+/// beside it. One that a listener of before has left behind makes way; one at which somebody listens
+/// does not, nor does any other file.
 ///
 /// Thread: loop only.
+/// Bounds: local_path_max; a longer path is bad_config.
 class Network {
 public:
     using Accepted = std::function<void(std::unique_ptr<Connection>)>;

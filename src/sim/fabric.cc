@@ -23,12 +23,21 @@ bool is_loopback(const std::string& host) {
 }
 bool is_any(const std::string& host) { return host.empty() || host == "0.0.0.0" || host == "::"; }
 
-// The name in a certificate is, in the simulator, the stem of its file's name.
+Result<void> check_local_path(const Address& address) {
+    if (!is_local(address) || address.host.size() <= local_path_max) return {};
+    return Error{.code = Errc::bad_config,
+                 .detail = fmt::format("{}: the path of a socket has at most {} bytes",
+                                       address.host, local_path_max)};
+}
+
+// The name in a certificate is, in the simulator, the stem of its file's name, with '/' for ':'.
 std::string identity_of(const TlsOptions& tls) {
     const std::string& path = tls.certificate_file;
     const std::size_t slash = path.rfind('/');
     const std::string file = slash == std::string::npos ? path : path.substr(slash + 1);
-    return file.substr(0, file.rfind('.'));
+    std::string name = file.substr(0, file.rfind('.'));
+    std::replace(name.begin(), name.end(), ':', '/');
+    return name;
 }
 
 }  // namespace
@@ -101,11 +110,16 @@ Result<std::unique_ptr<Listener>> Fabric::listen(SimRuntime& runtime, const Addr
                      .detail = fmt::format("{}: not an address of this host", address.host)};
     }
     Address bound = address;
-    while (bound.port == 0 || (address.port == 0 && ports_.contains({node.number(), bound.port}))) {
-        bound.port = node.new_port();
+    if (is_local(address)) {
+        US_CHECK(check_local_path(address));
+        bound.port = 0;
+    } else {
+        while (bound.port == 0 || (address.port == 0 && ports_.contains(port_of(node, bound)))) {
+            bound.port = node.new_port();
+        }
     }
     const std::uint64_t id = ++last_id_;
-    if (!ports_.emplace(Port{node.number(), bound.port}, id).second) {
+    if (!ports_.emplace(port_of(node, bound), id).second) {
         return Error{.code = Errc::in_use, .detail = to_string(bound)};
     }
     note(runtime, "net.listen", bound.port, 0);
@@ -121,7 +135,9 @@ std::unique_ptr<Attempt> Fabric::dial(SimRuntime& runtime, Dialling dialling,
         dials_.emplace(id, Dial{&runtime, std::move(dialling), std::move(connected)}).first->second;
     dial.target = resolve(dial.wanted.address.host, runtime.node());
     note(runtime, "net.dial", id, dial.wanted.address.port);
-    if (dial.target == nullptr) {
+    if (const auto fine = check_local_path(dial.wanted.address); !fine) {
+        world_.at(now(), [this, id, error = fine.error()] { fail(id, error); });
+    } else if (dial.target == nullptr) {
         const std::string detail = fmt::format("{}: no such host", dial.wanted.address.host);
         world_.at(now() + resolve_time,
                   [this, id, detail] { fail(id, {.code = Errc::unavailable, .detail = detail}); });
@@ -141,7 +157,7 @@ void Fabric::syn(std::uint64_t id) {
     Dial& dial = found->second;
     if (!passes(dial.runtime->node(), *dial.target)) return syn_again(id);
 
-    const auto at = ports_.find({dial.target->number(), dial.wanted.address.port});
+    const auto at = ports_.find(port_of(*dial.target, dial.wanted.address));
     const bool local = dial.target == &dial.runtime->node();
     if (at == ports_.end() || (!local && is_loopback(open_.at(at->second)->address.host))) {
         const std::string detail = to_string(dial.wanted.address) + ": connection refused";
@@ -158,7 +174,9 @@ void Fabric::syn(std::uint64_t id) {
     streams_.emplace(dial.stream,
                      std::make_unique<Stream>(*this, dial.stream, *dial.runtime, *open.runtime));
     Node& from = dial.runtime->node();
-    open.queue.push_back({dial.stream, {from.name(), from.new_port()}, std::nullopt});
+    const bool has_path = is_local(open.address);
+    Address peer = has_path ? open.address : Address{from.name(), from.new_port()};
+    open.queue.push_back({dial.stream, std::move(peer), std::nullopt});
     if (!open.tls) {
         answer_later(id, std::nullopt, 1);
         return accept_later(dial.stream, number, 2 * delay(*dial.target, from));
@@ -285,7 +303,7 @@ void Fabric::close(std::uint64_t id) {
     if (found == open_.end()) return;
     const OpenPtr open = std::move(open_.extract(found).mapped());
     if (!open->runtime->alive()) return;  // Its port is free since then.
-    ports_.erase({open->runtime->node().number(), open->address.port});
+    ports_.erase(port_of(open->runtime->node(), open->address));
     for (const auto& waiting : open->queue) {
         if (Stream* const stream = find(waiting.stream)) stream->abandon(1);
     }
@@ -406,7 +424,13 @@ Stream* Fabric::find(std::uint64_t stream) {
     return found == streams_.end() ? nullptr : found->second.get();
 }
 
+Fabric::Port Fabric::port_of(const Node& node, const Address& address) {
+    if (is_local(address)) return {.node = node.number(), .number = 0, .path = address.host};
+    return {.node = node.number(), .number = address.port, .path = {}};
+}
+
 Node* Fabric::resolve(const std::string& host, Node& from) const {
+    if (is_local({.host = host})) return &from;
     return is_any(host) || is_loopback(host) ? &from : world_.resolve(host);
 }
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -23,7 +24,8 @@ class World;
 ///
 /// A link is one direction between two nodes; each can be cut by itself. Connecting is TCP's
 /// handshake: lost packets are sent again after 1, 2, 4... seconds, a port nobody listens on
-/// refuses, a node that is off says nothing, and a paused process's kernel accepts for it.
+/// refuses, a node that is off says nothing, and a paused process's kernel accepts for it. A
+/// Unix-domain socket is a port of its node that has a path in place of a number, and no file.
 class Fabric {
 public:
     static constexpr std::size_t accept_queue_max = 128;  ///< Not accepted yet; more get no answer.
@@ -86,7 +88,13 @@ private:
     };
     struct Open;
     struct Dial;
-    using Port = std::pair<std::size_t, std::uint16_t>;  // Of a node.
+    /// Of a node; a path in place of a number for a Unix-domain socket.
+    struct Port {
+        std::size_t node;
+        std::uint16_t number;
+        std::string path;
+        friend auto operator<=>(const Port&, const Port&) = default;
+    };
     using OpenPtr = std::shared_ptr<Open>;
 
     void syn(std::uint64_t id);
@@ -103,6 +111,7 @@ private:
     void hand_over(std::uint64_t stream, std::uint64_t open);
     void close(std::uint64_t open);
     [[nodiscard]] Stream* find(std::uint64_t stream);
+    [[nodiscard]] static Port port_of(const Node& node, const Address& address);
     [[nodiscard]] Node* resolve(const std::string& host, Node& from) const;
     [[nodiscard]] Link& link(const Node& from, const Node& to);
 

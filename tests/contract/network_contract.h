@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -138,6 +139,118 @@ TEST_P(NetworkContract, BothEndsKnowTheirPeer) {
     EXPECT_EQ(client_->connection().peer_identity().has_value(), harness_->tls().has_value());
     EXPECT_EQ(client_->connection().backlog_bytes(), 0u);
 }
+
+// --- within a machine: Unix-domain sockets -------------------------------------------------------
+
+class LocalNetworkContract : public NetworkContract {
+protected:
+    [[nodiscard]] Address path() const { return {directory_ + "/socket", 0}; }
+
+    /// Listens there with node 0: an error, or what listener_ is then.
+    [[nodiscard]] std::optional<Error> listen_at(const Address& address) {
+        std::optional<Error> error;
+        on_loop(0, [&] {
+            auto listener = node(0).network().listen(
+                address, std::nullopt, [this](std::unique_ptr<Connection> connection) {
+                    server_ = std::make_unique<End>(std::move(connection));
+                });
+            if (listener) {
+                listener_ = std::move(*listener);
+            } else {
+                error = listener.error();
+            }
+        });
+        return error;
+    }
+    void close_listener() {
+        on_loop(0, [this] { listener_.reset(); });
+    }
+
+    /// Connects from the same machine: an error, or what client_ is then.
+    [[nodiscard]] std::optional<Error> connect_to(const Address& address) {
+        std::optional<Error> error;
+        on_loop(0, [&] {
+            attempt_ = node(0).network().connect(
+                address, std::nullopt, limit, [&](Result<std::unique_ptr<Connection>> result) {
+                    if (result) {
+                        client_ = std::make_unique<End>(std::move(*result));
+                    } else {
+                        error = result.error();
+                    }
+                });
+            EXPECT_TRUE(!client_ && !error) << "connected within the call";
+        });
+        US_ASSERT(run_until([&] { return client_ || error; }));
+        return error;
+    }
+
+    const std::string directory_ = harness_->directory(0);
+};
+
+TEST_P(LocalNetworkContract, APathThatIsTooLongIsBadConfig) {
+    Address longest{directory_ + "/", 0};
+    longest.host.append(local_path_max - longest.host.size(), 's');
+    const Address longer{longest.host + 's', 0};
+
+    const auto refused = listen_at(longer);
+    ASSERT_TRUE(refused);
+    EXPECT_EQ(refused->code, Errc::bad_config);
+    const auto not_connected = connect_to(longer);
+    ASSERT_TRUE(not_connected);
+    EXPECT_EQ(not_connected->code, Errc::bad_config);
+
+    EXPECT_FALSE(listen_at(longest));
+    EXPECT_FALSE(connect_to(longest));
+}
+
+TEST_P(LocalNetworkContract, APathWhereSomebodyListensIsInUse) {
+    ASSERT_FALSE(listen_at(path()));
+
+    const auto second = listen_at(path());
+    ASSERT_TRUE(second);
+    EXPECT_EQ(second->code, Errc::in_use);
+
+    EXPECT_FALSE(connect_to(path())) << "the first one is still found";
+}
+
+TEST_P(LocalNetworkContract, WhereNobodyListensAnyMoreIsUnavailableAndFree) {
+    ASSERT_FALSE(listen_at(path()));
+    close_listener();
+
+    const auto error = connect_to(path());
+    ASSERT_TRUE(error);
+    EXPECT_EQ(error->code, Errc::unavailable);
+    EXPECT_EQ(error->effect, Effect::none);
+
+    EXPECT_FALSE(listen_at(path()));
+}
+
+TEST_P(LocalNetworkContract, BytesArriveBothWaysAndBothEndsNameThePath) {
+    ASSERT_FALSE(listen_at(path()));
+    EXPECT_EQ(listener_->address(), path());
+    ASSERT_FALSE(connect_to(path()));
+    ASSERT_TRUE(run_until([this] { return server_ != nullptr; }));
+    EXPECT_EQ(client_->connection().peer(), path());
+    EXPECT_EQ(server_->connection().peer(), path());
+
+    const std::string there = numbered_bytes(3 * MiB);
+    const std::string back = numbered_bytes(2 * MiB);
+    on_loop(0, [&] {
+        client_->connection().send(as_bytes(there));
+        server_->connection().send(as_bytes(back));
+    });
+    ASSERT_TRUE(run_until([&] {
+        return server_->text.size() == there.size() && client_->text.size() == back.size();
+    }));
+    EXPECT_TRUE(server_->text == there);
+    EXPECT_TRUE(client_->text == back);
+
+    on_loop(0, [&] { client_->connection().finish(limit); });
+    ASSERT_TRUE(run_until([&] { return server_->is_closed(); }));
+    EXPECT_TRUE(server_->closed_with(Errc::closed));
+}
+
+// --- the end of attempts -------------------------------------------------------------------------
 
 TEST_P(NetworkContract, ADestroyedAttemptTellsNobody) {
     listen();

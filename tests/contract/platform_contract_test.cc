@@ -13,6 +13,7 @@ const auto platform_only = testing::Values(Implementation{"platform", &make_plat
 INSTANTIATE_TEST_SUITE_P(Platform, RuntimeContract, platform_only);
 INSTANTIATE_TEST_SUITE_P(Platform, WorkerContract, platform_only);
 INSTANTIATE_TEST_SUITE_P(Platform, NetworkContract, platform_only);
+INSTANTIATE_TEST_SUITE_P(Platform, LocalNetworkContract, platform_only);
 INSTANTIATE_TEST_SUITE_P(Encrypted, NetworkContract,
                          testing::Values(Implementation{"platform with TLS", &make_tls_harness}));
 INSTANTIATE_TEST_SUITE_P(Platform, DiskContract, platform_only);

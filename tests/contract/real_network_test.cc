@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <set>
+#include <thread>
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -15,6 +17,7 @@
 #include "tests/contract/end.h"
 #include "tests/contract/platform_harness.h"
 #include "platform/asio_runtime.h"
+#include "platform/local_socket.h"
 #include "platform/signals.h"
 #include "platform/socket.h"
 
@@ -97,6 +100,120 @@ std::set<int> open_descriptors() {
     descriptors.erase(::dirfd(directory));
     ::closedir(directory);
     return descriptors;
+}
+
+// --- files of Unix-domain sockets ----------------------------------------------------------------
+
+class RealLocalNetwork : public RealNetwork {
+protected:
+    /// A socket whose process has ended without a word.
+    void leave_behind() {
+        const platform::Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        const auto place = platform::local_socket_address(path_);
+        US_ASSERT(::bind(socket.get(), place.raw(), place.size) == 0);
+        US_ASSERT(::listen(socket.get(), 1) == 0);
+    }
+    [[nodiscard]] Result<std::unique_ptr<Listener>> listen_there() {
+        return node(0).network().listen({path_, 0}, std::nullopt, [](auto) {});
+    }
+    [[nodiscard]] std::size_t files() const {
+        const std::filesystem::directory_iterator all(directory_.path());
+        return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+    }
+
+    const ScratchDirectory directory_;
+    const std::string path_ = directory_.path() + "/socket";
+};
+
+TEST_F(RealLocalNetwork, TheFileIsItsOwnersAloneAndGoesWithTheListener) {
+    {
+        const auto listener = listen_there();
+        ASSERT_TRUE(listener) << to_string(listener.error());
+        const auto found = std::filesystem::symlink_status(path_);
+        EXPECT_EQ(found.type(), std::filesystem::file_type::socket);
+        EXPECT_EQ(found.permissions(), std::filesystem::perms::owner_read |
+                                           std::filesystem::perms::owner_write);
+        EXPECT_EQ(files(), 2u) << "it and its lock";
+    }
+    EXPECT_EQ(files(), 0u);
+}
+
+TEST_F(RealLocalNetwork, WhatWasLeftBehindMakesWay) {
+    leave_behind();
+    const auto listener = listen_there();
+    ASSERT_TRUE(listener) << to_string(listener.error());
+    connect({path_, 0}, 20s);
+    EXPECT_FALSE(error_);
+    EXPECT_EQ(files(), 2u);
+}
+
+TEST_F(RealLocalNetwork, AFileThatIsNoSocketStays) {
+    std::ofstream(path_) << "mine";
+    const auto listener = listen_there();
+    ASSERT_FALSE(listener);
+    EXPECT_EQ(listener.error().code, Errc::in_use);
+    EXPECT_NE(listener.error().detail.find("no socket"), std::string::npos);
+    EXPECT_EQ(std::filesystem::file_size(path_), 4u);
+    EXPECT_EQ(files(), 1u);
+}
+
+TEST_F(RealLocalNetwork, TheSocketOfAProgramThatKnowsNoLockStaysIfItAnswers) {
+    const platform::Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const auto place = platform::local_socket_address(path_);
+    ASSERT_EQ(::bind(socket.get(), place.raw(), place.size), 0);
+    ASSERT_EQ(::listen(socket.get(), 1), 0);
+
+    const auto listener = listen_there();
+    ASSERT_FALSE(listener);
+    EXPECT_EQ(listener.error().code, Errc::in_use);
+    EXPECT_EQ(files(), 1u);
+}
+
+TEST_F(RealLocalNetwork, FilesThatAnotherHasMadeSinceAreNotRemoved) {
+    auto listener = listen_there();
+    ASSERT_TRUE(listener);
+    std::filesystem::remove(path_);
+    std::filesystem::remove(path_ + ".lock");
+    auto second = listen_there();
+    ASSERT_TRUE(second) << to_string(second.error());
+    listener = std::move(second);  // The first one goes.
+    EXPECT_EQ(files(), 2u);
+    connect({path_, 0}, 20s);
+    EXPECT_FALSE(error_);
+}
+
+TEST_F(RealLocalNetwork, ADirectoryThatIsNotThereIsBadConfig) {
+    const auto listener =
+        node(0).network().listen({directory_.path() + "/none/s", 0}, std::nullopt, [](auto) {});
+    ASSERT_FALSE(listener);
+    EXPECT_EQ(listener.error().code, Errc::bad_config);
+}
+
+// One name, many who want it at once: one has it and is found there, and all others are told.
+TEST_F(RealLocalNetwork, OfManyWhoBeginAtOnceOneGetsTheName) {
+    for (int round = 0; round < 20; ++round) {
+        if (round % 2 == 0) leave_behind();
+        std::vector<Result<platform::LocalListener>> outcomes;
+        for (int i = 0; i < 4; ++i) outcomes.emplace_back(Error{.code = Errc::closed});
+        std::vector<std::thread> rivals;
+        for (auto& outcome : outcomes) {
+            rivals.emplace_back([&] { outcome = platform::open_local_listener(path_); });
+        }
+        for (auto& rival : rivals) rival.join();
+
+        int have_it = 0;
+        for (const auto& outcome : outcomes) {
+            if (outcome) {
+                ++have_it;
+            } else {
+                EXPECT_EQ(outcome.error().code, Errc::in_use) << to_string(outcome.error());
+            }
+        }
+        EXPECT_EQ(have_it, 1) << "in round " << round;
+        connect({path_, 0}, 20s);
+        EXPECT_FALSE(error_);
+    }
+    EXPECT_EQ(files(), 0u);
 }
 
 // --- names and addresses -------------------------------------------------------------------------

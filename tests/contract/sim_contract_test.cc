@@ -86,6 +86,7 @@ const auto sims = testing::Values(Implementation{"sim", &make_sim},
 INSTANTIATE_TEST_SUITE_P(Sim, RuntimeContract, sims);
 INSTANTIATE_TEST_SUITE_P(Sim, WorkerContract, sims);
 INSTANTIATE_TEST_SUITE_P(Sim, NetworkContract, sims);
+INSTANTIATE_TEST_SUITE_P(Sim, LocalNetworkContract, sims);
 INSTANTIATE_TEST_SUITE_P(Sim, DiskContract, sims);
 INSTANTIATE_TEST_SUITE_P(Sim, HostContract, sims);
 
