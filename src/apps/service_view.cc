@@ -189,10 +189,15 @@ void add_standing(Dynamic::Map& row, const pb::MemberInfo& member, std::uint64_t
 
 [[nodiscard]] std::string definition_text(const pb::ServiceInfo& service) {
     const pb::Definition& definition = service.definition();
-    return fmt::format("{}, {}, code version {}, last resort {}\n", kind_of(definition),
-                       is_replicated(definition) ? std::string("replicated journal")
-                                                 : "journal in " + printable(definition.directory()),
-                       definition.version(), last_resort_of(service));
+    const std::string journal = is_replicated(definition)
+                                    ? std::string("replicated journal")
+                                    : "journal in " + printable(definition.directory());
+    // Nobody has to say one: copies act as the newest code that they have.
+    const std::string version = definition.version() == 0
+                                    ? std::string()
+                                    : fmt::format("code version {}, ", definition.version());
+    return fmt::format("{}, {}, {}last resort {}\n", kind_of(definition), journal, version,
+                       last_resort_of(service));
 }
 
 [[nodiscard]] std::string joined(const std::vector<std::string>& texts) {
@@ -304,7 +309,7 @@ Dynamic::Map service_json(const pb::ServiceInfo& service) {
                       : is_replicated(definition) ? Dynamic("replicated")
                                                   : Dynamic("shared_directory");
     json["log"] = text_or_nil(definition.directory());
-    json["code_version"] = has ? Dynamic(definition.version()) : Dynamic();
+    json["code_version"] = definition.version() == 0 ? Dynamic() : Dynamic(definition.version());
     json["last_resort"] = last_resort_of(service);
     return json;
 }

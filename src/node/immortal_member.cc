@@ -76,9 +76,11 @@ public:
 
     void impulse(std::string_view handler, Bytes arguments, Answered answered) override {
         if (tenure_ && tenure_->too_much_waits()) {
+            const bool lags = application_.lag_bytes() > options_.lag_bytes_max;
             return refuse_later(std::move(answered),
                                 {.code = Errc::limit_exceeded,
-                                 .detail = options_.service + " waits for others"});
+                                 .detail = lags ? "the application of " + options_.service + " lags"
+                                                : options_.service + " waits for others"});
         }
         if (arguments.size() > immortal::message_size_max) {
             return refuse_later(std::move(answered),

@@ -99,8 +99,10 @@ bool ImmortalTenure::too_much_waits() {
 
 Result<void> ImmortalTenure::park(Row& row, const Batch& batch) {
     if (parked_bytes_ + batch.messages.size() > parked_bytes_max) {
+        const std::string& service = world_.machine.name();
         return Error{.code = Errc::limit_exceeded,
-                     .detail = world_.machine.name() + " waits for others"};
+                     .detail = lags_far() ? "the application of " + service + " lags"
+                                          : service + " waits for others"};
     }
     Buffer kept = immortal::encode_batch_head(batch);
     kept.insert(kept.end(), batch.messages.begin(), batch.messages.end());

@@ -1,9 +1,11 @@
 // process_immortal_member SERVICE MEMBER DIRECTORY LISTEN SERVERS CLIENTS
+// process_immortal_member SERVICE MEMBER DIRECTORY REGISTRY
 //
 // A copy of the service "server" or "client" on a shared directory. Says "role NAME epoch=N" with
 // each change. Reads from its standard input, and ends with it:
 //   begin COUNT   client: greets the server so often
-//   show          says "shown greetings=N" or "shown answers=N wrong=N", or "shown not" as standby
+//   show          says "shown greetings=N touches=N" or "shown answers=N wrong=N asks=N", or
+//                 "shown not" as standby
 
 #include <cstdio>
 #include <iostream>
@@ -37,12 +39,14 @@ void say(const std::string& line) {
 void show(ImmortalMember& member, bool server) {
     std::string text = "shown not";
     if (server) {
-        (void)member.look<Server>(
-            [&](const Server& it) { text = "shown greetings=" + std::to_string(it.greetings); });
+        (void)member.look<Server>([&](const Server& it) {
+            text = "shown greetings=" + std::to_string(it.greetings) +
+                   " touches=" + std::to_string(it.touches);
+        });
     } else {
         (void)member.look<Client>([&](const Client& it) {
             text = "shown answers=" + std::to_string(it.answers) +
-                   " wrong=" + std::to_string(it.wrong);
+                   " wrong=" + std::to_string(it.wrong) + " asks=" + std::to_string(it.asks);
         });
     }
     say(text);
@@ -52,8 +56,12 @@ int run(const std::vector<std::string>& arguments) {
     const bool server = arguments[0] == "server";
     ImmortalOptions options{.service = arguments[0], .member = arguments[1]};
     options.journal = SharedDirectory{.path = arguments[2], .lease = 500ms};
-    options.listen = arguments[3];
-    options.peers = {{"server", split(arguments[4])}, {"client", split(arguments[5])}};
+    if (arguments.size() == 4) {
+        options.registry = {arguments[3]};
+    } else {
+        options.listen = arguments[3];
+        options.peers = {{"server", split(arguments[4])}, {"client", split(arguments[5])}};
+    }
     options.checkpoint_every_bytes = 64 * KiB;  // Often, so that some are killed in one.
     auto member = (server ? ImmortalMember::open<Server>(options)
                           : ImmortalMember::open<Client>(options))
@@ -74,7 +82,7 @@ int run(const std::vector<std::string>& arguments) {
 }  // namespace
 
 int main(int count, char** arguments) {
-    if (count == 7) return run({arguments + 1, arguments + count});
+    if (count == 5 || count == 7) return run({arguments + 1, arguments + count});
     std::fputs("usage: see the head of immortal_member_main.cc\n", stderr);
     return 2;
 }

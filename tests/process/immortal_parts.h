@@ -11,19 +11,22 @@ class Server final : public Immortal {
 public:
     std::int64_t greet() { return ++greetings; }
     void note() { ++notes; }
+    std::int64_t touch() { return ++touches; }
 
     template <class F>
     void fields(F& f) {
-        f(greetings, notes);
+        f(greetings, notes, touches);
     }
     template <class H>
     static void handlers(H& h) {
         h("greet", &Server::greet);
         h("note", &Server::note);
+        h("touch", &Server::touch);
     }
 
     std::int64_t greetings = 0;
     std::int64_t notes = 0;
+    std::int64_t touches = 0;
 };
 
 /// Greets the server, always some times at once, and looks whether each answer is the next one.
@@ -35,6 +38,11 @@ public:
         left += many;
         while (under_way < at_once && left > 0) greet();
     }
+    /// The same, for who wants to know how often it was asked.
+    std::int64_t ask(std::int64_t many) {
+        begin(many);
+        return ++asks;
+    }
     void greeted(const Result<std::int64_t>& count) {
         --under_way;
         ++answers;
@@ -44,11 +52,12 @@ public:
 
     template <class F>
     void fields(F& f) {
-        f(left, under_way, answers, wrong);
+        f(left, under_way, answers, wrong, asks);
     }
     template <class H>
     static void handlers(H& h) {
         h("begin", &Client::begin);
+        h("ask", &Client::ask);
         h("greeted", &Client::greeted);
     }
 
@@ -56,6 +65,7 @@ public:
     std::int64_t under_way = 0;
     std::int64_t answers = 0;
     std::int64_t wrong = 0;
+    std::int64_t asks = 0;
 
 private:
     void greet() {

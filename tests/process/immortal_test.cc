@@ -94,10 +94,10 @@ TEST_F(Immortals, KilledInAnyOrderLoseNothingAndDoNothingTwice) {
         }
         (void)copies_.at(client)->ever("role active");
     }
-    const std::string answers = "shown answers=" + std::to_string(total) + " wrong=0";
+    const std::string answers = "shown answers=" + std::to_string(total) + " wrong=0 asks=0";
     EXPECT_TRUE(eventually([&] { return shown("client") == answers; }))
         << shown("client") << ", not " << answers;
-    EXPECT_EQ(shown("server"), "shown greetings=" + std::to_string(total));
+    EXPECT_EQ(shown("server"), "shown greetings=" + std::to_string(total) + " touches=0");
 }
 
 // The same class beside a coordinator, which has the journal and the connections.

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "apps/quantity.h"
+#include "apps/spread.h"
 
 namespace understudy::apps::demo {
 
@@ -16,13 +17,6 @@ namespace {
 constexpr Duration nobody_watched = 2s;  // How long nobody must step in.
 const std::vector<std::string> actor_names = {"Registry", "server 0", "server 1", "server 2",
                                               "client"};
-
-[[nodiscard]] Dynamic::Map spread_json(const std::vector<std::uint64_t>& sorted) {
-    return {{"min", percentile(sorted, 0)},
-            {"p50", percentile(sorted, 50)},
-            {"p99", percentile(sorted, 99)},
-            {"max", percentile(sorted, 100)}};
-}
 
 }  // namespace
 
@@ -162,11 +156,10 @@ Result<void> Standby::end() {
     }
     act("the end: each question was answered once, and everyone is told to go");
     US_CHECK(send_home(troupe_, {client, first, second, third}, registry));
-    const auto gap = sorted(rounds_, &Round::gap_us);
+    const Spread gap(sorted(rounds_, &Round::gap_us));
     show(fmt::format("{} kills of the active copy, {} questions: the client waited for an answer at "
-                     "most min {}, p50 {}, p99 {}, max {}\n",
-                     rounds_.size(), total.asked, humane_us(percentile(gap, 0)), humane_us(percentile(gap, 50)),
-                     humane_us(percentile(gap, 99)), humane_us(percentile(gap, 100))));
+                     "most {}\n{}",
+                     rounds_.size(), total.asked, to_line(gap), to_histogram(gap)));
     return {};
 }
 
@@ -179,8 +172,8 @@ Dynamic::Map Standby::summary_json() const {
                                          {"gap_us", round.gap_us}});
     }
     Dynamic::Map json{{"rounds", std::move(rounds)},
-                      {"active_us", spread_json(sorted(rounds_, &Round::active_us))},
-                      {"gap_us", spread_json(sorted(rounds_, &Round::gap_us))},
+                      {"active_us", to_json(Spread(sorted(rounds_, &Round::active_us)))},
+                      {"gap_us", to_json(Spread(sorted(rounds_, &Round::gap_us)))},
                       {"counts", Dynamic()}};
     if (total_) {
         json["counts"] = Dynamic::Map{{"asked", total_->asked},

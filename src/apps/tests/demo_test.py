@@ -81,6 +81,7 @@ class Demo(Case):
                           " ".join(columns["client"]))
         self.assertEqual(len(set(total.groups())), 1)
         self.assertGreater(int(total.group(1)), 5)
+        self.assertRegex(result.stdout, r"at most min [^\n]+, max [^\n]+\n(  up to .*\n)+$")
 
     def test_active_standbys_are_summed_up(self):
         result = run("demo", "standby", "--rounds", "1", "--json",
@@ -91,6 +92,11 @@ class Demo(Case):
         self.assertEqual([(r["killed"], r["successor"]) for r in summary["rounds"]],
                          [("server 0", "server 2")])
         self.assertEqual(summary["counts"]["asked"], summary["counts"]["carried_out"])
+        gap = summary["gap_us"]
+        self.assertEqual(sorted(gap), ["buckets", "max", "min", "p50", "p90", "p99"])
+        [bucket] = gap["buckets"]
+        self.assertEqual(bucket["count"], 1)
+        self.assertLessEqual(gap["max"], bucket["upto_us"])
 
     def children(self, pid):
         """Processes started by `pid`, as /proc knows them."""

@@ -1,0 +1,356 @@
+// Two immortals that a registry knows, one calling the other, three copies each: killed under load in
+// random combinations. What is counted at the end: every call was carried out once, at both of them.
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <set>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "apps/listing.h"
+#include "apps/spread.h"
+#include "base/random.h"
+#include "tests/process/immortal_parts.h"
+#include "tests/process/process.h"
+#include "understudy/immortal_client.h"
+
+namespace understudy::process {
+namespace {
+
+using apps::Spread;
+using wire::Dynamic;
+
+/// Calls one service, one call at a time, and looks how long it waits for each answer and whether
+/// its number is the next one.
+class Asker {
+public:
+    using Ask = std::function<Result<std::int64_t>(ImmortalClient&)>;
+
+    Asker(const std::string& service, const std::string& registry, Ask ask)
+        : client_(ImmortalClient::open({.service = service,
+                                        .registry = {registry},
+                                        .call_timeout = 2 * patience,
+                                        .log = [](std::string_view) {}})
+                      .value_or_throw()),
+          ask_(std::move(ask)),
+          thread_([this] { run(); }) {}
+    ~Asker() { end(); }
+    Asker(const Asker&) = delete;
+    Asker& operator=(const Asker&) = delete;
+
+    void end() {
+        ending_ = true;
+        if (thread_.joinable()) thread_.join();
+    }
+    /// A call that began after `since` has been answered.
+    [[nodiscard]] bool answered_since(Clock::time_point since) const {
+        const std::lock_guard lock(mutex_);
+        return newest_ > since;
+    }
+    /// The longest wait that ended since this was asked last.
+    [[nodiscard]] Clock::duration take_longest() {
+        const std::lock_guard lock(mutex_);
+        return std::exchange(longest_, {});
+    }
+    [[nodiscard]] std::int64_t answers() const { return answers_; }
+    /// What went wrong; empty: nothing.
+    [[nodiscard]] std::string fault() const {
+        const std::lock_guard lock(mutex_);
+        return fault_;
+    }
+
+private:
+    void run() {
+        while (!ending_) {
+            const auto begun = Clock::now();
+            const auto number = ask_(client_);
+            const auto now = Clock::now();
+            std::unique_lock lock(mutex_);
+            if (!number || *number != answers_ + 1) {
+                fault_ = number ? "answer " + std::to_string(*number) + " is not the next one"
+                                : to_string(number.error());
+                return;
+            }
+            ++answers_;
+            newest_ = begun;
+            longest_ = std::max(longest_, now - begun);
+            pause_.wait_for(lock, 1ms, [this] { return ending_.load(); });
+        }
+    }
+
+    ImmortalClient client_;
+    const Ask ask_;
+    std::atomic<bool> ending_{false};
+    std::atomic<std::int64_t> answers_{0};
+    mutable std::mutex mutex_;
+    std::condition_variable pause_;
+    Clock::time_point newest_;
+    Clock::duration longest_{};
+    std::string fault_;
+    std::thread thread_;
+};
+
+class ImmortalPlatform : public ::testing::Test {
+protected:
+    using Key = std::pair<std::string, std::string>;  ///< Service and member.
+    struct Service {
+        std::string name;
+        std::string alias;  ///< What it does here.
+    };
+    static inline const std::vector<Service> services{{"client", "caller"}, {"server", "callee"}};
+
+    void SetUp() override {
+        registry_ = std::make_unique<Process>(
+            "registry",
+            Command{.arguments = {UNDERSTUDY_PROGRAM, "registry", "--listen", "127.0.0.1:0",
+                                  "--data", directory_ / "registry"}},
+            directory_ / "registry.log");
+        address_ = registry_->expect("registry ready on").word(3);
+        address_.pop_back();
+        for (const Service& service : services) {
+            for (const auto& [member, role] : std::vector<std::pair<std::string, std::string>>{
+                     {"A", "active"}, {"B", "checkpointer"}, {"C", "standby"}}) {
+                start({service.name, member});
+                copies_.at({service.name, member})->expect("role " + role);
+            }
+        }
+    }
+    void TearDown() override {
+        for (const Service& service : services) {
+            for (const char* member : {"A", "B", "C"}) {
+                const std::string errors = contents(directory_ / (service.name + member + ".log"));
+                EXPECT_EQ(errors.find("Sanitizer"), std::string::npos) << errors;
+                EXPECT_EQ(errors.find("runtime error"), std::string::npos) << errors;
+                if (!HasFailure()) continue;
+                const std::size_t shown = std::min<std::size_t>(errors.size(), 8'000);
+                GTEST_LOG_(INFO) << service.name << member << " wrote at last:\n"
+                                 << errors.substr(errors.size() - shown);
+            }
+        }
+    }
+
+    void start(const Key& key) {
+        copies_[key] = std::make_unique<Process>(
+            key.first + key.second,
+            Command{.arguments = {IMMORTAL_MEMBER_PROGRAM, key.first, key.second,
+                                  directory_ / key.first, address_}},
+            directory_ / (key.first + key.second + ".log"));
+    }
+    void kill(const std::vector<Key>& victims) {
+        for (const Key& victim : victims) copies_.at(victim)->kill();
+        for (const Key& victim : victims) (void)copies_.at(victim)->wait();
+    }
+    void restart(const std::vector<Key>& victims) {
+        for (const Key& victim : victims) {
+            check_roles(victim);
+            copies_.erase(victim);
+            start(victim);
+        }
+    }
+
+    /// As it has said last.
+    [[nodiscard]] std::string role_of(const Key& key) const {
+        const auto said = copies_.at(key)->lines("role");
+        return said.empty() ? std::string() : said.back().word(1);
+    }
+    [[nodiscard]] std::optional<Key> find(const std::string& service, const std::string& role) const {
+        for (const auto& [key, copy] : copies_) {
+            if (key.first == service && role_of(key) == role) return key;
+        }
+        return std::nullopt;
+    }
+    [[nodiscard]] bool settled(const std::string& service) const {
+        return find(service, "active") && find(service, "checkpointer") && find(service, "standby");
+    }
+    [[nodiscard]] bool settled() const {
+        return std::all_of(services.begin(), services.end(),
+                           [this](const Service& service) { return settled(service.name); });
+    }
+    /// One that was told to take checkpoints and nothing else is not active before it is told so.
+    void check_roles(const Key& key) const {
+        std::string last;
+        for (const Line& line : copies_.at(key)->lines("role")) {
+            EXPECT_FALSE(last == "checkpointer" && line.word(1) == "active")
+                << key.first << key.second << " was checkpointer: " << line.text;
+            last = line.word(1);
+        }
+    }
+
+    /// What the active copy of a service shows; empty: nobody is active.
+    [[nodiscard]] std::string shown(const std::string& service) {
+        for (const auto& [key, copy] : copies_) {
+            if (key.first != service) continue;
+            copy->skip();
+            copy->say("show");
+            const Line line = copy->expect("shown");
+            if (line.text != "shown not") return line.text;
+        }
+        return {};
+    }
+    static bool eventually(const std::function<bool()>& reached,
+                           Clock::duration limit = patience) {
+        const auto deadline = Clock::now() + limit;
+        while (!reached() && Clock::now() < deadline) std::this_thread::sleep_for(2ms);
+        return reached();
+    }
+    [[nodiscard]] std::string roles() const {
+        std::string text;
+        for (const auto& [key, copy] : copies_) {
+            text += key.first + key.second + " " + role_of(key) + ", ";
+        }
+        return text;
+    }
+
+    /// Of each service nobody, the active copy, the checkpointer, both, or the standby.
+    [[nodiscard]] std::vector<Key> choose(Random& random) const {
+        static const std::vector<std::set<std::string>> combinations{
+            {},         {},          {"active"},     {"active"}, {"checkpointer"},
+            {"standby"}, {"standby"}, {"checkpointer", "active"}};
+        std::vector<Key> victims;
+        for (const Service& service : services) {
+            for (const std::string& role : combinations[random.below(combinations.size())]) {
+                if (const auto victim = find(service.name, role)) victims.push_back(*victim);
+            }
+        }
+        return victims;
+    }
+    /// Which active copies are among them.
+    [[nodiscard]] std::string kind_of(const std::vector<Key>& victims) const {
+        std::string kind;
+        for (const Service& service : services) {
+            const bool active = std::any_of(victims.begin(), victims.end(), [&](const Key& key) {
+                return key.first == service.name && role_of(key) == "active";
+            });
+            if (active) kind += (kind.empty() ? "" : " and ") + service.alias;
+        }
+        return kind.empty() ? "neither" : kind;
+    }
+
+    TemporaryDirectory directory_;
+    std::unique_ptr<Process> registry_;
+    std::string address_;
+    std::map<Key, std::unique_ptr<Process>> copies_;
+};
+
+[[nodiscard]] std::uint64_t chosen_seed() {
+    const char* const given = std::getenv("UNDERSTUDY_SEED");
+    return given == nullptr ? std::random_device()() : std::strtoull(given, nullptr, 10);
+}
+
+TEST_F(ImmortalPlatform, ACheckpointerStaysWhatItIsWhenNobodyElseRuns) {
+    const std::vector<Key> others{{"server", "A"}, {"server", "C"}};
+    kill(others);
+    std::this_thread::sleep_for(1500ms);  // Three leases.
+    EXPECT_EQ(role_of({"server", "B"}), "checkpointer");
+    restart(others);
+    EXPECT_TRUE(eventually([&] { return settled("server"); })) << roles();
+    EXPECT_EQ(role_of({"server", "B"}), "checkpointer");
+    check_roles({"server", "B"});
+}
+
+TEST_F(ImmortalPlatform, KilledInAnyCombinationLoseNothingAndDoNothingTwice) {
+    constexpr std::size_t kills = 200;
+    constexpr std::int64_t at_once = 4;
+    const std::uint64_t seed = chosen_seed();
+    std::printf("seed %llu (UNDERSTUDY_SEED repeats its choices)\n",
+                static_cast<unsigned long long>(seed));
+    Random random(seed);
+    Asker caller("client", address_,
+                 [&](ImmortalClient& client) { return client.call<&Client::ask>(at_once); });
+    Asker callee("server", address_,
+                 [](ImmortalClient& client) { return client.call<&Server::touch>(); });
+
+    std::map<std::string, std::vector<std::uint64_t>> gaps;  // In us, by which actives were killed.
+    std::map<std::string, std::size_t> killed_as;            // Of both services.
+    std::vector<std::uint64_t> all_gaps;
+    std::size_t killed = 0;
+    while (killed < kills) {
+        // Most are killed when all is well, some while others come back.
+        if (random.chance(2, 3)) {
+            ASSERT_TRUE(eventually([&] { return settled(); })) << roles();
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(random.below(40)));
+        const std::vector<Key> victims = choose(random);
+        if (victims.empty()) continue;
+        const std::string kind = kind_of(victims);
+        for (const Key& victim : victims) ++killed_as[role_of(victim)];
+        const bool at_once_again = random.chance(1, 2);
+        (void)caller.take_longest();
+        (void)callee.take_longest();
+        kill(victims);
+        killed += victims.size();
+        const auto both_answer = [&, gone = Clock::now()] {
+            return caller.answered_since(gone) && callee.answered_since(gone);
+        };
+        if (!at_once_again) (void)eventually(both_answer, 500ms);
+        restart(victims);
+        ASSERT_TRUE(eventually(both_answer, 2 * patience))
+            << roles() << caller.fault() << callee.fault();
+        const auto gap = std::max(caller.take_longest(), callee.take_longest());
+        all_gaps.push_back(static_cast<std::uint64_t>(gap / 1us));
+        gaps[kind].push_back(all_gaps.back());
+    }
+    ASSERT_TRUE(eventually([&] { return settled(); })) << roles();
+    caller.end();
+    callee.end();
+    EXPECT_EQ(caller.fault(), "");
+    EXPECT_EQ(callee.fault(), "");
+
+    const std::string greetings = std::to_string(at_once * caller.answers());
+    const std::string at_caller = "shown answers=" + greetings +
+                                  " wrong=0 asks=" + std::to_string(caller.answers());
+    const std::string at_callee = "shown greetings=" + greetings +
+                                  " touches=" + std::to_string(callee.answers());
+    EXPECT_TRUE(eventually([&] { return shown("client") == at_caller; }))
+        << shown("client") << ", not " << at_caller;
+    EXPECT_EQ(shown("server"), at_callee);
+    // Those who are next know the same.
+    const std::vector<Key> actives{find("client", "active").value(),
+                                   find("server", "active").value()};
+    kill(actives);
+    EXPECT_TRUE(eventually([&] { return find("client", "active") && find("server", "active"); }));
+    restart(actives);
+    EXPECT_TRUE(eventually([&] { return shown("client") == at_caller; })) << shown("client");
+    EXPECT_TRUE(eventually([&] { return shown("server") == at_callee; })) << shown("server");
+    for (const auto& [key, copy] : copies_) check_roles(key);
+
+    const Spread spread(all_gaps);
+    std::printf("%zu kills in %zu rounds, %s calls: the client waited at most, by round, %s\n%s",
+                killed, spread.count(), greetings.c_str(), to_line(spread).c_str(),
+                to_histogram(spread).c_str());
+    for (const char* role : {"active", "checkpointer", "standby"}) {
+        EXPECT_GT(killed_as[role], 0U) << role;
+    }
+    Dynamic::Map by_role;
+    for (const auto& [role, count] : killed_as) by_role[role] = count;
+    Dynamic::Map by_kind;
+    for (const auto& [kind, figures] : gaps) {
+        const Spread of_kind(figures);
+        std::printf("  active copy killed of %s, %zu rounds: %s\n", kind.c_str(), of_kind.count(),
+                    to_line(of_kind).c_str());
+        by_kind[kind] = to_json(of_kind);
+    }
+    const Dynamic::Map line{{"test", "immortals under kills"},
+                            {"seed", seed},
+                            {"kills", killed},
+                            {"kills_by_role", std::move(by_role)},
+                            {"rounds", spread.count()},
+                            {"calls", at_once * caller.answers()},
+                            {"gap_us", to_json(spread)},
+                            {"gap_us_by_active_killed", std::move(by_kind)}};
+    std::ofstream(IMMORTAL_GAPS_FILE, std::ios::app) << apps::to_json_line(line);
+}
+
+}  // namespace
+}  // namespace understudy::process
