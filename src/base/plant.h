@@ -55,6 +55,12 @@ enum class Plant : std::uint8_t {
     renumbered_by_recovery,        ///< After a restoration streams begin with 1 again.
     trimmed_when_sent,             ///< What was sent is not kept until it is durable there.
     stale_link_taken,              ///< What an earlier link of a client still carries is taken.
+    // The registry and services with a journal: docs/protocols/roles.md.
+    checkpointer_elected,   ///< The checkpointer is designated active, without a last resort.
+    start_order_ignored,    ///< After a full stop, too, the first to start is active.
+    two_designated,         ///< Who is not designated active any more is not told so.
+    stale_report_believed,  ///< A member is active under an epoch below one that was reported.
+    giver_keeps_place,      ///< Who gave its role away is the next in line for it.
 };
 
 #ifdef US_PLANTS

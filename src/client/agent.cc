@@ -356,6 +356,10 @@ void Agent::send_report(const pb::MemberReport& report) {
     (void)registry_.send(MessageType::member_report, report);
 }
 
+void Agent::send_drained(const pb::Drained& drained) {
+    (void)registry_.send(MessageType::drained, drained);
+}
+
 void Agent::registry_up(const pb::Welcome& welcome) {
     registry_nodes_changed();
     // First what was said first: a member that left may have been created anew since.
@@ -456,6 +460,9 @@ void Agent::registry_message(MessageType type, Bytes body) {
         case MessageType::drain: {
             const auto drain = wire::decode_as<pb::Drain>(body);
             if (!drain) break;
+            if (JournaledMember* member = find_journaled(drain->family(), drain->member())) {
+                return member->drain(*drain);
+            }
             Local* local = find(drain->family(), drain->member());
             if (local != nullptr && local->member->role().epoch().value == drain->epoch()) {
                 local->member->drain();

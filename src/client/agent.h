@@ -165,6 +165,7 @@ private:
     std::optional<std::uint64_t> next_registration() override;
     void send_register(const wire::pb::Register& wanted) override;
     void send_report(const wire::pb::MemberReport& report) override;
+    void send_drained(const wire::pb::Drained& drained) override;
 
     Runtime& runtime_;
     Log& log_;

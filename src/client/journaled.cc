@@ -1,5 +1,6 @@
 #include "client/journaled.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "wire/control.h"
@@ -66,7 +67,29 @@ void JournaledMember::registered(const pb::Registered& answer) {
 }
 
 void JournaledMember::granted(const pb::RoleGrant& grant) {
-    if (in_line_ && grant.has_designation()) take(grant.designation(), grant.epoch(), false);
+    if (!in_line_ || !grant.has_designation()) return;
+    take(grant.designation(), grant.epoch(), handover_ != nullptr);
+}
+
+void JournaledMember::drain(const pb::Drain& drain) {
+    if (!in_line_) return;
+    const Duration limit = std::min<Duration>(std::chrono::milliseconds(drain.limit_ms()), 60s);
+    // It has two steps at most, each of that length.
+    handover_ = runtime_.at(runtime_.now() + 2 * limit, [this] {
+        const auto timer = std::move(handover_);
+    });
+    observer_.handover_wanted(
+        {.successor = drain.successor(), .epoch = Epoch{drain.epoch()}, .limit = limit});
+}
+
+void JournaledMember::ready(Epoch epoch) {
+    if (!in_line_) return;
+    if (reported_) send_report();
+    pb::Drained drained;
+    drained.set_family(family());
+    drained.set_member(name());
+    drained.set_epoch(epoch.value);
+    host_.send_drained(drained);
 }
 
 void JournaledMember::revoked() {
@@ -99,7 +122,7 @@ void JournaledMember::report(JournaledReport report) {
     reported_ = true;
     report_ = std::move(report);
     news_ = true;
-    if (in_line_ && (urgent || !waits_for_report())) send_report();
+    if (in_line_ && (urgent || handover_ || !waits_for_report())) send_report();
 }
 
 void JournaledMember::send_report() {

@@ -42,6 +42,13 @@ struct JournaledReport {
     std::string detail = {};  ///< For people, at most 256 bytes.
 };
 
+/// A switchover, as the two members hear of it that it is about.
+struct Handover {
+    std::string successor;
+    Epoch epoch;     ///< That ends with it.
+    Duration limit;  ///< For each step; then it is off.
+};
+
 /// What the owner of a journaled member hears. All on the loop; must not remove the member.
 class JournaledObserver {
 public:
@@ -52,6 +59,11 @@ public:
     /// A designation says what may happen while nobody is active; it takes the role from nobody. A
     /// member that reports itself active is designated so, whoever was before.
     virtual void designated(const role::Designation& what, Epoch known) = 0;
+    /// A switchover begins; both ends answer it by JournaledMember::ready(). The successor: at once,
+    /// and reports how far it is until it is over. Who is active: when nothing of its own is on its
+    /// way into the journal any more. designated() goes on from there, and is then called with
+    /// each word of the registry, also one that changes nothing. Not answered: it comes to nothing.
+    virtual void handover_wanted(const Handover&) {}
     /// The registry has the member in line, at this place.
     virtual void registered(std::uint64_t order) = 0;
     /// The registry refuses the member; it is tried again after a while. Errors of note: not_found:
@@ -78,6 +90,7 @@ public:
         virtual std::optional<std::uint64_t> next_registration() = 0;
         virtual void send_register(const wire::pb::Register& wanted) = 0;
         virtual void send_report(const wire::pb::MemberReport& report) = 0;
+        virtual void send_drained(const wire::pb::Drained& drained) = 0;
     };
 
     JournaledMember(Runtime& runtime, Log& log, JournaledOptions options,
@@ -94,6 +107,8 @@ public:
 
     /// What it is from now on. Cheap: to be called whenever something has changed.
     void report(JournaledReport report);
+    /// The answer to handover_wanted() of this epoch. What was reported last goes before it.
+    void ready(Epoch epoch);
 
     // From the agent.
     void registry_up();
@@ -101,6 +116,7 @@ public:
     /// The answer to the Register message of that number.
     void registered(const wire::pb::Registered& answer);
     void granted(const wire::pb::RoleGrant& grant);
+    void drain(const wire::pb::Drain& drain);
     void revoked();
 
 private:
@@ -124,6 +140,7 @@ private:
     Backoff backoff_{200ms, 2s};    ///< Between refusals.
     std::unique_ptr<Timer> retry_;
     std::unique_ptr<Timer> report_timer_;  ///< No position is sent before it has ended.
+    std::unique_ptr<Timer> handover_;      ///< Until then one may be under way.
 };
 
 }  // namespace understudy::client

@@ -87,6 +87,11 @@ void SharedJournal::Ear::suspect() const {
     if (const auto core = core_.lock()) core->suspect();
 }
 
+void SharedJournal::Ear::take_over(Epoch at_least, Taken done) const {
+    if (const auto core = core_.lock()) return core->take_over(at_least, std::move(done));
+    done(Error{.code = Errc::closed, .detail = "the journal is not open"});
+}
+
 void SharedJournal::take_over(Epoch at_least, Taken done) {
     core_->take_over(at_least, std::move(done));
 }

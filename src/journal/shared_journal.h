@@ -122,6 +122,8 @@ public:
     Ear() = default;
     void prompt(Index committed, Epoch epoch) const;
     void suspect() const;
+    /// As of the journal; if that is gone, closed (none), within the call.
+    void take_over(Epoch at_least, Taken done) const;
 
 private:
     friend SharedJournal;

@@ -120,6 +120,23 @@ public:
         tenure_->forget(std::string(peer), std::move(done));
     }
 
+    void hold(std::function<void()> held) override {
+        held_ = std::move(held);
+        holding_ = true;
+        if (tenure_) tenure_->hold([this] { look_held(); });
+        runtime_.post([this, alive = alive_] {
+            if (*alive) look_held();
+        });
+    }
+    void release() override {
+        if (!std::exchange(holding_, false)) return;
+        held_ = nullptr;
+        if (tenure_) tenure_->release();
+        for (Submission& each : std::exchange(waiting_, {})) {
+            submit_now(std::move(each.command), std::move(each.answered));
+        }
+    }
+
     void read(Done done) override { replica_->read(std::move(done)); }
     void checkpoint(std::function<void(Result<Index>)> done) override {
         if (images_) return images_->take(std::move(done));
@@ -149,6 +166,7 @@ public:
     void close(std::function<void()> done) override {
         closing_ = true;
         end_tenure();
+        refuse_held();
         listener_.reset();
         images_.reset();
         replica_->close(std::move(done));
@@ -239,6 +257,7 @@ private:
     void standing_changed(const Standing& standing) {
         if (closing_) return;
         end_tenure();
+        refuse_held();
         if (standing.role == Role::active) begin_tenure();
         if (const auto changed = on_standing_) changed(standing);
     }
@@ -293,7 +312,35 @@ private:
             return refuse_later(std::move(answered),
                                 {.code = broken_->code, .detail = broken_->detail});
         }
-        replica_->submit(encode(command), Urgency::ordinary, std::move(answered));
+        if (!holding_) return submit_now(encode(command), std::move(answered));
+        if (waiting_.size() >= held_max) {
+            return refuse_later(std::move(answered),
+                                {.code = Errc::limit_exceeded,
+                                 .detail = options_.service + " is being handed over"});
+        }
+        waiting_.push_back({.command = encode(command), .answered = std::move(answered)});
+    }
+    void submit_now(Buffer command, replica::Answered answered) {
+        ++under_way_;
+        replica_->submit(command, Urgency::ordinary,
+                         [this, alive = alive_,
+                          answered = std::move(answered)](Result<replica::Reply> reply) {
+                             if (*alive) --under_way_;
+                             if (answered) answered(std::move(reply));
+                             if (*alive) look_held();
+                         });
+    }
+    void look_held() {
+        if (!holding_ || !held_ || under_way_ > 0 || (tenure_ && tenure_->under_way() > 0)) return;
+        std::exchange(held_, nullptr)();
+    }
+    /// The tenure is over.
+    void refuse_held() {
+        holding_ = false;
+        held_ = nullptr;
+        for (Submission& each : std::exchange(waiting_, {})) {
+            refuse_later(std::move(each.answered), not_active());
+        }
     }
     template <class Answer>
     void refuse_later(Answer answered, Error error) {
@@ -312,6 +359,14 @@ private:
     std::optional<Error> broken_;
     bool failed_ = false;
     bool closing_ = false;
+    struct Submission {
+        Buffer command;
+        replica::Answered answered;
+    };
+    bool holding_ = false;
+    std::function<void()> held_;  ///< Null: it has been called.
+    std::vector<Submission> waiting_;
+    std::size_t under_way_ = 0;
     Counters counters_;
     mutable Counters shown_;
     std::vector<Locator::Place> places_;

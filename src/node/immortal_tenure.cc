@@ -64,10 +64,34 @@ Duration ImmortalTenure::service_time() const {
 }
 
 void ImmortalTenure::propose(const immortal::AnyCommand& command, Proposed done) {
-    world_.replica.propose(encode(command), Urgency::ordinary,
-                           [alive = alive_, done = std::move(done)](const Result<Index>& result) {
-                               if (*alive && done) done(result);
-                           });
+    if (!holding_) return propose_now(encode(command), std::move(done));
+    held_.push_back({.command = encode(command), .done = std::move(done)});
+}
+
+void ImmortalTenure::propose_now(Buffer command, Proposed done) {
+    ++under_way_;
+    world_.replica.propose(
+        command, Urgency::ordinary,
+        [this, alive = alive_, done = std::move(done)](const Result<Index>& result) {
+            if (!*alive) return;
+            --under_way_;
+            if (done) done(result);
+            if (*alive && holding_ && changed_) changed_();
+        });
+}
+
+void ImmortalTenure::hold(std::function<void()> changed) {
+    holding_ = true;
+    changed_ = std::move(changed);
+}
+
+void ImmortalTenure::release() {
+    holding_ = false;
+    changed_ = nullptr;
+    for (Held& each : std::exchange(held_, {})) {
+        propose_now(std::move(each.command), std::move(each.done));
+    }
+    if (parked_bytes_ > 0) unpark();
 }
 
 void ImmortalTenure::start() {

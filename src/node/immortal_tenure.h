@@ -66,6 +66,12 @@ public:
 
     /// Too much waits for others, or for the application: impulses and clients wait.
     [[nodiscard]] bool too_much_waits();
+    /// What is to be proposed waits from now on, until release(); what others send is parked.
+    /// `changed` is called when under_way() has become less.
+    void hold(std::function<void()> changed);
+    void release();
+    [[nodiscard]] std::size_t under_way() const { return under_way_; }
+
     /// What waits for this peer is given up, and what it has sent is not known any more.
     using Done = std::function<void(Result<void>)>;
     void forget(const std::string& peer, Done done);
@@ -87,7 +93,13 @@ private:
     };
     using Proposed = std::function<void(const Result<Index>&)>;
 
+    struct Held {
+        Buffer command;
+        Proposed done;
+    };
+
     void propose(const immortal::AnyCommand& command, Proposed done);
+    void propose_now(Buffer command, Proposed done);
     void start();
     [[nodiscard]] Result<ImmortalWelcome> greet(const ImmortalHello& hello) const;
     void admit(Courier::GuestId guest, const ImmortalHello& hello, immortal::Position behind);
@@ -140,6 +152,11 @@ private:
     std::uint64_t admitting_ = 0;
     /// That wait for a lagging application.
     std::map<std::uint64_t, std::unique_ptr<Timer>> admissions_;
+    std::size_t under_way_ = 0;
+    bool holding_ = false;
+    std::function<void()> changed_;
+    std::deque<Held> held_;
+
     std::set<std::string> forgetting_;
     std::set<std::string> refused_;  ///< And logged.
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -85,6 +85,7 @@ bool ImmortalTenure::lags_far() const {
 /// What other immortals send must not wait for room in outboxes: theirs may wait for ours. For the
 /// application it may: that goes on by itself.
 bool ImmortalTenure::must_wait(const std::string& peer) {
+    if (holding_) return true;
     return lags_far() || (is_client(peer) && too_much_waits());
 }
 

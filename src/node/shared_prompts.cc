@@ -263,7 +263,8 @@ SharedPrompts::SharedPrompts(Runtime& runtime, Log& log, Options options)
 
 SharedPrompts::~SharedPrompts() = default;
 
-journal::Open SharedPrompts::opener(journal::SharedJournal::Options options) {
+journal::Open SharedPrompts::opener(journal::SharedJournal::Options options,
+                                    std::function<void(journal::SharedJournal&)> made) {
     hearer_->set_directory(options.directory);
     options.prompts_at = teller_->address();
     options.on_commit = [this](Index committed, Epoch) { teller_->committed(committed); };
@@ -275,7 +276,10 @@ journal::Open SharedPrompts::opener(journal::SharedJournal::Options options) {
     };
     return journal::SharedJournal::opener(
         runtime_, log_, std::move(options),
-        [this](journal::SharedJournal& journal) { hearer_->set_ear(journal.ear()); });
+        [this, made = std::move(made)](journal::SharedJournal& journal) {
+            hearer_->set_ear(journal.ear());
+            if (made) made(journal);
+        });
 }
 
 std::optional<Address> SharedPrompts::address() const { return teller_->address(); }

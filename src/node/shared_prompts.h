@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -39,9 +40,11 @@ public:
     SharedPrompts(const SharedPrompts&) = delete;
     SharedPrompts& operator=(const SharedPrompts&) = delete;
 
-    /// A member's journal, bound to this: prompts_at, on_commit and on_standing are ours.
+    /// A member's journal, bound to this: prompts_at, on_commit and on_standing are ours. `made` is
+    /// as that of SharedJournal::opener().
     /// Requires: called once; this outlives the journal.
-    [[nodiscard]] journal::Open opener(journal::SharedJournal::Options options);
+    [[nodiscard]] journal::Open opener(journal::SharedJournal::Options options,
+                                       std::function<void(journal::SharedJournal&)> made = {});
 
     /// Where standbys are told; nullopt: nowhere.
     [[nodiscard]] std::optional<Address> address() const;

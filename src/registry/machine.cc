@@ -79,6 +79,17 @@ Effects Machine::start(TimePoint now, std::uint64_t wall_ms, std::uint64_t regis
         }
         if (!service.awaited.empty()) arm_waiting(now, family);
         arm_last_resort(now, family);
+        if (service.handing) {
+            handings_.emplace(family, Handing{.session = {},
+                                              .request = 0,
+                                              .from = service.handing->from(),
+                                              .to = service.handing->to(),
+                                              .epoch = Epoch{service.handing->epoch()},
+                                              .deadline = now + options_.take_limit,
+                                              .proposed = true,
+                                              .stage = Handing::Stage::taking,
+                                              .ready = true});
+        }
     }
     return std::move(turn.out);
 }
@@ -387,10 +398,7 @@ void Machine::ask_switchover(Turn& turn, SessionId id, std::uint64_t request,
     if (service == nullptr || service->line.empty()) {
         return refuse_with(Errc::not_found, "no service " + ask.family());
     }
-    if (service->journaled()) {
-        return refuse_with(Errc::refused,
-                           ask.family() + " is journaled: its journal says who is active");
-    }
+    if (service->journaled()) return switch_journaled(turn, id, request, ask);
     if (service->redundancy() != Redundancy::fault_tolerant) {
         return refuse_with(Errc::refused, ask.family() + " is load_balanced: all are active");
     }
@@ -538,7 +546,9 @@ Effects Machine::nodes_changed(TimePoint now, std::uint64_t token, const Result<
     return std::move(turn.out);
 }
 
-void Machine::on(Turn& turn, SessionId, const pb::Drained& drained) {
+void Machine::on(Turn& turn, SessionId id, const pb::Drained& drained) {
+    const Service* service = state_.find(drained.family());
+    if (service != nullptr && service->journaled()) return drained_journaled(turn, id, drained);
     const auto found = handings_.find(drained.family());
     if (found == handings_.end() || found->second.epoch.value != drained.epoch() ||
         found->second.proposed) {
@@ -665,10 +675,16 @@ Effects Machine::tick(TimePoint now, std::uint64_t wall_ms) {
     }
     std::vector<std::string> overdue;
     for (const auto& [family, handing] : handings_) {
-        if (!handing.proposed && now >= handing.deadline) overdue.push_back(family);
+        const Service* service = state_.find(family);
+        const bool journaled = service != nullptr && service->journaled();
+        if ((!handing.proposed || journaled) && now >= handing.deadline) overdue.push_back(family);
     }
     for (const std::string& family : overdue) {
         const Service* service = state_.find(family);
+        if (service != nullptr && service->journaled()) {
+            overdue_journaled(turn, family);
+            continue;
+        }
         end_handing(turn, family,
                     Error{.code = Errc::timed_out,
                           .detail = "the active member did not drain in time; nothing changed"});
@@ -718,6 +734,7 @@ Effects Machine::retire(TimePoint now) {
         }
     }
     for (const auto& [family, handing] : handings_) {
+        if (handing.session.value == 0) continue;
         fail(turn, handing.session, handing.request,
              over(handing.proposed ? understudy::Effect::unknown : understudy::Effect::none));
     }
@@ -791,7 +808,7 @@ void Machine::refuse(Turn& turn, const Pending& pending, const Error& error) {
     }
     if (pending.kind == Pending::Kind::report) settle_report(turn, pending, turn.now + removal_retry);
     if (pending.kind == Pending::Kind::last_resort) arm_last_resort(turn.now, pending.family);
-    if (pending.kind == Pending::Kind::hand_over) {
+    if (pending.kind == Pending::Kind::hand_over || pending.kind == Pending::Kind::call_off) {
         return end_handing(turn, pending.family, error);
     }
     if (pending.kind == Pending::Kind::remove && pending.session.value != 0) {
@@ -855,6 +872,10 @@ void Machine::settle(Turn& turn, const Pending& pending, Outcome outcome) {
     }
     if (pending.kind == Pending::Kind::report) settle_report(turn, pending, {});
     arm_last_resort(turn.now, pending.family);
+    if (const Service* service = state_.find(pending.family);
+        service != nullptr && service->journaled()) {
+        return settle_journaled(turn, pending);
+    }
     if (pending.kind == Pending::Kind::hand_over) end_handing(turn, pending.family, std::nullopt);
     const auto handing = handings_.find(pending.family);
     if (handing != handings_.end()) {
@@ -898,11 +919,16 @@ void Machine::end_handing(Turn& turn, const std::string& family,
         const Service* service = state_.find(family);
         const Member* active = service == nullptr ? nullptr : service->active_member();
         if (active != nullptr && active->name == handing.from) tell(turn, {family, *active});
+        // Who was to be next on a journaled service need not hold itself ready any more.
+        const Member* to = service == nullptr ? nullptr : service->find(handing.to);
+        if (to != nullptr && service->journaled()) tell(turn, {family, *to});
     } else {
         const Service& service = *state_.find(family);
         answer.set_epoch(service.epoch.value);
         if (const Member* active = service.active_member()) answer.set_member(active->name);
     }
+    // Begun under an earlier tenure: who asked was told then that it does not know.
+    if (handing.session.value == 0) return;
     turn.send(handing.session, MessageType::answer, answer);
 }
 
@@ -917,6 +943,7 @@ void Machine::tell(Turn& turn, const Grant& grant) {
     message.set_order(grant.member.order.value);
     const Service* service = state_.find(grant.family);
     if (service != nullptr && service->journaled()) {
+        if (planted(Plant::two_designated) && grant.member.designation.role == Role::standby) return;
         message.set_role(static_cast<std::uint32_t>(grant.member.designation.role));
         *message.mutable_designation() = to_designation(grant.member.designation);
     }

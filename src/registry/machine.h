@@ -78,6 +78,10 @@ public:
         std::string version = {};
         Duration turn_max = 50ms;   ///< The shell calls tick() at least this often.
         Duration drain_limit = 2s;  ///< How long an active may take to drain.
+        /// Of a journaled service: how long its successor may take to catch up beforehand, and to
+        /// become active afterwards.
+        Duration catch_up_limit = 2s;
+        Duration take_limit = 2s;
         /// How long a checkpointer waits for others before it may be active as a last resort.
         Duration last_resort_wait = 5s;
     };
@@ -152,7 +156,8 @@ private:
             stop_waiting,
             report,
             define,
-            last_resort
+            last_resort,
+            call_off
         };
         Kind kind;
         SessionId session;
@@ -170,6 +175,10 @@ private:
         Epoch epoch;
         TimePoint deadline;
         bool proposed = false;
+        /// Of a journaled service. Only in draining does the active member keep clients waiting.
+        enum class Stage : std::uint8_t { catching_up, draining, taking };
+        Stage stage = Stage::draining;
+        bool ready = false;  ///< The successor knows of it.
     };
     using Key = std::pair<std::string, std::string>;  ///< (family, member)
     /// What a member of a journaled service said last. Its positions are nowhere else.
@@ -200,6 +209,18 @@ private:
                         const wire::pb::DefinitionAsk& ask);
     void arm_last_resort(TimePoint now, const std::string& family);
     void tick_journaled(Turn& turn);
+    void switch_journaled(Turn& turn, SessionId session, std::uint64_t request,
+                          const wire::pb::SwitchoverAsk& ask);
+    void drained_journaled(Turn& turn, SessionId session, const wire::pb::Drained& drained);
+    void advance_journaled(Turn& turn, const std::string& family);
+    void settle_journaled(Turn& turn, const Pending& pending);
+    void overdue_journaled(Turn& turn, const std::string& family);
+    void call_off(Turn& turn, const std::string& family);
+    void send_drain(Turn& turn, const std::string& family, const std::string& member,
+                    Duration limit);
+    [[nodiscard]] Result<const Member*> successor(const Service& service,
+                                                  const std::string& wanted) const;
+    [[nodiscard]] std::string lag_of(const std::string& family, const Handing& handing) const;
     void add_positions(TimePoint now, wire::pb::LookupAnswer& lookup) const;
     void ask_switchover(Turn& turn, SessionId session, std::uint64_t request,
                         const wire::pb::SwitchoverAsk& ask);

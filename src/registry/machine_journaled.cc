@@ -30,6 +30,7 @@ void Machine::on(Turn& turn, SessionId id, pb::MemberReport report) {
     row.said = std::move(report);
     row.heard = turn.now;
     consider_report(turn, key);
+    advance_journaled(turn, key.first);
 }
 
 /// Positions stay here; a role, an epoch or the first checkpoint is written down.

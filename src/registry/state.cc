@@ -377,14 +377,11 @@ Outcome State::on(const pb::HandOver& hand_over, std::uint64_t wall_ms) {
     }
     Service& service = found->second;
     const Member* from = service.active_member();
+    if (service.journaled()) return hand_over_journal(service, hand_over);
     const Member* to = service.find(hand_over.to());
     if (from == nullptr || from->name != hand_over.from() ||
         service.epoch.value != hand_over.epoch()) {
         refused.error->detail = "the active member changed during the switchover";
-        return refused;
-    }
-    if (service.journaled()) {
-        refused.error->detail = "its journal says who is active";
         return refused;
     }
     if (to == nullptr || to == from) {
@@ -572,6 +569,7 @@ void State::snapshot(Buffer& out) const {
         order.set_may_resort(saved.may_resort);
         row.set_holder(service.holder);
         if (service.lost) *row.mutable_lost() = *service.lost;
+        if (service.handing) *row.mutable_handing() = *service.handing;
     }
     const std::size_t start = out.size();
     out.resize(start + state.ByteSizeLong());
@@ -634,6 +632,8 @@ void State::check_invariants() const {
         if (service.journaled()) {
             service.start_order->check_invariants();
             US_ASSERT(service.active.value == 0 || !service.lost);
+            US_ASSERT(!service.handing || (service.find(service.handing->from()) != nullptr &&
+                                           service.find(service.handing->to()) != nullptr));
             US_ASSERT(service.active.value == 0 || service.active_member()->name == service.holder);
             for (const auto& [order, member] : service.line) {
                 const role::Designation* said = service.start_order->find(member.name);

@@ -51,6 +51,8 @@ struct Service {
     std::optional<role::StartOrder> start_order = {};
     std::string holder = {};  ///< Who has reported `epoch`. Empty: nobody yet.
     std::optional<wire::pb::Loss> lost = {};  ///< Why nobody is active.
+    /// A switchover is under way: `to` is designated, `from` active until its journal says otherwise.
+    std::optional<wire::pb::HandOver> handing = {};
 
     [[nodiscard]] bool journaled() const { return redundancy() == Redundancy::journaled; }
     [[nodiscard]] Redundancy redundancy() const;
@@ -143,6 +145,7 @@ private:
     Outcome define(const wire::pb::DefineAsk& wanted);
     Outcome change_replicas(const wire::pb::DefinitionAsk& wanted);
     Outcome undefine(const wire::pb::UndefineAsk& wanted);
+    Outcome hand_over_journal(Service& service, const wire::pb::HandOver& wanted);
     void load(const wire::pb::RegistryState& state);
 
     struct Why {
@@ -167,6 +170,8 @@ private:
                      std::uint64_t wall_ms, Change& change);
     void make_active(Service& service, Member& member, Epoch epoch, std::uint64_t wall_ms,
                      Change& change);
+    static void handing_without(Service& service, const std::string& gone, Change& change);
+    static void to_the_back(Service& service, const std::string& member, Change& change);
     static void designate(Service& service, const role::StartOrder::Changes& changes,
                           Change& change);
     static void restore_start_order(Service& service, const wire::pb::ServiceState& row);

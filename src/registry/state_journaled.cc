@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/plant.h"
 #include "registry/definition.h"
 #include "registry/state_change.h"
 #include "wire/control.h"
@@ -33,7 +34,8 @@ namespace {
 
 /// An epoch is one member's: who has reported it first. A lower one is over.
 [[nodiscard]] bool may_hold(const Service& service, const Member& member, Epoch epoch) {
-    if (epoch.value == 0 || epoch < service.epoch) return false;
+    if (epoch.value == 0) return false;
+    if (epoch < service.epoch) return planted(Plant::stale_report_believed);
     return epoch > service.epoch || service.holder.empty() || service.holder == member.name;
 }
 
@@ -75,6 +77,7 @@ void State::configure(Service& service, const pb::ServiceConfig& wanted) {
         service.start_order.reset();
         service.holder.clear();
         service.lost.reset();
+        service.handing.reset();
         return;
     }
     if (service.start_order) {
@@ -133,6 +136,59 @@ void State::leave(Service& service, JoinOrder order, const Why& why, Change& cha
     }
     erase(service, order, change);
     designate(service, service.start_order->stopped(why.previous), change);
+    handing_without(service, why.previous, change);
+}
+
+/// One of the two of a switchover is gone. Its other end goes on: who has the role keeps it, who was
+/// to get it is the next anyway.
+void State::handing_without(Service& service, const std::string& gone, Change& change) {
+    if (!service.handing) return;
+    const std::string from = service.handing->from();
+    if (gone != from && gone != service.handing->to()) return;
+    service.handing.reset();
+    if (gone != from) designate(service, service.start_order->elected(from), change);
+}
+
+/// The journal has the last word: this says who may take it, and who is to let go.
+Outcome State::hand_over_journal(Service& service, const pb::HandOver& wanted) {
+    const Member* from = service.active_member();
+    if (from == nullptr || from->name != wanted.from() || service.epoch.value != wanted.epoch()) {
+        return refused(Errc::refused, "the active member changed during the switchover");
+    }
+    Change change;
+    const bool called_off = wanted.to() == wanted.from();
+    if (called_off) {
+        if (!std::exchange(service.handing, std::nullopt)) return {};
+        change.changed = true;
+        designate(service, service.start_order->elected(wanted.from()), change);
+        return finish(service, change);
+    }
+    const Member* to = service.find(wanted.to());
+    if (to == nullptr) return refused(Errc::unavailable, wanted.to() + " has ended");
+    if (service.handing) return refused(Errc::refused, "a switchover of it is under way");
+    if (!to->designation.electable && last_resort_of(service.config) == role::LastResort::never) {
+        return refused(Errc::refused, fmt::format("{} is the checkpointer, and last_resort = never",
+                                                  wanted.to()));
+    }
+    change.changed = true;
+    service.handing = wanted;
+    designate(service, service.start_order->elected(wanted.to()), change);
+    return finish(service, change);
+}
+
+void State::to_the_back(Service& service, const std::string& name, Change& change) {
+    const Member* found = service.find(name);
+    if (found == nullptr) return;
+    Member member = *found;
+    change.touched.erase(member.order);
+    change.told.erase(member.order);
+    service.line.erase(member.order);
+    member.order = service.next_order;
+    service.next_order = service.next_order.next();
+    change.touched.insert(member.order);
+    change.told.insert(member.order);
+    service.line.emplace(member.order, std::move(member));
+    service.start_order->to_the_back(name);
 }
 
 Outcome State::on(const pb::MemberReported& reported, std::uint64_t wall_ms) {
@@ -163,6 +219,10 @@ void State::take_report(Service& service, Member& member, const pb::MemberReport
         lost.set_member(member.name);
         lost.set_cause(static_cast<std::uint32_t>(Cause::elected));
         lost.set_evidence(member.name + " is not active any more, by its journal");
+        if (service.handing && service.handing->from() == member.name) {
+            lost.set_cause(static_cast<std::uint32_t>(Cause::switchover));
+            lost.set_evidence("asked for");
+        }
     }
     if (member.role == role) return;
     member.role = role;
@@ -192,12 +252,22 @@ void State::make_active(Service& service, Member& member, Epoch epoch, std::uint
         old.epoch = {};
         change.touched.insert(old.order);
     }
+    const auto handing = std::exchange(service.handing, std::nullopt);
+    if (handing && handing->to() == member.name) {
+        cause = Cause::switchover;
+        evidence = "asked for";
+        previous = handing->from();
+    } else if (handing) {
+        if (cause == Cause::switchover) cause = Cause::elected;
+        evidence = fmt::format("during a switchover to {}; {} is active by its journal",
+                               handing->to(), member.name);
+    }
     service.active = member.order;
-    service.epoch = epoch;
+    service.epoch = std::max(service.epoch, epoch);
     service.holder = member.name;
     service.lost.reset();
     member.role = Role::active;
-    member.epoch = epoch;
+    member.epoch = service.epoch;
     change.touched.insert(member.order);
     if (is_new) {
         ++service.promotions;
@@ -212,6 +282,7 @@ void State::make_active(Service& service, Member& member, Epoch epoch, std::uint
         row.set_noticed_us(noticed_us);
     }
     designate(service, service.start_order->elected(member.name), change);
+    if (handing && handing->to() == member.name) to_the_back(service, handing->from(), change);
 }
 
 void State::designate(Service& service, const role::StartOrder::Changes& changes, Change& change) {
@@ -327,6 +398,7 @@ Outcome State::change_replicas(const pb::DefinitionAsk& wanted) {
     }
     if (running != nullptr) erase(service, running->order, change);
     designate(service, service.start_order->removed(name), change);
+    handing_without(service, name, change);
     return finish(service, change);
 }
 
@@ -374,6 +446,7 @@ void State::restore_start_order(Service& service, const pb::ServiceState& row) {
     if (row.info().has_definition()) service.definition = row.info().definition();
     service.holder = row.holder();
     if (row.has_lost()) service.lost = row.lost();
+    if (row.has_handing()) service.handing = row.handing();
     if (const Member* active = service.active_member()) {
         service.holder = active->name;
         service.lost.reset();

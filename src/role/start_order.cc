@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/plant.h"
+
 namespace understudy::role {
 
 StartOrder StartOrder::restored(Options options, const Saved& saved,
@@ -56,7 +58,8 @@ StartOrder::Changes StartOrder::started(const std::string& member) {
     const bool first = line_.empty();
     line_.push_back({.name = member, .told = {}});
     if (first) first_start_ = !founded_;
-    const bool to_be_checkpointer = first_start_ ? line_.size() == 2 : first;
+    const bool to_be_checkpointer =
+        first_start_ || planted(Plant::start_order_ignored) ? line_.size() == 2 : first;
     if (to_be_checkpointer && !had_checkpointer_ && copies_.size() > 1) {
         checkpointer_ = member;
         had_checkpointer_ = true;
@@ -75,6 +78,13 @@ StartOrder::Changes StartOrder::elected(const std::string& member) {
     if (checkpointer_ == member) checkpointer_.clear();
     if (stand_in_ == member) stand_in_.clear();
     return changes();
+}
+
+void StartOrder::to_the_back(const std::string& member) {
+    const auto found = std::find_if(line_.begin(), line_.end(),
+                                    [&](const Member& each) { return each.name == member; });
+    if (found == line_.end() || planted(Plant::giver_keeps_place)) return;
+    std::rotate(found, std::next(found), line_.end());
 }
 
 StartOrder::Changes StartOrder::allow(LastResort last_resort) {
@@ -135,7 +145,10 @@ void StartOrder::elect() {
         });
         if (found != line_.end()) active_ = found->name;
     };
-    choose([this](const std::string& name) { return name != checkpointer_ && name != stand_in_; });
+    choose([this](const std::string& name) {
+        if (planted(Plant::checkpointer_elected)) return true;
+        return name != checkpointer_ && name != stand_in_;
+    });
     if (active_.empty() && !other_electable(stand_in_)) {
         choose([this](const std::string& name) { return name == stand_in_; });
     }

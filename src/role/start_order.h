@@ -79,6 +79,8 @@ public:
     /// The journal has made this member active, whoever was designated: what has happened is taken
     /// over. No effect if it does not run.
     Changes elected(const std::string& member);
+    /// It gave its role away: of those that run it is the last to get it again.
+    void to_the_back(const std::string& member);
 
     /// Has this member every committed entry? It is not promoted before. A member counts as caught
     /// up until told otherwise.
