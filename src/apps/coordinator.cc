@@ -165,7 +165,8 @@ void Coordinator::standing_changed() {
     application_->set_role(role, standing.epoch);
     observer_.standing_changed(role, standing.epoch);
     report();
-    if (role == Role::active) upgrade();
+    upgrade_timer_.reset();
+    if (role == Role::active) upgrade_behind(member_->machine().position());
 }
 
 void Coordinator::report() {
@@ -193,11 +194,18 @@ void Coordinator::report_again() {
     report_timer_ = runtime_.at(runtime_.now() + report_interval, [this] { report_again(); });
 }
 
+/// Once it is in the journal there is no way back for code that lacks that version.
+void Coordinator::upgrade_behind(immortal::Position told) {
+    upgrade_timer_.reset();
+    if (ending_ || options_.upgrade == 0) return;
+    if (application_->holds(told)) return upgrade();
+    upgrade_timer_ = runtime_.at(runtime_.now() + upgrade_interval,
+                                 [this, told] { upgrade_behind(told); });
+}
+
 void Coordinator::upgrade() {
     const std::uint32_t wanted = options_.upgrade;
-    if (wanted == 0 || !member_->machine().started() || member_->machine().version() >= wanted) {
-        return;
-    }
+    if (!member_->machine().started() || member_->machine().version() >= wanted) return;
     if (!application_->has_version(wanted)) {
         return log_.warn("coordinator.upgrade", {kv("version", wanted), kv("error", "no such code")});
     }
@@ -217,6 +225,7 @@ void Coordinator::end_life() {
 void Coordinator::leave() {
     opening_.reset();
     report_timer_.reset();
+    upgrade_timer_.reset();
     if (member_ == nullptr) return member_closed();
     member_->close([this, alive = alive_] {
         if (*alive) later(&Coordinator::member_closed);

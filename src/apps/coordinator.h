@@ -27,6 +27,7 @@ public:
     static constexpr Duration retry_min = 100ms;  ///< Doubles up to the other.
     static constexpr Duration retry_max = 5s;
     static constexpr Duration report_interval = 1s;  ///< To the registry, of how far it is.
+    static constexpr Duration upgrade_interval = 20ms;  ///< Between looks whether it may be asked for.
 
     using Electable = library::ReplicaJournal::Electable;
     using MakeJournal = std::function<std::unique_ptr<library::ReplicaJournal>(Electable)>;
@@ -35,7 +36,9 @@ public:
         Address applications;  ///< Where they come.
         immortal::RemoteApplication::Options application;
         node::ImmortalMember::Options member;
-        std::uint32_t upgrade = 0;  ///< As soon as it is active; 0: none.
+        /// When it is active and its application has carried out what had been told by then: older
+        /// code can still take its place until that has been seen. 0: none.
+        std::uint32_t upgrade = 0;
         std::string advertise;      ///< Host told to the registry; empty: that of member.listen.
     };
     struct World {
@@ -77,6 +80,7 @@ private:
     void open_member();
     void opened(Result<std::unique_ptr<node::ImmortalMember>> member);
     void standing_changed();
+    void upgrade_behind(immortal::Position told);
     void upgrade();
     void report();
     void report_again();
@@ -118,6 +122,7 @@ private:
     Index checkpoint_;                      ///< The newest ...
     TimePoint checkpoint_at_;               ///< ... was seen first then.
     std::unique_ptr<Timer> report_timer_;
+    std::unique_ptr<Timer> upgrade_timer_;
 
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
     std::unique_ptr<immortal::RemoteApplication> application_;

@@ -92,6 +92,10 @@ public:
         return waiting_bytes_ + flying_bytes_;
     }
     [[nodiscard]] Position performed_upto() const { return performed_; }
+    /// It has said itself that it holds what it was told up to there, be it from an image.
+    [[nodiscard]] bool holds(Position upto) const {
+        return !restore_open_ && restoring_ == 0 && performed_ >= upto;
+    }
 
 private:
     /// A frame that must come in the order of the inputs.

@@ -1,0 +1,367 @@
+"""Services of several copies beside their coordinators: a journal that they replicate, under kills; and
+new code, from its registration to the calls that it answers."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+from coordinator_test import EXAMPLE, CoordinatorCase, free_port
+from program import environment, main, run
+
+
+class Told:
+    """What a coordinator prints, read as it comes."""
+
+    def __init__(self, running):
+        self.running = running
+        self.lines = []
+        self.reader = threading.Thread(target=self.read)
+        self.reader.start()
+
+    def read(self):
+        while line := self.running.line():
+            self.lines.append(line)
+
+    @property
+    def active(self):
+        return " is active, epoch " in (self.lines or [""])[-1]
+
+    @property
+    def has_role(self):
+        return any(f" is {role}" in line for role in ("active", "standby", "checkpointer")
+                   for line in self.lines)
+
+    def has_said(self, what):
+        return any(what in line for line in self.lines)
+
+    def kill(self):
+        self.running.process.kill()
+        self.running.process.wait()
+        self.reader.join()
+
+    def end(self):
+        self.running.process.send_signal(signal.SIGTERM)
+        code = self.running.process.wait(60)
+        self.reader.join()
+        return code
+
+
+class Calls:
+    """Twenty calls one after the other, again and again: the last of each twenty is heard of."""
+
+    def __init__(self, typist):
+        self.typist = typist
+        self.answers = []
+        self.ending = threading.Event()
+        self.caller = threading.Thread(target=self.run)
+        self.caller.start()
+
+    def run(self):
+        while not self.ending.is_set():
+            CoordinatorCase.type(self.typist, "greet_many Ann 20")
+            if not (answer := self.typist.stdout.readline()):
+                return
+            self.answers.append(answer)
+
+    def end(self):
+        self.ending.set()
+        self.caller.join()
+
+
+class Copies(CoordinatorCase):
+    """Coordinators by copy, each with the port where its application finds it."""
+
+    def setUp(self):
+        super().setUp()
+        self.copies = {}
+        self.applications = {}
+        self.stack.callback(self.stop_all)
+
+    def stop_all(self):
+        for told in self.copies.values():
+            told.kill()
+
+    def follow(self, place, running):
+        self.copies[place] = Told(running)
+        self.wait_until(lambda: self.copies[place].has_said("waits for its application on ") or
+                        running.process.poll() is not None, running.error_text())
+        waits = next(line for line in self.copies[place].lines if "waits for" in line)
+        self.ports[place + "-app"] = int(waits.rpartition(":")[2])
+
+    def act(self, name, place):
+        """An application begins, whoever was there before."""
+        if place in self.applications:
+            self.end_application(self.applications[place])
+        self.applications[place] = self.application(name, place)
+        return self.applications[place]
+
+    def active_place(self, name):
+        found = [place for place, told in self.copies.items()
+                 if place.startswith(name) and told.active]
+        return found[-1] if len(found) == 1 else None
+
+    def wait_for_active(self, name):
+        self.wait_until(lambda: self.active_place(name) is not None, f"{name} has an active copy")
+        return self.active_place(name)
+
+    def call(self):
+        """Calls again and again, and keeps each answer."""
+        calls = Calls(self.applications["client"])
+        self.stack.callback(calls.end)
+        return calls
+
+    def typed(self, line, answer):
+        typist = self.applications["client"]
+        self.type(typist, line)
+        self.assertEqual(typist.stdout.readline(), answer + "\n")
+
+
+@unittest.skipIf(os.environ.get("UNDERSTUDY_RAFT") in ("OFF", "0"), "built without it")
+class Replicated(Copies):
+    """Three copies of the server with a directory each, and one client."""
+
+    NUMBERS = range(3)
+
+    def setUp(self):
+        super().setUp()
+        self.nodes = {number: free_port() for number in self.NUMBERS}
+        for number in self.NUMBERS:
+            self.ports[f"server{number}"] = free_port()
+            self.ports[f"server{number}-app"] = free_port()
+
+    def start_copy(self, number):
+        place = f"server{number}"
+        members = ",".join(f"replica-{n}=127.0.0.1:{port}" for n, port in self.nodes.items())
+        self.follow(place, self.start(
+            "coordinator", "--instance", "server", "--replica", number, "--log",
+            self.directory / "logs", "--port", self.ports[place], "--app-port",
+            self.ports[place + "-app"], "--members", members, "--peers",
+            f"client=127.0.0.1:{self.ports['client']}", "--checkpoint-every", "64KiB"))
+
+    def peers(self):
+        """Of the client: whoever leads the group answers it."""
+        return ("--peers", ",".join(f"server=127.0.0.1:{self.ports[f'server{number}']}"
+                                    for number in self.NUMBERS))
+
+    def test_the_active_coordinator_and_the_active_application_may_be_killed(self):
+        for number in self.NUMBERS:
+            self.start_copy(number)
+            self.act("server", f"server{number}")
+        self.wait_for_active("server")
+        self.copies["client"] = Told(self.coordinator("client"))
+        self.act("client", "client")
+        self.wait_until(lambda: self.copies["client"].active, "the client's copy is active")
+        self.typed("greet Ann", "Hello Ann, number 1, 1 answers")
+
+        calls = self.call()
+        for turn in range(10):
+            self.wait_until(lambda n=len(calls.answers): len(calls.answers) > n, "calls are answered")
+            place = self.wait_for_active("server")
+            number = int(place.removeprefix("server"))
+            if turn % 2 == 0:
+                self.copies.pop(place).kill()
+                self.wait_for_active("server")  # Two of three are a majority.
+                self.start_copy(number)
+            else:
+                before = len(self.copies[place].lines)
+                self.applications[place].kill()
+                self.wait_until(lambda p=place, b=before: len(self.copies[p].lines) > b,
+                                "the copy gives its role up")
+                self.act("server", place)
+        calls.end()
+        count = 1 + 20 * len(calls.answers)
+        self.assertEqual(calls.answers, [f"Hello Ann, number {at}, {at} answers\n"
+                                         for at in range(21, count + 1, 20)])
+        # Whoever is next knows as much.
+        place = self.wait_for_active("server")
+        self.copies.pop(place).kill()
+        self.wait_for_active("server")
+        self.typed("greet Ann", f"Hello Ann, number {count + 1}, {count + 1} answers")
+
+
+# Code of two versions: the newer one answers otherwise. Perhaps it cannot live with the past.
+NEWER = """
+import os, sys, time
+sys.path.insert(0, sys.argv[2])
+import coordinator_hello as protocol
+
+class Newer(protocol.Server):
+    versions = (1, 2)
+
+    def on_greet(self, name):
+        if sys.argv[3] == "crashes":
+            time.sleep(0.5)
+            os._exit(1)
+        if sys.argv[3] == "refuses":
+            time.sleep(0.5)
+            self.out += protocol.frame(protocol.BROKEN, protocol.struct.pack("<H", protocol.FAILED),
+                                       protocol.text("no table"))
+        return super().on_greet(name) + ("!" if self.code == 2 else "")
+
+Newer().run(sys.argv[1], idle=lambda readable: True)
+"""
+
+
+class Upgrade(Copies):
+    def newer(self, port, how="works"):
+        errors = open(self.directory / "newer.log", "a", encoding="utf-8")
+        self.stack.callback(errors.close)
+        process = subprocess.Popen(
+            [sys.executable, "-c", NEWER, f"127.0.0.1:{port}", str(EXAMPLE.parent), how],
+            stdin=subprocess.PIPE, stdout=errors, stderr=errors, text=True, env=environment())
+        self.stack.callback(self.end_application, process)
+        return process
+
+    def upgrades(self, log):
+        """The upgrades that a server's journal holds."""
+        rows = run("journal", "replay", log, "--json").stdout.splitlines()
+        commands = [each["command"] for row in map(json.loads, rows)
+                    for each in row.get("commands", [])]
+        return [command["version"] for command in commands if command["do"] == "upgrade"]
+
+    # --- from the registration to the calls
+
+    def start_copy(self, number, *more, name="server"):
+        self.follow(name if name == "client" else f"{name}{number}",
+                    self.start("coordinator", "--instance", name, "--replica", number, "--registry",
+                               self.platform, *more))
+
+    def compare(self, log, how):
+        """The exit code and the words of a what-if replay with the newer code."""
+        port = free_port()
+        replay = self.start("journal", "replay", log, "--app-port", port, "--compare")
+        self.ports["past-app"] = port
+        self.wait_until(lambda: "waits for the application" in replay.error_text(), "it waits")
+        older = self.application("server", place="past")
+        # The order of their coming says which is which.
+        self.wait_until(lambda: "of newer code" in replay.error_text(), "the older code is there")
+        newer = self.newer(port, how)
+        text = replay.process.stdout.read()
+        code = replay.process.wait(60)
+        for process in (older, newer):
+            self.end_application(process)
+        return code, text
+
+    def goes_on(self, place, answers):
+        """That copy has a role again, and calls are answered."""
+        self.wait_until(lambda: self.copies[place].has_role, f"{place} is back")
+        before = len(answers)
+        self.wait_until(lambda: len(answers) > before + 1, "calls are answered")
+
+    def test_new_code_is_registered_compared_and_takes_over_while_calls_run(self):
+        self.platform = self.registry().address
+        logs = ("--log", self.directory / "logs")
+        self.ask(self.platform, "service", "register", "server", "--kind", "immortal", *logs)
+        self.ask(self.platform, "service", "register", "client", "--kind", "immortal", *logs)
+        for number in (1, 2):
+            self.ask(self.platform, "service", "add-replica", "server", "--replica", number)
+        for number in range(3):
+            self.start_copy(number)
+            self.act("server", f"server{number}")
+            self.wait_until(lambda n=number: self.copies[f"server{n}"].has_said(
+                ("is active", "is checkpointer", "is standby")[n]), "a copy has its role")
+        self.start_copy(0, name="client")
+        self.act("client", "client")
+        self.wait_until(lambda: self.copies["client"].active, "the client's copy is active")
+        self.typed("greet_many Ann 10", "Hello Ann, number 10, 10 answers")
+
+        # It is registered ...
+        self.ask(self.platform, "service", "register", "server", "--update", "--code-version", "2")
+        shown = self.ask(self.platform, "service", "show", "server")
+        self.assertIn(", code version 2, ", shown.stdout)
+        # ... and compared with the past, while the service runs.
+        code, text = self.compare(self.directory / "logs" / "server", "works")
+        self.assertEqual(code, 1, text)
+        self.assertIn('newer code: answers client 1: "Hello Ann, number 1!"', text)
+
+        # Every application is replaced by one that has both versions, then each coordinator is told.
+        calls = self.call()
+        answers = calls.answers
+        last = self.active_place("server")
+        places = [f"server{n}" for n in range(3) if f"server{n}" != last] + [last]
+        self.wait_until(lambda: answers, "calls are answered")
+        for place in places:
+            self.copies[place].lines.clear()
+            self.end_application(self.applications[place])
+            self.applications[place] = self.newer(self.ports[place + "-app"])
+            self.goes_on(place, answers)
+        for place in places:
+            self.assertEqual(self.copies.pop(place).end(), 0)
+            self.end_application(self.applications[place])
+            self.start_copy(int(place[-1]), "--upgrade", "2")
+            self.applications[place] = self.newer(self.ports[place + "-app"])
+            self.goes_on(place, answers)
+        self.wait_until(lambda: answers and "!" in answers[-1], "the newer code answers")
+        calls.end()
+        upgraded = next(at for at, answer in enumerate(answers) if "!" in answer)
+        self.assertGreater(upgraded, 0)
+        self.assertEqual(answers, [
+            f"Hello Ann, number {10 + 20 * (at + 1)}{'!' if at >= upgraded else ''}, "
+            f"{10 + 20 * (at + 1)} answers\n" for at in range(len(answers))])
+        count = 10 + 20 * len(answers)
+        self.typed("greet Joe", f"Hello Joe, number 1!, {count + 1} answers")
+        self.assertEqual(self.upgrades(self.directory / "logs" / "server"), [2])
+
+        # The old code is of no use any more, and is told so.
+        place = self.active_place("server")
+        self.end_application(self.applications.pop(place))
+        self.act("server", place)
+        self.wait_until(lambda: "no code of version 2" in
+                        (self.directory / f"{place}.log").read_text(), "it is told")
+        self.typed("greet Joe", f"Hello Joe, number 2!, {count + 2} answers")
+
+    # --- what fails before it is committed leaves all as it was
+
+    def start_server(self, *more):
+        self.copies["server"] = Told(self.start(
+            "coordinator", "--instance", "server", "--log", self.directory / "logs", "--port",
+            self.ports["server"], "--app-port", self.ports["server-app"], *self.peers(), *more))
+
+    def test_an_upgrade_that_fails_leaves_the_old_code_at_work(self):
+        self.start_server()
+        self.act("server", "server")
+        self.copies["client"] = Told(self.coordinator("client"))
+        self.act("client", "client")
+        self.wait_until(lambda: self.copies["client"].active, "the client's copy is active")
+        self.typed("greet Ann", "Hello Ann, number 1, 1 answers")
+        log = self.directory / "logs" / "server"
+        answers = 1
+
+        # Code that is not there.
+        self.copies.pop("server").end()
+        self.start_server("--upgrade", "2")
+        server = self.copies["server"]
+        self.wait_until(lambda: "no such code" in server.running.error_text(), "it says so")
+        answers += 1
+        self.typed("greet Ann", f"Hello Ann, number {answers}, {answers} answers")
+        self.assertEqual(self.upgrades(log), [])
+
+        # Code that dies of the past, or will not have it.
+        for how in ("crashes", "refuses"):
+            with self.subTest(how=how):
+                self.end_application(self.applications["server"])
+                newer = self.newer(self.ports["server-app"], how)
+                lost = server.running.error_text().count("coordinator.member_failed")
+                self.wait_until(lambda n=lost: server.running.error_text().count(
+                    "coordinator.member_failed") > n, "it does not live")
+                self.end_application(newer)
+                self.act("server", "server")
+                answers += 1
+                self.typed("greet Ann", f"Hello Ann, number {answers}, {answers} answers")
+                self.assertEqual(self.upgrades(log), [])
+
+        # Code that works is let in by the same command.
+        self.end_application(self.applications["server"])
+        self.newer(self.ports["server-app"])
+        self.wait_until(lambda: self.upgrades(log) == [2], "it is upgraded")
+        answers += 1
+        self.typed("greet Ann", f"Hello Ann, number {answers}!, {answers} answers")
+
+
+if __name__ == "__main__":
+    main()
