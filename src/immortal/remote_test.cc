@@ -213,10 +213,12 @@ TEST_F(RemoteTest, AnImageTakesTheNextLifeToTheSamePoint) {
                 piece, {.first = at == 0, .last = at + 7 >= whole.size()}, 1, desk().stage));
         }
         EXPECT_EQ(desk().application->version(), 1u);
+        EXPECT_FALSE(desk().application->holds({1001})) << "it has not said so";
         desk().next = {1002};
         for (int i = 0; i < 500; ++i) desk().call("add", "1");
     });
     ASSERT_TRUE(performed());
+    EXPECT_TRUE(desk().application->holds({1501}));
     EXPECT_EQ(app().application->total, 1500u);
     EXPECT_EQ(desk().stage.lines, std::vector<std::string>(lines.begin() + 1000, lines.end()));
 
