@@ -2,15 +2,12 @@
 // random combinations. What is counted at the end: every call was carried out once, at both of them.
 
 #include <algorithm>
-#include <atomic>
-#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <random>
 #include <set>
@@ -21,85 +18,15 @@
 #include "apps/listing.h"
 #include "apps/spread.h"
 #include "base/random.h"
+#include "tests/process/immortal_asker.h"
 #include "tests/process/immortal_parts.h"
 #include "tests/process/process.h"
-#include "understudy/immortal_client.h"
 
 namespace understudy::process {
 namespace {
 
 using apps::Spread;
 using wire::Dynamic;
-
-/// Calls one service, one call at a time, and looks how long it waits for each answer and whether
-/// its number is the next one.
-class Asker {
-public:
-    using Ask = std::function<Result<std::int64_t>(ImmortalClient&)>;
-
-    Asker(const std::string& service, const std::string& registry, Ask ask)
-        : client_(ImmortalClient::open({.service = service,
-                                        .registry = {registry},
-                                        .call_timeout = 2 * patience,
-                                        .log = [](std::string_view) {}})
-                      .value_or_throw()),
-          ask_(std::move(ask)),
-          thread_([this] { run(); }) {}
-    ~Asker() { end(); }
-    Asker(const Asker&) = delete;
-    Asker& operator=(const Asker&) = delete;
-
-    void end() {
-        ending_ = true;
-        if (thread_.joinable()) thread_.join();
-    }
-    /// A call that began after `since` has been answered.
-    [[nodiscard]] bool answered_since(Clock::time_point since) const {
-        const std::lock_guard lock(mutex_);
-        return newest_ > since;
-    }
-    /// The longest wait that ended since this was asked last.
-    [[nodiscard]] Clock::duration take_longest() {
-        const std::lock_guard lock(mutex_);
-        return std::exchange(longest_, {});
-    }
-    [[nodiscard]] std::int64_t answers() const { return answers_; }
-    /// What went wrong; empty: nothing.
-    [[nodiscard]] std::string fault() const {
-        const std::lock_guard lock(mutex_);
-        return fault_;
-    }
-
-private:
-    void run() {
-        while (!ending_) {
-            const auto begun = Clock::now();
-            const auto number = ask_(client_);
-            const auto now = Clock::now();
-            std::unique_lock lock(mutex_);
-            if (!number || *number != answers_ + 1) {
-                fault_ = number ? "answer " + std::to_string(*number) + " is not the next one"
-                                : to_string(number.error());
-                return;
-            }
-            ++answers_;
-            newest_ = begun;
-            longest_ = std::max(longest_, now - begun);
-            pause_.wait_for(lock, 1ms, [this] { return ending_.load(); });
-        }
-    }
-
-    ImmortalClient client_;
-    const Ask ask_;
-    std::atomic<bool> ending_{false};
-    std::atomic<std::int64_t> answers_{0};
-    mutable std::mutex mutex_;
-    std::condition_variable pause_;
-    Clock::time_point newest_;
-    Clock::duration longest_{};
-    std::string fault_;
-    std::thread thread_;
-};
 
 class ImmortalPlatform : public ::testing::Test {
 protected:
@@ -170,6 +97,13 @@ protected:
         }
         return std::nullopt;
     }
+    /// Another copy of the same service.
+    [[nodiscard]] std::optional<Key> find_other(const Key& but, const std::string& role) const {
+        for (const auto& [key, copy] : copies_) {
+            if (key.first == but.first && key != but && role_of(key) == role) return key;
+        }
+        return std::nullopt;
+    }
     [[nodiscard]] bool settled(const std::string& service) const {
         return find(service, "active") && find(service, "checkpointer") && find(service, "standby");
     }
@@ -237,10 +171,63 @@ protected:
         return kind.empty() ? "neither" : kind;
     }
 
+    /// Somebody calls both services from now on.
+    void begin_load() {
+        caller_ = std::make_unique<Asker>("client", address_, [](ImmortalClient& client) {
+            return client.call<&Client::ask>(at_once);
+        });
+        callee_ = std::make_unique<Asker>("server", address_, [](ImmortalClient& client) {
+            return client.call<&Server::touch>();
+        });
+    }
+    [[nodiscard]] bool both_answer(Clock::time_point since) const {
+        return caller_->answered_since(since) && callee_->answered_since(since);
+    }
+    [[nodiscard]] std::string faults() const {
+        return roles() + " " + caller_->fault() + " " + callee_->fault();
+    }
+    /// Of either, since this was asked last.
+    [[nodiscard]] Clock::duration take_longest_wait() {
+        const auto at_caller = caller_->take_longest();
+        return std::max(at_caller, callee_->take_longest());
+    }
+    /// How often the caller called the callee.
+    [[nodiscard]] std::int64_t calls() const { return at_once * caller_->answers(); }
+    /// Ends the load: caller, callee and who called both have counted the same, and so have those
+    /// who are active next.
+    void end_load_and_count() {
+        ASSERT_TRUE(eventually([&] { return settled(); })) << roles();
+        caller_->end();
+        callee_->end();
+        EXPECT_EQ(caller_->fault(), "");
+        EXPECT_EQ(callee_->fault(), "");
+        const std::string at_caller = "shown answers=" + std::to_string(calls()) +
+                                      " wrong=0 asks=" + std::to_string(caller_->answers());
+        const std::string at_callee = "shown greetings=" + std::to_string(calls()) +
+                                      " touches=" + std::to_string(callee_->answers());
+        EXPECT_TRUE(eventually([&] { return shown("client") == at_caller; }))
+            << shown("client") << ", not " << at_caller;
+        EXPECT_EQ(shown("server"), at_callee);
+        const std::vector<Key> actives{find("client", "active").value(),
+                                       find("server", "active").value()};
+        kill(actives);
+        EXPECT_TRUE(eventually([&] {
+            return find_other(actives[0], "active") && find_other(actives[1], "active");
+        })) << roles();
+        restart(actives);
+        EXPECT_TRUE(eventually([&] { return shown("client") == at_caller; })) << shown("client");
+        EXPECT_TRUE(eventually([&] { return shown("server") == at_callee; })) << shown("server");
+        for (const auto& [key, copy] : copies_) check_roles(key);
+    }
+
+    static constexpr std::int64_t at_once = 4;
+
     TemporaryDirectory directory_;
     std::unique_ptr<Process> registry_;
     std::string address_;
     std::map<Key, std::unique_ptr<Process>> copies_;
+    std::unique_ptr<Asker> caller_;
+    std::unique_ptr<Asker> callee_;
 };
 
 [[nodiscard]] std::uint64_t chosen_seed() {
@@ -259,17 +246,33 @@ TEST_F(ImmortalPlatform, ACheckpointerStaysWhatItIsWhenNobodyElseRuns) {
     check_roles({"server", "B"});
 }
 
+TEST_F(ImmortalPlatform, CopiesThatHangAndComeBackLoseNothingAndDoNothingTwice) {
+    constexpr int rounds = 12;
+    const std::uint64_t seed = chosen_seed();
+    Random random(seed);
+    begin_load();
+    for (int round = 0; round < rounds; ++round) {
+        ASSERT_TRUE(eventually([&] { return settled(); })) << seed << " " << faults();
+        const std::vector<Key> victims = choose(random);
+        for (const Key& victim : victims) copies_.at(victim)->stop();
+        const auto hung = Clock::now();
+        EXPECT_TRUE(eventually([&] { return both_answer(hung); })) << seed << " " << faults();
+        // Some come back when others have done their work for long, some at once.
+        std::this_thread::sleep_for(std::chrono::milliseconds(random.below(1000)));
+        for (const Key& victim : victims) copies_.at(victim)->resume();
+        const auto back = Clock::now();
+        ASSERT_TRUE(eventually([&] { return both_answer(back); })) << seed << " " << faults();
+    }
+    end_load_and_count();
+}
+
 TEST_F(ImmortalPlatform, KilledInAnyCombinationLoseNothingAndDoNothingTwice) {
     constexpr std::size_t kills = 200;
-    constexpr std::int64_t at_once = 4;
     const std::uint64_t seed = chosen_seed();
     std::printf("seed %llu (UNDERSTUDY_SEED repeats its choices)\n",
                 static_cast<unsigned long long>(seed));
     Random random(seed);
-    Asker caller("client", address_,
-                 [&](ImmortalClient& client) { return client.call<&Client::ask>(at_once); });
-    Asker callee("server", address_,
-                 [](ImmortalClient& client) { return client.call<&Server::touch>(); });
+    begin_load();
 
     std::map<std::string, std::vector<std::uint64_t>> gaps;  // In us, by which actives were killed.
     std::map<std::string, std::size_t> killed_as;            // Of both services.
@@ -278,62 +281,35 @@ TEST_F(ImmortalPlatform, KilledInAnyCombinationLoseNothingAndDoNothingTwice) {
     while (killed < kills) {
         // Most are killed when all is well, some while others come back.
         if (random.chance(2, 3)) {
-            ASSERT_TRUE(eventually([&] { return settled(); })) << roles();
+            ASSERT_TRUE(eventually([&] { return settled(); })) << faults();
         }
         std::this_thread::sleep_for(std::chrono::milliseconds(random.below(40)));
         const std::vector<Key> victims = choose(random);
         if (victims.empty()) continue;
         const std::string kind = kind_of(victims);
         for (const Key& victim : victims) ++killed_as[role_of(victim)];
-        const bool at_once_again = random.chance(1, 2);
-        (void)caller.take_longest();
-        (void)callee.take_longest();
+        (void)take_longest_wait();
         kill(victims);
         killed += victims.size();
-        const auto both_answer = [&, gone = Clock::now()] {
-            return caller.answered_since(gone) && callee.answered_since(gone);
-        };
-        if (!at_once_again) (void)eventually(both_answer, 500ms);
+        const auto gone = Clock::now();
+        const auto goes_on = [&] { return both_answer(gone); };
+        if (random.chance(1, 2)) (void)eventually(goes_on, 500ms);
         restart(victims);
-        ASSERT_TRUE(eventually(both_answer, 2 * patience))
-            << roles() << caller.fault() << callee.fault();
-        const auto gap = std::max(caller.take_longest(), callee.take_longest());
-        all_gaps.push_back(static_cast<std::uint64_t>(gap / 1us));
+        ASSERT_TRUE(eventually(goes_on, 2 * patience)) << faults();
+        all_gaps.push_back(static_cast<std::uint64_t>(take_longest_wait() / 1us));
         gaps[kind].push_back(all_gaps.back());
     }
-    ASSERT_TRUE(eventually([&] { return settled(); })) << roles();
-    caller.end();
-    callee.end();
-    EXPECT_EQ(caller.fault(), "");
-    EXPECT_EQ(callee.fault(), "");
-
-    const std::string greetings = std::to_string(at_once * caller.answers());
-    const std::string at_caller = "shown answers=" + greetings +
-                                  " wrong=0 asks=" + std::to_string(caller.answers());
-    const std::string at_callee = "shown greetings=" + greetings +
-                                  " touches=" + std::to_string(callee.answers());
-    EXPECT_TRUE(eventually([&] { return shown("client") == at_caller; }))
-        << shown("client") << ", not " << at_caller;
-    EXPECT_EQ(shown("server"), at_callee);
-    // Those who are next know the same.
-    const std::vector<Key> actives{find("client", "active").value(),
-                                   find("server", "active").value()};
-    kill(actives);
-    EXPECT_TRUE(eventually([&] { return find("client", "active") && find("server", "active"); }));
-    restart(actives);
-    EXPECT_TRUE(eventually([&] { return shown("client") == at_caller; })) << shown("client");
-    EXPECT_TRUE(eventually([&] { return shown("server") == at_callee; })) << shown("server");
-    for (const auto& [key, copy] : copies_) check_roles(key);
+    end_load_and_count();
 
     const Spread spread(all_gaps);
-    std::printf("%zu kills in %zu rounds, %s calls: the client waited at most, by round, %s\n%s",
-                killed, spread.count(), greetings.c_str(), to_line(spread).c_str(),
+    std::printf("%zu kills in %zu rounds, %lld calls: the client waited at most, by round, %s\n%s",
+                killed, spread.count(), static_cast<long long>(calls()), to_line(spread).c_str(),
                 to_histogram(spread).c_str());
+    Dynamic::Map by_role;
     for (const char* role : {"active", "checkpointer", "standby"}) {
         EXPECT_GT(killed_as[role], 0U) << role;
+        by_role[role] = killed_as[role];
     }
-    Dynamic::Map by_role;
-    for (const auto& [role, count] : killed_as) by_role[role] = count;
     Dynamic::Map by_kind;
     for (const auto& [kind, figures] : gaps) {
         const Spread of_kind(figures);
@@ -346,7 +322,7 @@ TEST_F(ImmortalPlatform, KilledInAnyCombinationLoseNothingAndDoNothingTwice) {
                             {"kills", killed},
                             {"kills_by_role", std::move(by_role)},
                             {"rounds", spread.count()},
-                            {"calls", at_once * caller.answers()},
+                            {"calls", calls()},
                             {"gap_us", to_json(spread)},
                             {"gap_us_by_active_killed", std::move(by_kind)}};
     std::ofstream(IMMORTAL_GAPS_FILE, std::ios::app) << apps::to_json_line(line);
