@@ -24,7 +24,8 @@ Coordinator::Coordinator(World world, Options options, Observer& observer)
       runtime_(world_.runtime),
       log_(world_.log),
       options_(std::move(options)),
-      observer_(observer) {}
+      observer_(observer),
+      handover_(runtime_, log_, options_.member.service, options_.member.member, *this) {}
 
 Coordinator::~Coordinator() { *alive_ = false; }
 
@@ -98,6 +99,7 @@ void Coordinator::designated(const role::Designation& what, Epoch known) {
                kv("takes_checkpoints", what.takes_checkpoints), kv("known", known)});
     designation_ = what;
     if (ending_ || application_ == nullptr) return;
+    handover_.designated(what);
     if (opening_ == nullptr && member_ == nullptr) return later(&Coordinator::open_member);
     if (member_ == nullptr) return;  // opened() looks.
     member_->set_checkpoint_duty(what.takes_checkpoints);
@@ -105,6 +107,27 @@ void Coordinator::designated(const role::Designation& what, Epoch known) {
     if (was == what.electable || member_->replica().active()) return;
     log_.info("coordinator.reopens", {kv("electable", what.electable)});
     end_life();
+}
+
+void Coordinator::handover_wanted(const client::Handover& what) { handover_.wanted(what); }
+
+ImmortalMember* Coordinator::handover_member() { return ending_ ? nullptr : member_.get(); }
+
+void Coordinator::handover_ready(Epoch epoch) {
+    if (copy_ != nullptr) copy_->ready(epoch);
+}
+
+bool Coordinator::handover_takes() const {
+    return journal_ != nullptr &&
+           journal_->handover() == library::ReplicaJournal::Handover::taken;
+}
+
+void Coordinator::handover_take(Epoch above, node::ImmortalHandover::Done done) {
+    journal_->take(above, std::move(done));
+}
+
+void Coordinator::handover_give(const std::string& to, node::ImmortalHandover::Done done) {
+    journal_->give(to, std::move(done));
 }
 
 void Coordinator::registered(std::uint64_t order) {
@@ -165,6 +188,7 @@ void Coordinator::standing_changed() {
     application_->set_role(role, standing.epoch);
     observer_.standing_changed(role, standing.epoch);
     report();
+    handover_.standing_changed();
     upgrade_timer_.reset();
     if (role == Role::active) upgrade_behind(member_->machine().position());
 }
@@ -219,6 +243,7 @@ void Coordinator::upgrade() {
 /// The application ends first or last; the member, and what it runs on, in between.
 void Coordinator::end_life() {
     if (std::exchange(ending_, true)) return;
+    handover_.stop();
     later(&Coordinator::leave);
 }
 

@@ -10,6 +10,7 @@
 #include "client/journaled.h"
 #include "immortal/application_port.h"
 #include "library/replica_journal.h"
+#include "node/immortal_handover.h"
 #include "node/immortal_member.h"
 #include "node/locator.h"
 #include "runtime/runtime.h"
@@ -22,7 +23,8 @@ namespace understudy::apps {
 ///
 /// Thread: loop only.
 class Coordinator final : private immortal::RemoteApplication::Owner,
-                          private client::JournaledObserver {
+                          private client::JournaledObserver,
+                          private node::ImmortalHandover::Copy {
 public:
     static constexpr Duration retry_min = 100ms;  ///< Doubles up to the other.
     static constexpr Duration retry_max = 5s;
@@ -98,8 +100,16 @@ private:
     void application_ended(immortal::RemoteApplication& application, const Error& reason) override;
 
     void designated(const role::Designation& what, Epoch known) override;
+    void handover_wanted(const client::Handover& what) override;
     void registered(std::uint64_t order) override;
     void refused(const Error& reason) override;
+
+    node::ImmortalMember* handover_member() override;
+    void handover_report() override { report(); }
+    void handover_ready(Epoch epoch) override;
+    [[nodiscard]] bool handover_takes() const override;
+    void handover_take(Epoch above, node::ImmortalHandover::Done done) override;
+    void handover_give(const std::string& to, node::ImmortalHandover::Done done) override;
 
     const World world_;
     Runtime& runtime_;
@@ -123,6 +133,7 @@ private:
     TimePoint checkpoint_at_;               ///< ... was seen first then.
     std::unique_ptr<Timer> report_timer_;
     std::unique_ptr<Timer> upgrade_timer_;
+    node::ImmortalHandover handover_;
 
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
     std::unique_ptr<immortal::RemoteApplication> application_;

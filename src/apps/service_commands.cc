@@ -166,6 +166,8 @@ void add_service_commands(const Command& root, Globals& globals) {
                       .about = "Who shall be active. Else: the next in line."},
                      given->to);
     switching.runs(running(switch_over));
+    switching.footer("With a journal: the successor catches up first, and the journal has the last word.\n"
+                     "The checkpointer is no successor unless last_resort = allow.");
 
     const Command explaining =
         service.add("explain", "Every promotion: cause, evidence, epoch, how long it took.");

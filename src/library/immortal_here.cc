@@ -58,7 +58,8 @@ std::unique_ptr<ImmortalBody> ImmortalBody::make(Runtime& runtime, Log& log,
 
 ImmortalHere::ImmortalHere(Runtime& runtime, Log& log, const ImmortalOptions& options,
                            const ImmortalMember::Classes& classes, Observer& observer)
-    : runtime_(runtime), log_(log), options_(options), observer_(observer), classes_(classes) {
+    : runtime_(runtime), log_(log), options_(options), observer_(observer), classes_(classes),
+      handover_(runtime, log, options.service, options.member, *this) {
     later([this] { begin(); });
 }
 
@@ -100,11 +101,13 @@ void ImmortalHere::open_member() {
 }
 
 void ImmortalHere::opened(Result<std::unique_ptr<node::ImmortalMember>> result) {
+        handover_.standing_changed();
     if (!result) return fail(result.error());
     member_ = *std::move(result);
     member_->on_standing([this](const replica::Standing&) {
         report();
         observer_.standing_changed();
+    handover_.standing_changed();
     });
     member_->on_failed([this](const Error& error) { fail(error); });
     report();
@@ -240,13 +243,37 @@ void ImmortalHere::designated(const role::Designation& what, Epoch) {
               {kv("service", options_.service), kv("role", name(what.role)),
                kv("electable", what.electable), kv("takes_checkpoints", what.takes_checkpoints)});
     designation_ = what;
-    if (closing_ || failed_ || reopening_) return;
+    if (closing_ || failed_) return;
+    handover_.designated(what);
+    if (reopening_) return;
     if (member_ != nullptr) return follow(what);
     if (opening_ == nullptr) open_member();  // Else opened() looks.
 }
 
 void ImmortalHere::follow(const role::Designation& what) {
     member_->set_checkpoint_duty(what.takes_checkpoints);
+void ImmortalHere::handover_wanted(const client::Handover& what) {
+    if (!closing_ && !failed_) handover_.wanted(what);
+}
+
+node::ImmortalMember* ImmortalHere::handover_member() {
+    return reopening_ ? nullptr : member_.get();
+}
+
+void ImmortalHere::handover_ready(Epoch epoch) {
+    if (journaled_ != nullptr) journaled_->ready(epoch);
+}
+
+bool ImmortalHere::handover_takes() const {
+    return journal_ != nullptr && journal_->handover() == ReplicaJournal::Handover::taken;
+}
+
+void ImmortalHere::handover_take(Epoch above, Done done) { journal_->take(above, std::move(done)); }
+
+void ImmortalHere::handover_give(const std::string& to, Done done) {
+    journal_->give(to, std::move(done));
+}
+
     if (what.electable != electable_ && !member_->replica().active()) return reopen();
     observer_.standing_changed();
 }
@@ -263,6 +290,7 @@ void ImmortalHere::refused(const Error& reason) {
 
 // --- The end -------------------------------------------------------------------------------------
 
+    handover_.stop();
 void ImmortalHere::close(std::function<void()> done) {
     US_ASSERT(!closing_);
     closing_ = true;

@@ -9,6 +9,7 @@
 #include "library/immortal_body.h"
 #include "library/immortal_places.h"
 #include "library/replica_journal.h"
+#include "node/immortal_handover.h"
 #include "node/immortal_member.h"
 
 namespace understudy::library {
@@ -17,7 +18,9 @@ namespace understudy::library {
 ///
 /// With a registry, that one says before the journal is opened who takes checkpoints and who may
 /// become active; without one the members see to it among themselves. The journal elects.
-class ImmortalHere final : public ImmortalBody, private client::JournaledObserver {
+class ImmortalHere final : public ImmortalBody,
+                           private client::JournaledObserver,
+                           private node::ImmortalHandover::Copy {
 public:
     static constexpr Duration report_interval = 1s;  ///< To the registry, of how far it is.
 
@@ -49,8 +52,17 @@ private:
     // client::JournaledObserver
     void designated(const role::Designation& what, Epoch known) override;
     void follow(const role::Designation& what);
+    void handover_wanted(const client::Handover& what) override;
     void registered(std::uint64_t order) override;
     void refused(const Error& reason) override;
+
+    // node::ImmortalHandover::Copy
+    node::ImmortalMember* handover_member() override;
+    void handover_report() override { report(); }
+    void handover_ready(Epoch epoch) override;
+    [[nodiscard]] bool handover_takes() const override;
+    void handover_take(Epoch above, Done done) override;
+    void handover_give(const std::string& to, Done done) override;
 
     Runtime& runtime_;
     Log& log_;
@@ -71,6 +83,7 @@ private:
     std::unique_ptr<Timer> report_timer_;
     Index checkpoint_;       ///< The newest ...
     TimePoint checkpoint_at_;  ///< ... was seen first then.
+    node::ImmortalHandover handover_;
     bool closing_ = false;
     std::function<void()> closed_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -24,6 +24,10 @@ Error bad(std::string detail) {
     return {.code = Errc::bad_config, .detail = std::move(detail)};
 }
 
+Error not_open() {
+    return {.code = Errc::closed, .detail = "the journal is not open"};
+}
+
 // A journal in a directory runs on nothing but that.
 class InDirectory final : public ReplicaJournal {
 public:
@@ -66,8 +70,15 @@ public:
     }
 
     journal::Open open() override {
-        if (prompts_) return prompts_->opener(options_);
-        return journal::SharedJournal::opener(runtime_, log_, options_);
+        const auto made = [this](journal::SharedJournal& journal) { ear_ = journal.ear(); };
+        if (prompts_) return prompts_->opener(options_, made);
+        return journal::SharedJournal::opener(runtime_, log_, options_, made);
+    }
+    [[nodiscard]] Handover handover() const override { return Handover::taken; }
+    void take(Epoch above, Done done) override {
+        ear_.take_over(above.next(), [done = std::move(done)](const Result<Epoch>& taken) {
+            done(taken ? Result<void>() : taken.error());
+        });
     }
     void close(std::function<void()> done) override { done(); }
 
@@ -76,6 +87,7 @@ private:
     Log& log_;
     journal::SharedJournal::Options options_;
     std::unique_ptr<node::SharedPrompts> prompts_;
+    journal::SharedJournal::Ear ear_;
 };
 
 // A journal on a node of its own: of one group, that of the service.
@@ -89,6 +101,12 @@ public:
         return [this](journal::Observer& observer, journal::Opened opened) {
             return std::make_unique<Opening>(*this, observer, std::move(opened));
         };
+    }
+
+    [[nodiscard]] Handover handover() const override { return Handover::given; }
+    void give(const std::string& member, Done done) override {
+        if (!node_) return done(not_open());
+        node_->transfer(service_, member, std::move(done));
     }
 
     void close(std::function<void()> done) override {
@@ -190,6 +208,9 @@ Result<void> check_shared(const SharedDirectory& shared) {
 }  // namespace
 
 Result<void> ReplicaJournal::check(const ReplicaOptions& options) {
+void ReplicaJournal::take(Epoch, Done done) { done(not_open()); }
+void ReplicaJournal::give(const std::string&, Done done) { done(not_open()); }
+
     US_CHECK(check_service_name(options.service));
     US_CHECK(check_member_name(options.member));
     if (const auto* group = std::get_if<ReplicatedGroup>(&options.journal)) {

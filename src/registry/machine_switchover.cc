@@ -171,7 +171,11 @@ void Machine::settle_journaled(Turn& turn, const Pending& pending) {
         end_handing(turn, family, Error{.code = code, .detail = std::move(detail)});
     };
     if (service.epoch > handing.epoch) {
-        if (active != nullptr && active->name == handing.to) {
+        const bool asked = !service.story.empty() &&
+                           service.story.back().epoch() == service.epoch.value &&
+                           service.story.back().cause() ==
+                               static_cast<std::uint32_t>(role::Cause::switchover);
+        if (active != nullptr && active->name == handing.to && asked) {
             return end_handing(turn, family, std::nullopt);
         }
         return end(Errc::refused,

@@ -244,6 +244,17 @@ TEST_F(JournaledSwitchover, AnotherThatIsQuickerMakesItAFailover) {
     EXPECT_EQ(designated(2), Role::standby);
 }
 
+TEST_F(JournaledSwitchover, OneThatTheJournalHasMadeActiveBeforehandIsAFailoverToo) {
+    begin();
+    ask("replica-2");
+    drained(2);
+    active(2, 2);
+    EXPECT_EQ(refusal(), "a failover came before it: replica-2 is active");
+    drained(0);
+    EXPECT_EQ(stage.active(), "replica-2");
+    EXPECT_FALSE(service().handing);
+}
+
 TEST_F(JournaledSwitchover, WhatCannotBeIsRefusedAtOnce) {
     begin();
     ask("replica-0");
