@@ -3,17 +3,14 @@
 #include <utility>
 
 #include "base/bytes.h"
-#include "library/guard.h"
-
 namespace understudy::library {
 
 Asks::Asks(std::shared_ptr<Log> log, std::shared_ptr<Callbacks> callbacks, std::size_t bytes_max,
-           Begin begin, Later later)
-    : log_(std::move(log)),
-      callbacks_(std::move(callbacks)),
-      begin_(std::move(begin)),
-      later_(std::move(later)),
-      queue_(std::make_shared<CommandQueue>(bytes_max)) {}
+           Begin begin, Submissions::Later later)
+    : begin_(std::move(begin)),
+      submissions_(std::move(log), std::move(callbacks), bytes_max, std::move(later), [this] {
+          if (!held_) take();
+      }) {}
 
 void Asks::ask(std::string_view handler, Bytes arguments, CommandQueue::Full full,
                Answered answered) {
@@ -22,19 +19,8 @@ void Asks::ask(std::string_view handler, Bytes arguments, CommandQueue::Full ful
     ByteWriter writer(command);
     writer.text(handler);
     writer.raw(arguments);
-    auto told = queue_->add(std::nullopt, command, answered, full);
-    if (!told) {
-        callbacks_->post([answered = std::move(answered), error = std::move(told).error()] {
-            if (answered) answered(error);
-        });
-    } else if (*told) {
-        later_([this] {
-            if (!held_) take();
-        });
-    }
+    submissions_.submit(std::nullopt, command, full, std::move(answered));
 }
-
-void Asks::close() { queue_->close(); }
 
 void Asks::drain() {
     held_ = false;
@@ -42,9 +28,9 @@ void Asks::drain() {
 }
 
 void Asks::take() {
-    taken_ = queue_->take(std::move(taken_));
-    for (CommandQueue::Item& item : taken_.items) {
-        ByteReader command(Bytes(taken_.bytes).subspan(item.offset, item.size));
+    CommandQueue::Taken& taken = submissions_.take();
+    for (CommandQueue::Item& item : taken.items) {
+        ByteReader command(Bytes(taken.bytes).subspan(item.offset, item.size));
         const auto handler = command.text();
         US_ASSERT(handler.has_value());
         const std::size_t which = keep(std::move(item.answered), item.size);
@@ -69,9 +55,7 @@ std::size_t Asks::keep(Answered answered, std::size_t bytes) {
 void Asks::answer(std::size_t which, Result<Buffer> reply) {
     Pending& pending = pending_[which];
     US_ASSERT(pending.under_way);
-    if (answers_.empty()) later_([this] { flush(); });
-    answers_.push_back({.answered = std::move(pending.answered), .reply = std::move(reply)});
-    answers_bytes_ += pending.bytes;
+    submissions_.answer(std::move(pending.answered), std::move(reply), pending.bytes);
     pending = {};
     free_.push_back(which);
 }
@@ -80,21 +64,6 @@ void Asks::give_up(const Error& error) {
     for (std::size_t which = 0; which < pending_.size(); ++which) {
         if (pending_[which].under_way) answer(which, error);
     }
-}
-
-/// One task for all that were answered in this turn.
-void Asks::flush() {
-    const std::size_t bytes = std::exchange(answers_bytes_, 0);
-    auto told = std::make_shared<std::vector<Answer>>(std::exchange(answers_, {}));
-    const std::size_t count = told->size();
-    const bool posted = callbacks_->post([log = log_, queue = queue_, told, bytes] {
-        for (Answer& each : *told) {
-            if (!each.answered) continue;
-            guarded(*log, "answer", [&] { each.answered(std::move(each.reply)); });
-        }
-        queue->release(told->size(), bytes);
-    });
-    if (!posted) queue_->release(count, bytes);
 }
 
 }  // namespace understudy::library

@@ -24,10 +24,6 @@ using Full = library::CommandQueue::Full;
     return out;
 }
 
-[[nodiscard]] Error is_closed_error(Effect effect) {
-    return {.code = Errc::closed, .effect = effect, .detail = "the client is closed"};
-}
-
 /// One that nobody else has: from the system, since two processes may start alike.
 [[nodiscard]] std::uint64_t new_session() {
     std::random_device device;
@@ -46,9 +42,10 @@ ImmortalClient::Impl::Impl(std::shared_ptr<Log> its_log, ImmortalClientOptions i
       options(std::move(its_options)),
       session(its_session),
       callbacks(std::make_shared<library::Callbacks>(log, "us-callback")),
+      waiter("client", loop, *callbacks, ending),
       asks(log, callbacks, outstanding_bytes_max,
            [this](std::string_view handler, Bytes arguments, Told then) {
-               if (client == nullptr) return then(is_closed_error(Effect::none));
+               if (client == nullptr) return then(waiter.closed(Effect::none));
                (void)client->call(handler, arguments, std::move(then));
            },
            [this](std::function<void()> task) { later(std::move(task)); }),
@@ -115,25 +112,15 @@ Result<Buffer> ImmortalClient::Impl::await_ready(
 
 Result<Buffer> ImmortalClient::Impl::await(Duration timeout,
                                            std::function<void(node::ImmortalClient&, Told)> begin) {
-    if (!may_wait()) {
-        return Error{.code = Errc::bad_config, .detail = "a callback may not wait for an answer"};
-    }
-    if (ending.begun()) return is_closed_error(Effect::none);
-    const auto answer = std::make_shared<library::Once<Result<Buffer>>>();
-    auto outcome = loop.await(
-        [self = shared_from_this(), begin = std::move(begin), answer] {
-            if (self->client == nullptr) return answer->set(is_closed_error(Effect::none));
+    return waiter.await<Buffer>(
+        timeout, [self = shared_from_this(), begin = std::move(begin)](
+                     std::shared_ptr<library::Once<Result<Buffer>>> answer) {
+            if (self->client == nullptr) return answer->set(self->waiter.closed(Effect::none));
             begin(*self->client, [answer](Result<Bytes> reply) {
                 if (!reply) return answer->set(std::move(reply).error());
                 answer->set(Buffer(reply->begin(), reply->end()));
             });
-        },
-        *answer, library::later(library::clock_now(), timeout));
-    if (outcome) return *std::move(outcome);
-    if (ending.begun()) return is_closed_error(Effect::unknown);
-    return Error{.code = Errc::timed_out,
-                 .effect = Effect::unknown,
-                 .detail = "no answer in time; the call is still under way"};
+        });
 }
 
 void ImmortalClient::Impl::close(Duration limit) {
@@ -147,7 +134,7 @@ void ImmortalClient::Impl::close_on_loop() {
     when_ready.clear();
     asks.drain();
     client.reset();
-    asks.give_up(is_closed_error(Effect::unknown));
+    asks.give_up(waiter.closed(Effect::unknown));
     asks.flush();
     const auto end = [this] {
         later([this] {
@@ -203,7 +190,7 @@ Result<Buffer> ImmortalClient::call(std::string_view handler, Bytes arguments) {
 }
 
 void ImmortalClient::call_async(std::string_view handler, Bytes arguments, Answered answered) {
-    impl_->asks.ask(handler, arguments, impl_->may_wait() ? Full::wait : Full::refuse,
+    impl_->asks.ask(handler, arguments, impl_->waiter.may_wait() ? Full::wait : Full::refuse,
                     std::move(answered));
 }
 

@@ -13,7 +13,7 @@
 #include "library/hidden.h"
 #include "library/immortal_places.h"
 #include "library/loop_thread.h"
-#include "library/once.h"
+#include "library/waiter.h"
 #include "node/immortal_client.h"
 #include "understudy/immortal_client.h"
 
@@ -28,7 +28,6 @@ struct US_HIDDEN ImmortalClient::Impl final : std::enable_shared_from_this<Impl>
     void close(Duration limit);
 
     // Any thread.
-    [[nodiscard]] bool may_wait() const { return !loop.on_loop() && !callbacks->on_thread(); }
     using Told = std::function<void(Result<Bytes>)>;
     /// Calls `begin` on the loop, and waits for the answer.
     [[nodiscard]] Result<Buffer> await(Duration timeout,
@@ -47,8 +46,9 @@ struct US_HIDDEN ImmortalClient::Impl final : std::enable_shared_from_this<Impl>
     const ImmortalClientOptions options;
     const std::uint64_t session;
     const std::shared_ptr<library::Callbacks> callbacks;
-    library::Asks asks;
     library::Ending ending;
+    const library::Waiter waiter;
+    library::Asks asks;
 
     // Loop only.
     std::unique_ptr<library::ImmortalPlaces> places;

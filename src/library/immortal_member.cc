@@ -67,11 +67,11 @@ void ImmortalMember::close(Duration limit) {
 }
 
 Result<void> ImmortalMember::wait_open(Duration timeout) {
-    return impl_->wait_for(timeout, [this] { return impl_->seen.role != Role::joining; });
+    return impl_->board.wait_open(timeout);
 }
 
 Result<void> ImmortalMember::wait_active(Duration timeout) {
-    return impl_->wait_for(timeout, [this] { return impl_->seen.role == Role::active; });
+    return impl_->board.wait_active(timeout);
 }
 
 Result<Buffer> ImmortalMember::impulse_packed(std::string_view handler, Bytes arguments,
@@ -96,7 +96,7 @@ void ImmortalMember::impulse_packed(std::string_view handler, Bytes arguments, W
         });
         return;
     }
-    impl_->asks.ask(handler, arguments, impl_->may_wait() ? Full::wait : Full::refuse,
+    impl_->asks.ask(handler, arguments, impl_->waiter.may_wait() ? Full::wait : Full::refuse,
                     std::move(answered));
 }
 
@@ -135,7 +135,7 @@ Result<void> ImmortalMember::forget(std::string_view peer, Duration timeout) {
 }
 
 void ImmortalMember::on_role(std::function<void(const ImmortalStatus&)> listener) {
-    impl_->role_listeners.add(std::move(listener));
+    impl_->board.listen(std::move(listener));
 }
 
 ImmortalStatus ImmortalMember::status() const { return impl_->current(); }

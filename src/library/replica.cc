@@ -34,11 +34,11 @@ void Replica::close(Duration limit) {
 }
 
 Result<void> Replica::wait_open(Duration timeout) {
-    return impl_->wait_for(timeout, [this] { return impl_->seen.role != Role::joining; });
+    return impl_->board.wait_open(timeout);
 }
 
 Result<void> Replica::wait_active(Duration timeout) {
-    return impl_->wait_for(timeout, [this] { return impl_->seen.role == Role::active; });
+    return impl_->board.wait_active(timeout);
 }
 
 Result<Buffer> Replica::submit(Bytes command, Duration timeout) {
@@ -111,7 +111,7 @@ Result<void> Replica::read(std::function<void()> look, Duration timeout) {
 }
 
 void Replica::on_role(std::function<void(const ReplicaStatus&)> listener) {
-    impl_->role_listeners.add(std::move(listener));
+    impl_->board.listen(std::move(listener));
 }
 
 ReplicaStatus Replica::status() const { return impl_->current(); }

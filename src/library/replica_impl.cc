@@ -1,22 +1,9 @@
 #include "library/replica_impl.h"
 
-#include <algorithm>
+#include <optional>
 #include <utility>
 
-#include "library/clock.h"
-#include "library/guard.h"
-
 namespace understudy {
-
-namespace {
-
-constexpr std::size_t changes_kept = 64;  // Of the role, for a slow listener.
-
-Error not_open() {
-    return {.code = Errc::not_active, .detail = "the journal is not open yet"};
-}
-
-}  // namespace
 
 Replica::Impl::Impl(std::shared_ptr<Log> its_log, ReplicaOptions its_options,
                     std::shared_ptr<StateMachine> its_machine)
@@ -24,10 +11,12 @@ Replica::Impl::Impl(std::shared_ptr<Log> its_log, ReplicaOptions its_options,
       options(std::move(its_options)),
       machine(std::move(its_machine)),
       callbacks(std::make_shared<library::Callbacks>(log, "us-callback")),
-      role_listeners(callbacks, "role listener", changes_kept),
-      loop(log, "us-replica") {
-    role_listeners.tell(seen);
-}
+      waiter("replica", loop, *callbacks, ending),
+      board(callbacks, waiter),
+      submissions(
+          log, callbacks, Replica::outstanding_bytes_max,
+          [this](std::function<void()> task) { later(std::move(task)); }, [this] { drain(); }),
+      loop(log, "us-replica") {}
 
 void Replica::Impl::begin() {
     loop.post([self = shared_from_this()] {
@@ -50,26 +39,9 @@ void Replica::Impl::begin() {
 void Replica::Impl::opened(Result<std::unique_ptr<replica::Replica>> result) {
     if (!result) return failed(result.error());
     replica = *std::move(result);
-    replica->on_standing([this](const replica::Standing&) { standing_changed(); });
+    replica->on_standing([this](const replica::Standing&) { board.show(status_on_loop()); });
     replica->on_failed([this](const Error& error) { failed(error); });
-    standing_changed();
-}
-
-Result<void> Replica::Impl::wait_for(Duration timeout, const std::function<bool()>& reached) {
-    if (!may_wait()) {
-        return Error{.code = Errc::bad_config, .detail = "a callback may not wait"};
-    }
-    std::unique_lock lock(mutex);
-    const auto over = [&] { return reached() || seen.failed || ending.begun(); };
-    changed.wait_until(lock,
-                       library::to_steady(library::later(library::clock_now(), timeout)), over);
-    if (seen.failed) return *seen.failed;
-    if (ending.begun()) return Error{.code = Errc::closed, .detail = "the replica is closed"};
-    if (reached()) return {};
-    return Error{.code = Errc::timed_out,
-                 .detail = seen.role == Role::joining ? std::string("the journal is not open yet")
-                           : seen.active.empty()      ? std::string("nobody is active")
-                                                      : seen.active + " is active"};
+    board.show(status_on_loop());
 }
 
 // --- Commands ------------------------------------------------------------------------------------
@@ -77,41 +49,32 @@ Result<void> Replica::Impl::wait_for(Duration timeout, const std::function<bool(
 void Replica::Impl::submit(const std::optional<Request>& request, Bytes command,
                            Answered answered) {
     using Full = library::CommandQueue::Full;
-    auto told = queue.add(request, command, answered, may_wait() ? Full::wait : Full::refuse);
-    if (!told) {
-        callbacks->post([self = shared_from_this(), answered = std::move(answered),
-                         error = std::move(told).error()] {
-            if (answered) answered(error);
-        });
-    } else if (*told) {
-        loop.post([self = shared_from_this()] { self->drain(); });
-    }
+    submissions.submit(request, command, waiter.may_wait() ? Full::wait : Full::refuse,
+                       std::move(answered));
 }
 
 Result<replica::Replica*> Replica::Impl::serving() {
     if (replica) return replica.get();
-    if (ending.begun()) return Error{.code = Errc::closed, .detail = "the replica is closed"};
-    const std::lock_guard lock(mutex);
-    if (seen.failed) return Error{.code = seen.failed->code, .detail = seen.failed->detail};
-    return not_open();
+    if (ending.begun()) return waiter.closed(Effect::none);
+    auto open = board.check_open();
+    US_ASSERT(!open);  // It is joining until there is a replica.
+    return std::move(open).error();
 }
 
 void Replica::Impl::drain() {
-    taken = queue.take(std::move(taken));
+    library::CommandQueue::Taken& taken = submissions.take();
     for (library::CommandQueue::Item& item : taken.items) {
         const Bytes command = Bytes(taken.bytes).subspan(item.offset, item.size);
         auto here = serving();
         if (!here) {
-            answer(std::move(item.answered), std::move(here).error(), item.size);
+            submissions.answer(std::move(item.answered), std::move(here).error(), item.size);
             continue;
         }
         replica::Answered then = [this, answered = std::move(item.answered),
                                   size = item.size](Result<replica::Reply> reply) mutable {
-            if (reply) {
-                answer(std::move(answered), Buffer(reply->bytes.begin(), reply->bytes.end()), size);
-            } else {
-                answer(std::move(answered), std::move(reply).error(), size);
-            }
+            auto told = reply ? Result<Buffer>(Buffer(reply->bytes.begin(), reply->bytes.end()))
+                              : Result<Buffer>(std::move(reply).error());
+            submissions.answer(std::move(answered), std::move(told), size);
         };
         if (item.request) {
             (*here)->submit(*item.request, command, std::move(then));
@@ -121,36 +84,10 @@ void Replica::Impl::drain() {
     }
 }
 
-void Replica::Impl::answer(Answered answered, Result<Buffer> reply, std::size_t bytes) {
-    if (answers.empty()) later(&Impl::flush_answers);
-    answers.push_back({.answered = std::move(answered), .reply = std::move(reply)});
-    answers_bytes += bytes;
-}
-
-/// One task for all that were answered in this turn.
-void Replica::Impl::flush_answers() {
-    const std::size_t bytes = std::exchange(answers_bytes, 0);
-    auto told = std::make_shared<std::vector<Answer>>(std::exchange(answers, {}));
-    const std::size_t count = told->size();
-    const bool posted = callbacks->post([self = shared_from_this(), told, bytes] {
-        for (Answer& each : *told) {
-            if (!each.answered) continue;
-            library::guarded(*self->log, "answer",
-                             [&] { each.answered(std::move(each.reply)); });
-        }
-        self->queue.release(told->size(), bytes);
-    });
-    if (!posted) queue.release(count, bytes);
-}
-
 // --- Status --------------------------------------------------------------------------------------
 
 ReplicaStatus Replica::Impl::status_on_loop() const {
     ReplicaStatus status;
-    {
-        const std::lock_guard lock(mutex);
-        status.failed = seen.failed;
-    }
     if (!replica) return status;
     const replica::Standing& standing = replica->standing();
     status.role = standing.role;
@@ -168,46 +105,24 @@ ReplicaStatus Replica::Impl::status_on_loop() const {
     return status;
 }
 
-ReplicaStatus Replica::Impl::current() const {
-    auto& self = const_cast<Impl&>(*this);  // The loop is told to look.
+ReplicaStatus Replica::Impl::current() {
     std::optional<ReplicaStatus> status;
-    (void)self.loop.run([&] { status = status_on_loop(); });
-    if (status) return *status;
-    const std::lock_guard lock(mutex);
-    return seen;
-}
-
-void Replica::Impl::standing_changed() {
-    ReplicaStatus status = status_on_loop();
-    {
-        const std::lock_guard lock(mutex);
-        seen = status;
-    }
-    changed.notify_all();
-    role_listeners.tell(std::move(status));
+    (void)loop.run([&] { status = board.with_failure(status_on_loop()); });
+    return status ? *status : board.seen();
 }
 
 void Replica::Impl::failed(const Error& error) {
     log->error("replica.failed", {kv("service", options.service), kv("error", error)});
-    ReplicaStatus status;
-    {
-        const std::lock_guard lock(mutex);
-        seen.failed = error;
-        seen.role = Role::joining;
-        status = seen;
-    }
-    changed.notify_all();
-    role_listeners.tell(std::move(status));
+    board.fail(error);
 }
 
 // --- The end -------------------------------------------------------------------------------------
 
 void Replica::Impl::close(Duration limit) {
     ending.run(limit, loop, *callbacks, [this] {
-        queue.close();
-        role_listeners.close();
-        changed.notify_all();
-        later(&Impl::close_on_loop);
+        submissions.close();
+        board.close();
+        later([this] { close_on_loop(); });
     });
 }
 
@@ -215,23 +130,25 @@ void Replica::Impl::close_on_loop() {
     drain();  // What was taken before is carried out.
     opening.reset();
     if (!replica) return end_on_loop();
-    replica->close([self = shared_from_this()] { self->later(&Impl::end_on_loop); });
+    replica->close([self = shared_from_this()] {
+        self->later([impl = self.get()] { impl->end_on_loop(); });
+    });
 }
 
 void Replica::Impl::end_on_loop() {
-    flush_answers();
+    submissions.flush();
     replica.reset();
     if (!journal) return loop.stop();
     journal->close([self = shared_from_this()] {
-        self->loop.post([self] {
-            self->journal.reset();
-            self->loop.stop();
+        self->later([impl = self.get()] {
+            impl->journal.reset();
+            impl->loop.stop();
         });
     });
 }
 
-void Replica::Impl::later(void (Impl::*what)()) {
-    loop.post([self = shared_from_this(), what] { (self.get()->*what)(); });
+void Replica::Impl::later(std::function<void()> task) {
+    loop.post([self = shared_from_this(), task = std::move(task)] { task(); });
 }
 
 }  // namespace understudy
