@@ -32,7 +32,7 @@ Group::Group(Setup setup)
       observer_(setup.observer),
       opened_(std::move(setup.opened)),
       last_resort_(options_.last_resort),
-      outbox_(node_log_, surroundings_, id_),
+      outbox_(node_log_, surroundings_, id_, [this](const Error& error) { fail(error); }),
       proposals_({.queue_bytes_max = options_.queue_bytes_max,
                   .outstanding_entries_max = options_.outstanding_entries_max,
                   .outstanding_bytes_max = options_.outstanding_bytes_max}) {

@@ -200,10 +200,13 @@ private:
     void finish_change(const Result<void>& result);
     void reconcile();
     void propose_configuration(consensus::Configuration configuration, std::string_view what);
+
+    // group_handover.cc
     void tend_handover();
     [[nodiscard]] Result<void> hand_over(ServerId to, Done done);
     [[nodiscard]] ServerId best_heir() const;
     [[nodiscard]] ServerId next_heir(ServerId behind) const;
+    [[nodiscard]] ServerId heir_from(std::size_t begin) const;
     void make_way_when_full();
     void finish_handover(const Result<void>& result);
     [[nodiscard]] std::optional<std::size_t> place_among_heirs(ServerId gone) const;

@@ -434,6 +434,26 @@ TEST_F(GroupTest, AWriteThatFailsEndsTheGroup) {
     EXPECT_EQ(hearer.take(), Words{"answer y closed"});
 }
 
+TEST_F(GroupTest, AnEntryThatHasRottenWhenAFollowerNeedsItEndsTheGroup) {
+    lead();
+    hearer.take();
+    log.cached_from = Index{3};
+    FakeCore::latest->scripted.push_back({consensus::Send{
+        .to = b,
+        .message = consensus::AppendRequest{.term = {3},
+                                            .prev_index = {0},
+                                            .prev_term = {0},
+                                            .leader_commit = {},
+                                            .count = 3,
+                                            .entries = {}}}});
+    receive();
+    ASSERT_EQ(log.loading.size(), 1u);
+    std::exchange(log.loading, {}).front().done(Error{.code = Errc::corrupt, .detail = {}});
+    runtime.settle();
+    EXPECT_EQ(hearer.take(), Words{"failed corrupt"});
+    EXPECT_EQ(around.ends, 1);
+}
+
 TEST_F(GroupTest, EvidenceMakesTheFirstSurvivorStandAtOnce) {
     open();
     durable();

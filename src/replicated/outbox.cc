@@ -116,6 +116,12 @@ void Outbox::loaded(ServerId to, Result<std::vector<journal::GroupEntry>> entrie
     lane->second.loading = false;
     auto request = std::get<consensus::AppendRequest>(std::move(lane->second.waiting.front()));
     lane->second.waiting.pop_front();
+    if (!entries && entries.error().code != Errc::not_found &&
+        entries.error().code != Errc::closed) {
+        const Failed failed = failed_;
+        clear();
+        return failed(entries.error());
+    }
     // Trimmed or cut meanwhile, or of a tenure that is over: the consensus finds another way.
     if (entries && !entries->empty() && request.term == leading_) {
         send_filled(to, request, *entries);

@@ -2,8 +2,10 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "consensus/core.h"
@@ -17,7 +19,8 @@ namespace understudy::replicated {
 /// They leave in order per server, and none before the term and vote it speaks for are durable.
 /// Append requests get their entries here, from the log; what is no longer in memory is read from
 /// the disk, and what follows to the same server waits for it. Requests of a tenure that has ended
-/// are dropped.
+/// are dropped. When the disk does not give back what was written, all that waits is dropped, and
+/// `failed` is told: such a log is no use to its group.
 ///
 /// Bounds: held_max and lane_max messages; beyond them messages are dropped, which the consensus
 ///         is made for. A message has about message_bytes_max of entries, one at least.
@@ -27,8 +30,11 @@ public:
     static constexpr std::size_t lane_max = 1024;
     static constexpr std::size_t message_bytes_max = 256 * KiB;
 
-    Outbox(journal::NodeLog& log, Surroundings& surroundings, GroupId group)
-        : log_(log), surroundings_(surroundings), group_(group) {}
+    /// Told why entries could not be read: corrupt, disk_failed (none). May destroy the outbox.
+    using Failed = std::function<void(const Error&)>;
+
+    Outbox(journal::NodeLog& log, Surroundings& surroundings, GroupId group, Failed failed)
+        : log_(log), surroundings_(surroundings), group_(group), failed_(std::move(failed)) {}
 
     /// Whatever is put from now on waits until `position` is durable.
     void gate(journal::LogPosition position) { gate_ = std::max(gate_, position); }
@@ -63,6 +69,7 @@ private:
     journal::NodeLog& log_;
     Surroundings& surroundings_;
     const GroupId group_;
+    const Failed failed_;
     journal::LogPosition gate_;
     Epoch leading_;
     std::deque<Held> held_;

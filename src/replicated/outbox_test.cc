@@ -40,7 +40,9 @@ protected:
 
     FakeNodeLog log;
     FakeSurroundings around{log};
-    Outbox outbox{log, around, group};
+    std::vector<Errc> failures;
+    Outbox outbox{log, around, group,
+                  [this](const Error& error) { failures.push_back(error.code); }};
 };
 
 TEST_F(OutboxTest, NothingIsSaidBeforeTheTermItSpeaksForIsDurable) {
@@ -110,6 +112,34 @@ TEST_F(OutboxTest, EntriesThatWereTrimmedMeanwhileAreLeftOut) {
     log.loading.front().done(Error{.code = Errc::not_found, .detail = {}});
     log.loading.clear();
     EXPECT_TRUE(around.sent.empty());
+    EXPECT_TRUE(failures.empty());
+}
+
+TEST_F(OutboxTest, ALogThatClosesMeanwhileIsNoFailure) {
+    log.cached_from = Index{4};
+    outbox.put(other, request(0, 3));
+    log.loading.front().done(Error{.code = Errc::closed, .detail = {}});
+    EXPECT_TRUE(around.sent.empty());
+    EXPECT_TRUE(failures.empty());
+}
+
+TEST_F(OutboxTest, EntriesThatTheDiskDoesNotGiveBackAreNotSentAndToldOfOnce) {
+    log.cached_from = Index{4};
+    for (const Errc code : {Errc::corrupt, Errc::disk_failed}) {
+        outbox.put(other, request(0, 3));
+        outbox.put(other, request(3, 2));
+        std::exchange(log.loading, {}).front().done(Error{.code = code, .detail = {}});
+    }
+    EXPECT_TRUE(around.sent.empty()) << "what waited behind them is not sent either";
+    EXPECT_EQ(failures, (std::vector<Errc>{Errc::corrupt, Errc::disk_failed}));
+}
+
+TEST_F(OutboxTest, ARottenEntryIsToldOfAlsoWhenTheTenureItWasReadForHasEnded) {
+    log.cached_from = Index{4};
+    outbox.put(other, request(0, 3));
+    outbox.lead({});
+    log.loading.front().done(Error{.code = Errc::corrupt, .detail = {}});
+    EXPECT_EQ(failures, std::vector<Errc>{Errc::corrupt});
 }
 
 TEST_F(OutboxTest, AConfigurationTravelsAlone) {
