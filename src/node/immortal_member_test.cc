@@ -356,6 +356,72 @@ TEST_F(ImmortalMembers, WhileTooMuchWaitsForOthersClientsWaitAndOthersDoNot) {
     ASSERT_TRUE(until([&] { return app(b).application.total == 400; }));
 }
 
+TEST_F(ImmortalMembers, WhatComesWhileItHoldsWaitsAndGoesOn) {
+    sim::Process& a = start("a", "h1");
+    ASSERT_TRUE(until([&] { return app(a).serves(); }));
+    sim::Process& caller = start_client("a", places);
+    client(caller).call("add", "1");
+    ASSERT_TRUE(until([&] { return client(caller).answers.size() == 1; }));
+    app(a).impulse("wait", "100");  // A timer that is due meanwhile.
+    app(a).impulse("add", "10");
+    bool held = false;
+    app(a).member->hold([&] { held = true; });
+    EXPECT_FALSE(held);
+    ASSERT_TRUE(until([&] { return held; }));
+    EXPECT_EQ(app(a).answers.size(), 2u) << "what was under way is answered";
+    const auto position = app(a).member->machine().position();
+    app(a).impulse("add", "20");
+    client(caller).call("add", "1");
+    client(caller).call("add", "1");
+
+    world.run_for(1s);
+    EXPECT_EQ(app(a).member->machine().position(), position);
+    app(a).member->release();
+
+    ASSERT_TRUE(until([&] {
+        return client(caller).answers.size() == 3 && app(a).answers.size() == 3;
+    }));
+    ASSERT_TRUE(until([&] { return app(a).application.total == 133; }));
+    EXPECT_EQ(world.verdict(), "");
+}
+
+TEST_F(ImmortalMembers, WhatItHoldsWhenItsTenureEndsIsAskedOfWhoIsActiveNext) {
+    places = {{"a", {at("h1"), at("h2")}}};
+    sim::Process& first = start("a", "h1", {.shared = true});
+    ASSERT_TRUE(until([&] { return app(first).serves(); }));
+    sim::Process& second = start("a", "h2", {.shared = true});
+    sim::Process& caller = start_client("a", places);
+    ASSERT_TRUE(until([&] { return app(second).member != nullptr; }));
+    client(caller).call("add", "1");
+    ASSERT_TRUE(until([&] { return client(caller).answers.size() == 1; }));
+    bool held = false;
+    app(first).member->hold([&] { held = true; });
+    ASSERT_TRUE(until([&] { return held; }));
+    client(caller).call("add", "1");
+    app(first).impulse("add", "20");
+    world.run_for(10ms);
+    first.pause();
+    ASSERT_TRUE(until([&] { return app(second).serves(); }));
+    first.resume();
+
+    ASSERT_TRUE(until([&] { return client(caller).answers.size() == 2; }));
+    ASSERT_TRUE(until([&] { return app(first).answers.size() == 1; }));
+    EXPECT_EQ(client(caller).answers[1], "2");
+    EXPECT_EQ(app(first).answers[0], "not_active: a is not active here (effect: none)");
+    EXPECT_EQ(app(second).application.total, 2u);
+}
+
+TEST_F(ImmortalMembers, AnImpulseTooManyIsRefusedWhileItHolds) {
+    sim::Process& a = start("a", "h1");
+    ASSERT_TRUE(until([&] { return app(a).serves(); }));
+    app(a).member->hold([] {});
+    for (std::size_t i = 0; i <= ImmortalMember::held_max; ++i) app(a).impulse("add", "1");
+    ASSERT_TRUE(until([&] { return app(a).answers.size() == 1; }));
+    EXPECT_EQ(app(a).answers[0], "limit_exceeded: a is being handed over (effect: none)");
+    app(a).member->release();
+    ASSERT_TRUE(until([&] { return app(a).application.total == ImmortalMember::held_max; }));
+}
+
 TEST_F(ImmortalMembers, WhatDoesNotFitIsNotTakenAndRoomIsTold) {
     sim::Process& caller = start_client("a", places);
     ImmortalClient& its = *client(caller).client;

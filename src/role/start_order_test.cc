@@ -171,6 +171,15 @@ TEST(StartOrder, NobodyIsPromotedWithoutAMajorityOrBeforeItIsWhole) {
     EXPECT_EQ(service.play("!B"), "A=checkpointer+ B=active");
 }
 
+TEST(StartOrder, WhoGaveItsRoleAwayIsTheLastToGetItAgain) {
+    Service service(first_ever, "ABCD");
+    EXPECT_EQ(service.play("+A +B +C +D eC"), "A=standby B=checkpointer+ C=active D=standby");
+    service.order.to_the_back("A");
+    service.order.to_the_back("Z");
+    EXPECT_EQ(service.play("-C"), "A=standby B=checkpointer+ D=active");
+    EXPECT_EQ(service.play("-D"), "A=active B=checkpointer+");
+}
+
 TEST(StartOrder, TellsOnlyWhatHasChanged) {
     Service service(first_ever);
     EXPECT_EQ(service.order.started("A").size(), 1U);

@@ -12,7 +12,7 @@ namespace understudy::scenario {
 
 namespace {
 
-const std::string service = "server";
+const std::string tally_name = "server";
 const std::vector<std::string> names = {"one", "two", "three", "four"};
 constexpr std::uint16_t port = 7700;
 constexpr std::uint16_t node_port = 7701;
@@ -24,7 +24,7 @@ using Places = std::map<std::string, std::vector<node::Locator::Place>>;
 [[nodiscard]] Places places(const std::vector<std::string>& members) {
     Places all;
     for (const std::string& member : members) {
-        all[service].push_back(
+        all[tally_name].push_back(
             {.member = member, .address = {.host = member, .port = port}, .epoch = {}});
     }
     return all;
@@ -37,7 +37,7 @@ using Places = std::map<std::string, std::vector<node::Locator::Place>>;
 void Tally::first_start() { after<&Tally::tick>(1ms); }
 
 void Tally::tick() {
-    send<&Tally::noted>(service, ++ticks);
+    send<&Tally::noted>(tally_name, ++ticks);
     if (ticks < ticks_max) after<&Tally::tick>(2ms);
 }
 
@@ -182,7 +182,7 @@ public:
     }
     void ask(const std::string& to, client::Agent::Answered answered) {
         wire::pb::Ask ask;
-        ask.mutable_switchover()->set_family(service);
+        ask.mutable_switchover()->set_family(tally_name);
         ask.mutable_switchover()->set_to(to);
         agent->ask(std::move(ask), 10s, std::move(answered));
     }
@@ -205,7 +205,7 @@ public:
     PingApp(Runtime& runtime, Log& log, ImmortalOracle& oracle, Notes& notes, const Places& where)
         : runtime_(runtime), oracle_(oracle), notes_(notes), locator_(runtime) {
         for (const auto& [family, rows] : where) locator_.set(family, rows);
-        client_ = node::ImmortalClient::make(runtime, log, {.service = service}, locator_);
+        client_ = node::ImmortalClient::make(runtime, log, {.service = tally_name}, locator_);
         call();
     }
 
@@ -301,7 +301,7 @@ private:
 
 void Theatre::start_copy(const std::string& member) {
     sim::Node& node = world_.add_node(member);
-    ImmortalOptions options{.service = service, .member = member};
+    ImmortalOptions options{.service = tally_name, .member = member};
     options.listen = fmt::format("{}:{}", member, port);
     options.insecure = true;
     options.registry = {"r:22222"};
@@ -346,7 +346,7 @@ void Theatre::start() {
         all_.push_back(&world_.add_node(fmt::format("client{}", i))
                             .start("client", [this, &notes](Runtime& runtime, Log& log) {
                                 return std::make_unique<HitApp>(runtime, log, oracle_, notes,
-                                                                service, places(members_));
+                                                                tally_name, places(members_));
                             }));
     }
     world_.add_node("pinger").start("ping", [this](Runtime& runtime, Log& log) {
@@ -365,7 +365,7 @@ TallyApp* Theatre::active() {
 const registry::Service* Theatre::registered() {
     if (!registry_->alive() || registry_->paused()) return nullptr;
     const RegistryApp& app = registry_->app<RegistryApp>();
-    return app.serving ? app.server->state().find(service) : nullptr;
+    return app.serving ? app.server->state().find(tally_name) : nullptr;
 }
 
 void Theatre::look() {
