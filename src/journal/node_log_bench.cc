@@ -5,35 +5,18 @@
 // loop's share is about 0.5 us an entry: 1 M/s. Of 1 KiB a flush of 512 KiB takes 250 us: 600 k/s.
 #include "journal/node_log.h"
 
-#include <cstdlib>
 #include <deque>
-#include <filesystem>
 #include <memory>
 #include <string>
 
 #include <benchmark/benchmark.h>
 
 #include "base/log.h"
+#include "base/scratch_test.h"
 #include "platform/asio_runtime.h"
 
 namespace understudy::journal {
 namespace {
-
-class Scratch {
-public:
-    Scratch() {
-        std::string pattern = std::filesystem::temp_directory_path() / "understudy-node-log-XXXXXX";
-        US_ASSERT(::mkdtemp(pattern.data()) != nullptr);
-        path = pattern;
-    }
-    Scratch(const Scratch&) = delete;
-    Scratch& operator=(const Scratch&) = delete;
-    ~Scratch() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path, ignored);
-    }
-    std::string path;
-};
 
 class Writer final : private NodeLog::Observer {
 public:

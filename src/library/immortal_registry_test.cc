@@ -36,7 +36,7 @@ protected:
         auto copy = std::make_unique<Copy>(Copy{
             ImmortalMember::open<Server>({.service = "server",
                                           .member = name,
-                                          .journal = SharedDirectory{.path = directory_.path() +
+                                          .journal = SharedDirectory{.path = directory_.path +
                                                                              "/journal",
                                                                      .lease = 500ms},
                                           .registry = {registry_.address()},

@@ -12,7 +12,7 @@
 
 #include <gtest/gtest.h>
 
-#include "library/scratch_test.h"
+#include "base/scratch_test.h"
 #include "platform/asio_runtime.h"
 #include "understudy/immortal_client.h"
 

@@ -17,13 +17,13 @@ TEST_F(Lifetime, APortThatIsTakenAndARegistryWithoutADirectoryAreRefused) {
     EXPECT_EQ(taken.error().code, Errc::in_use);
     EXPECT_EQ(Registry::open({.listen = "127.0.0.1:0", .data = "", .log = quiet()}).error().code,
               Errc::bad_config);
-    TemporaryDirectory other;
-    EXPECT_EQ(Registry::open({.listen = registry_.address(), .data = other.path(),
+    Scratch other;
+    EXPECT_EQ(Registry::open({.listen = registry_.address(), .data = other.path,
                               .log = quiet()})
                   .error()
                   .code,
               Errc::in_use);
-    EXPECT_EQ(Registry::open({.listen = "127.0.0.1:0", .data = directory_.path(),
+    EXPECT_EQ(Registry::open({.listen = "127.0.0.1:0", .data = directory_.path,
                               .log = quiet()})
                   .error()
                   .code,

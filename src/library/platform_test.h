@@ -2,8 +2,6 @@
 
 #include <chrono>
 #include <condition_variable>
-#include <cstdlib>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -12,6 +10,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/scratch_test.h"
 #include "understudy/understudy.h"
 
 namespace understudy::library {
@@ -77,22 +76,6 @@ private:
     std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
-/// A directory that goes with the test.
-class TemporaryDirectory {
-public:
-    TemporaryDirectory() {
-        path_ = (std::filesystem::temp_directory_path() / "us-library-XXXXXX").string();
-        EXPECT_NE(mkdtemp(path_.data()), nullptr);
-    }
-    ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
-    TemporaryDirectory(const TemporaryDirectory&) = delete;
-    TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-    [[nodiscard]] const std::string& path() const { return path_; }
-
-private:
-    std::string path_;
-};
-
 /// A registry in this process, and agents of it, on real sockets.
 class PlatformTest : public ::testing::Test {
 protected:
@@ -102,7 +85,7 @@ protected:
 
     Registry open_registry(std::string listen = "127.0.0.1:0") {
         return Registry::open(
-                   {.listen = std::move(listen), .data = directory_.path(), .log = quiet()})
+                   {.listen = std::move(listen), .data = directory_.path, .log = quiet()})
             .value_or_throw();
     }
     Agent open_agent(std::string name) { return open_agent(std::move(name), registry_.address()); }
@@ -122,7 +105,7 @@ protected:
         return service;
     }
 
-    TemporaryDirectory directory_;
+    Scratch directory_;
     Registry registry_ = open_registry();
 };
 

@@ -10,7 +10,7 @@
 
 #include <benchmark/benchmark.h>
 
-#include "library/scratch_test.h"
+#include "base/scratch_test.h"
 #include "understudy/replica.h"
 
 namespace understudy {

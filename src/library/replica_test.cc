@@ -13,8 +13,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/scratch_test.h"
 #include "library/engine.h"
-#include "library/scratch_test.h"
 #include "platform/asio_runtime.h"
 
 namespace understudy {

@@ -1,35 +1,16 @@
 #pragma once
 
-#include <cstdlib>
-#include <filesystem>
 #include <functional>
 #include <memory>
-#include <string>
+#include <optional>
 
 #include "base/log.h"
+#include "base/scratch_test.h"
 #include "platform/asio_runtime.h"
 #include "replica/list_machine_test.h"
 #include "replica/local_test.h"
 
 namespace understudy::replica {
-
-/// A directory of its own, removed at the end.
-class ScratchDirectory {
-public:
-    ScratchDirectory() {
-        std::string pattern = std::filesystem::temp_directory_path() / "understudy-replica-XXXXXX";
-        US_ASSERT(::mkdtemp(pattern.data()) != nullptr);
-        path = pattern;
-    }
-    ScratchDirectory(const ScratchDirectory&) = delete;
-    ScratchDirectory& operator=(const ScratchDirectory&) = delete;
-    ~ScratchDirectory() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path, ignored);
-    }
-
-    std::string path;
-};
 
 /// A replica over real threads and a real disk.
 class RealReplica {

@@ -34,7 +34,7 @@ public:
 void submit(benchmark::State& state) {
     const auto body_bytes = static_cast<std::size_t>(state.range(0));
     const auto window = static_cast<std::size_t>(state.range(1));
-    const ScratchDirectory scratch;
+    const Scratch scratch;
     const Buffer body(body_bytes);
     SumMachine machine;
     RealReplica real(machine, every(1'000'000),
@@ -98,7 +98,7 @@ public:
 // 20 ms; a copy of 1 GiB at once would be 400 ms.
 void checkpoint_stall(benchmark::State& state) {
     const auto mib = static_cast<std::uint64_t>(state.range(0));
-    const ScratchDirectory scratch;
+    const Scratch scratch;
     BigMachine machine(mib);
     RealReplica real(machine, every(0),
                      {.directory = scratch.path + "/journal", .segment_size_bytes = 64 * MiB});

@@ -7,12 +7,12 @@
 namespace understudy::replica {
 namespace {
 
-journal::LocalJournal::Options in(const ScratchDirectory& scratch) {
+journal::LocalJournal::Options in(const Scratch& scratch) {
     return {.directory = scratch.path + "/a/journal", .segment_size_bytes = 256 * KiB};
 }
 
 TEST(ReplicaOnRealDisk, KeepsItsStateOverRestarts) {
-    const ScratchDirectory scratch;
+    const Scratch scratch;
     std::uint64_t hash = 0;
     for (std::size_t life = 0; life < 3; ++life) {
         ListMachine machine;
@@ -40,7 +40,7 @@ TEST(ReplicaOnRealDisk, KeepsItsStateOverRestarts) {
 }
 
 TEST(ReplicaOnRealDisk, ASecondOneIsToldThatTheDirectoryIsInUse) {
-    const ScratchDirectory scratch;
+    const Scratch scratch;
     ListMachine machine;
     ListMachine other;
     RealReplica first(machine, every(500), in(scratch));

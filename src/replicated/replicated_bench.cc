@@ -4,12 +4,14 @@
 // Resource: that one core, and three disks' flushes that are one disk here. Estimate before the
 // first run: per entry of 100 B, proposed once, sent twice, written three times, heard three times,
 // each 100 ns: 1 us: 1 M/s; flushes of three nodes beside it. A loop per core would be better.
-#include <cstdlib>
-#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
 
 #include <benchmark/benchmark.h>
 
 #include "base/log.h"
+#include "base/scratch_test.h"
 #include "platform/asio_runtime.h"
 #include "raft/raft_core.h"
 #include "replicated/node.h"
@@ -47,10 +49,6 @@ struct OneNode {
 class Three {
 public:
     explicit Three(std::size_t groups) {
-        std::string pattern =
-            std::filesystem::temp_directory_path() / "understudy-replicated-XXXXXX";
-        US_ASSERT(::mkdtemp(pattern.data()) != nullptr);
-        path_ = pattern;
         for (std::size_t i = 0; i < nodes_count; ++i) {
             nodes.push_back(std::make_unique<OneNode>(log_));
             OneNode& one = *nodes.back();
@@ -60,7 +58,7 @@ public:
                                   .advertise = std::nullopt,
                                   .peers = {},
                                   .tls = std::nullopt,
-                                  .directory = path_ + "/n" + std::to_string(i)};
+                                  .directory = scratch_.path + "/n" + std::to_string(i)};
             one.opening = Node::open(one.runtime, log_, std::move(options), raft::make_core,
                                      [&one](Result<std::unique_ptr<Node>> opened) {
                                          US_ASSERT(static_cast<bool>(opened));
@@ -101,8 +99,6 @@ public:
             one->node.reset();
         }
         nodes.clear();
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
     }
 
     Sum* active(std::size_t group) {
@@ -124,8 +120,8 @@ public:
     std::vector<std::unique_ptr<OneNode>> nodes;
 
 private:
+    const Scratch scratch_;
     NullLog log_;
-    std::string path_;
 };
 
 void append(benchmark::State& state) {

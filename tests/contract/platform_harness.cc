@@ -10,21 +10,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/scratch_test.h"
 #include "tests/contract/certificates.h"
 #include "platform/asio_runtime.h"
 #include "platform/host.h"
 
 namespace understudy::contract {
-
-ScratchDirectory::ScratchDirectory() {
-    std::string name = std::filesystem::temp_directory_path() / "understudy-test-XXXXXX";
-    US_ASSERT(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-}
-
-ScratchDirectory::~ScratchDirectory() {
-    std::filesystem::remove_all(path_);
-}
 
 namespace {
 
@@ -47,7 +38,7 @@ public:
     Address address(std::size_t) override { return {"127.0.0.1", 0}; }
 
     std::string directory(std::size_t index) override {
-        std::string path = scratch_.path() + "/node" + std::to_string(index);
+        std::string path = scratch_.path + "/node" + std::to_string(index);
         std::filesystem::create_directories(path);
         return path;
     }
@@ -99,7 +90,7 @@ private:
     }
 
     NullLog log_;
-    ScratchDirectory scratch_;
+    Scratch scratch_;
     std::vector<std::unique_ptr<platform::AsioRuntime>> nodes_;
     std::vector<bool> paused_;
     std::set<pid_t> children_;
@@ -111,8 +102,8 @@ public:
     std::optional<TlsOptions> tls() override { return tls_; }
 
 private:
-    const ScratchDirectory directory_;
-    const TlsOptions tls_ = TestAuthority(directory_.path(), "test").issue("node", "IP:127.0.0.1");
+    const Scratch directory_;
+    const TlsOptions tls_ = TestAuthority(directory_.path, "test").issue("node", "IP:127.0.0.1");
 };
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include "base/scratch_test.h"
 #include "tests/contract/certificates.h"
 #include "tests/contract/end.h"
 #include "tests/contract/platform_harness.h"
@@ -117,12 +118,12 @@ protected:
         return node(0).network().listen({path_, 0}, std::nullopt, [](auto) {});
     }
     [[nodiscard]] std::size_t files() const {
-        const std::filesystem::directory_iterator all(directory_.path());
+        const std::filesystem::directory_iterator all(directory_.path);
         return static_cast<std::size_t>(std::distance(begin(all), end(all)));
     }
 
-    const ScratchDirectory directory_;
-    const std::string path_ = directory_.path() + "/socket";
+    const Scratch directory_;
+    const std::string path_ = directory_.path + "/socket";
 };
 
 TEST_F(RealLocalNetwork, TheFileIsItsOwnersAloneAndGoesWithTheListener) {
@@ -184,7 +185,7 @@ TEST_F(RealLocalNetwork, FilesThatAnotherHasMadeSinceAreNotRemoved) {
 
 TEST_F(RealLocalNetwork, ADirectoryThatIsNotThereIsBadConfig) {
     const auto listener =
-        node(0).network().listen({directory_.path() + "/none/s", 0}, std::nullopt, [](auto) {});
+        node(0).network().listen({directory_.path + "/none/s", 0}, std::nullopt, [](auto) {});
     ASSERT_FALSE(listener);
     EXPECT_EQ(listener.error().code, Errc::bad_config);
 }
@@ -366,8 +367,8 @@ TEST_F(RealNetwork, AnIdleConnectionCostsLessThanFourKilobytes) {
 
 TEST_F(RealNetwork, EveryDescriptorIsClosedOnExec) {
     const std::set<int> before = open_descriptors();
-    const ScratchDirectory scratch;
-    const TestAuthority authority(scratch.path(), "ours");
+    const Scratch scratch;
+    const TestAuthority authority(scratch.path, "ours");
     const TlsOptions tls = authority.issue("node", "IP:127.0.0.1");
 
     NullLog log;
@@ -383,7 +384,7 @@ TEST_F(RealNetwork, EveryDescriptorIsClosedOnExec) {
     const auto watch = node(0).host().watch(process, [] {});
     const auto signals = platform::Signals::open(other, {SIGUSR1}, [](int) {});
     ASSERT_TRUE(signals);
-    const auto file = node(0).disk().open(scratch.path() + "/file", Disk::Open::create);
+    const auto file = node(0).disk().open(scratch.path + "/file", Disk::Open::create);
     ASSERT_TRUE(file);
     bool done = false;
     node(0).worker("journal").submit([] {}, [&] { done = true; });

@@ -12,6 +12,7 @@
 #include <openssl/ssl.h>
 
 #include "base/random.h"
+#include "base/scratch_test.h"
 #include "tests/contract/certificates.h"
 #include "tests/contract/end.h"
 #include "tests/contract/platform_harness.h"
@@ -122,9 +123,9 @@ protected:
 
     [[nodiscard]] Errc error() const { return error_ ? error_->code : Errc{}; }
 
-    const ScratchDirectory scratch_;
-    const TestAuthority authority_{scratch_.path(), "ours"};
-    const TestAuthority stranger_{scratch_.path(), "stranger"};
+    const Scratch scratch_;
+    const TestAuthority authority_{scratch_.path, "ours"};
+    const TestAuthority stranger_{scratch_.path, "stranger"};
     const TlsOptions server_tls_ = authority_.issue("server", "IP:127.0.0.1,DNS:localhost");
     const TlsOptions client_tls_ = authority_.issue("client", "");
     const std::unique_ptr<Harness> harness_ = make_platform_harness(2);
@@ -384,8 +385,8 @@ TEST_F(Tls, AKeyThatOthersMayReadIsRefused) {
 }
 
 TEST_F(Tls, FilesThatAreMissingForeignOrBrokenAreRefused) {
-    const std::string broken = scratch_.path() + "/broken.pem";
-    std::filesystem::copy_file(scratch_.path() + "/ours.server.key", broken);
+    const std::string broken = scratch_.path + "/broken.pem";
+    std::filesystem::copy_file(scratch_.path + "/ours.server.key", broken);
     std::filesystem::resize_file(broken, 100);
     std::filesystem::permissions(broken, std::filesystem::perms::owner_read);
 
@@ -397,8 +398,8 @@ TEST_F(Tls, FilesThatAreMissingForeignOrBrokenAreRefused) {
     };
     for (const auto file : {&TlsOptions::certificate_file, &TlsOptions::key_file,
                             &TlsOptions::authority_file}) {
-        EXPECT_TRUE(refused(file, scratch_.path() + "/missing"));
-        EXPECT_TRUE(refused(file, scratch_.path()));
+        EXPECT_TRUE(refused(file, scratch_.path + "/missing"));
+        EXPECT_TRUE(refused(file, scratch_.path));
         EXPECT_TRUE(refused(file, broken));
         EXPECT_TRUE(refused(file, ""));
     }

@@ -9,20 +9,19 @@
 
 namespace understudy {
 
-/// A directory of its own for a test or a benchmark, removed at the end.
+/// A directory of its own for a test or a benchmark; goes at the end with all that is in it.
 class Scratch {
 public:
     Scratch() {
-        std::string pattern = std::filesystem::temp_directory_path() / "understudy-public-XXXXXX";
-        US_ASSERT(::mkdtemp(pattern.data()) != nullptr);
-        path = pattern;
+        path = std::filesystem::temp_directory_path() / "understudy-scratch-XXXXXX";
+        US_ASSERT(::mkdtemp(path.data()) != nullptr);
     }
-    Scratch(const Scratch&) = delete;
-    Scratch& operator=(const Scratch&) = delete;
     ~Scratch() {
         std::error_code ignored;
         std::filesystem::remove_all(path, ignored);
     }
+    Scratch(const Scratch&) = delete;
+    Scratch& operator=(const Scratch&) = delete;
 
     std::string path;
 };
