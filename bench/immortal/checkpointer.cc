@@ -251,8 +251,8 @@ private:
                                              {"seconds", seconds / static_cast<double>(count)}}});
         const auto memory = [&](const char* whose, Role role) {
             bench_.report.add({.what = name(std::string("memory of the ") + whose + ", peak"),
-                               .amount = peak_resident_mb(pair_.server(role).pid()),
-                               .unit = "MB"});
+                               .amount = peak_resident_mb(pair_.server(role).pid()) / 1000,
+                               .unit = "GB"});
         };
         memory("standby", Role::standby);
         memory("checkpointer", Role::checkpointer);

@@ -242,6 +242,44 @@ TEST(ReplicatedCluster, AWitnessVotesAndKeepsEntriesButIsNeverActive) {
     EXPECT_EQ(cluster.world.verdict(), "");
 }
 
+TEST(ReplicatedCluster, OneMembersCheckpointsLetAllOthersGoOfTheirLogs) {
+    Cluster cluster(12);
+    GroupOptions group;
+    group.service = "s";
+    group.trailing_entries_min = 64;
+    group.trailing_entries_max = 256;
+    const std::vector<std::string> all = {"n1", "n2", "c"};
+    group.founders = {Cluster::founder("n1"), Cluster::founder("n2"), Cluster::founder("c")};
+    for (const std::string& name : all) {
+        group.electable = name != "c";
+        auto what = cluster.spec(name, {group});
+        what.propose_every = 10ms;
+        if (name == "c") what.checkpoint_every = 500ms;
+        cluster.start(what);
+    }
+    ASSERT_NE(cluster.wait_active({"n1", "n2"}), "");
+    // Whoever is active, and after a restart from what it was sent.
+    for (int round = 0; round < 3; ++round) {
+        const std::string active = cluster.wait_active({"n1", "n2"});
+        ASSERT_NE(active, "") << "round " << round;
+        const Index before = cluster.member("c").heard;
+        ASSERT_TRUE(cluster.world.run_until(
+            [&] {
+                return cluster.program("n1").node->status("s")->checkpoint > before &&
+                       cluster.program("n2").node->status("s")->checkpoint > before;
+            },
+            60s))
+            << "round " << round;
+        EXPECT_EQ(cluster.member("n1").checkpoints + cluster.member("n2").checkpoints, 0);
+        cluster.process(active).crash();
+        cluster.world.run_for(1s);
+        cluster.process(active).restart();
+        ASSERT_TRUE(cluster.world.run_until([&] { return cluster.member(active).restores > 0; }, 30s));
+    }
+    cluster.expect_agreement(all);
+    EXPECT_EQ(cluster.world.verdict(), "");
+}
+
 TEST(ReplicatedCluster, ACheckpointerIsActiveOnlyAsALastResort) {
     Cluster cluster(11);
     GroupOptions group;

@@ -219,6 +219,10 @@ private:
     void begin_install(ServerId from, const consensus::SnapshotRef& snapshot);
     void installed(Result<consensus::SnapshotRef> result, bool wanted_by_core);
     void store_for_witness();
+    void fetch_from(ServerId from, Index beyond);
+    [[nodiscard]] bool wants_newer_checkpoint() const;
+    void fetch_newer();
+    void remove(std::vector<std::string> names);
 
     Runtime& runtime_;
     Log& log_;
@@ -282,7 +286,10 @@ private:
     consensus::Recovered recovered_;
     bool own_checkpointing_ = false;  ///< One is being written here.
     std::unique_ptr<Incoming> incoming_;
+    bool incoming_wanted_ = false;  ///< By the core.
     std::vector<Index> checkpoints_;  ///< In the directory, oldest first.
+    TimePoint fetch_newer_at_{};
+    std::size_t newer_asked_ = 0;  ///< So many members of the configuration, since then.
     std::function<void()> closed_;
     TimePoint close_deadline_;
 };

@@ -142,6 +142,7 @@ bool Group::deliver(Index index, const journal::GroupEntry& entry) {
     applied_ = index;
     applied_term_ = std::max(applied_term_, entry.term);
     if (list_index_ && index >= *list_index_) list_index_.reset();
+    if (wants_newer_checkpoint()) tend_at_ = std::min(tend_at_, fetch_newer_at_);
     if (self_.kind != MemberKind::witness) observer_.committed(told);
     if (detached_) return false;
 

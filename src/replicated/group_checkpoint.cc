@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::string_view worker_name = "checkpoint";
 constexpr std::size_t checkpoints_kept = 2;
+constexpr Duration fetch_newer_interval = 5s;
 
 const Error given_up{.code = Errc::closed, .detail = "the journal is closed"};
 
@@ -98,6 +99,7 @@ Result<std::unique_ptr<journal::CheckpointWriter>> Group::begin_checkpoint() {
     if (own_checkpointing_) {
         return Error{.code = Errc::limit_exceeded, .detail = "a checkpoint is being written"};
     }
+    if (incoming_ && !incoming_->begun() && !incoming_wanted_) incoming_.reset();
     if (applied_.value == 0 || restoring_ || incoming_) {
         return Error{.code = Errc::limit_exceeded, .detail = "there is no state of its own yet"};
     }
@@ -197,8 +199,11 @@ void Group::remove_old_checkpoints() {
         names.push_back(directory_ + "/" + journal::checkpoint_name(checkpoints_.front()));
         checkpoints_.erase(checkpoints_.begin());
     }
-    if (names.empty()) return;
-    // What cannot be removed is removed when the group is opened again.
+    if (!names.empty()) remove(std::move(names));
+}
+
+// What cannot be removed is removed when the group is opened again.
+void Group::remove(std::vector<std::string> names) {
     runtime_.worker(worker_name)
         .submit(
             [names = std::move(names), &disk = runtime_.disk()] {
@@ -213,6 +218,7 @@ void Group::begin_install(ServerId from, const consensus::SnapshotRef& snapshot)
     log_.info("replicated.checkpoint_wanted",
               {kv("service", options_.service), kv("index", snapshot.index.value),
                kv("from", surroundings_.name_of(from, id_))});
+    incoming_wanted_ = true;
     incoming_ = std::make_unique<Incoming>(
         runtime_, surroundings_, id_, directory_,
         Incoming::Source{.from = from, .snapshot = snapshot},
@@ -225,10 +231,38 @@ void Group::store_for_witness() {
     if (incoming_ || leader_.value == 0 || leader_ == self_id_) return;
     const Index first = node_log_.first(id_);
     if (applied_.value < first.value + options_.trailing_entries_max) return;
+    fetch_from(leader_, checkpoint());
+}
+
+void Group::fetch_from(ServerId from, Index beyond) {
+    incoming_wanted_ = false;
     incoming_ = std::make_unique<Incoming>(
         runtime_, surroundings_, id_, directory_,
-        Incoming::Source{.from = leader_, .snapshot = std::nullopt},
+        Incoming::Source{.from = from, .snapshot = std::nullopt, .beyond = beyond},
         [this](Result<consensus::SnapshotRef> result) { installed(std::move(result), false); });
+}
+
+// Who takes none itself, as an active member does not while another can, lets go of its log by one
+// that another has taken. Those who take their own find that nobody is far ahead.
+bool Group::wants_newer_checkpoint() const {
+    return self_.kind != MemberKind::witness && phase_ == Phase::running && !incoming_ &&
+           !own_checkpointing_ && !restoring_ &&
+           applied_.value >= checkpoint().value + 2 * std::uint64_t{options_.trailing_entries_min};
+}
+
+void Group::fetch_newer() {
+    if (!wants_newer_checkpoint()) return;
+    const std::vector<consensus::Server>& servers = core_->configuration().servers;
+    if (runtime_.now() >= fetch_newer_at_) {
+        fetch_newer_at_ = runtime_.now() + fetch_newer_interval;
+        newer_asked_ = 0;
+    }
+    while (newer_asked_ < servers.size()) {
+        const ServerId from = servers[newer_asked_++].id;
+        if (from == self_id_ || surroundings_.name_of(from, id_).empty()) continue;
+        // For less than half of the log it is not worth its way.
+        return fetch_from(from, Index{(checkpoint().value + applied_.value) / 2});
+    }
 }
 
 void Group::chunk(ServerId from, const Chunk& chunk) {
@@ -240,6 +274,8 @@ void Group::installed(Result<consensus::SnapshotRef> result, bool wanted_by_core
     const auto gone = std::move(incoming_);
     if (!alive()) return;
     if (!result) {
+        // There is none that is newer: the usual answer.
+        if (!wanted_by_core && result.error().code == Errc::unavailable) return tend_soon();
         log_.warn("replicated.checkpoint_lost",
                   {kv("service", options_.service), kv("error", result.error())});
         if (result.error().code == Errc::disk_failed || result.error().code == Errc::no_space) {
@@ -252,7 +288,9 @@ void Group::installed(Result<consensus::SnapshotRef> result, bool wanted_by_core
     const consensus::SnapshotRef snapshot = *std::move(result);
     if (!wanted_by_core) {
         // As if it were its own, with the configuration that its own log has there.
-        if (snapshot.index > applied_ || snapshot.index > durable_) return;
+        if (snapshot.index > applied_ || snapshot.index > durable_) {
+            return remove({directory_ + "/" + journal::checkpoint_name(snapshot.index)});
+        }
         own_checkpointing_ = true;
         return checkpoint_written(snapshot, [](const Result<void>&) {});
     }

@@ -160,6 +160,7 @@ void Group::tend() {
         ask_to_join();
         return;
     }
+    fetch_newer();
     if (!leads()) {
         if (!changes_.empty()) finish_change({});
         if (handover_) tend_handover();

@@ -37,7 +37,10 @@ void Incoming::ask() {
     if (last_seen_ || ended_) return;
     const Index index = source_.snapshot ? source_.snapshot->index : Index{};
     surroundings_.tell(source_.from, group_, wire::MessageType::fetch,
-                       encode(Fetch{.group = group_, .index = index, .offset = expected_}));
+                       encode(Fetch{.group = group_,
+                                    .index = index,
+                                    .offset = expected_,
+                                    .beyond = source_.beyond}));
 }
 
 void Incoming::arm() {

@@ -31,8 +31,9 @@ public:
 
     struct Source {
         ServerId from;
-        /// What is wanted; nullopt: whichever is the newest there.
+        /// What is wanted; nullopt: whichever is the newest there ...
         std::optional<consensus::SnapshotRef> snapshot;
+        Index beyond = {};  ///< ... if it is newer than this.
     };
 
     Incoming(Runtime& runtime, Surroundings& surroundings, GroupId group, std::string directory,
@@ -42,6 +43,8 @@ public:
     Incoming& operator=(const Incoming&) = delete;
 
     [[nodiscard]] ServerId from() const { return source_.from; }
+    /// Something has come.
+    [[nodiscard]] bool begun() const { return file_ != nullptr; }
     void chunk(const Chunk& chunk);
     /// Its node is connected again.
     void resume() { ask(); }

@@ -130,6 +130,7 @@ Buffer encode(const Fetch& message) {
     ByteWriter writer(out);
     writer.fixed(message.index.value);
     writer.fixed(message.offset);
+    writer.fixed(message.beyond.value);
     return out;
 }
 
@@ -188,8 +189,9 @@ Result<Fetch> decode_fetch(Bytes body) {
     const auto group = reader.fixed<std::uint64_t>();
     const auto index = reader.fixed<std::uint64_t>();
     const auto offset = reader.fixed<std::uint64_t>();
+    const auto beyond = reader.fixed<std::uint64_t>();
     if (!reader.done()) return damaged("fetch");
-    return Fetch{.group = {*group}, .index = {*index}, .offset = *offset};
+    return Fetch{.group = {*group}, .index = {*index}, .offset = *offset, .beyond = {*beyond}};
 }
 
 Result<Chunk> decode_chunk(Bytes body) {

@@ -45,11 +45,12 @@ struct Join {
     GroupId group;
     Member member;
 };
-/// From `offset` of the state on. Index 0: whichever is the newest.
+/// From `offset` of the state on. Index 0: the newest, if it is beyond `beyond`.
 struct Fetch {
     GroupId group;
     Index index;
     std::uint64_t offset = 0;
+    Index beyond = {};
 };
 struct Chunk {
     enum class Place : std::uint8_t { within = 0, last = 1, gone = 2 };

@@ -107,7 +107,10 @@ TEST(NodeMessages, TheOthersComeThrough) {
     EXPECT_EQ(decode_found(encode(Found{.group = {5}, .service = "s"}))->service, "s");
     EXPECT_EQ(decode_join(encode(Join{.group = {5}, .member = members().rows()[1].member}))->member,
               members().rows()[1].member);
-    EXPECT_EQ(decode_fetch(encode(Fetch{.group = {5}, .index = {6}, .offset = 7}))->offset, 7u);
+    const auto fetch =
+        decode_fetch(encode(Fetch{.group = {5}, .index = {6}, .offset = 7, .beyond = {8}}));
+    EXPECT_EQ(fetch->offset, 7u);
+    EXPECT_EQ(fetch->beyond, Index{8});
     EXPECT_EQ(
         decode_chunk_taken(encode(ChunkTaken{.group = {5}, .index = {6}, .offset = 7}))->index,
         Index{6});

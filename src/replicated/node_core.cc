@@ -414,7 +414,8 @@ Result<void> NodeCore::fetch(const std::string& name, const Fetch& fetch) {
     if (found == shippers_.end()) return {};
     std::optional<Shipper::Source> source;
     if (const Entry* from = entry(fetch.group)) {
-        if (const auto& newest = from->group->snapshot()) {
+        const auto& newest = from->group->snapshot();
+        if (newest && (fetch.index.value != 0 || newest->index > fetch.beyond)) {
             const Index index = fetch.index.value == 0 ? newest->index : fetch.index;
             source = Shipper::Source{.directory = from->group->directory(),
                                      .index = index,
