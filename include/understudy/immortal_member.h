@@ -158,7 +158,8 @@ public:
     }
 
     /// From now on the code of this version acts, at all copies. Each must have it.
-    /// Errors: as impulse(); bad_config (none: not higher than now).
+    /// Errors: as impulse(); bad_config (none): not higher than now, or the active copy lacks it, or it
+    ///         cannot take over the state there.
     [[nodiscard]] Result<void> upgrade(std::uint32_t version, Duration timeout = 30s);
     /// An immortal that will never come again: what waits for it is given up. If it comes again, it
     /// is a new one. Not beside a coordinator. Errors: as impulse().

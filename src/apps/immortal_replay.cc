@@ -291,6 +291,7 @@ public:
     [[nodiscard]] bool immediate() const override { return false; }
     [[nodiscard]] std::uint32_t version() const override { return version_; }
     [[nodiscard]] std::uint32_t version_newest() const override { return version_; }
+    [[nodiscard]] Result<void> check_upgrade(std::uint32_t) const override { return {}; }
     void perform(const Input& input, immortal::Stage& stage) override {
         stage_ = &stage;
         last_ = input.position;

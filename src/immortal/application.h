@@ -39,6 +39,10 @@ public:
     /// The version a service starts with.
     [[nodiscard]] virtual std::uint32_t version_newest() const = 0;
 
+    /// May code of that version act from now on? A version that is refused here would end every
+    /// copy once it is in the journal. Errors: bad_config (none).
+    [[nodiscard]] virtual Result<void> check_upgrade(std::uint32_t version) const = 0;
+
     virtual void perform(const Input& input, Stage& stage) = 0;
     /// Of inputs that are queued.
     [[nodiscard]] virtual std::size_t lag_bytes() const { return 0; }

@@ -21,6 +21,10 @@ public:
     bool immediate() const override { return immediate_; }
     std::uint32_t version() const override { return version_now; }
     std::uint32_t version_newest() const override { return 3; }
+    Result<void> check_upgrade(std::uint32_t version) const override {
+        if (version <= version_highest) return {};
+        return Error{.code = Errc::bad_config, .detail = "no such code"};
+    }
 
     void perform(const Input& input, Stage& stage) override {
         stage_ = &stage;
@@ -89,6 +93,7 @@ public:
     std::uint64_t answers = 0;  ///< Heard.
     std::uint64_t next_id = 1;
     std::uint32_t version_now = 0;
+    std::uint32_t version_highest = UINT32_MAX;  ///< Beyond it an upgrade is refused.
     std::vector<Position> told;
     std::vector<std::uint64_t> randoms;
 

@@ -97,8 +97,8 @@ const ImmortalClass* LinkedApplication::find(std::uint32_t version) const {
 }
 
 Error LinkedApplication::unknown(std::uint32_t version) const {
-    std::string detail = "the service is at version " + std::to_string(version) +
-                         " of its code, and this program has";
+    std::string detail = "version " + std::to_string(version) +
+                         " of the code is wanted, and this program has";
     for (const auto& [each, its_class] : classes_) detail += " " + std::to_string(each);
     return {.code = Errc::bad_config, .detail = std::move(detail)};
 }
@@ -182,21 +182,33 @@ void LinkedApplication::fire(const Input& input, Stage& stage) {
     if (!done) nobody_to_tell("timer", later, done.error());
 }
 
-void LinkedApplication::upgrade(const Input& input, Stage& stage) {
-    const auto version = static_cast<std::uint32_t>(input.id);
-    const std::uint32_t from = state_->object->version();
+Result<std::shared_ptr<ImmortalObject>> LinkedApplication::converted(std::uint32_t version) const {
     const ImmortalClass* its_class = find(version);
-    if (its_class == nullptr) return give_up(unknown(version), stage);
+    if (its_class == nullptr) return unknown(version);
     std::shared_ptr<ImmortalObject> next = its_class->make();
     const auto taken = carefully(
         "fields()", [&] { return take_over(std::as_const(*state_->object), *next); });
-    if (!taken) {
-        Error error = taken.error();
-        error.detail = "version " + std::to_string(version) + " cannot take over the state of version " +
-                       std::to_string(from) + ": " + error.detail;
-        return give_up(std::move(error), stage);
-    }
-    state_->object = std::move(next);  // An image under way keeps the old one.
+    if (taken) return next;
+    return Error{.code = Errc::bad_config,
+                 .detail = "version " + std::to_string(version) +
+                           " cannot take over the state of version " +
+                           std::to_string(state_->object->version()) + ": " +
+                           taken.error().detail};
+}
+
+Result<void> LinkedApplication::check_upgrade(std::uint32_t version) const {
+    if (object() == nullptr) return {};
+    const auto next = converted(version);
+    if (!next) return next.error();
+    return {};
+}
+
+void LinkedApplication::upgrade(const Input& input, Stage& stage) {
+    const auto version = static_cast<std::uint32_t>(input.id);
+    const std::uint32_t from = state_->object->version();
+    auto next = converted(version);
+    if (!next) return give_up(next.error(), stage);
+    state_->object = *std::move(next);  // An image under way keeps the old one.
     Context context(*state_, input, stage);
     const auto told = carefully("upgraded()", [&]() -> Result<void> {
         state_->object->upgraded(context, from);

@@ -41,6 +41,8 @@ public:
     bool immediate() const override { return true; }
     std::uint32_t version() const override;
     std::uint32_t version_newest() const override;
+    /// Tries it: as long as the upgrade itself, a copy of the state is made.
+    Result<void> check_upgrade(std::uint32_t version) const override;
     void perform(const Input& input, Stage& stage) override;
 
     /// The tables and the SnapshotMaps come in slices; all other fields are copied at once, about a
@@ -80,6 +82,8 @@ private:
 
     [[nodiscard]] const ImmortalClass* find(std::uint32_t version) const;
     [[nodiscard]] Error unknown(std::uint32_t version) const;
+    /// The state as that version has it. Errors: bad_config (none).
+    [[nodiscard]] Result<std::shared_ptr<ImmortalObject>> converted(std::uint32_t version) const;
     void start(const Input& input, Stage& stage);
     void call(const Input& input, Stage& stage);
     void resume(const Input& input, Stage& stage);

@@ -346,7 +346,7 @@ TEST(Linked, AVersionThatIsNotHereBreaksTheCopyWithAWordWhy) {
     hosted.start(1);
     hosted.perform({.kind = InputKind::upgrade, .id = 7});
     ASSERT_EQ(hosted.heard.why.size(), 1U);
-    EXPECT_NE(hosted.heard.why[0].find("at version 7 of its code, and this program has 1 2"),
+    EXPECT_NE(hosted.heard.why[0].find("version 7 of the code is wanted, and this program has 1 2"),
               std::string::npos)
         << hosted.heard.why[0];
     EXPECT_TRUE(hosted.call("add", 1).empty()) << "it does nothing any more";
@@ -354,6 +354,19 @@ TEST(Linked, AVersionThatIsNotHereBreaksTheCopyWithAWordWhy) {
     other.start(2);
     EXPECT_EQ(other.heard.why.size(), 1U);
     EXPECT_EQ(other.application.version(), 0U);
+}
+
+TEST(Linked, AnUpgradeIsTriedBeforeAnybodyIsToldOfIt) {
+    Hosted hosted(classes<Shop, Shop2, Shop3>());
+    EXPECT_TRUE(hosted.application.check_upgrade(2)) << "it has no state yet";
+    hosted.start(1);
+    hosted.call("add", 5);
+    EXPECT_TRUE(hosted.application.check_upgrade(2));
+    EXPECT_EQ(hosted.application.check_upgrade(3).error().code, Errc::bad_config);
+    EXPECT_EQ(hosted.application.check_upgrade(7).error().code, Errc::bad_config);
+    EXPECT_EQ(hosted.application.version(), 1U);
+    EXPECT_EQ(answer<std::int64_t>(hosted.call("add", 1)), 6) << "nothing has happened";
+    EXPECT_TRUE(hosted.heard.why.empty());
 }
 
 TEST(Linked, AStateThatDoesNotFitTheNextVersionBreaksTheCopy) {

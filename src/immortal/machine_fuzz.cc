@@ -29,6 +29,7 @@ public:
     bool immediate() const override { return true; }
     std::uint32_t version() const override { return 1; }
     std::uint32_t version_newest() const override { return 1; }
+    Result<void> check_upgrade(std::uint32_t) const override { return {}; }
     void perform(const Input& input, Stage& stage) override {
         const std::string to(input.name.substr(0, 8));
         if (input.name.size() % 3 == 1) {

@@ -46,6 +46,12 @@ bool RemoteApplication::has_version(std::uint32_t version) const {
     return std::binary_search(versions_.begin(), versions_.end(), version);
 }
 
+Result<void> RemoteApplication::check_upgrade(std::uint32_t version) const {
+    if (has_version(version)) return {};
+    return Error{.code = Errc::bad_config,
+                 .detail = "the application has no code of version " + std::to_string(version)};
+}
+
 void RemoteApplication::welcome() {
     US_ASSERT(greeted_);
     if (ended_) return;
@@ -99,11 +105,7 @@ void RemoteApplication::perform(const Input& input, Stage& stage) {
     Waiting waiting{.position = input.position, .frame = {}};
     if (input.kind == InputKind::start || input.kind == InputKind::upgrade) {
         waiting.version = static_cast<std::uint32_t>(input.id);
-        if (!has_version(waiting.version)) {
-            return end({.code = Errc::bad_config,
-                        .detail = "the application has no code of version " +
-                                  std::to_string(waiting.version)});
-        }
+        if (const auto able = check_upgrade(waiting.version); !able) return end(able.error());
         version_ = waiting.version;
     }
     told_ = input.position;

@@ -77,6 +77,7 @@ public:
     [[nodiscard]] bool immediate() const override { return false; }
     [[nodiscard]] std::uint32_t version() const override { return version_; }
     [[nodiscard]] std::uint32_t version_newest() const override;
+    [[nodiscard]] Result<void> check_upgrade(std::uint32_t version) const override;
     void perform(const Input& input, Stage& stage) override;
     [[nodiscard]] std::unique_ptr<Snapshot> begin_image() override;
     void want_image() override;

@@ -106,6 +106,8 @@ public:
                                  .detail = options_.service + " is at version " +
                                            std::to_string(machine_.version()) + " already"});
         }
+        const auto able = tenure_ ? application_.check_upgrade(version) : Result<void>();
+        if (!able) return refuse_later(std::move(done), able.error());
         const immortal::UpgradeCommand command{.wall_ms = runtime_.host().wall_ms(),
                                                .version = version};
         submit(command, [done = std::move(done)](Result<replica::Reply> reply) {

@@ -70,7 +70,8 @@ public:
     ///         of Replica::submit(); not_found, bad_config, failed: what the handler was refused
     ///         with.
     virtual void impulse(std::string_view handler, Bytes arguments, Answered answered) = 0;
-    /// From now on the code of this version acts. Errors: as above; bad_config (none: not higher).
+    /// From now on the code of this version acts.
+    /// Errors: as above; bad_config (none): not higher, or refused by Application::check_upgrade().
     virtual void upgrade(std::uint32_t version, Done done) = 0;
     /// A peer that will never come again: what waits for it is given up. Errors: as above.
     virtual void forget(std::string_view peer, Done done) = 0;

@@ -480,6 +480,23 @@ TEST_F(ImmortalMembers, AnUpgradeGoesUpOnly) {
     EXPECT_EQ(app(a).application.version_now, version + 1);
 }
 
+TEST_F(ImmortalMembers, AnUpgradeThatTheApplicationRefusesChangesNothing) {
+    sim::Process& a = start("a", "h1");
+    ASSERT_TRUE(until([&] { return app(a).serves(); }));
+    app(a).application.version_highest = 4;
+    const std::uint32_t version = app(a).member->machine().version();
+    std::vector<std::string> told;
+    app(a).member->upgrade(5, [&](const Result<void>& done) {
+        told.push_back(done ? "done" : std::string(name(done.error().code)));
+    });
+    app(a).impulse("add", "1");
+    ASSERT_TRUE(until([&] { return told.size() == 1 && app(a).answers.size() == 1; }));
+    EXPECT_EQ(told[0], "bad_config");
+    EXPECT_EQ(app(a).member->machine().version(), version);
+    EXPECT_EQ(app(a).application.version_now, version);
+    EXPECT_EQ(app(a).answers[0], "1");
+}
+
 // The application lags: its outputs come late, its image is asked for, and a restart begins with the
 // image and what it was told since.
 TEST_F(ImmortalMembers, WhileItsApplicationLagsByTooMuchEverybodyWaits) {
