@@ -43,6 +43,7 @@ Result<void> Standby::play() {
     show(columns_.header());
     US_CHECK(raise_curtain());
     for (std::uint64_t round = 0; round < options_.rounds; ++round) US_CHECK(kill_active());
+    US_CHECK(switch_over());
     US_CHECK(leave_the_checkpointer());
     US_CHECK(stop_all());
     return end();
@@ -112,6 +113,17 @@ Result<void> Standby::kill_active() {
     return start_copy(standby_, "standby");
 }
 
+Result<void> Standby::switch_over() {
+    (void)US_TRY(report());
+    US_CHECK(command({"service", "switchover", server_name}));
+    (void)US_TRY(troupe_.expect({{active_, "standby"}, {standby_, "active"}}, step_limit));
+    std::swap(active_, standby_);
+    switchover_gap_us_ = US_TRY(report()).longest_us;
+    act(fmt::format("switchover: the client waited {} for an answer",
+                    humane_us(switchover_gap_us_)));
+    return {};
+}
+
 Result<void> Standby::leave_the_checkpointer() {
     act(fmt::format("kill -9 of {} and {}: the checkpointer stays what it is", actor_names[active_],
                     actor_names[standby_]));
@@ -174,6 +186,7 @@ Dynamic::Map Standby::summary_json() const {
     Dynamic::Map json{{"rounds", std::move(rounds)},
                       {"active_us", to_json(Spread(sorted(rounds_, &Round::active_us)))},
                       {"gap_us", to_json(Spread(sorted(rounds_, &Round::gap_us)))},
+                      {"switchover", Dynamic::Map{{"gap_us", switchover_gap_us_}}},
                       {"counts", Dynamic()}};
     if (total_) {
         json["counts"] = Dynamic::Map{{"asked", total_->asked},

@@ -17,7 +17,8 @@ namespace understudy::apps::demo {
 
 /// The active standbys' hello world with five real processes: a registry, three copies of an
 /// immortal server, an immortal client that asks it without end. Kills the active copy to and fro,
-/// then both that may be active, then all; counts, and measures what the client had to wait.
+/// changes it by plan, kills both that may be active, then all; counts, and measures what the client
+/// had to wait.
 ///
 /// Every line of every process must be the expected one, and at the end the client's and the
 /// server's counts must be equal, or the demonstration fails.
@@ -43,6 +44,7 @@ private:
 
     [[nodiscard]] Result<void> raise_curtain();
     [[nodiscard]] Result<void> kill_active();
+    [[nodiscard]] Result<void> switch_over();
     [[nodiscard]] Result<void> leave_the_checkpointer();
     [[nodiscard]] Result<void> stop_all();
     [[nodiscard]] Result<void> end();
@@ -62,6 +64,7 @@ private:
     Actor active_ = first;
     Actor standby_ = third;
     std::vector<Round> rounds_;
+    std::uint64_t switchover_gap_us_ = 0;  ///< The longest the client waited at the planned change.
     std::optional<ClientTotal> total_;
 };
 

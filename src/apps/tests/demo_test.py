@@ -72,8 +72,10 @@ class Demo(Case):
         self.assertEqual(result.returncode, DONE, result.stdout + result.stderr)
         self.assertEqual(os.listdir(self.directory), [])
         columns = columns_of(result.stdout)
-        # Killed as active, back as standby, active after the other's kill; all stopped and started.
-        self.assertEqual(columns["server 0"], ["active", "standby", "active", "checkpointer"])
+        # Killed as active, back as standby, active after the other's kill, standby by the switchover;
+        # killed with the other, started alone; all stopped and started.
+        self.assertEqual(columns["server 0"],
+                         ["active", "standby", "active", "standby", "active", "checkpointer"])
         self.assertEqual(columns["server 1"], ["checkpointer", "active"])
         self.assertEqual(columns["server 2"],
                          ["standby", "active", "standby", "active", "standby"])
@@ -81,6 +83,8 @@ class Demo(Case):
                           " ".join(columns["client"]))
         self.assertEqual(len(set(total.groups())), 1)
         self.assertGreater(int(total.group(1)), 5)
+        self.assertRegex(result.stdout, r"\nserver: replica-0 -> replica-2, epoch \d+, ")
+        self.assertRegex(result.stdout, r"--- switchover: the client waited [\d.]+ (us|ms|s) for")
         self.assertRegex(result.stdout, r"at most min [^\n]+, max [^\n]+\n(  up to .*\n)+$")
 
     def test_active_standbys_are_summed_up(self):
@@ -88,7 +92,8 @@ class Demo(Case):
                      env={"TMPDIR": str(self.directory)})
         self.assertEqual(result.returncode, DONE, result.stderr)
         summary = json.loads(result.stdout)
-        self.assertEqual(sorted(summary), ["active_us", "counts", "gap_us", "ok", "rounds"])
+        self.assertEqual(sorted(summary),
+                         ["active_us", "counts", "gap_us", "ok", "rounds", "switchover"])
         self.assertEqual([(r["killed"], r["successor"]) for r in summary["rounds"]],
                          [("server 0", "server 2")])
         self.assertEqual(summary["counts"]["asked"], summary["counts"]["carried_out"])
