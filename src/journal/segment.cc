@@ -1,57 +1,38 @@
 #include "journal/segment.h"
 
-#include <algorithm>
 #include <charconv>
 
 #include <fmt/format.h>
 
 #include "base/bytes.h"
-#include "base/checksum.h"
+#include "journal/header.h"
 
 namespace understudy::journal {
 
 namespace {
 
-constexpr std::string_view magic = "usjrnseg";
+constexpr HeaderForm form{.magic = "usjrnseg", .bytes = segment_header_bytes};
 constexpr std::string_view suffix = ".seg";
-constexpr std::size_t covered_from = magic.size() + 4;  // Behind magic and checksum.
 
 }  // namespace
 
 void encode(const SegmentHeader& header, Buffer& out) {
-    Buffer covered;
-    ByteWriter body(covered);
-    body.fixed(format_version);
+    Buffer fields;
+    ByteWriter body(fields);
     body.fixed(header.generation);
     body.fixed(header.size_bytes);
     body.fixed(header.first.value);
     body.fixed(header.previous);
     body.fixed(static_cast<std::uint8_t>(header.reused ? 1 : 0));
-    covered.resize(segment_header_bytes - covered_from);
-
-    ByteWriter writer(out);
-    writer.raw(as_bytes(magic));
-    writer.fixed(crc32c(covered, checksum_seed(header.generation)));
-    writer.raw(covered);
+    put_header(form, fields, checksum_seed(header.generation), out);
 }
 
 Result<std::optional<SegmentHeader>> decode_segment_header(Bytes bytes, std::uint64_t generation) {
     const std::optional<SegmentHeader> none;
-    if (bytes.size() < segment_header_bytes) return none;
-    const Bytes raw = bytes.first(segment_header_bytes);
-    if (as_text(raw.first(magic.size())) != magic) return none;
-
-    ByteReader reader(raw.subspan(magic.size()));
-    const auto checksum = reader.fixed<std::uint32_t>();
-    if (crc32c(raw.subspan(covered_from), checksum_seed(generation)) != *checksum) return none;
-
-    const auto version = reader.fixed<std::uint32_t>();
-    if (*version != format_version) {
-        return Error{
-            .code = Errc::bad_config,
-            .detail = fmt::format("segment {} has format version {}, this program reads {}",
-                                  segment_name(generation), *version, format_version)};
-    }
+    auto fields = open_header(form, "segment " + segment_name(generation), bytes,
+                              checksum_seed(generation));
+    if (!fields && fields.error().code == Errc::corrupt) return none;
+    ByteReader reader = US_TRY(std::move(fields));
     SegmentHeader header;
     header.generation = *reader.fixed<std::uint64_t>();
     header.size_bytes = *reader.fixed<std::uint64_t>();
@@ -59,11 +40,7 @@ Result<std::optional<SegmentHeader>> decode_segment_header(Bytes bytes, std::uin
     header.previous = *reader.fixed<std::uint32_t>();
     const auto reused = *reader.fixed<std::uint8_t>();
     header.reused = reused != 0;
-    const Bytes reserved = reader.rest();
-    if (std::any_of(reserved.begin(), reserved.end(),
-                    [](std::byte b) { return b != std::byte{}; })) {
-        return none;
-    }
+    if (!is_reserved(reader)) return none;
     if (header.generation != generation || header.first == Index{} || reused > 1) return none;
     return std::optional(header);
 }

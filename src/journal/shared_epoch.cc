@@ -1,12 +1,11 @@
 #include "journal/shared_epoch.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "base/bytes.h"
 #include "base/checksum.h"
 #include "base/plant.h"
+#include "journal/header.h"
 #include "journal/segment.h"
 #include "journal/shared_names.h"
 
@@ -14,8 +13,7 @@ namespace understudy::journal {
 
 namespace {
 
-constexpr std::string_view magic = "usjrnepo";
-constexpr std::size_t covered_from = magic.size() + 4;
+constexpr HeaderForm form{.magic = "usjrnepo", .bytes = epoch_record_bytes};
 
 Error damaged(std::string_view why) {
     return {.code = Errc::corrupt, .detail = fmt::format("epoch record: {}", why)};
@@ -26,40 +24,21 @@ Error damaged(std::string_view why) {
 Buffer encode(const EpochRecord& record) {
     US_ASSERT(record.tenure != 0);
     US_ASSERT(record.member.size() <= member_bytes_max);
-    Buffer covered;
-    ByteWriter body(covered);
-    body.fixed(format_version);
+    Buffer fields;
+    ByteWriter body(fields);
     body.fixed(record.epoch.value);
     body.fixed(record.tenure);
     body.fixed(static_cast<std::uint32_t>(record.member.size()));
     body.fixed(std::uint32_t{0});
     body.raw(as_bytes(record.member));
-    covered.resize(epoch_record_bytes - covered_from);
 
     Buffer out;
-    ByteWriter writer(out);
-    writer.raw(as_bytes(magic));
-    writer.fixed(crc32c(covered));
-    writer.raw(covered);
+    put_header(form, fields, 0, out);
     return out;
 }
 
 Result<EpochRecord> decode_epoch_record(Bytes file) {
-    if (file.size() < epoch_record_bytes) return damaged("too short");
-    const Bytes raw = file.first(epoch_record_bytes);
-    if (as_text(raw.first(magic.size())) != magic) return damaged("wrong magic");
-
-    ByteReader reader(raw.subspan(magic.size()));
-    if (crc32c(raw.subspan(covered_from)) != *reader.fixed<std::uint32_t>()) {
-        return damaged("checksum");
-    }
-    const auto version = *reader.fixed<std::uint32_t>();
-    if (version != format_version) {
-        return Error{.code = Errc::bad_config,
-                     .detail = fmt::format("epoch record has format version {}, this program "
-                                           "reads {}",
-                                           version, format_version)};
-    }
+    ByteReader reader = US_TRY(open_header(form, "epoch record", file, 0));
     EpochRecord record;
     record.epoch = {*reader.fixed<std::uint64_t>()};
     record.tenure = *reader.fixed<std::uint64_t>();
@@ -68,10 +47,7 @@ Result<EpochRecord> decode_epoch_record(Bytes file) {
     const auto member = reader.raw(length);
     if (!member || reserved != 0) return damaged("length or reserved bytes");
     record.member = std::string(as_text(*member));
-    const Bytes rest = reader.rest();
-    if (std::any_of(rest.begin(), rest.end(), [](std::byte b) { return b != std::byte{}; })) {
-        return damaged("reserved bytes");
-    }
+    if (!is_reserved(reader)) return damaged("reserved bytes");
     if (record.epoch == Epoch{} || record.tenure == 0) return damaged("no epoch");
     return record;
 }
