@@ -8,58 +8,16 @@
 
 #include "base/random.h"
 #include "registry/definition.h"
-#include "registry/state.h"
-#include "wire/control.h"
+#include "registry/story_test.h"
 #include "wire/definition.h"
 
 namespace understudy::registry {
 namespace {
 
-namespace pb = wire::pb;
-using role::Cause;
-
-/// Drives the State of a registry with one journaled service, "server", as its journal would.
-class Story {
+/// Of a registry with one journaled service.
+class Story final : public StateStory {
 public:
-    Story() {
-        state.go_live();
-        pb::RegistryCommand command;
-        command.mutable_found()->set_platform("test");
-        command.mutable_found()->set_registry_id(77);
-        (void)apply(command);
-    }
-
-    Outcome apply(const pb::RegistryCommand& command) {
-        Buffer body;
-        (void)wire::encode(command, body);
-        index = index.next();
-        Buffer reply;
-        state.apply({.index = index, .body = body}, reply);
-        state.check_invariants();
-        Outcome outcome = state.take_outcome(Applied{.index = index});
-        check_snapshot();
-        return outcome;
-    }
-
-    /// Whoever starts from a checkpoint is where the others are.
-    void check_snapshot() {
-        Buffer before;
-        state.snapshot(before);
-        State other;
-        ASSERT_TRUE(other.restore(before));
-        other.check_invariants();
-        Buffer after;
-        other.snapshot(after);
-        ASSERT_EQ(before, after);
-    }
-
-    /// From now on only what a checkpoint holds is known.
-    void restart() {
-        Buffer image;
-        state.snapshot(image);
-        ASSERT_TRUE(state.restore(image));
-        state.check_invariants();
-    }
+    Story() : StateStory("server") {}
 
     Outcome define(const std::function<void(pb::DefineAsk&)>& with = {}) {
         pb::RegistryCommand command;
@@ -157,11 +115,6 @@ public:
         return report(wire::replica_member(replica), role, epoch, has_checkpoint);
     }
 
-    [[nodiscard]] const Service& service() const { return *state.find("server"); }
-    [[nodiscard]] std::string active() const {
-        const Member* member = service().active_member();
-        return member == nullptr ? "" : member->name;
-    }
     /// "0=active 1=checkpointer+ 2=standby": who is to be what; + takes checkpoints.
     [[nodiscard]] std::string designated() const {
         std::string text;
@@ -177,8 +130,6 @@ public:
         return text;
     }
 
-    State state;
-    Index index;
     std::map<std::string, std::uint64_t> incarnations;
     std::uint64_t incarnation_last = 0;
 };

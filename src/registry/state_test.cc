@@ -2,34 +2,14 @@
 
 #include <gtest/gtest.h>
 
-#include "wire/control.h"
+#include "registry/story_test.h"
 
 namespace understudy::registry {
 namespace {
 
-namespace pb = wire::pb;
-using role::Cause;
-
-/// Drives a State as its journal would.
-class Story {
+class Story final : public StateStory {
 public:
-    Story() {
-        state.go_live();
-        pb::RegistryCommand command;
-        command.mutable_found()->set_platform("test");
-        command.mutable_found()->set_registry_id(77);
-        (void)apply(command);
-    }
-
-    Outcome apply(const pb::RegistryCommand& command) {
-        Buffer body;
-        (void)wire::encode(command, body);
-        index = index.next();
-        Buffer reply;
-        state.apply({.index = index, .body = body}, reply);
-        state.check_invariants();
-        return state.take_outcome(Applied{.index = index});
-    }
+    Story() : StateStory("Foo") {}
 
     struct Join {
         Redundancy redundancy = Redundancy::fault_tolerant;
@@ -87,20 +67,6 @@ public:
         command.mutable_hand_over()->set_epoch(epoch);
         return apply(command);
     }
-
-    [[nodiscard]] std::string active() const {
-        const Member* member = state.find("Foo")->active_member();
-        return member == nullptr ? "" : member->name;
-    }
-    [[nodiscard]] std::uint64_t epoch() const { return state.find("Foo")->epoch.value; }
-    [[nodiscard]] std::vector<std::string> line() const {
-        std::vector<std::string> names;
-        for (const auto& [order, member] : state.find("Foo")->line) names.push_back(member.name);
-        return names;
-    }
-
-    State state;
-    Index index;
 };
 
 using Names = std::vector<std::string>;
