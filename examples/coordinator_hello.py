@@ -271,10 +271,9 @@ class Immortal:
 
     def run(self, address, idle=lambda link: None, watch=None):
         """Connects again and again. `idle(link)` is called after each turn, `watch` is readable."""
-        host, _, port = address.rpartition(":")
         while True:
             try:
-                with socket.create_connection((host, int(port))) as link:
+                with connect(address) as link:
                     self.one_life(link, idle, watch)
             except OSError as problem:
                 note(f"no coordinator: {problem}")
@@ -283,7 +282,6 @@ class Immortal:
     def one_life(self, link, idle, watch):
         self.forget()
         self.out, self.performed, self.pieces, data = b"", None, b"", b""
-        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         link.sendall(frame(HELLO, b"USAP", struct.pack("<H", 1), text(self.service),
                            text("coordinator_hello.py"),
                            struct.pack(f"<H{len(self.versions)}I", len(self.versions),
@@ -316,6 +314,22 @@ class Immortal:
             at += 4 + length
         self.settle()
         return data[at:]
+
+
+def connect(address):
+    """To HOST:PORT, or to the path of a Unix-domain socket, with a '/' in it."""
+    if "/" in address:
+        link = socket.socket(socket.AF_UNIX)
+        try:
+            link.connect(address)
+        except OSError:
+            link.close()
+            raise
+        return link
+    host, _, port = address.rpartition(":")
+    link = socket.create_connection((host, int(port)))
+    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return link
 
 
 def note(line):
@@ -407,7 +421,7 @@ class Client(Immortal):
 
 def main():
     if len(sys.argv) != 3 or sys.argv[1] not in ("server", "client"):
-        sys.exit("usage: coordinator_hello.py server|client HOST:PORT")
+        sys.exit("usage: coordinator_hello.py server|client HOST:PORT|PATH")
     if sys.argv[1] == "server":
         Server().run(sys.argv[2], idle=lambda readable: True)
     else:

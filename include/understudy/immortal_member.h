@@ -31,8 +31,8 @@ struct ImmortalOptions {
     std::vector<std::string> registry = {};
     /// Without a registry: where the copies of this and of other services listen, HOST:PORT each.
     std::map<std::string, std::vector<std::string>> peers = {};
-    /// HOST:PORT of `understudy coordinator`, which has the journal and the connections; the class
-    /// acts in this process all the same.
+    /// HOST:PORT of `understudy coordinator`, or the path of its socket, with a '/' in it. It has the
+    /// journal and the connections; the class acts in this process all the same.
     std::string coordinator = {};
     /// A checkpoint is due after so many bytes of calls, and not before there are as many as the
     /// last one was long.

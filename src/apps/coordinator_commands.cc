@@ -115,6 +115,17 @@ namespace {
         to_string(Address{.host = host, .port = static_cast<std::uint16_t>(port)}), tls, insecure);
 }
 
+[[nodiscard]] Result<Address> applications_at(const CoordinatorSettings& settings,
+                                              std::uint64_t defined_port) {
+    if (settings.app_socket.empty()) {
+        return listen_at(settings.app_host,
+                         settings.app_port == 0 ? defined_port : settings.app_port, false,
+                         settings.insecure);
+    }
+    if (settings.app_port != 0) return bad("either --app-port or --app-socket");
+    return socket_address(settings.app_socket);
+}
+
 [[nodiscard]] Result<library::ImmortalPlaces::Options> places_options(
     const CoordinatorPlan& plan, std::optional<TlsFiles> tls) {
     library::ImmortalPlaces::Options places;
@@ -136,6 +147,10 @@ namespace {
 }
 
 }  // namespace
+
+Address socket_address(const std::string& path) {
+    return {.host = path.find('/') == std::string::npos ? "./" + path : path, .port = 0};
+}
 
 std::string journal_directory(const std::string& log, const std::string& instance) {
     return log + "/" + instance;
@@ -162,12 +177,10 @@ Result<CoordinatorProgram::Options> coordinator_options(const CoordinatorPlan& p
     options.places = US_TRY(places_options(plan, tls));
     const std::uint64_t port =
         settings.port == 0 && replica != nullptr ? replica->port() : settings.port;
-    const std::uint64_t app_port =
-        settings.app_port == 0 && replica != nullptr ? replica->app_port() : settings.app_port;
 
     Coordinator::Options& coordinator = options.coordinator;
     coordinator.applications =
-        US_TRY(listen_at(settings.app_host, app_port, false, settings.insecure));
+        US_TRY(applications_at(settings, replica == nullptr ? 0 : replica->app_port()));
     coordinator.application.service = settings.instance;
     coordinator.application.member = options.journal.member;
     coordinator.application.stall_max = std::chrono::milliseconds(settings.stall_limit_ms);

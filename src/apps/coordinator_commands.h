@@ -20,6 +20,9 @@ struct CoordinatorPlan {
 /// Of an instance whose journals are in `log`, as those of others may be.
 [[nodiscard]] std::string journal_directory(const std::string& log, const std::string& instance);
 
+/// Of a Unix-domain socket that is named on the command line: a name alone is in this directory.
+[[nodiscard]] Address socket_address(const std::string& path);
+
 /// What a coordinator is run with: flags first, then the service's definition.
 /// Errors: bad_config, not_found (none).
 [[nodiscard]] Result<CoordinatorProgram::Options> coordinator_options(const CoordinatorPlan& plan);

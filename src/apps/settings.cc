@@ -107,6 +107,11 @@ constexpr std::array specs{
                .unit = Unit::text, .value_name = "HOST",
                .doc = "The address for --app-port. Beyond loopback only with "
                       "--insecure: whoever reaches it speaks for the instance."},
+    OptionSpec{.section = "coordinator", .key = "app_socket",
+               .field = [](Settings& s) -> Field { return &s.coordinator.app_socket; },
+               .unit = Unit::path, .value_name = "PATH",
+               .doc = "In place of --app-port: a Unix-domain socket, for processes of this user "
+                      "alone. Made, and removed at the end."},
     OptionSpec{.section = "coordinator", .key = "log",
                .field = [](Settings& s) -> Field { return &s.coordinator.log; },
                .unit = Unit::path, .value_name = "DIR",

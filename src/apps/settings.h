@@ -37,6 +37,7 @@ struct CoordinatorSettings {
     std::uint64_t port = 0;  ///< 0: the system chooses.
     std::string app_host = "127.0.0.1";
     std::uint64_t app_port = 0;
+    std::string app_socket;  ///< In place of both.
     std::string log;
     std::string journal = "shared";
     std::string members;  ///< Of a replicated journal.

@@ -274,7 +274,11 @@ DoneFrame read_done(BodyReader& in) {
     const auto code = static_cast<Errc>(in.number<std::uint16_t>());
     const auto effect = in.number<std::uint8_t>();
     const auto detail = in.text();
-    if (code == Errc{}) return frame;
+    in.require(effect <= 1);
+    if (code == Errc{}) {
+        in.require(effect == 0 && detail.empty());
+        return frame;
+    }
     frame.error = Error{.code = code,
                         .effect = effect == 0 ? Effect::none : Effect::unknown,
                         .detail = std::string(detail)};

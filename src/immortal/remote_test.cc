@@ -18,7 +18,8 @@
 namespace understudy::immortal {
 namespace {
 
-constexpr std::uint16_t port_number = 7000;
+const Address by_port{"h", 7000};
+const Address by_path{"/run/server.sock", 0};
 
 /// What a machine hears, as text.
 class Heard final : public Stage {
@@ -49,10 +50,10 @@ public:
 /// A coordinator without a journal: the test says what comes.
 class Desk final : public RemoteApplication::Owner {
 public:
-    Desk(Runtime& runtime, Log& log, RemoteApplication::Options options) {
+    Desk(Runtime& runtime, Log& log, const Address& place, RemoteApplication::Options options) {
         options.service = "server";
         options.member = "server-1";
-        auto opened = ApplicationPort::open(runtime, log, {"", port_number}, std::move(options));
+        auto opened = ApplicationPort::open(runtime, log, place, std::move(options));
         US_ASSERT(opened);
         port = *std::move(opened);
         want();
@@ -104,9 +105,10 @@ public:
 
 /// An application's process.
 struct Player {
-    Player(Runtime& runtime, Log& log, std::vector<std::uint32_t> versions)
+    Player(Runtime& runtime, Log& log, std::vector<std::uint32_t> versions,
+           const Address& place = by_port)
         : client(runtime, log,
-                 {.coordinator = {"h", port_number},
+                 {.coordinator = place,
                   .service = "server",
                   .application = "player",
                   .versions = std::move(versions)},
@@ -127,16 +129,19 @@ struct Player {
 
 class RemoteTest : public ::testing::Test {
 protected:
-    explicit RemoteTest(RemoteApplication::Options options = {}) {
+    explicit RemoteTest(RemoteApplication::Options options = {}, const Address& at = by_port)
+        : place(at) {
         world.add_node("h");
-        coordinator = &world.node("h").start("coordinator", [options](Runtime& runtime, Log& log) {
-            return std::make_unique<Desk>(runtime, log, options);
-        });
+        coordinator =
+            &world.node("h").start("coordinator", [at, options](Runtime& runtime, Log& log) {
+                return std::make_unique<Desk>(runtime, log, at, options);
+            });
     }
     void play(std::vector<std::uint32_t> versions = {1, 2, 3}) {
-        player = &world.node("h").start("player", [versions](Runtime& runtime, Log& log) {
-            return std::make_unique<Player>(runtime, log, versions);
-        });
+        player =
+            &world.node("h").start("player", [versions, this](Runtime& runtime, Log& log) {
+                return std::make_unique<Player>(runtime, log, versions, place);
+            });
         ASSERT_TRUE(until([&] { return desk().application != nullptr; }));
         ASSERT_TRUE(until([&] { return app().client.situation().welcomed; }));
     }
@@ -158,6 +163,7 @@ protected:
         ASSERT_TRUE(until([&] { return done; }));
     }
 
+    const Address place;
     sim::World world;
     sim::Process* coordinator = nullptr;
     sim::Process* player = nullptr;
@@ -293,6 +299,32 @@ TEST_F(RemoteTest, ImpulsesInFlightHaveAnUnknownOutcomeWhenTheCoordinatorDies) {
     EXPECT_EQ(app().client.application(), nullptr);
     coordinator->restart();
     EXPECT_TRUE(until([&] { return app().client.situation().welcomed; }));
+}
+
+class RemoteOverPathTest : public RemoteTest {
+protected:
+    RemoteOverPathTest() : RemoteTest({}, by_path) {}
+};
+
+TEST_F(RemoteOverPathTest, ItIsFoundThereAgainAfterTheCoordinatorDied) {
+    play();
+    EXPECT_EQ(desk().port->address(), by_path);
+    in(*coordinator, [&] {
+        desk().start();
+        desk().call("add", "5");
+    });
+    ASSERT_TRUE(performed());
+    EXPECT_EQ(desk().stage.lines, (std::vector<std::string>{"2 client/2  5"}));
+    coordinator->crash();
+    ASSERT_TRUE(until([&] { return app().application == nullptr; }));
+    coordinator->restart();
+    ASSERT_TRUE(until([&] { return app().client.situation().welcomed; }));
+    in(*coordinator, [&] {
+        desk().start();
+        desk().call("add", "7");
+    });
+    ASSERT_TRUE(performed());
+    EXPECT_EQ(desk().stage.lines, (std::vector<std::string>{"2 client/2  7"}));
 }
 
 TEST_F(RemoteTest, AVersionItDoesNotHaveIsItsEnd) {

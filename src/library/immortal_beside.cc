@@ -70,7 +70,7 @@ private:
     [[nodiscard]] static immortal::CoordinatorClient::Options client_options(
         const ImmortalOptions& options, const ImmortalMember::Classes& classes) {
         immortal::CoordinatorClient::Options out;
-        out.coordinator = *parse_address(options.coordinator);
+        out.coordinator = *coordinator_address(options.coordinator);
         out.service = options.service;
         out.application = options.member.empty() ? options.service : options.member;
         out.versions.clear();
@@ -85,6 +85,21 @@ private:
 };
 
 }  // namespace
+
+Result<Address> coordinator_address(const std::string& text) {
+    if (Address path{.host = text}; is_local(path)) {
+        if (text.size() <= local_path_max) return path;
+        return Error{.code = Errc::bad_config,
+                     .detail = "coordinator: the path of a socket has at most " +
+                               std::to_string(local_path_max) + " bytes"};
+    }
+    Address address = US_TRY(parse_address(text));
+    if (address.host.empty() || address.port == 0) {
+        return Error{.code = Errc::bad_config,
+                     .detail = "coordinator: expected HOST:PORT, or a path with a '/'"};
+    }
+    return address;
+}
 
 std::unique_ptr<ImmortalBody> make_immortal_beside(Runtime& runtime, Log& log,
                                                    const ImmortalOptions& options,

@@ -45,6 +45,9 @@ public:
     virtual void close(std::function<void()> done) = 0;
 };
 
+/// Where a coordinator is: HOST:PORT, or the path of its socket. Errors: bad_config (none).
+[[nodiscard]] Result<Address> coordinator_address(const std::string& text);
+
 /// The one beside a coordinator.
 [[nodiscard]] std::unique_ptr<ImmortalBody> make_immortal_beside(
     Runtime& runtime, Log& log, const ImmortalOptions& options,

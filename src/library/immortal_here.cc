@@ -33,11 +33,7 @@ namespace {
 Result<void> ImmortalBody::check(const ImmortalOptions& options) {
     US_CHECK(check_service_name(options.service));
     if (!options.coordinator.empty()) {
-        auto address = parse_address(options.coordinator);
-        if (!address) return address.error();
-        if (address->host.empty() || address->port == 0) {
-            return Error{.code = Errc::bad_config, .detail = "coordinator: expected HOST:PORT"};
-        }
+        US_CHECK(coordinator_address(options.coordinator));
         return {};
     }
     US_CHECK(ReplicaJournal::check(replica_options(options)));
@@ -101,17 +97,17 @@ void ImmortalHere::open_member() {
 }
 
 void ImmortalHere::opened(Result<std::unique_ptr<node::ImmortalMember>> result) {
-        handover_.standing_changed();
     if (!result) return fail(result.error());
     member_ = *std::move(result);
     member_->on_standing([this](const replica::Standing&) {
         report();
+        handover_.standing_changed();
         observer_.standing_changed();
-    handover_.standing_changed();
     });
     member_->on_failed([this](const Error& error) { fail(error); });
     report();
     observer_.standing_changed();
+    handover_.standing_changed();
     if (designation_) follow(*designation_);
 }
 
@@ -252,6 +248,10 @@ void ImmortalHere::designated(const role::Designation& what, Epoch) {
 
 void ImmortalHere::follow(const role::Designation& what) {
     member_->set_checkpoint_duty(what.takes_checkpoints);
+    if (what.electable != electable_ && !member_->replica().active()) return reopen();
+    observer_.standing_changed();
+}
+
 void ImmortalHere::handover_wanted(const client::Handover& what) {
     if (!closing_ && !failed_) handover_.wanted(what);
 }
@@ -274,10 +274,6 @@ void ImmortalHere::handover_give(const std::string& to, Done done) {
     journal_->give(to, std::move(done));
 }
 
-    if (what.electable != electable_ && !member_->replica().active()) return reopen();
-    observer_.standing_changed();
-}
-
 void ImmortalHere::registered(std::uint64_t order) {
     log_.info("immortal.registered", {kv("service", options_.service), kv("order", order)});
     report();
@@ -290,11 +286,11 @@ void ImmortalHere::refused(const Error& reason) {
 
 // --- The end -------------------------------------------------------------------------------------
 
-    handover_.stop();
 void ImmortalHere::close(std::function<void()> done) {
     US_ASSERT(!closing_);
     closing_ = true;
     closed_ = std::move(done);
+    handover_.stop();
     report_timer_.reset();
     journaled_ = nullptr;
     if (reopening_) return;  // It ends behind that.

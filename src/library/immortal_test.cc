@@ -167,6 +167,8 @@ TEST(PublicImmortal, SaysWhatIsWrongWithItsOptions) {
     EXPECT_EQ(code([](auto& o) { o.peers["server"] = {"nowhere"}; }), Errc::bad_config);
     EXPECT_EQ(code([](auto& o) { o.registry = {":"}; }), Errc::bad_config);
     EXPECT_EQ(code([](auto& o) { o.coordinator = "here"; }), Errc::bad_config);
+    EXPECT_EQ(code([](auto& o) { o.coordinator = ":1"; }), Errc::bad_config);
+    EXPECT_EQ(code([](auto& o) { o.coordinator = "/" + std::string(107, 's'); }), Errc::bad_config);
     EXPECT_FALSE((ImmortalMember::open<Server, Server>(stage.server())));
     EXPECT_FALSE(ImmortalClient::open({.service = "server"}));
     EXPECT_FALSE(ImmortalClient::open({.service = "server", .members = {"nowhere"}}));

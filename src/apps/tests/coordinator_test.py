@@ -363,6 +363,91 @@ Newer().run(sys.argv[1], idle=lambda readable: True)
                                         ' +newer code: answers client [0-9]+: "Hello Ann, number 1!"')
 
 
+class OverASocket(CoordinatorCase):
+    """The same protocol, through a file that is this user's alone."""
+
+    def setUp(self):
+        super().setUp()
+        self.path = self.directory / "server.sock"
+
+    def coordinator_there(self, *arguments):
+        return self.start("coordinator", "--instance", "server", "--journal", "local", "--log",
+                          self.directory / "logs", "--port", self.ports["server"],
+                          "--app-socket", self.path, *self.peers(), *arguments)
+
+    def greeter(self):
+        errors = open(self.directory / "server.log", "a", encoding="utf-8")
+        self.stack.callback(errors.close)
+        process = subprocess.Popen([sys.executable, EXAMPLE, "server", str(self.path)],
+                                   stdin=subprocess.PIPE, stdout=errors, stderr=errors, text=True,
+                                   env=environment())
+        self.stack.callback(self.end_application, process)
+        return process
+
+    def test_an_application_finds_it_by_its_path_also_after_a_kill(self):
+        server = self.coordinator_there()
+        self.assertEqual(server.line(),
+                         f"server/replica-0 waits for its application on {self.path}")
+        self.assertEqual(self.path.stat().st_mode & 0o777, 0o600)
+        self.greeter()
+        client = self.coordinator("client")
+        typist = self.application("client")
+        self.lines_of(server, "server/replica-0 is active, epoch 1")
+        self.lines_of(client, "client/replica-0 is active, epoch 1")
+        self.type(typist, "greet_many Joe 20")
+        self.assertEqual(typist.stdout.readline(), "Hello Joe, number 20, 20 answers\n")
+
+        server.process.kill()
+        server.process.wait()
+        self.assertTrue(self.path.is_socket(), "what a killed one leaves behind")
+        server = self.coordinator_there()
+        self.lines_of(server, "server/replica-0 is active, epoch 2")
+        self.type(typist, "greet Joe")
+        self.assertEqual(typist.stdout.readline(), "Hello Joe, number 21, 21 answers\n")
+        self.assertEqual(server.end(), 0)
+        self.assertEqual(list(self.directory.glob("server.sock*")), [])
+
+    def test_it_does_not_take_what_is_anothers(self):
+        self.coordinator_there().line()
+        second = run("coordinator", "--instance", "other", "--log", self.directory / "other",
+                     "--app-socket", self.path)
+        self.assertNotEqual(second.returncode, 0)
+        self.assertIn("[in_use]", second.stderr)
+        self.assertIn("another process does", second.stderr)
+        self.assertTrue(self.path.is_socket())
+        plain = self.directory / "plain"
+        plain.write_text("mine", encoding="utf-8")
+        result = run("coordinator", "--instance", "other", "--log", self.directory / "other",
+                     "--app-socket", plain)
+        self.assertIn("no socket", result.stderr)
+        self.assertEqual(plain.read_text(encoding="utf-8"), "mine")
+
+    def test_a_path_that_is_too_long_is_said(self):
+        result = run("coordinator", "--instance", "server", "--log", self.directory,
+                     "--app-socket", "/tmp/" + 103 * "s")
+        self.assertEqual(result.returncode, USAGE)
+        self.assert_sentence(result)
+        self.assertIn("at most 107 bytes", result.stderr)
+
+    def test_a_port_and_a_path_are_too_much(self):
+        result = run("coordinator", "--instance", "server", "--log", self.directory,
+                     "--app-socket", self.path, "--app-port", "1")
+        self.assertEqual(result.returncode, USAGE)
+        self.assertIn("either --app-port or --app-socket", result.stderr)
+
+    def test_the_past_is_told_through_a_path_too(self):
+        server = self.coordinator_there()
+        application = self.greeter()
+        self.lines_of(server, "server/replica-0 is active, epoch 1")
+        self.end_application(application)
+        self.assertEqual(server.end(), 0)
+        self.greeter()
+        told = run("journal", "replay", self.directory / "logs" / "server", "--app-socket",
+                   self.path)
+        self.assertEqual(told.returncode, 0, told.stderr)
+        self.assertIn("position 1: image ", told.stdout)
+
+
 class Refusals(CoordinatorCase):
     def hello(self, service, version=1, protocol_version=1):
         return protocol.frame(protocol.HELLO, b"USAP", struct.pack("<H", protocol_version),
