@@ -138,6 +138,7 @@ private:
         replicated::Node::Options options;
         options.platform = "understudy";
         options.name = member_;
+        options.family = service_;
         options.directory = group_.directory;
         options.tls = to_options(group_.tls);
         for (const ReplicatedGroup::Node& node : group_.nodes) {

@@ -7,6 +7,7 @@
 
 #include "base/plant.h"
 #include "immortal/machine.h"
+#include "link/identity.h"
 
 namespace understudy::node {
 
@@ -26,6 +27,33 @@ std::map<Courier::GuestId, Courier::Guest>::iterator Courier::guest_of(const lin
     return std::find_if(guests_.begin(), guests_.end(),
                         [&link](const auto& each) { return each.second.link.get() == &link; });
 }
+
+namespace {
+
+Error wrong_certificate(const std::string& claimed, const std::string& shown) {
+    return {.code = Errc::denied, .detail = claimed + " shows the certificate of " + shown};
+}
+
+/// A client's name is a secret of its own; whoever has a certificate of our authority may be one.
+Result<void> prove(const std::string& common_name, const ImmortalHello& hello) {
+    if (is_client(hello.name)) return {};
+    if (link::names_member(common_name, hello.name, hello.member)) return {};
+    return wrong_certificate(hello.name + "/" + hello.member, common_name);
+}
+
+/// Who redirects us does not say who it is: any member of the service may.
+Result<void> prove(const std::string& common_name, const std::string& service,
+                   const ImmortalAnswer& answer) {
+    const auto* welcome = std::get_if<ImmortalWelcome>(&answer);
+    const bool proven = welcome != nullptr
+                            ? link::names_member(common_name, service, welcome->member)
+                            : link::names_service(common_name, service);
+    if (proven) return {};
+    return wrong_certificate(welcome != nullptr ? service + "/" + welcome->member : service,
+                             common_name);
+}
+
+}  // namespace
 
 Result<void> Courier::check(const ImmortalHello& hello) const {
     const auto found = lines_.find(hello.name);
@@ -51,6 +79,10 @@ void Courier::link_hello(link::Link& link, Bytes opaque) {
     const GuestId id = guest->first;
     auto hello = decode_hello(opaque);
     if (!hello) return refuse(id, hello.error());
+    if (options_.tls) {
+        const auto proven = prove(link.peer_identity().value_or(""), *hello);
+        if (!proven) return refuse(id, proven.error());
+    }
     if (const auto checked = check(*hello); !checked) return refuse(id, checked.error());
     // A client has one link, and what another process of it still sends must not be taken for what
     // this one says.
@@ -168,6 +200,10 @@ void Courier::link_welcome(link::Link& link, Bytes opaque) {
     auto dialled = std::move(line.dialled);
     auto answer = decode_answer(opaque);
     if (!answer) return dial_failed(line, answer.error());
+    if (options_.tls) {
+        const auto proven = prove(dialled->peer_identity().value_or(""), line.peer, *answer);
+        if (!proven) return dial_failed(line, proven.error());
+    }
     if (const auto* elsewhere = std::get_if<ImmortalElsewhere>(&*answer)) {
         line.search.elsewhere({.member = elsewhere->member,
                                .address = elsewhere->address,

@@ -61,6 +61,7 @@ public:
     struct Options {
         std::string platform;  ///< Nodes of another one are refused.
         std::string name;      ///< Unique in the platform; the common name of its certificate.
+        std::string family = {};  ///< Certificates may say FAMILY/NAME or FAMILY/* too.
         Address listen;
         std::optional<Address> advertise;  ///< What others are told; else where it listens.
         std::vector<Peer> peers;           ///< Others are learned from the groups.

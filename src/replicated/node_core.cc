@@ -52,6 +52,7 @@ void NodeCore::log_opened(Result<std::unique_ptr<journal::NodeLog>> log) {
     peers_ = std::make_unique<Peers>(runtime_, log_,
                                      Peers::Options{.platform = options_.platform,
                                                     .name = options_.name,
+                                                    .family = options_.family,
                                                     .listen = options_.listen,
                                                     .advertise = options_.advertise,
                                                     .tls = options_.tls,

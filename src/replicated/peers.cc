@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "link/identity.h"
+
 namespace understudy::replicated {
 
 Peers::Peers(Runtime& runtime, Log& log, Options options, Observer& observer)
@@ -95,7 +97,9 @@ Result<void> Peers::check(const link::Link& link, const Hello& hello) const {
             .code = Errc::refused,
             .detail = fmt::format("two nodes are named {} or have a copy of one log", hello.name)};
     }
-    if (const auto identity = link.peer_identity(); identity && *identity != hello.name) {
+    const auto identity = link.peer_identity();
+    if (identity && *identity != hello.name &&
+        !link::names_member(*identity, options_.family, hello.name)) {
         return Error{
             .code = Errc::denied,
             .detail = fmt::format("node {} shows the certificate of {}", hello.name, *identity)};

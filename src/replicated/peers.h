@@ -35,6 +35,7 @@ public:
     struct Options {
         std::string platform;
         std::string name;
+        std::string family;  ///< As Node::Options has it.
         Address listen;
         std::optional<Address> advertise;
         std::optional<TlsOptions> tls;

@@ -1,5 +1,6 @@
 #include "tests/contract/certificates.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <utility>
@@ -94,7 +95,8 @@ TlsOptions TestAuthority::issue(const std::string& common_name,
     }
     US_ASSERT(X509_sign(certificate.get(), parts_->key.get(), EVP_sha256()) > 0);
 
-    const std::string base = stem_ + "." + common_name;
+    std::string base = stem_ + "." + common_name;
+    std::replace(base.begin() + static_cast<std::ptrdiff_t>(stem_.size()), base.end(), '/', ':');
     write_certificate(base + ".pem", certificate.get());
     US_ASSERT(PEM_write_PrivateKey(create(base + ".key", 0600).get(), key.get(), nullptr, nullptr,
                                    0, nullptr, nullptr) == 1);
