@@ -12,12 +12,14 @@
 #include <fmt/format.h>
 
 #include "apps/coordinator_commands.h"
+#include "apps/group_replay.h"
 #include "apps/immortal_replay.h"
 #include "apps/journal_disk.h"
 #include "apps/journal_replay.h"
 #include "apps/journal_view.h"
 #include "apps/session.h"
 #include "base/checksum.h"
+#include "journal/segment.h"
 #include "platform/log.h"
 #include "wire/definition.h"
 
@@ -45,7 +47,10 @@ struct Wanted {
     std::string as = "auto";
     std::string service;
     std::string app_port;
+    std::string app_socket;
     bool compare = false;
+    std::string group;
+    bool uncommitted = false;
 };
 
 /// Says on a terminal how far a long walk has come.
@@ -200,6 +205,12 @@ public:
         return {};
     }
 
+    /// Entries of this group come: before begin(). What was trimmed is not asked for.
+    void expect(const GroupWalk::Found& found) {
+        directory_ = found.directory;
+        if (as_ != As::entries) range_.from = std::max(range_.from, found.starts);
+    }
+
     /// Null: it is no immortal's journal.
     [[nodiscard]] const ImmortalReplay* immortal() const { return immortal_.get(); }
 
@@ -294,8 +305,8 @@ private:
 
     const ImmortalReplay::Options performers_;
     Disk& disk_;
-    const std::string directory_;
-    const Range range_;
+    std::string directory_;  ///< Of the checkpoints.
+    Range range_;
     const BodyAs body_;
     const As as_;
     const bool people_;
@@ -321,19 +332,14 @@ private:
 class Performers {
 public:
     [[nodiscard]] static Result<std::unique_ptr<Performers>> wait(const Wanted& wanted) {
-        std::uint16_t number = 0;
-        const char* const end_of_text = wanted.app_port.data() + wanted.app_port.size();
-        const auto [end, error] = std::from_chars(wanted.app_port.data(), end_of_text, number);
-        if (error != std::errc() || end != end_of_text) {
-            return Error{.code = Errc::bad_config, .detail = "--app-port wants a port, or 0"};
-        }
+        const Address listen = US_TRY(where_to_wait(wanted));
         std::unique_ptr<Performers> made(new Performers);
         immortal::RemoteApplication::Options options;
         options.member = "replay";
         options.mode = immortal::CoordinatorMode::replay;
         options.stall_max = Performer::patience;
         made->port_ = US_TRY(immortal::ApplicationPort::open(
-            made->runtime_, made->log_, {"127.0.0.1", number}, options));
+            made->runtime_, made->log_, listen, options));
         const std::string where = to_string(made->port_->address());
         remark(fmt::format("understudy: waits for the application on {}", where));
         made->first_ = std::make_unique<Performer>(made->runtime_, *made->port_);
@@ -346,6 +352,17 @@ public:
 
 private:
     Performers() = default;
+
+    [[nodiscard]] static Result<Address> where_to_wait(const Wanted& wanted) {
+        if (!wanted.app_socket.empty()) return socket_address(wanted.app_socket);
+        std::uint16_t number = 0;
+        const char* const end_of_text = wanted.app_port.data() + wanted.app_port.size();
+        const auto [end, error] = std::from_chars(wanted.app_port.data(), end_of_text, number);
+        if (error != std::errc() || end != end_of_text) {
+            return Error{.code = Errc::bad_config, .detail = "--app-port wants a port, or 0"};
+        }
+        return Address{"127.0.0.1", number};
+    }
 
     platform::LineLog log_{{.level = LogLevel::warn}};
     platform::AsioRuntime runtime_{log_};
@@ -394,13 +411,63 @@ private:
     const wire::pb::Definition& definition = info.definition();
     if (definition.journal() == static_cast<std::uint32_t>(wire::JournalKind::replicated)) {
         return Error{.code = Errc::bad_config,
-                     .detail = fmt::format("each copy of {} has a log of its own: say which, as DIR",
+                     .detail = fmt::format("each copy of {} has a log of its own: say which, as "
+                                           "DIR/replica-N",
                                            family)};
     }
     if (!definition.directory().empty()) return journal_directory(definition.directory(), family);
     return Error{.code = Errc::not_found,
                  .detail = fmt::format("the registry does not know where the journal of {} is",
                                        family)};
+}
+
+/// A node's directory is meant for one of its groups; the log alone is a journal of its own, as a local
+/// one is, unless somebody says that it is a node's.
+[[nodiscard]] std::optional<NodePlace> group_wanted(Disk& disk, const Wanted& wanted) {
+    auto place = node_place(disk, wanted.directory);
+    const bool asked = !wanted.group.empty() || wanted.uncommitted;
+    if (place && place->log == wanted.directory && !asked) return std::nullopt;
+    return place;
+}
+
+[[nodiscard]] std::string proof_text(const GroupWalk::Found& found) {
+    switch (found.proof) {
+        case GroupWalk::Proof::none: break;
+        case GroupWalk::Proof::checkpoint:
+            return fmt::format("proven committed up to {} (a checkpoint)", found.committed.value);
+        case GroupWalk::Proof::later_command:
+            return fmt::format("proven committed up to {} (its leader took commands behind it)",
+                               found.committed.value);
+        case GroupWalk::Proof::only_voter:
+            return fmt::format("committed up to {} (this node alone decides)",
+                               found.committed.value);
+    }
+    return "none proven committed";
+}
+
+/// What is known of a group before its entries.
+void print_found(const GroupWalk::Found& found, bool uncommitted, bool people) {
+    if (people) {
+        print(fmt::format("group {} of {}, entries {} to {}, {}\n",
+                          journal::hex16(found.group.value), found.service, found.first.value,
+                          found.last.value, proof_text(found)));
+    } else {
+        print(to_json_line(Dynamic::Map{{"group", journal::hex16(found.group.value)},
+                                        {"service", found.service},
+                                        {"first", found.first.value},
+                                        {"last", found.last.value},
+                                        {"starts", found.starts.value},
+                                        {"committed", found.committed.value},
+                                        {"proof", std::string(name(found.proof))}}));
+    }
+    if (found.committed >= found.last) return;
+    remark(uncommitted ? fmt::format("understudy: behind entry {} another copy may hold something "
+                                     "else",
+                                     found.committed.value)
+                       : fmt::format("understudy: entries {} to {} may not be committed; "
+                                     "--uncommitted replays them",
+                                     std::max(found.committed.next(), found.first).value,
+                                     found.last.value));
 }
 
 [[nodiscard]] Result<Exit> replay(const Invocation& invocation, const Wanted& given) {
@@ -415,8 +482,13 @@ private:
     if (wanted.directory.empty()) {
         wanted.directory = US_TRY(directory_of(invocation, wanted.service));
     }
-    if (wanted.compare && wanted.app_port.empty()) {
-        return Error{.code = Errc::bad_config, .detail = "--compare wants --app-port too"};
+    if (!wanted.app_port.empty() && !wanted.app_socket.empty()) {
+        return Error{.code = Errc::bad_config, .detail = "either --app-port or --app-socket"};
+    }
+    const bool performs = !wanted.app_port.empty() || !wanted.app_socket.empty();
+    if (wanted.compare && !performs) {
+        return Error{.code = Errc::bad_config,
+                     .detail = "--compare wants --app-port or --app-socket too"};
     }
     const Replaying::Range range{
         .from = US_TRY(index_of("--from", wanted.from)),
@@ -430,14 +502,29 @@ private:
                                         : Replaying::As::automatic;
     std::unique_ptr<Performers> performers;
     ImmortalReplay::Options both;
-    if (!wanted.app_port.empty()) {
+    if (performs) {
         as = Replaying::As::immortal;
         performers = US_TRY(Performers::wait(wanted));
         both = performers->both();
     }
     ReadOnlyDisk disk;
     Replaying replaying(disk, wanted, range, body, as, invocation.for_people(), both);
-    const auto walked = journal::walk(disk, wanted.directory, WalkDepth::entries, replaying);
+    std::optional<GroupWalk> group;
+    if (const auto place = group_wanted(disk, wanted)) {
+        group.emplace(disk, *place,
+                      GroupWalk::Options{.group = wanted.group, .uncommitted = wanted.uncommitted},
+                      replaying, [&](const GroupWalk::Found& found) {
+                          replaying.expect(found);
+                          print_found(found, wanted.uncommitted, invocation.for_people());
+                      });
+        wanted.directory = place->log;
+    } else if (!wanted.group.empty() || wanted.uncommitted) {
+        return Error{.code = Errc::bad_config,
+                     .detail = wanted.directory + " is no node's directory and no node's log"};
+    }
+    journal::WalkVisitor& visitor =
+        group ? static_cast<journal::WalkVisitor&>(*group) : replaying;
+    const auto walked = journal::walk(disk, wanted.directory, WalkDepth::entries, visitor);
     if (!walked && walked.error().code != Errc::closed) return unreadable(walked.error());
     if (walked && !walked->damages.empty()) {
         const auto& first = walked->damages.front();
@@ -446,6 +533,9 @@ private:
                                              first.file.empty() ? wanted.directory : first.file,
                                              first.offset, first.why)},
                       "understudy journal verify " + wanted.directory);
+    }
+    if (walked && group && !group->found()) {
+        return Error{.code = Errc::bad_config, .detail = wanted.directory + " is no node's log"};
     }
     if (performers && replaying.immortal() != nullptr && replaying.immortal()->started()) {
         return conclude(*replaying.immortal(), both, invocation.for_people());
@@ -501,10 +591,23 @@ void add_journal_commands(const Command& root, Globals& globals) {
                                "whichever they look like.",
                       .choices = "auto|registry|immortal|entries"},
                      given->as);
+    replaying.option({.names = "--group", .value_name = "NAME",
+                      .about = "Of a replicated journal: which service's; DIR is the directory of a "
+                               "node, or its log. Not needed if there is one."},
+                     given->group);
+    replaying.flag("--uncommitted",
+                   "Of a replicated journal: also what is not proven to be committed, and may be "
+                   "otherwise at other nodes.",
+                   given->uncommitted);
     replaying.option({.names = "--app-port", .value_name = "PORT",
                       .about = "An immortal's application comes here and is told the past; what it "
                                "says is printed, and a hash of its state. 0: the system chooses."},
                      given->app_port);
+    replaying.option({.names = "--app-socket", .value_name = "PATH",
+                      .about = "In place of --app-port: the application comes through this "
+                               "Unix-domain socket.",
+                      .completes = Completes::file},
+                     given->app_socket);
     replaying.flag("--compare",
                    "A second application comes, of newer code, and is told the same: exit code 1 at "
                    "the first output that differs.",

@@ -22,8 +22,8 @@ if(UNDERSTUDY_TESTS)
                     "UNDERSTUDY_TEST_REPLICA=$<TARGET_FILE:understudy_test_replica>"
                     "UNDERSTUDY_SANITIZED=${UNDERSTUDY_SANITIZE}" "UNDERSTUDY_RAFT=${UNDERSTUDY_RAFT}"
                     "PYTHONDONTWRITEBYTECODE=1")
-    foreach(name command_line completion configuration coordinator definition demo documents journal
-                 immortals platform registry tls)
+    foreach(name command_line completion configuration coordinator definition demo documents
+                 group_replay journal immortals platform registry tls)
         add_test(NAME program/${name}
             COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/tests/${name}_test.py -v)
         set_tests_properties(program/${name} PROPERTIES TIMEOUT 180 LABELS process

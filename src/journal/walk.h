@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -106,6 +107,16 @@ struct Walked {
     std::vector<Damage> damages;
 };
 
+class PlaceReader;
+
+/// What a node's log holds, when it has been read through, and how its bodies are to be had.
+struct NodeGroups {
+    std::uint32_t journal = 0;
+    std::uint64_t identity = 0;  ///< Of the log.
+    const std::map<GroupId, GroupIndex>& groups;
+    PlaceReader& bodies;
+};
+
 /// Who is told while a directory is walked through.
 class WalkVisitor {
 public:
@@ -119,6 +130,9 @@ public:
                                              std::uint64_t /*offset*/) {
         return {};
     }
+    /// Of a node's log, behind its last entry; not if something of it is lost. An error ends the
+    /// walk; `not_found`, if files go because the log is in use, begins it again.
+    [[nodiscard]] virtual Result<void> groups(const NodeGroups&) { return {}; }
     /// How much has been read of how much there is.
     virtual void progress(std::uint64_t /*bytes*/, std::uint64_t /*of_bytes*/) {}
 };

@@ -120,7 +120,12 @@ Result<void> WalkNode::finish(WalkDepth depth) {
                                      .term = term});
         if (depth == WalkDepth::everything && !broken_) US_CHECK(read_bodies(id, group));
     }
-    return {};
+    if (broken_) return {};
+    PlaceReader bodies(parts_.disk, parts_.directory, parts_.out.journal);
+    return parts_.visitor.groups({.journal = parts_.out.journal,
+                                  .identity = index_.identity(),
+                                  .groups = index_.groups(),
+                                  .bodies = bodies});
 }
 
 /// Each live entry lies where the index says, and is what the index says.
