@@ -117,7 +117,9 @@ Runtime& LoopThread::runtime() {
 }
 
 bool LoopThread::post(Task task) {
-    State& state = *state_;
+    // What the task leads to may destroy this in another thread before we are through.
+    const std::shared_ptr<State> kept = state_;
+    State& state = *kept;
     {
         const std::lock_guard lock(state.mutex);
         if (state.ended) return false;
