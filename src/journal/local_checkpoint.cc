@@ -2,39 +2,7 @@
 
 #include <utility>
 
-#include "journal/local_journal_core.h"
-
 namespace understudy::journal {
-
-LocalJournal::Checkpointing::Checkpointing(std::weak_ptr<Core> core, Index at,
-                                           std::shared_ptr<CheckpointFile> file)
-    : core_(std::move(core)), at_(at), file_(std::move(file)) {}
-
-LocalJournal::Checkpointing::~Checkpointing() {
-    if (const auto core = core_.lock()) core->abandon_checkpoint(file_);
-}
-
-void LocalJournal::Checkpointing::write(Buffer slice, Done done) {
-    const auto core = core_.lock();
-    if (core) core->write_checkpoint(file_, std::move(slice), under_way(std::move(done)));
-}
-
-void LocalJournal::Checkpointing::finish(Done done) {
-    const auto core = core_.lock();
-    if (core) core->finish_checkpoint(file_, under_way(std::move(done)));
-}
-
-/// `done`, unless this is destroyed before.
-CheckpointWriter::Done LocalJournal::Checkpointing::under_way(Done done) {
-    US_ASSERT(!*busy_);
-    *busy_ = true;
-    return [busy = std::weak_ptr(busy_), done = std::move(done)](const Result<void>& result) {
-        const auto alive = busy.lock();
-        if (!alive) return;
-        *alive = false;
-        done(result);
-    };
-}
 
 Result<std::shared_ptr<CheckpointFile>> LocalJournal::Core::begin_checkpoint() {
     std::shared_ptr<CheckpointFile> file;

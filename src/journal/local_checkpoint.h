@@ -1,32 +1,14 @@
 #pragma once
 
-#include <memory>
-
-#include "journal/checkpoint_file.h"
-#include "journal/local_journal.h"
+#include "journal/checkpoint_writing.h"
+#include "journal/local_journal_core.h"
 
 namespace understudy::journal {
 
 /// A checkpoint of a local journal that somebody is writing.
-class LocalJournal::Checkpointing final : public CheckpointWriter {
+class LocalJournal::Checkpointing final : public CheckpointWriting<Core, CheckpointFile> {
 public:
-    /// `file` is null if there is a checkpoint of that entry already.
-    Checkpointing(std::weak_ptr<Core> core, Index at, std::shared_ptr<CheckpointFile> file);
-    Checkpointing(const Checkpointing&) = delete;
-    Checkpointing& operator=(const Checkpointing&) = delete;
-    ~Checkpointing() override;
-
-    [[nodiscard]] Index at() const override { return at_; }
-    void write(Buffer slice, Done done) override;
-    void finish(Done done) override;
-
-private:
-    [[nodiscard]] Done under_way(Done done);
-
-    const std::weak_ptr<Core> core_;
-    const Index at_;
-    const std::shared_ptr<CheckpointFile> file_;
-    const std::shared_ptr<bool> busy_ = std::make_shared<bool>(false);
+    using CheckpointWriting::CheckpointWriting;
 };
 
 }  // namespace understudy::journal

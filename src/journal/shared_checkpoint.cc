@@ -9,36 +9,6 @@
 
 namespace understudy::journal {
 
-SharedJournal::Checkpointing::Checkpointing(std::weak_ptr<Core> core, Index at,
-                                            std::shared_ptr<SharedCheckpoint> target)
-    : core_(std::move(core)), at_(at), target_(std::move(target)) {}
-
-SharedJournal::Checkpointing::~Checkpointing() {
-    if (const auto core = core_.lock()) core->abandon_checkpoint(target_);
-}
-
-void SharedJournal::Checkpointing::write(Buffer slice, Done done) {
-    const auto core = core_.lock();
-    if (core) core->write_checkpoint(target_, std::move(slice), under_way(std::move(done)));
-}
-
-void SharedJournal::Checkpointing::finish(Done done) {
-    const auto core = core_.lock();
-    if (core) core->finish_checkpoint(target_, under_way(std::move(done)));
-}
-
-/// `done`, unless this is destroyed before.
-CheckpointWriter::Done SharedJournal::Checkpointing::under_way(Done done) {
-    US_ASSERT(!*busy_);
-    *busy_ = true;
-    return [busy = std::weak_ptr(busy_), done = std::move(done)](const Result<void>& result) {
-        const auto alive = busy.lock();
-        if (!alive) return;
-        *alive = false;
-        done(result);
-    };
-}
-
 Result<std::shared_ptr<SharedCheckpoint>> SharedJournal::Core::begin_checkpoint() {
     std::shared_ptr<SharedCheckpoint> target;
     US_CHECK(may_write(target));

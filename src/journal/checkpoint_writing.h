@@ -1,0 +1,55 @@
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "journal/journal.h"
+
+namespace understudy::journal {
+
+/// A checkpoint that somebody is writing, of a journal whose Core does the work on `File`: each step
+/// is told only if this still lives, and one that is not finished is given up.
+///
+/// Thread: loop only; may outlive the journal.
+template <class Core, class File>
+class CheckpointWriting : public CheckpointWriter {
+public:
+    /// `file` is null if there is a checkpoint of that entry already.
+    CheckpointWriting(std::weak_ptr<Core> core, Index at, std::shared_ptr<File> file)
+        : core_(std::move(core)), at_(at), file_(std::move(file)) {}
+    ~CheckpointWriting() override {
+        if (const auto core = core_.lock()) core->abandon_checkpoint(file_);
+    }
+    CheckpointWriting(const CheckpointWriting&) = delete;
+    CheckpointWriting& operator=(const CheckpointWriting&) = delete;
+
+    [[nodiscard]] Index at() const override { return at_; }
+    void write(Buffer slice, Done done) override {
+        const auto core = core_.lock();
+        if (core) core->write_checkpoint(file_, std::move(slice), under_way(std::move(done)));
+    }
+    void finish(Done done) override {
+        const auto core = core_.lock();
+        if (core) core->finish_checkpoint(file_, under_way(std::move(done)));
+    }
+
+private:
+    /// `done`, unless this is destroyed before.
+    [[nodiscard]] Done under_way(Done done) {
+        US_ASSERT(!*busy_);
+        *busy_ = true;
+        return [busy = std::weak_ptr(busy_), done = std::move(done)](const Result<void>& result) {
+            const auto alive = busy.lock();
+            if (!alive) return;
+            *alive = false;
+            done(result);
+        };
+    }
+
+    const std::weak_ptr<Core> core_;
+    const Index at_;
+    const std::shared_ptr<File> file_;
+    const std::shared_ptr<bool> busy_ = std::make_shared<bool>(false);
+};
+
+}  // namespace understudy::journal
