@@ -293,17 +293,16 @@ void SharedJournal::Core::stamped(const Result<void>& result) {
     arm_stamp();
 }
 
+Result<void> SharedJournal::Core::check_active() const {
+    if (failed_) return Error{.code = failed_->code, .detail = failed_->detail};
+    if (closing_) return Error{.code = Errc::closed, .detail = "the journal is being closed"};
+    if (phase_ == Phase::active) return {};
+    return Error{.code = Errc::not_active, .detail = "this member is not the active one"};
+}
+
 void SharedJournal::Core::confirm(Done done) {
-    std::optional<Error> refused;
-    if (failed_) {
-        refused = Error{.code = failed_->code, .detail = failed_->detail};
-    } else if (closing_) {
-        refused = Error{.code = Errc::closed, .detail = "the journal is being closed"};
-    } else if (phase_ != Phase::active) {
-        refused = Error{.code = Errc::not_active, .detail = "this member is not the active one"};
-    }
-    if (refused) {
-        return later([done = std::move(done), error = *refused](Core&) { done(error); });
+    if (const auto active = check_active(); !active) {
+        return later([done = std::move(done), active](Core&) { done(active); });
     }
     tenure_->confirms.push_back(std::move(done));
     run_confirms();
@@ -380,16 +379,8 @@ void SharedJournal::Core::release(std::shared_ptr<Tenure> tenure) {
 }
 
 void SharedJournal::Core::step_down(Done done) {
-    std::optional<Error> refused;
-    if (failed_) {
-        refused = Error{.code = failed_->code, .detail = failed_->detail};
-    } else if (closing_) {
-        refused = Error{.code = Errc::closed, .detail = "the journal is being closed"};
-    } else if (phase_ != Phase::active) {
-        refused = Error{.code = Errc::not_active, .detail = "this member is not the active one"};
-    }
-    if (refused) {
-        return later([done = std::move(done), error = *refused](Core&) { done(error); });
+    if (const auto active = check_active(); !active) {
+        return later([done = std::move(done), active](Core&) { done(active); });
     }
     phase_ = Phase::leaving;
     left_ = std::move(done);

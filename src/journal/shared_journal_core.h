@@ -149,6 +149,7 @@ private:
     void watch_space();
     void arm_stamp();
     void stamped(const Result<void>& result);
+    [[nodiscard]] Result<void> check_active() const;
     void run_confirms();
     void end_tenure(const Error& error);
     void release(std::shared_ptr<Tenure> tenure);
