@@ -4,12 +4,10 @@
 #include <fstream>
 #include <sstream>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "tests/history/judge.h"
+#include "tests/process/network.h"
 
 namespace understudy::process {
 
@@ -21,26 +19,6 @@ std::vector<MemberSocket> sockets_of(const auto& members) {
     std::vector<MemberSocket> out;
     for (const auto& member : members) out.push_back({.name = member.name, .path = member.socket});
     return out;
-}
-
-/// Free now on every host of this test: nobody else is in its networks.
-std::vector<std::uint16_t> free_ports(std::size_t count) {
-    std::vector<Descriptor> held;
-    std::vector<std::uint16_t> ports;
-    while (ports.size() < count) {
-        held.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t size = sizeof address;
-        auto* const raw = reinterpret_cast<sockaddr*>(&address);
-        if (::bind(held.back().get(), raw, size) != 0 ||
-            ::getsockname(held.back().get(), raw, &size) != 0) {
-            throw Broken("no free port");
-        }
-        ports.push_back(ntohs(address.sin_port));
-    }
-    return ports;
 }
 
 }  // namespace

@@ -23,6 +23,10 @@ private:
     Descriptor descriptor_;
 };
 
+/// Ports of loopback that nobody has now; all are looked for at once, so that they differ.
+/// Throws Broken.
+[[nodiscard]] std::vector<std::uint16_t> free_ports(std::size_t count);
+
 /// Two hosts' networks and one cable between them, which can be cut in either direction.
 ///
 /// Nothing of it has a name that others could see: it is gone when the test is, however it ends.

@@ -4,35 +4,12 @@
 #include <filesystem>
 #include <thread>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-
+#include "tests/process/network.h"
 #include "tests/process/stage.h"
 
 namespace understudy::process {
 
 namespace {
-
-/// Ports that nobody has now; all of them are looked for at once, so that they differ.
-[[nodiscard]] std::vector<std::uint16_t> free_ports(std::size_t count) {
-    std::vector<Descriptor> held;
-    std::vector<std::uint16_t> ports;
-    for (std::size_t i = 0; i < count; ++i) {
-        held.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t size = sizeof address;
-        auto* const raw = reinterpret_cast<sockaddr*>(&address);
-        if (::bind(held.back().get(), raw, size) != 0 ||
-            ::getsockname(held.back().get(), raw, &size) != 0) {
-            throw Broken("no free port");
-        }
-        ports.push_back(ntohs(address.sin_port));
-    }
-    return ports;
-}
 
 class Nodes : public Stage {
 protected:
