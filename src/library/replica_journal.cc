@@ -208,10 +208,10 @@ Result<void> check_shared(const SharedDirectory& shared) {
 
 }  // namespace
 
-Result<void> ReplicaJournal::check(const ReplicaOptions& options) {
 void ReplicaJournal::take(Epoch, Done done) { done(not_open()); }
 void ReplicaJournal::give(const std::string&, Done done) { done(not_open()); }
 
+Result<void> ReplicaJournal::check(const ReplicaOptions& options) {
     US_CHECK(check_service_name(options.service));
     US_CHECK(check_member_name(options.member));
     if (const auto* group = std::get_if<ReplicatedGroup>(&options.journal)) {
