@@ -246,6 +246,34 @@ TEST_F(ImmortalPlatform, ACheckpointerStaysWhatItIsWhenNobodyElseRuns) {
     check_roles({"server", "B"});
 }
 
+TEST_F(ImmortalPlatform, SwitchoversAreAPauseForWhoCallsAndNothingElse) {
+    constexpr int rounds = 20;
+    begin_load();
+    std::vector<std::uint64_t> stalls;  // In us.
+    for (int round = 0; round < rounds; ++round) {
+        ASSERT_TRUE(eventually([&] { return settled(); })) << faults();
+        const auto began = Clock::now();
+        ASSERT_TRUE(eventually([&] { return both_answer(began); })) << faults();
+        const std::string name = services[static_cast<std::size_t>(round) % 2].name;
+        const Key before = find(name, "active").value();
+        (void)take_longest_wait();
+        Process command("switchover",
+                        Command{.arguments = {UNDERSTUDY_PROGRAM, "service", "switchover", name,
+                                              "--registry", address_}},
+                        directory_ / "switchover.log");
+        ASSERT_EQ(command.wait().code, 0) << command.errors();
+        const auto done = Clock::now();
+        ASSERT_TRUE(eventually([&] { return both_answer(done); })) << faults();
+        stalls.push_back(static_cast<std::uint64_t>(take_longest_wait() / 1us));
+        EXPECT_TRUE(eventually([&] {
+            return role_of(before) == "standby" && find_other(before, "active");
+        })) << roles();
+    }
+    end_load_and_count();
+    std::printf("%d switchovers: the client waited at most, by round, %s\n", rounds,
+                to_line(Spread(stalls)).c_str());
+}
+
 TEST_F(ImmortalPlatform, CopiesThatHangAndComeBackLoseNothingAndDoNothingTwice) {
     constexpr int rounds = 12;
     const std::uint64_t seed = chosen_seed();

@@ -222,7 +222,7 @@ private:
             if (++notes_.answers > 1) {
                 notes_.longest = std::max(notes_.longest, runtime_.now() - begun);
             }
-            timer_ = runtime_.at(runtime_.now() + 200us, [this] { call(); });
+            timer_ = runtime_.at(runtime_.now() + 1ms, [this] { call(); });
         });
     }
 

@@ -17,7 +17,7 @@ namespace understudy::scenario {
 /// Counts what clients ask it to, and calls itself all the time.
 class Tally final : public Immortal {
 public:
-    static constexpr std::uint64_t ticks_max = 4000;
+    static constexpr std::uint64_t ticks_max = 1500;
 
     void first_start() override;
     void tick();
