@@ -43,7 +43,7 @@ struct Peer {
 /// Deterministic. Thread: loop only. Source: docs/protocols/immortals.md.
 class Machine final : public StateMachine, private Stage {
 public:
-    static constexpr std::size_t clients_max = 10'000;
+    static constexpr std::size_t clients_max = 10'000;  ///< One more is refused.
     static constexpr Duration client_idle_max = 1h;  ///< In time of the service.
 
     /// What the owner hears, replay included. Must not destroy the machine.
@@ -95,7 +95,7 @@ public:
 
     /// May a stream of this instance be taken? The number up to which it was.
     /// Errors: refused (none): the peer has been made anew since it was last heard.
-    ///         limit_exceeded (none): too many clients. not_active: not started yet.
+    ///         limit_exceeded (none): too many clients. not_active (none): not started yet.
     [[nodiscard]] Result<MessageNo> greet(std::string_view peer, std::uint64_t instance) const;
 
     /// When the next timer is due, in time of the service.

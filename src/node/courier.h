@@ -31,7 +31,8 @@ namespace understudy::node {
 /// Source: docs/protocols/immortals.md.
 class Courier final : private link::Link::Observer {
 public:
-    static constexpr std::size_t guests_max = 1024;  ///< That wait for an answer to their hello.
+    /// That wait for an answer to their hello; who comes then is hung up on, and dials again.
+    static constexpr std::size_t guests_max = 1024;
     /// Two that dial each other at once: so long the one whose name sorts first insists.
     static constexpr Duration crossing_max = 50ms;
 

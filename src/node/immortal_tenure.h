@@ -23,9 +23,9 @@ namespace understudy::node {
 class ImmortalTenure {
 public:
     /// Batches that wait: of clients because too much waits for others, of anybody because the
-    /// application lags.
+    /// application lags. What comes beyond ends its link, and is sent again.
     static constexpr std::size_t parked_bytes_max = 64 * MiB;
-    static constexpr std::size_t fired_at_once_max = 1024;
+    static constexpr std::size_t fired_at_once_max = 1024;  ///< In one command; the next follows.
     static constexpr Duration retry_interval = 10ms;
 
     struct World {
@@ -72,8 +72,8 @@ public:
     void release();
     [[nodiscard]] std::size_t under_way() const { return under_way_; }
 
-    /// What waits for this peer is given up, and what it has sent is not known any more.
     using Done = std::function<void(Result<void>)>;
+    /// What waits for this peer is given up, and what it has sent is not known any more.
     void forget(const std::string& peer, Done done);
 
 private:
