@@ -33,7 +33,9 @@ Result<const Member*> Machine::successor(const Service& service, const std::stri
         if (to == nullptr) {
             return Error{.code = Errc::not_found, .detail = "no member " + wanted};
         }
-        if (to == from) return Error{.code = Errc::refused, .detail = wanted + " is active already"};
+        if (to == from) {
+            return Error{.code = Errc::refused, .detail = wanted + " is active already"};
+        }
         if (!to->designation.electable && !resort) {
             return Error{.code = Errc::refused,
                          .detail = wanted + " is the checkpointer, and last_resort = never"};
@@ -53,8 +55,9 @@ Result<const Member*> Machine::successor(const Service& service, const std::stri
     }
     if (last != nullptr) return last;
     return Error{.code = Errc::unavailable,
-                 .detail = checkpointer ? "only the checkpointer is connected, and last_resort = never"
-                                        : "no standby is connected"};
+                 .detail = checkpointer
+                               ? "only the checkpointer is connected, and last_resort = never"
+                               : "no standby is connected"};
 }
 
 void Machine::switch_journaled(Turn& turn, SessionId id, std::uint64_t request,
@@ -184,7 +187,8 @@ void Machine::settle_journaled(Turn& turn, const Pending& pending) {
     }
     if (service.find(handing.from) == nullptr) {
         return end(Errc::refused,
-                   fmt::format("the active member, {}, ended during the switchover: that is a failover",
+                   fmt::format("the active member, {}, ended during the switchover: that is a "
+                               "failover",
                                handing.from));
     }
     if (service.find(handing.to) == nullptr) {

@@ -311,7 +311,8 @@ void Theatre::start_copy(const std::string& member) {
         group.directory = "/var/lib/server";
         group.insecure = true;
         for (const std::string& other : members_) {
-            group.nodes.push_back({.name = other, .address = fmt::format("{}:{}", other, node_port)});
+            group.nodes.push_back(
+                {.name = other, .address = fmt::format("{}:{}", other, node_port)});
         }
         options.journal = group;
     } else {
@@ -484,7 +485,7 @@ bool Theatre::rests() {
                         .disorder = tally.disorder};
     });
     world_.run_for(20ms);
-    if (!tally_ || tally_->ticks < Tally::ticks_max || tally_->notes < Tally::ticks_max) return false;
+    if (!tally_ || tally_->notes < Tally::ticks_max) return false;
     if (pings_.more || pings_.calls != pings_.answers) {
         pings_.more = false;
         return false;
@@ -495,7 +496,8 @@ bool Theatre::rests() {
         if (each == nullptr || each->status().inputs != inputs) return false;
     }
     const registry::Service* known = registered();
-    return known != nullptr && known->active_member() != nullptr && known->line.size() == copies_.size();
+    return known != nullptr && known->active_member() != nullptr &&
+           known->line.size() == copies_.size();
 }
 
 std::string Theatre::describe() {
