@@ -19,6 +19,12 @@ target_compile_features(understudy_flags INTERFACE cxx_std_20)
 target_compile_options(understudy_flags INTERFACE
     -Wall -Wextra -Wpedantic -Wconversion -Wshadow
     $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor> $<$<COMPILE_LANGUAGE:CXX>:-Wold-style-cast>)
+if(CMAKE_UNITY_BUILD)
+    # In one unit of several files no file is the main one, so that every type with a member from an
+    # anonymous namespace would be complained of. The preset without unity builds keeps the warning.
+    target_compile_options(understudy_flags INTERFACE
+        $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-subobject-linkage>)
+endif()
 # US_TRY is a statement expression, the one extension we use.
 target_compile_options(understudy_flags INTERFACE
     $<$<COMPILE_LANG_AND_ID:CXX,Clang>:-Wno-gnu-statement-expression>)

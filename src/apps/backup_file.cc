@@ -20,7 +20,7 @@ namespace {
 constexpr std::string_view magic = "USREGBAK";
 constexpr std::uint32_t version = 1;
 
-[[nodiscard]] Error corrupt(std::string_view what) {
+[[nodiscard]] Error bad_backup(std::string_view what) {
     return {.code = Errc::corrupt, .detail = fmt::format("not a good backup: {}", what)};
 }
 
@@ -42,20 +42,21 @@ Buffer encode_backup(Bytes content) {
 }
 
 Result<Bytes> decode_backup(Bytes file) {
-    if (file.size() < backup_header_size) return corrupt("it ends within its header");
+    if (file.size() < backup_header_size) return bad_backup("it ends within its header");
     ByteReader reader(file);
-    if (as_text(*reader.raw(magic.size())) != magic) return corrupt("it does not begin like one");
+    if (as_text(*reader.raw(magic.size())) != magic)
+        return bad_backup("it does not begin like one");
     const auto its_version = *reader.fixed<std::uint32_t>();
     const auto reserved = *reader.fixed<std::uint32_t>();
     const auto size = *reader.fixed<std::uint64_t>();
     const auto content_checksum = *reader.fixed<std::uint32_t>();
     const auto header_checksum = *reader.fixed<std::uint32_t>();
     if (crc32c(file.first(backup_header_size - sizeof header_checksum)) != header_checksum) {
-        return corrupt("its header does not match its checksum");
+        return bad_backup("its header does not match its checksum");
     }
     if (its_version != version || reserved != 0) {
-        return corrupt(fmt::format("it is of version {}, this program reads {}", its_version,
-                                   version));
+        return bad_backup(
+            fmt::format("it is of version {}, this program reads {}", its_version, version));
     }
     if (size > backup_size_max) {
         return Error{.code = Errc::limit_exceeded,
@@ -64,10 +65,11 @@ Result<Bytes> decode_backup(Bytes file) {
     }
     const Bytes content = file.subspan(backup_header_size);
     if (content.size() != size) {
-        return corrupt(fmt::format("it has {} bytes of content and claims {}", content.size(), size));
+        return bad_backup(
+            fmt::format("it has {} bytes of content and claims {}", content.size(), size));
     }
     if (crc32c(content) != content_checksum) {
-        return corrupt("its content does not match its checksum");
+        return bad_backup("its content does not match its checksum");
     }
     return content;
 }

@@ -19,7 +19,7 @@ namespace {
 }
 
 /// The text that assign() takes, or nothing if the value is of the wrong type for the option.
-[[nodiscard]] std::optional<std::string> as_text(const OptionSpec& spec, const toml::node& node) {
+[[nodiscard]] std::optional<std::string> toml_text(const OptionSpec& spec, const toml::node& node) {
     if (const auto flag = node.value_exact<bool>()) {
         if (spec.unit != Unit::flag) return std::nullopt;
         return *flag ? "true" : "false";
@@ -65,7 +65,7 @@ private:
                         fmt::format("unknown key {}{}", name, did_you_mean(name, option_names())));
                 continue;
             }
-            const auto text = as_text(*spec, node);
+            const auto text = toml_text(*spec, node);
             if (!text) {
                 problem(node.source(), fmt::format("{}: a {} is no value for it", name, type_name(node)));
                 continue;
@@ -98,7 +98,7 @@ private:
     ConfigFile& out_;
 };
 
-[[nodiscard]] std::string quoted(std::string_view text) {
+[[nodiscard]] std::string toml_quoted(std::string_view text) {
     std::string out = "\"";
     for (const char letter : text) {
         if (letter == '"' || letter == '\\') out += '\\';
@@ -167,7 +167,7 @@ std::string to_toml(const Effective& effective, ShowOrigin origin) {
             if (spec.section != section) continue;
             const std::string text = value_text(effective.settings, spec);
             const bool bare = spec.unit == Unit::flag || spec.unit == Unit::number;
-            std::string line = fmt::format("{} = {}", spec.key, bare ? text : quoted(text));
+            std::string line = fmt::format("{} = {}", spec.key, bare ? text : toml_quoted(text));
             if (origin == ShowOrigin::yes) {
                 const auto found = effective.origins.find(spec.name());
                 line = fmt::format("{:<36} # {}", line,

@@ -7,6 +7,7 @@
 
 #include "apps/session.h"
 #include "apps/settings.h"
+#include "base/errors.h"
 #include "library/options.h"
 #include "library/registry_nodes.h"
 #include "platform/limits.h"
@@ -18,16 +19,12 @@ namespace understudy::apps {
 
 namespace {
 
-[[nodiscard]] Error bad(std::string detail) {
-    return {.code = Errc::bad_config, .detail = std::move(detail)};
-}
-
 [[nodiscard]] Result<std::optional<TlsFiles>> tls_files(const CoordinatorSettings& settings) {
     if (settings.tls_cert.empty() && settings.tls_key.empty() && settings.tls_ca.empty()) {
         return std::optional<TlsFiles>();
     }
     if (settings.tls_cert.empty() || settings.tls_key.empty() || settings.tls_ca.empty()) {
-        return bad("TLS wants all three of --tls-cert, --tls-key and --tls-ca");
+        return bad_config("TLS wants all three of --tls-cert, --tls-key and --tls-ca");
     }
     return std::optional(TlsFiles{.certificate = settings.tls_cert,
                                   .key = settings.tls_key,
@@ -53,8 +50,9 @@ namespace {
     std::vector<ReplicatedGroup::Node> nodes;
     for (const auto& replica : definition.replicas()) {
         if (!replica.has_node()) {
-            return bad(fmt::format("replica {} has no address for its journal; --members names all",
-                                   replica.number()));
+            return bad_config(
+                fmt::format("replica {} has no address for its journal; --members names all",
+                            replica.number()));
         }
         nodes.push_back({.name = wire::replica_member(replica.number()),
                          .address = host_and_port(replica.node())});
@@ -91,7 +89,8 @@ namespace {
     std::string log = settings.log;
     if (log.empty() && replica != nullptr) log = replica->directory();
     if (log.empty() && plan.service != nullptr) log = plan.service->definition().directory();
-    if (log.empty()) return bad("a coordinator needs a directory for the journal\ntry: --log DIR");
+    if (log.empty())
+        return bad_config("a coordinator needs a directory for the journal\ntry: --log DIR");
     const std::string directory = journal_directory(log, settings.instance);
     const bool is_replicated =
         !settings.members.empty() ||
@@ -122,7 +121,7 @@ namespace {
                          settings.app_port == 0 ? defined_port : settings.app_port, false,
                          settings.insecure);
     }
-    if (settings.app_port != 0) return bad("either --app-port or --app-socket");
+    if (settings.app_port != 0) return bad_config("either --app-port or --app-socket");
     return socket_address(settings.app_socket);
 }
 
@@ -159,7 +158,7 @@ std::string journal_directory(const std::string& log, const std::string& instanc
 Result<CoordinatorProgram::Options> coordinator_options(const CoordinatorPlan& plan) {
     const CoordinatorSettings& settings = plan.settings.coordinator;
     if (settings.instance.empty()) {
-        return bad("which immortal?\ntry: understudy coordinator --instance NAME --log DIR");
+        return bad_config("which immortal?\ntry: understudy coordinator --instance NAME --log DIR");
     }
     US_CHECK(check_service_name(settings.instance));
     const auto* replica = find_replica(plan);

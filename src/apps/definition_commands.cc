@@ -10,6 +10,7 @@
 
 #include "apps/service_view.h"
 #include "apps/session.h"
+#include "base/errors.h"
 #include "wire/control.h"
 #include "wire/definition.h"
 
@@ -35,17 +36,13 @@ struct Typed {
     bool update = false;
 };
 
-[[nodiscard]] Error bad(std::string detail) {
-    return Error{.code = Errc::bad_config, .detail = std::move(detail)};
-}
-
 [[nodiscard]] Result<std::uint64_t> number(std::string_view what, const std::string& text,
                                            std::uint64_t max) {
     std::uint64_t value = 0;
     const char* const end = text.data() + text.size();
     const auto read = std::from_chars(text.data(), end, value);
     if (read.ec != std::errc() || read.ptr != end || value > max) {
-        return bad(fmt::format("{} {}: a number from 0 to {} is wanted", what, text, max));
+        return bad_config(fmt::format("{} {}: a number from 0 to {} is wanted", what, text, max));
     }
     return value;
 }
@@ -54,7 +51,7 @@ struct Typed {
 [[nodiscard]] Result<std::string> absolute(const std::string& path) {
     std::error_code error;
     const auto whole = std::filesystem::absolute(path, error);
-    if (error) return bad(fmt::format("log {}: {}", path, error.message()));
+    if (error) return bad_config(fmt::format("log {}: {}", path, error.message()));
     std::string text = whole.lexically_normal().string();
     if (text.size() > 1 && text.ends_with('/')) text.pop_back();
     return text;
@@ -71,13 +68,14 @@ struct Typed {
     }
     if (!typed.node.empty()) {
         const Address address = US_TRY(parse_address(typed.node));
-        if (address.host.empty()) return bad("--node: HOST:PORT, as the other replicas reach it");
+        if (address.host.empty())
+            return bad_config("--node: HOST:PORT, as the other replicas reach it");
         *options.mutable_node() = wire::to_endpoint(address);
     }
     return options;
 }
 
-[[nodiscard]] Error explain(Error error, const Typed& typed) {
+[[nodiscard]] Error explained(Error error, const Typed& typed) {
     switch (error.code) {
         case Errc::already_exists:
             return advise(std::move(error), "--update, which changes what is given and nothing else");
@@ -105,7 +103,7 @@ Result<Exit> change(const Invocation& invocation, const Typed& typed, pb::Defini
     pb::Ask ask;
     *ask.mutable_definition() = std::move(wanted);
     if (auto answer = session.ask(std::move(ask)); !answer) {
-        return explain(std::move(answer).error(), typed);
+        return explained(std::move(answer).error(), typed);
     }
     if (invocation.for_people()) {
         print(done + '\n');
@@ -121,7 +119,7 @@ Result<Exit> change(const Invocation& invocation, const Typed& typed, pb::Defini
 
 Result<Exit> register_service(const Invocation& invocation, const Typed& typed) {
     if (typed.last_resort && typed.no_last_resort) {
-        return bad("--last-resort and --no-last-resort: which?");
+        return bad_config("--last-resort and --no-last-resort: which?");
     }
     pb::DefinitionAsk wanted;
     pb::DefineAsk& define = *wanted.mutable_define();
@@ -141,7 +139,7 @@ Result<Exit> register_service(const Invocation& invocation, const Typed& typed) 
         define.set_directory(log);
         define.mutable_first()->set_directory(log);
     } else if (!typed.update) {
-        return advise(bad("where is the journal?"),
+        return advise(bad_config("where is the journal?"),
                       "--log DIR, a directory that all replicas share, or --replicated");
     }
     if (typed.last_resort || typed.no_last_resort) define.set_last_resort(typed.last_resort ? 1 : 0);

@@ -41,7 +41,7 @@ struct Named {
     std::string text;
 };
 
-[[nodiscard]] Named told(const immortal::StartCommand& start) {
+[[nodiscard]] Named told_command(const immortal::StartCommand& start) {
     return {"start",
             {{"version", start.version}, {"wall_ms", start.wall_ms}},
             fmt::format("version {}", start.version)};
@@ -80,7 +80,7 @@ struct Named {
     return {};
 }
 
-[[nodiscard]] Named told(const immortal::ReceiveCommand& receive) {
+[[nodiscard]] Named told_command(const immortal::ReceiveCommand& receive) {
     Named named{"receive",
                 {{"source", receive.source},
                  {"first", receive.batch.first.value},
@@ -99,7 +99,7 @@ struct Named {
     return named;
 }
 
-[[nodiscard]] Named told(const immortal::ImpulseCommand& impulse) {
+[[nodiscard]] Named told_command(const immortal::ImpulseCommand& impulse) {
     return {"impulse",
             {{"name", impulse.name},
              {"arguments", decoded(impulse.arguments)},
@@ -107,7 +107,7 @@ struct Named {
             fmt::format("{}{}", impulse.name, shown(impulse.arguments))};
 }
 
-[[nodiscard]] Named told(const immortal::ConfirmCommand& confirm) {
+[[nodiscard]] Named told_command(const immortal::ConfirmCommand& confirm) {
     Named named{"confirm", {}, ""};
     Dynamic::Array rows;
     for (const auto& row : confirm.rows) {
@@ -119,7 +119,7 @@ struct Named {
     return named;
 }
 
-[[nodiscard]] Named told(const immortal::FireCommand& fire) {
+[[nodiscard]] Named told_command(const immortal::FireCommand& fire) {
     Named named{"fire", {{"wall_ms", fire.wall_ms}}, ""};
     Dynamic::Array timers;
     for (const std::uint64_t timer : fire.timers) {
@@ -130,24 +130,24 @@ struct Named {
     return named;
 }
 
-[[nodiscard]] Named told(const immortal::UpgradeCommand& upgrade) {
+[[nodiscard]] Named told_command(const immortal::UpgradeCommand& upgrade) {
     return {"upgrade",
             {{"version", upgrade.version}, {"wall_ms", upgrade.wall_ms}},
             fmt::format("to version {}", upgrade.version)};
 }
 
-[[nodiscard]] Named told(const immortal::ForgetCommand& forget) {
+[[nodiscard]] Named told_command(const immortal::ForgetCommand& forget) {
     return {"forget", {{"peer", forget.peer}}, std::string(forget.peer)};
 }
 
-[[nodiscard]] ReplayedItem item_of(const replica::Item& item) {
+[[nodiscard]] ReplayedItem immortal_item(const replica::Item& item) {
     ReplayedItem out{.json = {{"kind", "command"}, {"bytes", item.body.size()}}, .text = "command"};
     const auto command = immortal::decode_command(item.body);
     if (!command) {
         out.text += ": none that is known, so it does nothing";
         return out;
     }
-    Named named = std::visit([](const auto& each) { return told(each); }, *command);
+    Named named = std::visit([](const auto& each) { return told_command(each); }, *command);
     out.text = fmt::format("{} {}", named.name, named.text);
     named.json["do"] = named.name;
     out.json["command"] = std::move(named.json);
@@ -168,7 +168,7 @@ std::vector<ReplayedItem> immortal_items(Bytes pack) {
     std::vector<ReplayedItem> items;
     replica::PackReader reader(pack);
     while (const auto item = reader.next()) {
-        if (item->kind == ItemKind::command) items.push_back(item_of(*item));
+        if (item->kind == ItemKind::command) items.push_back(immortal_item(*item));
     }
     if (!reader.done()) items.clear();
     return items;

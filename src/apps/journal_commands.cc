@@ -39,7 +39,7 @@ constexpr std::uint64_t guess_bytes_max = 256 * MiB;
 // A file cannot be read (EX_IOERR). These commands alone tell it from damage.
 constexpr Exit unreadable_file{74};
 
-struct Wanted {
+struct JournalWanted {
     std::string directory;
     std::string from = "1";
     std::string to;
@@ -104,7 +104,7 @@ protected:
     return unreadable_file;
 }
 
-[[nodiscard]] Result<Exit> inspect(const Invocation& invocation, const Wanted& wanted) {
+[[nodiscard]] Result<Exit> inspect(const Invocation& invocation, const JournalWanted& wanted) {
     ReadOnlyDisk disk;
     Looking looking;
     const auto walked = journal::walk(disk, wanted.directory, WalkDepth::entries, looking);
@@ -123,7 +123,7 @@ protected:
     return Exit::done;
 }
 
-[[nodiscard]] Result<Exit> verify(const Invocation& invocation, const Wanted& wanted) {
+[[nodiscard]] Result<Exit> verify(const Invocation& invocation, const JournalWanted& wanted) {
     ReadOnlyDisk disk;
     std::optional<Result<Walked>> walked;
     {
@@ -153,7 +153,7 @@ public:
     };
     enum class As : std::uint8_t { automatic, registry, immortal, entries };
 
-    Replaying(Disk& disk, const Wanted& wanted, Range range, BodyAs body, As as, bool people,
+    Replaying(Disk& disk, const JournalWanted& wanted, Range range, BodyAs body, As as, bool people,
               ImmortalReplay::Options performers)
         : performers_(performers),
           disk_(disk),
@@ -331,7 +331,7 @@ private:
 /// Applications that are told the past, as many as are wanted.
 class Performers {
 public:
-    [[nodiscard]] static Result<std::unique_ptr<Performers>> wait(const Wanted& wanted) {
+    [[nodiscard]] static Result<std::unique_ptr<Performers>> wait(const JournalWanted& wanted) {
         const Address listen = US_TRY(where_to_wait(wanted));
         std::unique_ptr<Performers> made(new Performers);
         immortal::RemoteApplication::Options options;
@@ -353,7 +353,7 @@ public:
 private:
     Performers() = default;
 
-    [[nodiscard]] static Result<Address> where_to_wait(const Wanted& wanted) {
+    [[nodiscard]] static Result<Address> where_to_wait(const JournalWanted& wanted) {
         if (!wanted.app_socket.empty()) return socket_address(wanted.app_socket);
         std::uint16_t number = 0;
         const char* const end_of_text = wanted.app_port.data() + wanted.app_port.size();
@@ -423,7 +423,7 @@ private:
 
 /// A node's directory is meant for one of its groups; the log alone is a journal of its own, as a local
 /// one is, unless somebody says that it is a node's.
-[[nodiscard]] std::optional<NodePlace> group_wanted(Disk& disk, const Wanted& wanted) {
+[[nodiscard]] std::optional<NodePlace> group_wanted(Disk& disk, const JournalWanted& wanted) {
     auto place = node_place(disk, wanted.directory);
     const bool asked = !wanted.group.empty() || wanted.uncommitted;
     if (place && place->log == wanted.directory && !asked) return std::nullopt;
@@ -470,12 +470,12 @@ void print_found(const GroupWalk::Found& found, bool uncommitted, bool people) {
                                      found.last.value));
 }
 
-[[nodiscard]] Result<Exit> replay(const Invocation& invocation, const Wanted& given) {
+[[nodiscard]] Result<Exit> replay(const Invocation& invocation, const JournalWanted& given) {
     if (invocation.format == Format::csv || invocation.format == Format::name) {
         return Error{.code = Errc::bad_config,
                      .detail = "journal replay prints table, json or jsonl"};
     }
-    Wanted wanted = given;
+    JournalWanted wanted = given;
     if (wanted.directory.empty() == wanted.service.empty()) {
         return Error{.code = Errc::bad_config, .detail = "either DIR or --service NAME"};
     }
@@ -546,8 +546,8 @@ void print_found(const GroupWalk::Found& found, bool uncommitted, bool people) {
 }  // namespace
 
 void add_journal_commands(const Command& root, Globals& globals) {
-    const auto given = std::make_shared<Wanted>();
-    const auto running = [&](Result<Exit> (*body)(const Invocation&, const Wanted&)) {
+    const auto given = std::make_shared<JournalWanted>();
+    const auto running = [&](Result<Exit> (*body)(const Invocation&, const JournalWanted&)) {
         return globals.running(
             [given, body](const Invocation& invocation) { return body(invocation, *given); });
     };

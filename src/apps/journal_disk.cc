@@ -14,7 +14,7 @@ namespace understudy::apps {
 
 namespace {
 
-[[nodiscard]] Error failure(std::string_view call, const std::string& path) {
+[[nodiscard]] Error path_failure(std::string_view call, const std::string& path) {
     const int error = errno;
     const Errc code = error == ENOENT || error == ENOTDIR ? Errc::not_found
                       : error == EACCES || error == EPERM ? Errc::denied
@@ -32,7 +32,7 @@ public:
 
     Result<std::uint64_t> size() override {
         struct stat status{};
-        if (::fstat(fd_.get(), &status) != 0) return failure("fstat", path_);
+        if (::fstat(fd_.get(), &status) != 0) return path_failure("fstat", path_);
         return static_cast<std::uint64_t>(status.st_size);
     }
 
@@ -41,7 +41,7 @@ public:
             const auto got =
                 ::pread(fd_.get(), out.data(), out.size(), static_cast<off_t>(offset));
             if (got < 0 && errno == EINTR) continue;
-            if (got < 0) return failure("read", path_);
+            if (got < 0) return path_failure("read", path_);
             if (got == 0) {
                 return Error{.code = Errc::corrupt,
                              .detail = path_ + " ends at byte " + std::to_string(offset)};
@@ -60,7 +60,7 @@ public:
         struct flock whole_file{};
         whole_file.l_type = F_WRLCK;
         whole_file.l_whence = SEEK_SET;
-        if (::fcntl(fd_.get(), F_OFD_GETLK, &whole_file) != 0) return failure("lock", path_);
+        if (::fcntl(fd_.get(), F_OFD_GETLK, &whole_file) != 0) return path_failure("lock", path_);
         if (whole_file.l_type == F_UNLCK) return {};
         return Error{.code = Errc::in_use, .detail = path_ + " is locked by another process"};
     }
@@ -76,9 +76,9 @@ Result<std::unique_ptr<File>> ReadOnlyDisk::open(const std::string& path, Open h
     if (how != Open::existing) return refused(path);
     // What stands under the name may be anything: a pipe without a writer would hold us up.
     platform::Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-    if (!fd) return failure("open", path);
+    if (!fd) return path_failure("open", path);
     struct stat status{};
-    if (::fstat(fd.get(), &status) != 0) return failure("fstat", path);
+    if (::fstat(fd.get(), &status) != 0) return path_failure("fstat", path);
     if (!S_ISREG(status.st_mode)) {
         return Error{.code = Errc::bad_config, .detail = path + " is no ordinary file"};
     }

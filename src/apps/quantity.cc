@@ -18,7 +18,7 @@ struct Split {
     std::string_view unit;
 };
 
-[[nodiscard]] Split split(std::string_view text) {
+[[nodiscard]] Split split_unit(std::string_view text) {
     const std::size_t end = text.find_first_not_of("0123456789.");
     if (end == std::string_view::npos) return {text, {}};
     std::string_view unit = text.substr(end);
@@ -41,7 +41,7 @@ struct Split {
 }  // namespace
 
 std::optional<std::uint64_t> parse_size(std::string_view text) {
-    const auto [number, unit] = split(text);
+    const auto [number, unit] = split_unit(text);
     const auto value = whole(number);
     if (!value) return std::nullopt;
     if (unit.empty() || unit == "B") return *value;
@@ -52,7 +52,7 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
 }
 
 std::optional<std::uint64_t> parse_duration_ms(std::string_view text) {
-    const auto [number, unit] = split(text);
+    const auto [number, unit] = split_unit(text);
     std::uint64_t factor = 0;
     if (unit == "ms") factor = 1;
     if (unit == "s") factor = 1000;

@@ -21,7 +21,7 @@ using wire::Dynamic;
 
 namespace {
 
-struct Wanted {
+struct RecordWanted {
     std::string family;
     std::string record;
     std::vector<std::string> assignments;
@@ -60,7 +60,7 @@ private:
     State state_;
 };
 
-Result<Exit> list(const Invocation& invocation, const Wanted& given) {
+Result<Exit> list_records(const Invocation& invocation, const RecordWanted& given) {
     struct Names {
         std::set<std::string> names;
         bool heard = false;
@@ -94,7 +94,7 @@ Result<Exit> list(const Invocation& invocation, const Wanted& given) {
     return Exit::done;
 }
 
-Result<Exit> get(const Invocation& invocation, const Wanted& given) {
+Result<Exit> get(const Invocation& invocation, const RecordWanted& given) {
     auto session = US_TRY(Session::open(invocation));
     auto proxy = US_TRY(session.proxy(given.family));
     auto image = proxy.get(given.record, session.timeout());
@@ -109,7 +109,7 @@ Result<Exit> get(const Invocation& invocation, const Wanted& given) {
     return Exit::done;
 }
 
-[[nodiscard]] std::string_view status_text(RecordStatus status) {
+[[nodiscard]] std::string_view record_status_text(RecordStatus status) {
     switch (status) {
         case RecordStatus::connecting: return "nothing has come yet";
         case RecordStatus::connected: return "every change arrives again";
@@ -120,7 +120,7 @@ Result<Exit> get(const Invocation& invocation, const Wanted& given) {
     return "unknown";
 }
 
-Result<Exit> watch(const Invocation& invocation, const Wanted& given) {
+Result<Exit> watch(const Invocation& invocation, const RecordWanted& given) {
     std::uint64_t count = 0;  // 0: for ever.
     if (!given.count.empty()) {
         const auto parsed = parse_size(given.count);  // A plain number; units mean the same.
@@ -150,14 +150,14 @@ Result<Exit> watch(const Invocation& invocation, const Wanted& given) {
         const bool trouble =
             status != RecordStatus::connecting && status != RecordStatus::connected;
         const bool over = status == RecordStatus::connected && troubled;
-        if (trouble || over) remark(fmt::format("understudy: {}", status_text(status)));
+        if (trouble || over) remark(fmt::format("understudy: {}", record_status_text(status)));
         troubled = trouble || (troubled && !over);
     });
     gathering->await([&](std::uint64_t seen) { return count != 0 && seen >= count; });
     return Exit::done;
 }
 
-Result<Exit> put(const Invocation& invocation, const Wanted& given) {
+Result<Exit> put(const Invocation& invocation, const RecordWanted& given) {
     const Dynamic assignments = US_TRY(parse_assignments(given.record, given.assignments));
     const auto arguments = US_TRY(Arguments::from_json(wire::to_json(assignments)));
     auto session = US_TRY(Session::open(invocation));
@@ -182,7 +182,7 @@ Result<Exit> put(const Invocation& invocation, const Wanted& given) {
     return Exit::done;
 }
 
-Result<Exit> call(const Invocation& invocation, const Wanted& given) {
+Result<Exit> call(const Invocation& invocation, const RecordWanted& given) {
     const auto deadline_ms = parse_duration_ms(given.deadline);
     if (!deadline_ms || *deadline_ms == 0) {
         return Error{.code = Errc::bad_config, .detail = "--deadline wants a duration: 500ms, 5s"};
@@ -223,8 +223,8 @@ Result<Exit> call(const Invocation& invocation, const Wanted& given) {
 }  // namespace
 
 void add_record_commands(const Command& root, Globals& globals) {
-    const auto given = std::make_shared<Wanted>();
-    const auto running = [&](Result<Exit> (*body)(const Invocation&, const Wanted&)) {
+    const auto given = std::make_shared<RecordWanted>();
+    const auto running = [&](Result<Exit> (*body)(const Invocation&, const RecordWanted&)) {
         return globals.running(
             [given, body](const Invocation& invocation) { return body(invocation, *given); });
     };
@@ -232,7 +232,7 @@ void add_record_commands(const Command& root, Globals& globals) {
 
     const Command listing = record.add("list", "The records of the active member.");
     listing.argument(family_name(), given->family);
-    listing.runs(running(list));
+    listing.runs(running(list_records));
 
     const Command getting = record.add("get", "One record as it is now.");
     getting.argument(family_name(), given->family);

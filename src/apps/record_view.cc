@@ -35,7 +35,7 @@ void append_change(std::string& out, const std::string& prefix, const Change& ch
     }
 }
 
-[[nodiscard]] Error bad(const std::string& assignment, std::string_view why) {
+[[nodiscard]] Error bad_assignment(const std::string& assignment, std::string_view why) {
     return {.code = Errc::bad_config,
             .detail = fmt::format("\"{}\" is no assignment: {}\ntry: FIELD=TEXT, FIELD:=NUMBER, "
                                   "FIELD:=null, SUBMAP/FIELD=TEXT",
@@ -113,26 +113,27 @@ Result<Dynamic::Map> parse_assignments(const std::string& record,
     Dynamic::Map submaps;
     for (const std::string& assignment : assignments) {
         const std::size_t equals = assignment.find('=');
-        if (equals == std::string::npos) return bad(assignment, "it has no =");
+        if (equals == std::string::npos) return bad_assignment(assignment, "it has no =");
         const bool typed = equals > 0 && assignment[equals - 1] == ':';
         std::string field = assignment.substr(0, typed ? equals - 1 : equals);
         const std::string text = assignment.substr(equals + 1);
         Dynamic value(text);
         if (typed) {
             auto parsed = wire::parse_json(text);
-            if (!parsed) return bad(assignment, parsed.error().detail);
+            if (!parsed) return bad_assignment(assignment, parsed.error().detail);
             value = *std::move(parsed);
         }
         Dynamic::Map* target = &fields;
         if (const std::size_t slash = field.find('/'); slash != std::string::npos) {
             const std::string submap = field.substr(0, slash);
             if (auto good = check_field_name(submap); !good) {
-                return bad(assignment, good.error().detail);
+                return bad_assignment(assignment, good.error().detail);
             }
             target = submaps.try_emplace(submap, Dynamic::Map()).first->second.as<Dynamic::Map>();
             field.erase(0, slash + 1);
         }
-        if (auto good = check_field_name(field); !good) return bad(assignment, good.error().detail);
+        if (auto good = check_field_name(field); !good)
+            return bad_assignment(assignment, good.error().detail);
         target->insert_or_assign(field, std::move(value));
     }
     return Dynamic::Map{

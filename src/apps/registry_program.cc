@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "apps/version.h"
+#include "base/errors.h"
 #include "library/registry_nodes.h"
 #include "platform/log.h"
 #include "understudy/limits.h"
@@ -15,10 +16,6 @@ namespace understudy::apps {
 using node::RegistryServer;
 
 namespace {
-
-[[nodiscard]] Error bad(std::string detail) {
-    return {.code = Errc::bad_config, .detail = std::move(detail)};
-}
 
 /// A name may resolve to anything, but for the one that must not (RFC 6761, section 6.3).
 [[nodiscard]] bool is_loopback(const std::string& host) {
@@ -30,7 +27,7 @@ namespace {
         !settings.tls_cert.empty() || !settings.tls_key.empty() || !settings.tls_ca.empty();
     if (!any) return std::optional<TlsOptions>();
     if (settings.tls_cert.empty() || settings.tls_key.empty() || settings.tls_ca.empty()) {
-        return bad("TLS wants all three of --tls-cert, --tls-key and --tls-ca");
+        return bad_config("TLS wants all three of --tls-cert, --tls-key and --tls-ca");
     }
     return std::optional(TlsOptions{.certificate_file = settings.tls_cert,
                                     .key_file = settings.tls_key,
@@ -44,11 +41,13 @@ Result<RegistryServer::Options> registry_options(const RegistrySettings& setting
     options.listen = US_TRY(parse_address(settings.listen));
     options.tls = US_TRY(tls_options(settings));
     if (settings.data.empty()) {
-        return bad("a registry needs a directory for its journal\ntry: understudy registry --data "
-                   "DIR");
+        return bad_config(
+            "a registry needs a directory for its journal\ntry: understudy registry --data "
+            "DIR");
     }
     if (settings.peers.empty() && !settings.advertise.empty()) {
-        return bad("--advertise tells the other nodes where this one is: --peers says who they are");
+        return bad_config(
+            "--advertise tells the other nodes where this one is: --peers says who they are");
     }
     if (!settings.peers.empty()) {
         std::optional<Address> advertise;
@@ -62,9 +61,10 @@ Result<RegistryServer::Options> registry_options(const RegistrySettings& setting
         if (!settings.listen_given) options.listen = options.several->address;
     }
     if (!options.tls && !settings.insecure && !is_loopback(options.listen.host)) {
-        return bad(fmt::format("listening on {} without TLS opens the platform to whoever reaches "
-                               "it\ntry: --tls-cert, --tls-key and --tls-ca, or --insecure",
-                               to_string(options.listen)));
+        return bad_config(
+            fmt::format("listening on {} without TLS opens the platform to whoever reaches "
+                        "it\ntry: --tls-cert, --tls-key and --tls-ca, or --insecure",
+                        to_string(options.listen)));
     }
     US_CHECK(check_identifier("platform", settings.platform));
     US_CHECK(check_identifier("registry", settings.name));

@@ -19,7 +19,7 @@ using wire::Dynamic;
 
 namespace {
 
-struct Wanted {
+struct ServiceWanted {
     std::string name;
     std::string path;
     std::string to;
@@ -28,7 +28,7 @@ struct Wanted {
 };
 using Render = std::function<Result<std::string>(Session&)>;
 
-Result<Exit> show_or_watch(const Invocation& invocation, const Wanted& wanted,
+Result<Exit> show_or_watch(const Invocation& invocation, const ServiceWanted& wanted,
                            const Render& render) {
     const bool cached = wanted.consistency == "cached";
     auto session = US_TRY(Session::open(
@@ -44,7 +44,7 @@ Result<Exit> show_or_watch(const Invocation& invocation, const Wanted& wanted,
     return Exit::done;
 }
 
-Result<Exit> list(const Invocation& invocation, const Wanted& wanted) {
+Result<Exit> list_all_services(const Invocation& invocation, const ServiceWanted& wanted) {
     return show_or_watch(invocation, wanted,
                          [&](Session& session) -> Result<std::string> {
                              return to_text(list_services(US_TRY(session.services())),
@@ -52,7 +52,7 @@ Result<Exit> list(const Invocation& invocation, const Wanted& wanted) {
                          });
 }
 
-Result<Exit> list_cluster(const Invocation& invocation, const Wanted& wanted) {
+Result<Exit> list_cluster(const Invocation& invocation, const ServiceWanted& wanted) {
     return show_or_watch(
         invocation, wanted, [&](Session& session) -> Result<std::string> {
             auto services = US_TRY(session.services());
@@ -63,7 +63,7 @@ Result<Exit> list_cluster(const Invocation& invocation, const Wanted& wanted) {
         });
 }
 
-Result<Exit> show(const Invocation& invocation, const Wanted& wanted) {
+Result<Exit> show(const Invocation& invocation, const ServiceWanted& wanted) {
     bool served = false;
     const auto shown = US_TRY(show_or_watch(
         invocation, wanted, [&](Session& session) -> Result<std::string> {
@@ -81,7 +81,7 @@ Result<Exit> show(const Invocation& invocation, const Wanted& wanted) {
     return served ? shown : Exit::no;
 }
 
-Result<Exit> switch_over(const Invocation& invocation, const Wanted& wanted) {
+Result<Exit> switch_over(const Invocation& invocation, const ServiceWanted& wanted) {
     auto session = US_TRY(Session::open(invocation));
     const auto before = US_TRY(session.service(wanted.name));
     pb::Ask ask;
@@ -112,7 +112,7 @@ Result<Exit> switch_over(const Invocation& invocation, const Wanted& wanted) {
     return Exit::done;
 }
 
-Result<Exit> explain(const Invocation& invocation, const Wanted& wanted) {
+Result<Exit> explain(const Invocation& invocation, const ServiceWanted& wanted) {
     auto session = US_TRY(Session::open(invocation));
     (void)US_TRY(session.service(wanted.name));
     pb::Ask ask;
@@ -130,8 +130,8 @@ Result<Exit> explain(const Invocation& invocation, const Wanted& wanted) {
 }  // namespace
 
 void add_service_commands(const Command& root, Globals& globals) {
-    const auto given = std::make_shared<Wanted>();
-    const auto running = [&](Result<Exit> (*body)(const Invocation&, const Wanted&)) {
+    const auto given = std::make_shared<ServiceWanted>();
+    const auto running = [&](Result<Exit> (*body)(const Invocation&, const ServiceWanted&)) {
         return globals.running(
             [given, body](const Invocation& invocation) { return body(invocation, *given); });
     };
@@ -148,7 +148,7 @@ void add_service_commands(const Command& root, Globals& globals) {
     const Command listing = service.add("list", "All services of the platform.");
     listing.flag("-w,--watch", watch_about, given->watch);
     add_consistency(listing);
-    listing.runs(running(list));
+    listing.runs(running(list_all_services));
 
     const Command showing = service.add("show", "One service with its members, in line order.");
     showing.argument(service_name(), given->name);

@@ -71,7 +71,7 @@ namespace {
     return service.config().redundancy() == static_cast<std::uint32_t>(Redundancy::journaled);
 }
 
-[[nodiscard]] std::string_view kind_of(const pb::Definition& definition) {
+[[nodiscard]] std::string_view definition_kind(const pb::Definition& definition) {
     return definition.kind() == static_cast<std::uint32_t>(wire::ServiceKind::immortal) ? "immortal"
                                                                                         : "unknown";
 }
@@ -196,7 +196,7 @@ void add_standing(Dynamic::Map& row, const pb::MemberInfo& member, std::uint64_t
     const std::string version = definition.version() == 0
                                     ? std::string()
                                     : fmt::format("code version {}, ", definition.version());
-    return fmt::format("{}, {}, {}last resort {}\n", kind_of(definition), journal, version,
+    return fmt::format("{}, {}, {}last resort {}\n", definition_kind(definition), journal, version,
                        last_resort_of(service));
 }
 
@@ -263,7 +263,7 @@ Listing list_services(const std::vector<pb::ServiceInfo>& services) {
                          {"served", is_served(service)}});
         if (!registered) continue;
         const bool has = service.has_definition();
-        row["kind"] = has ? Dynamic(kind_of(service.definition())) : Dynamic();
+        row["kind"] = has ? Dynamic(definition_kind(service.definition())) : Dynamic();
         row["replicas"] = has ? Dynamic(service.definition().replicas_size()) : Dynamic();
     }
     return listing;
@@ -304,7 +304,7 @@ Dynamic::Map service_json(const pb::ServiceInfo& service) {
     if (!is_journaled(service)) return json;
     const pb::Definition& definition = service.definition();
     const bool has = service.has_definition();
-    json["kind"] = has ? Dynamic(kind_of(definition)) : Dynamic();
+    json["kind"] = has ? Dynamic(definition_kind(definition)) : Dynamic();
     json["journal"] = !has                        ? Dynamic()
                       : is_replicated(definition) ? Dynamic("replicated")
                                                   : Dynamic("shared_directory");

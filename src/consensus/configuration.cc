@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::uint8_t version = 1;
 
-Error nonsense(std::string detail) {
+Error bad_configuration(std::string detail) {
     return Error{.code = Errc::corrupt, .detail = "configuration: " + std::move(detail)};
 }
 
@@ -57,17 +57,18 @@ Result<Configuration> decode_configuration(Bytes bytes) {
     ByteReader reader(bytes);
     const auto form = reader.fixed<std::uint8_t>();
     const auto count = reader.fixed<std::uint8_t>();
-    if (!form || *form != version || !count) return nonsense("unknown version");
-    if (*count > servers_max) return nonsense("too many servers");
+    if (!form || *form != version || !count) return bad_configuration("unknown version");
+    if (*count > servers_max) return bad_configuration("too many servers");
     Configuration configuration;
     for (unsigned i = 0; i < *count; ++i) {
         const auto id = reader.fixed<std::uint64_t>();
         const auto membership = reader.fixed<std::uint8_t>();
-        if (!id || !membership) return nonsense("too short");
+        if (!id || !membership) return bad_configuration("too short");
         configuration.servers.push_back({{*id}, static_cast<Membership>(*membership)});
     }
-    if (!reader.done()) return nonsense("more bytes than servers");
-    if (!well_formed(configuration)) return nonsense("servers out of order, twice, or no voter");
+    if (!reader.done()) return bad_configuration("more bytes than servers");
+    if (!well_formed(configuration))
+        return bad_configuration("servers out of order, twice, or no voter");
     return configuration;
 }
 

@@ -20,7 +20,7 @@ constexpr std::uint8_t flag_pre_vote = 1;
 constexpr std::uint8_t flag_disrupt = 2;
 constexpr std::uint8_t flag_granted = 2;
 
-Error nonsense(std::string detail) {
+Error bad_message(std::string detail) {
     return Error{.code = Errc::corrupt, .detail = "message: " + std::move(detail)};
 }
 
@@ -109,7 +109,8 @@ public:
 
     Result<void> entries(std::vector<LogEntry>& out, std::uint64_t count) {
         // An entry has three bytes at least: a count that lies cannot make us allocate.
-        if (count > entries_per_message_max || count > rest() / 3) return nonsense("entry count");
+        if (count > entries_per_message_max || count > rest() / 3)
+            return bad_message("entry count");
         out.reserve(static_cast<std::size_t>(count));
         for (std::uint64_t i = 0; i < count; ++i) {
             LogEntry entry;
@@ -139,12 +140,12 @@ bool sane(Index index, Epoch term) {
 }
 
 Result<void> check_entries(const AppendRequest& request) {
-    if (request.entries.size() != request.count) return nonsense("entries are missing");
-    if (request.count > entries_per_message_max) return nonsense("too many entries");
+    if (request.entries.size() != request.count) return bad_message("entries are missing");
+    if (request.count > entries_per_message_max) return bad_message("too many entries");
     Epoch last = request.prev_term;
     for (const LogEntry& entry : request.entries) {
         if (entry.term.value == 0 || entry.term < last || entry.term > request.term) {
-            return nonsense("entry terms");
+            return bad_message("entry terms");
         }
         last = entry.term;
         const Bytes body = entry.body.bytes;
@@ -155,17 +156,17 @@ Result<void> check_entries(const AppendRequest& request) {
             case EntryKind::command:
                 break;
             case EntryKind::barrier:
-                if (!body.empty()) return nonsense("barrier with a body");
+                if (!body.empty()) return bad_message("barrier with a body");
                 break;
             case EntryKind::configuration:
                 // The engine would record it at the place of the first.
-                if (request.count != 1) return nonsense("configuration among other entries");
+                if (request.count != 1) return bad_message("configuration among other entries");
                 if (auto decoded = decode_configuration(body); !decoded) {
                     return std::move(decoded).error();
                 }
                 break;
             default:
-                return nonsense("entry kind");
+                return bad_message("entry kind");
         }
     }
     return {};
@@ -173,9 +174,9 @@ Result<void> check_entries(const AppendRequest& request) {
 
 struct Checker {
     Result<void> operator()(const VoteRequest& request) const {
-        if (request.candidate.value == 0) return nonsense("no candidate");
+        if (request.candidate.value == 0) return bad_message("no candidate");
         if (!sane(request.last_index, request.last_term) || request.last_term > request.term) {
-            return nonsense("last entry");
+            return bad_message("last entry");
         }
         return {};
     }
@@ -183,14 +184,14 @@ struct Checker {
     Result<void> operator()(const AppendRequest& request) const {
         if (!sane(request.prev_index, request.prev_term) || request.prev_term > request.term ||
             !sane(request.leader_commit)) {
-            return nonsense("previous entry");
+            return bad_message("previous entry");
         }
         return check_entries(request);
     }
     Result<void> operator()(const AppendResult& result) const {
-        if (!sane(result.rejected) || !sane(result.last_index)) return nonsense("index");
+        if (!sane(result.rejected) || !sane(result.last_index)) return bad_message("index");
         if (result.rejected.value != 0 && result.last_index >= result.rejected) {
-            return nonsense("hint behind what was rejected");
+            return bad_message("hint behind what was rejected");
         }
         return {};
     }
@@ -198,11 +199,11 @@ struct Checker {
         const SnapshotRef& snapshot = request.snapshot;
         if (!sane(snapshot.index, snapshot.term) || snapshot.index.value == 0 ||
             snapshot.term > request.term) {
-            return nonsense("checkpoint's place");
+            return bad_message("checkpoint's place");
         }
         if (snapshot.configuration_index.value == 0 ||
             snapshot.configuration_index > snapshot.index || !well_formed(snapshot.configuration)) {
-            return nonsense("checkpoint's configuration");
+            return bad_message("checkpoint's configuration");
         }
         if (snapshot.reference.size() > reference_size_max) {
             return Error{.code = Errc::limit_exceeded, .detail = "message: reference too large"};
@@ -211,7 +212,7 @@ struct Checker {
     }
     Result<void> operator()(const TimeoutNow& now) const {
         if (!sane(now.last_index, now.last_term) || now.last_term > now.term) {
-            return nonsense("last entry");
+            return bad_message("last entry");
         }
         return {};
     }
@@ -222,7 +223,7 @@ Result<Message> read(Kind kind, std::uint8_t flags, Epoch term, Reader& in) {
         case Kind::vote_request: {
             VoteRequest request;
             request.term = term;
-            if (flags > (flag_pre_vote | flag_disrupt)) return nonsense("flags");
+            if (flags > (flag_pre_vote | flag_disrupt)) return bad_message("flags");
             request.pre_vote = (flags & flag_pre_vote) != 0;
             request.disrupt_leader = (flags & flag_disrupt) != 0;
             request.candidate = in.server();
@@ -231,14 +232,14 @@ Result<Message> read(Kind kind, std::uint8_t flags, Epoch term, Reader& in) {
             return Message(request);
         }
         case Kind::vote_result:
-            if (flags > (flag_pre_vote | flag_granted)) return nonsense("flags");
+            if (flags > (flag_pre_vote | flag_granted)) return bad_message("flags");
             return Message(VoteResult{.term = term,
                                       .granted = (flags & flag_granted) != 0,
                                       .pre_vote = (flags & flag_pre_vote) != 0});
         case Kind::append_request: {
             AppendRequest request;
             request.term = term;
-            if (flags != 0) return nonsense("flags");
+            if (flags != 0) return bad_message("flags");
             request.prev_index = in.index();
             request.prev_term = in.term();
             request.leader_commit = in.index();
@@ -249,38 +250,38 @@ Result<Message> read(Kind kind, std::uint8_t flags, Epoch term, Reader& in) {
         case Kind::append_result: {
             AppendResult result;
             result.term = term;
-            if (flags != 0) return nonsense("flags");
+            if (flags != 0) return bad_message("flags");
             result.rejected = in.index();
             result.last_index = in.index();
             const std::uint64_t capacity = in.number();
-            if (capacity > 0xffff) return nonsense("capacity");
+            if (capacity > 0xffff) return bad_message("capacity");
             result.capacity = static_cast<std::uint16_t>(capacity);
             return Message(result);
         }
         case Kind::install_request: {
             InstallRequest request;
             request.term = term;
-            if (flags != 0) return nonsense("flags");
+            if (flags != 0) return bad_message("flags");
             SnapshotRef& snapshot = request.snapshot;
             snapshot.index = in.index();
             snapshot.term = in.term();
             snapshot.configuration_index = in.index();
             snapshot.configuration = US_TRY(decode_configuration(in.bytes()));
             const Bytes reference = in.bytes();
-            if (reference.size() > reference_size_max) return nonsense("reference too large");
+            if (reference.size() > reference_size_max) return bad_message("reference too large");
             snapshot.reference.assign(reference.begin(), reference.end());
             return Message(std::move(request));
         }
         case Kind::timeout_now: {
             TimeoutNow now;
             now.term = term;
-            if (flags != 0) return nonsense("flags");
+            if (flags != 0) return bad_message("flags");
             now.last_index = in.index();
             now.last_term = in.term();
             return Message(now);
         }
     }
-    return nonsense("unknown kind");
+    return bad_message("unknown kind");
 }
 
 std::size_t body_size(const LogEntry& entry) {
@@ -296,7 +297,7 @@ Epoch term_of(const Message& message) {
 
 Result<void> check(const Message& message) {
     const Epoch term = term_of(message);
-    if (term.value == 0 || !sane(term)) return nonsense("term");
+    if (term.value == 0 || !sane(term)) return bad_message("term");
     return std::visit(Checker{}, message);
 }
 
@@ -328,7 +329,7 @@ Result<Message> decode(const SharedBytes& frame) {
     const std::uint8_t flags = in.byte();
     const Epoch term = in.term();
     Message message = US_TRY(read(kind, flags, term, in));
-    if (!in.done()) return nonsense("too short or too long");
+    if (!in.done()) return bad_message("too short or too long");
     US_CHECK(check(message));
     return message;
 }

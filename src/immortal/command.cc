@@ -74,7 +74,7 @@ void write(Buffer& out, const ForgetCommand& forget) {
     ByteWriter(out).text(forget.peer);
 }
 
-Error corrupt(const char* what) {
+Error bad_command(const char* what) {
     return {.code = Errc::corrupt, .detail = std::string("immortal: ") + what};
 }
 
@@ -85,7 +85,7 @@ Result<AnyCommand> read_start(ByteReader& in) {
     start.wall_ms = in.varint().value_or(0);
     const std::uint64_t version = in.varint().value_or(0);
     start.version = static_cast<std::uint32_t>(version);
-    if (!in.done() || start.instance == 0 || version > 0xffff'ffff) return corrupt("start");
+    if (!in.done() || start.instance == 0 || version > 0xffff'ffff) return bad_command("start");
     return AnyCommand(start);
 }
 Result<AnyCommand> read_receive(ByteReader& in) {
@@ -93,7 +93,8 @@ Result<AnyCommand> read_receive(ByteReader& in) {
     receive.source = in.text().value_or("");
     receive.instance = in.fixed<std::uint64_t>().value_or(0);
     receive.wall_ms = in.varint().value_or(0);
-    if (in.failed() || receive.source.empty() || receive.instance == 0) return corrupt("receive");
+    if (in.failed() || receive.source.empty() || receive.instance == 0)
+        return bad_command("receive");
     receive.batch = US_TRY(read_batch(in.rest()));
     return AnyCommand(receive);
 }
@@ -101,7 +102,7 @@ Result<AnyCommand> read_impulse(ByteReader& in) {
     ImpulseCommand impulse;
     impulse.wall_ms = in.varint().value_or(0);
     impulse.name = in.text().value_or("");
-    if (in.failed()) return corrupt("impulse");
+    if (in.failed()) return bad_command("impulse");
     impulse.arguments = in.rest();
     return AnyCommand(impulse);
 }
@@ -115,7 +116,7 @@ Result<AnyCommand> read_confirm(ByteReader& in) {
         row.upto = {in.varint().value_or(0)};
         confirm.rows.push_back(row);
     }
-    if (!in.done()) return corrupt("confirm");
+    if (!in.done()) return bad_command("confirm");
     return AnyCommand(std::move(confirm));
 }
 Result<AnyCommand> read_fire(ByteReader& in) {
@@ -125,7 +126,7 @@ Result<AnyCommand> read_fire(ByteReader& in) {
     for (std::uint64_t i = 0; i < count && !in.failed(); ++i) {
         fire.timers.push_back(in.varint().value_or(0));
     }
-    if (!in.done()) return corrupt("fire");
+    if (!in.done()) return bad_command("fire");
     return AnyCommand(std::move(fire));
 }
 Result<AnyCommand> read_upgrade(ByteReader& in) {
@@ -133,13 +134,13 @@ Result<AnyCommand> read_upgrade(ByteReader& in) {
     upgrade.wall_ms = in.varint().value_or(0);
     const std::uint64_t version = in.varint().value_or(0);
     upgrade.version = static_cast<std::uint32_t>(version);
-    if (!in.done() || version > 0xffff'ffff) return corrupt("upgrade");
+    if (!in.done() || version > 0xffff'ffff) return bad_command("upgrade");
     return AnyCommand(upgrade);
 }
 Result<AnyCommand> read_forget(ByteReader& in) {
     ForgetCommand forget;
     forget.peer = in.text().value_or("");
-    if (!in.done()) return corrupt("forget");
+    if (!in.done()) return bad_command("forget");
     return AnyCommand(forget);
 }
 
@@ -163,7 +164,7 @@ Result<AnyCommand> decode_command(Bytes body) {
         case CommandKind::upgrade: return read_upgrade(in);
         case CommandKind::forget: return read_forget(in);
     }
-    return corrupt("a command of an unknown kind");
+    return bad_command("a command of an unknown kind");
 }
 
 }  // namespace understudy::immortal

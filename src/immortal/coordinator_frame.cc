@@ -307,7 +307,7 @@ ImageFrame read_image(BodyReader& in) {
     return frame;
 }
 
-ImpulseFrame read_impulse(BodyReader& in) {
+ImpulseFrame impulse_frame(BodyReader& in) {
     ImpulseFrame frame;
     frame.id = in.number<std::uint64_t>();
     frame.name = in.text();
@@ -328,7 +328,8 @@ std::optional<AnyFrame> read(FrameType type, BodyReader& in) {
         case FrameType::output: return read_output(in);
         case FrameType::performed: return PerformedFrame{{in.number<std::uint64_t>()}};
         case FrameType::image: return read_image(in);
-        case FrameType::impulse: return read_impulse(in);
+        case FrameType::impulse:
+            return impulse_frame(in);
         case FrameType::broken: return BrokenFrame{in.reason()};
         case FrameType::restored: return RestoredFrame{{in.number<std::uint64_t>()}};
         case FrameType::upgrade: {

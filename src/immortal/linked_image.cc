@@ -19,7 +19,7 @@ enum class Part : std::uint8_t { head = 1, answers = 2, timers = 3, fields = 4, 
 constexpr std::size_t fields_piece_max = 1 * MiB;
 constexpr std::size_t hashed_at_once = 64 * KiB;
 
-Error corrupt(std::string what) {
+Error bad_linked_image(std::string what) {
     return {.code = Errc::corrupt, .detail = "state of an immortal: " + std::move(what)};
 }
 
@@ -113,7 +113,7 @@ Result<void> LinkedApplication::restore_piece(Bytes piece, PiecePlace place,
         state_->object = its_class->make();
         restoration_.emplace();
     }
-    if (!restoration_) return corrupt("it has no beginning");
+    if (!restoration_) return bad_linked_image("it has no beginning");
     ByteReader reader(piece);
     Result<void> restored;
     try {
@@ -121,9 +121,10 @@ Result<void> LinkedApplication::restore_piece(Bytes piece, PiecePlace place,
     } catch (const std::bad_alloc&) {
         throw;
     } catch (const std::exception& thrown) {
-        restored = corrupt(std::string("fields() threw: ") + thrown.what());
+        restored = bad_linked_image(std::string("fields() threw: ") + thrown.what());
     }
-    if (restored && place.last && !restoration_->loaded) restored = corrupt("it has no end");
+    if (restored && place.last && !restoration_->loaded)
+        restored = bad_linked_image("it has no end");
     if (!restored) state_.reset();
     if (!restored || place.last) restoration_.reset();
     return restored;
@@ -133,12 +134,12 @@ Result<void> LinkedApplication::restore_part(ByteReader& piece) {
     const std::uint8_t part = piece.fixed<std::uint8_t>().value_or(0);
     // Each part is there, be it empty, but for maps; those may be none.
     const bool goes_on = part == restoration_->part || part == restoration_->part + 1;
-    if (!goes_on) return corrupt("its parts are out of order");
+    if (!goes_on) return bad_linked_image("its parts are out of order");
     restoration_->part = part;
     switch (static_cast<Part>(part)) {
         case Part::head: {
             const auto next_id = piece.varint();
-            if (!next_id || *next_id == 0 || !piece.done()) return corrupt("no head");
+            if (!next_id || *next_id == 0 || !piece.done()) return bad_linked_image("no head");
             state_->next_id = *next_id;
             return {};
         }
@@ -146,13 +147,13 @@ Result<void> LinkedApplication::restore_part(ByteReader& piece) {
         case Part::timers: return restore_rows(piece, state_->timers);
         case Part::fields: return restore_fields(piece);
         case Part::map: {
-            if (!restoration_->loaded) return corrupt("a map before the fields");
+            if (!restoration_->loaded) return bad_linked_image("a map before the fields");
             const auto which = piece.varint();
-            if (!which) return corrupt("no map's number");
+            if (!which) return bad_linked_image("no map's number");
             return state_->object->load_map(static_cast<std::size_t>(*which), piece.rest());
         }
     }
-    return corrupt("a part that is not known");
+    return bad_linked_image("a part that is not known");
 }
 
 Result<void> LinkedApplication::restore_rows(ByteReader& piece,
@@ -161,8 +162,8 @@ Result<void> LinkedApplication::restore_rows(ByteReader& piece,
         const auto id = piece.varint();
         const auto name = piece.text();
         const auto kept = piece.bytes();
-        if (!kept) return corrupt("a row is not whole");
-        if (*id >= state_->next_id) return corrupt("a row of the future");
+        if (!kept) return bad_linked_image("a row is not whole");
+        if (*id >= state_->next_id) return bad_linked_image("a row of the future");
         rows.put(*id, {.name = std::string(*name), .kept = Buffer(kept->begin(), kept->end())});
     }
     return {};
@@ -172,11 +173,11 @@ Result<void> LinkedApplication::restore_fields(ByteReader& piece) {
     const auto size = piece.varint();
     Buffer& fields = restoration_->fields;
     if (!size || (restoration_->fields_size != 0 && restoration_->fields_size != *size)) {
-        return corrupt("the size of the fields");
+        return bad_linked_image("the size of the fields");
     }
     restoration_->fields_size = *size;
     if (restoration_->loaded || *size < fields.size() + piece.rest().size()) {
-        return corrupt("more fields than there are");
+        return bad_linked_image("more fields than there are");
     }
     fields.insert(fields.end(), piece.rest().begin(), piece.rest().end());
     if (fields.size() < *size) return {};

@@ -24,7 +24,7 @@ void lead(Buffer& out, PieceKind kind) {
     out.push_back(static_cast<std::byte>(kind));
 }
 
-Error corrupt(const char* what) {
+Error bad_machine_image(const char* what) {
     return {.code = Errc::corrupt, .detail = std::string("checkpoint of an immortal: ") + what};
 }
 
@@ -184,7 +184,7 @@ Result<void> Machine::restore_piece(Bytes piece, PiecePlace place) {
     ByteReader reader(piece);
     const auto kind = reader.fixed<std::uint8_t>();
     if (place.first != (kind == static_cast<std::uint8_t>(PieceKind::envelope))) {
-        return corrupt("a piece is out of order");
+        return bad_machine_image("a piece is out of order");
     }
     switch (static_cast<PieceKind>(kind.value_or(0))) {
         case PieceKind::envelope: return restore_envelope(reader.rest());
@@ -192,7 +192,7 @@ Result<void> Machine::restore_piece(Bytes piece, PiecePlace place) {
         case PieceKind::application: return restore_application(reader.rest());
         case PieceKind::inputs: return restore_inputs(reader.rest());
     }
-    return corrupt("a piece of an unknown kind");
+    return bad_machine_image("a piece of an unknown kind");
 }
 
 Result<void> Machine::restore_envelope(Bytes piece) {
@@ -224,7 +224,7 @@ Result<void> Machine::restore_envelope(Bytes piece) {
         }
         if (is_client(name)) ++clients_;
         if (!peers_.emplace(std::string(name), std::move(peer)).second) {
-            return corrupt("a peer is there twice");
+            return bad_machine_image("a peer is there twice");
         }
     }
     const std::uint64_t timers = in.varint().value_or(0);
@@ -232,7 +232,7 @@ Result<void> Machine::restore_envelope(Bytes piece) {
         const std::uint64_t timer = in.varint().value_or(0);
         set_timer(timer, duration(in.varint()));
     }
-    if (!in.done()) return corrupt("its envelope");
+    if (!in.done()) return bad_machine_image("its envelope");
     return {};
 }
 
@@ -240,18 +240,18 @@ Result<void> Machine::restore_outbox(Bytes piece) {
     ByteReader in(piece);
     const std::string_view name = in.text().value_or("");
     const auto found = peers_.find(name);
-    if (found == peers_.end()) return corrupt("messages for nobody");
+    if (found == peers_.end()) return bad_machine_image("messages for nobody");
     return found->second.out.restore(US_TRY(decode_batch(in.rest())));
 }
 
 Result<void> Machine::restore_application(Bytes piece) {
     ByteReader in(piece);
     const auto flags = in.fixed<std::uint8_t>();
-    if (!flags) return corrupt("an empty piece");
+    if (!flags) return bad_machine_image("an empty piece");
     const bool first = (*flags & first_flag) != 0;
     for (const auto& [name, peer] : peers_) {
         if (!first) break;
-        if (!peer.out.whole()) return corrupt("messages are missing");
+        if (!peer.out.whole()) return bad_machine_image("messages are missing");
     }
     return application_.restore_piece(
         in.rest(),
@@ -277,11 +277,12 @@ Result<void> Machine::restore_inputs(Bytes piece) {
     ByteReader in(piece);
     while (!in.done()) {
         const auto kept = in.bytes();
-        if (!kept) return corrupt("an input is not whole");
+        if (!kept) return bad_machine_image("an input is not whole");
         ByteReader one(*kept);
         Input input;
         const auto kind = one.fixed<std::uint8_t>();
-        if (!kind || *kind < 1 || *kind > 5) return corrupt("an input of an unknown kind");
+        if (!kind || *kind < 1 || *kind > 5)
+            return bad_machine_image("an input of an unknown kind");
         input.kind = static_cast<InputKind>(*kind);
         input.refused = one.fixed<std::uint8_t>().value_or(0) != 0;
         input.source = one.text().value_or("");
@@ -289,7 +290,7 @@ Result<void> Machine::restore_inputs(Bytes piece) {
         input.name = one.text().value_or("");
         time_ = duration(one.varint());
         input.wall_ms = one.varint().value_or(0);
-        if (one.failed()) return corrupt("an input is not whole");
+        if (one.failed()) return bad_machine_image("an input is not whole");
         input.body = one.rest();
         deliver(input);
     }

@@ -10,6 +10,16 @@
 
 namespace understudy::journal {
 
+/// So many batches of a journal are being flushed at a time.
+inline constexpr std::size_t flushes_in_flight_max = 2;
+
+/// A second batch follows the first at once only if it is worth a flush of its own: up to here a
+/// flush costs the same whatever its size, so fewer bytes had better wait for company.
+inline constexpr std::uint64_t full_batch_bytes = 64 * KiB;
+
+/// Longer batches come from many commands under way; while one is written the loop has work to do.
+inline constexpr std::size_t inline_flush_bytes_max = 16 * KiB;
+
 /// The end of what is written, or is on its way to the disk.
 struct Tail {
     std::uint64_t generation = 0;

@@ -9,6 +9,9 @@
 
 namespace understudy::journal {
 
+/// So many checkpoints are kept, and the entries since the oldest of them.
+inline constexpr std::size_t checkpoints_kept = 2;
+
 /// What a checkpoint is a state of, and what it must fit to.
 struct Checkpoint {
     std::uint32_t journal = 0;   ///< journal_id() of its segments.
@@ -38,5 +41,7 @@ inline constexpr std::size_t checkpoint_header_bytes = 64;
 /// "0000000000002710.ckpt"
 [[nodiscard]] std::string checkpoint_name(Index at);
 [[nodiscard]] std::optional<Index> parse_checkpoint_name(std::string_view name);
+
+[[nodiscard]] Error bad_checkpoint(std::string_view why);
 
 }  // namespace understudy::journal

@@ -13,10 +13,6 @@ namespace {
 
 constexpr std::uint64_t unsynced_bytes_max = 8 * MiB;
 
-Error damaged(std::string why) {
-    return {.code = Errc::corrupt, .detail = "checkpoint: " + std::move(why)};
-}
-
 }  // namespace
 
 CheckpointFile::CheckpointFile(Disk& disk, std::string directory, const Checkpoint& checkpoint)
@@ -80,12 +76,12 @@ Result<std::unique_ptr<CheckpointReader>> CheckpointReader::open(Disk& disk,
                                                                  Index at) {
     auto file = US_TRY(disk.open(path_in(directory, checkpoint_name(at)), Disk::Open::existing));
     const std::uint64_t size = US_TRY(file->size());
-    if (size < checkpoint_header_bytes) return damaged("shorter than its header");
+    if (size < checkpoint_header_bytes) return bad_checkpoint("shorter than its header");
     Buffer raw(checkpoint_header_bytes);
     US_CHECK(file->read_at(0, raw));
     const CheckpointHeader header = US_TRY(decode_checkpoint_header(raw));
-    if (header.checkpoint.at != at) return damaged("of another entry");
-    if (header.state_bytes != size - checkpoint_header_bytes) return damaged("wrong length");
+    if (header.checkpoint.at != at) return bad_checkpoint("of another entry");
+    if (header.state_bytes != size - checkpoint_header_bytes) return bad_checkpoint("wrong length");
 
     std::unique_ptr<CheckpointReader> reader(new CheckpointReader(std::move(file), header));
     while (!reader->ended_) US_CHECK(reader->next());
@@ -109,7 +105,8 @@ Result<CheckpointReader::Slice> CheckpointReader::next() {
     checksum_ = crc32c(slice.bytes, checksum_);
     slice.last = given_bytes_ == header_.state_bytes;
     ended_ = slice.last;
-    if (slice.last && checksum_ != header_.state_checksum) return damaged("checksum of the state");
+    if (slice.last && checksum_ != header_.state_checksum)
+        return bad_checkpoint("checksum of the state");
     return slice;
 }
 

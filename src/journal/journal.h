@@ -35,6 +35,10 @@ struct Standing {
     friend bool operator==(const Standing&, const Standing&) = default;
 };
 
+/// One slice of what is replayed: short enough not to hold up a loop, long enough to be cheap.
+inline constexpr std::size_t replay_slice_bytes = 256 * KiB;
+inline constexpr std::size_t replay_slice_entries = 4096;
+
 /// A part of a checkpoint, in order.
 struct StateSlice {
     Index at;  ///< The state is that after this entry.

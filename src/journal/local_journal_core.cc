@@ -6,20 +6,6 @@
 
 namespace understudy::journal {
 
-namespace {
-
-constexpr std::size_t in_flight_max = 2;
-
-// A second batch follows the first at once only if it is worth a flush of its own: up to here a
-// flush costs the same whatever its size, so fewer bytes had better wait for company.
-constexpr std::uint64_t full_batch_bytes = 64 * KiB;
-
-// Longer batches come from many commands under way; while one is written the loop has work to do.
-constexpr std::size_t inline_bytes_max = 16 * KiB;
-
-
-}  // namespace
-
 LocalJournal::Core::Core(Runtime& runtime, Log& log, Options options, Observer& observer,
                          Recovered recovered)
     : runtime_(runtime),
@@ -139,7 +125,7 @@ void LocalJournal::Core::schedule_flush() {
 }
 
 void LocalJournal::Core::flush() {
-    while (!poisoned_ && in_flight_.size() < in_flight_max) {
+    while (!poisoned_ && in_flight_.size() < flushes_in_flight_max) {
         if (!in_flight_.empty() && batcher_.waiting_bytes() < full_batch_bytes) break;
         Batcher::Formed formed = batcher_.form();
         const bool formed_batch = formed.batch.has_value();
@@ -166,8 +152,8 @@ void LocalJournal::Core::submit(Batch batch) {
              .first = batch.placed.front().index,
              .ours = reserve_is_ours_});
     }
-    const auto place = flush->bytes.size() <= inline_bytes_max ? Worker::Place::inline_if_idle
-                                                               : Worker::Place::worker_thread;
+    const auto place = flush->bytes.size() <= inline_flush_bytes_max ? Worker::Place::inline_if_idle
+                                                                     : Worker::Place::worker_thread;
     in_flight_.push_back({.batch = std::move(batch), .flush = flush});
     run(
         "journal", [writer = writer_, flush] { writer->run(*flush); },

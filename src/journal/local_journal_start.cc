@@ -10,7 +10,7 @@ namespace understudy::journal {
 
 namespace {
 
-Result<void> check(const LocalJournal::Options& options) {
+Result<void> check_options(const LocalJournal::Options& options) {
     if (options.directory.empty()) {
         return Error{.code = Errc::bad_config, .detail = "journal: no directory"};
     }
@@ -36,7 +36,7 @@ LocalJournal::Start::Start(Runtime& runtime, Log& log, Options options, Observer
       opened_(std::move(opened)) {}
 
 void LocalJournal::Start::begin() {
-    if (auto checked = check(options_); !checked) {
+    if (auto checked = check_options(options_); !checked) {
         runtime_.post([self = shared_from_this(), error = std::move(checked).error()] {
             if (!self->over_) self->end(error);
         });

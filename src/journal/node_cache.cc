@@ -10,7 +10,7 @@ namespace {
 /// What a cached entry takes apart from its body, about.
 constexpr std::uint64_t overhead_bytes = 96;
 
-std::uint64_t bytes_of(const GroupEntry& entry) { return entry.body.size() + overhead_bytes; }
+std::uint64_t cached_bytes(const GroupEntry& entry) { return entry.body.size() + overhead_bytes; }
 
 }  // namespace
 
@@ -18,7 +18,7 @@ void NodeCache::add(GroupId group, Index index, GroupEntry entry) {
     Run& run = runs_[group];
     if (run.entries.empty()) run.first = index;
     US_ASSERT(run.first.value + run.entries.size() == index.value);
-    bytes_ += bytes_of(entry);
+    bytes_ += cached_bytes(entry);
     ++entries_;
     run.entries.push_back({.entry = std::move(entry), .added = ++adds_});
     order_.push_back({.group = group, .index = index, .number = adds_});
@@ -42,7 +42,7 @@ void NodeCache::cut(GroupId group, Index from) {
     if (found == runs_.end()) return;
     Run& run = found->second;
     while (!run.entries.empty() && run.first.value + run.entries.size() > from.value) {
-        bytes_ -= bytes_of(run.entries.back().entry);
+        bytes_ -= cached_bytes(run.entries.back().entry);
         --entries_;
         run.entries.pop_back();
     }
@@ -86,7 +86,7 @@ bool NodeCache::holds(const Added& added) const {
 }
 
 void NodeCache::pop_front(Run& run) {
-    bytes_ -= bytes_of(run.entries.front().entry);
+    bytes_ -= cached_bytes(run.entries.front().entry);
     --entries_;
     run.entries.pop_front();
     run.first = run.first.next();

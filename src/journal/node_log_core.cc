@@ -20,7 +20,7 @@ std::uint64_t longest_body(std::uint64_t segment_bytes) {
     return std::min(append - entry_header_bytes - entry_alignment, body_bytes_max);
 }
 
-std::uint64_t bytes_of(const GroupWrite& write) {
+std::uint64_t written_bytes(const GroupWrite& write) {
     std::uint64_t bytes = 2 * record_overhead_max;
     if (write.state) bytes += record_overhead_max + write.state->size();
     for (const GroupEntry& entry : write.entries) bytes += record_overhead_max + entry.body.size();
@@ -45,7 +45,7 @@ NodeLogCore::~NodeLogCore() = default;
 Result<LogPosition> NodeLogCore::write(GroupId id, GroupWrite write, Urgency urgency) {
     US_ASSERT(id != GroupId{});
     US_CHECK(check(write));
-    const std::uint64_t bytes = bytes_of(write);
+    const std::uint64_t bytes = written_bytes(write);
     US_CHECK(admit(bytes, urgency));
     const bool bare = !write.state && !write.trim && !write.restart && write.from == Index{} &&
                       write.entries.empty();

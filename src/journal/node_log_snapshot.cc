@@ -10,9 +10,7 @@ namespace understudy::journal {
 
 namespace {
 
-constexpr std::size_t slice_bytes = 256 * KiB;
-constexpr std::uint32_t block_bytes_max = 1 * MiB;
-constexpr std::size_t block_header_bytes = sizeof(std::uint32_t);
+constexpr std::size_t snapshot_slice_bytes = 256 * KiB;
 
 }  // namespace
 
@@ -24,15 +22,15 @@ Result<void> NodeLogCore::restore(const StateSlice& slice) {
     }
     restoring_.insert(restoring_.end(), slice.bytes.begin(), slice.bytes.end());
     Bytes rest = restoring_;
-    while (rest.size() >= block_header_bytes) {
+    while (rest.size() >= snapshot_block_header_bytes) {
         std::uint32_t length = 0;
         std::memcpy(&length, rest.data(), sizeof length);
-        if (length > block_bytes_max) {
+        if (length > snapshot_block_bytes_max) {
             return Error{.code = Errc::corrupt, .detail = "the index of the node's log: a block"};
         }
-        if (rest.size() - block_header_bytes < length) break;
-        US_CHECK(index_.apply_all(rest.subspan(block_header_bytes, length), 0, 0));
-        rest = rest.subspan(block_header_bytes + length);
+        if (rest.size() - snapshot_block_header_bytes < length) break;
+        US_CHECK(index_.apply_all(rest.subspan(snapshot_block_header_bytes, length), 0, 0));
+        rest = rest.subspan(snapshot_block_header_bytes + length);
     }
     restoring_.erase(restoring_.begin(),
                      restoring_.end() - static_cast<std::ptrdiff_t>(rest.size()));
@@ -87,11 +85,11 @@ Buffer NodeLogCore::snapshot_slice() {
     Snapshot& snapshot = *snapshot_;
     Buffer slice;
     if (snapshot.next == snapshot.groups.size() && snapshot.begun) return slice;
-    slice.resize(block_header_bytes);
+    slice.resize(snapshot_block_header_bytes);
     if (!std::exchange(snapshot.begun, true)) {
         encode({.what = RecordWhat::identity, .number = identity_}, slice);
     }
-    while (snapshot.next < snapshot.groups.size() && slice.size() < slice_bytes) {
+    while (snapshot.next < snapshot.groups.size() && slice.size() < snapshot_slice_bytes) {
         const GroupId id = snapshot.groups[snapshot.next];
         const auto frozen = snapshot.frozen.find(id);
         const bool is_frozen = frozen != snapshot.frozen.end();
@@ -101,7 +99,7 @@ Buffer NodeLogCore::snapshot_slice() {
             encode({.what = RecordWhat::restart, .group = id, .index = group.first}, slice);
             snapshot.live_bytes += group.state.size();
         }
-        for (; snapshot.next_entry < group.entries.size() && slice.size() < slice_bytes;
+        for (; snapshot.next_entry < group.entries.size() && slice.size() < snapshot_slice_bytes;
              ++snapshot.next_entry) {
             const IndexedEntry& entry = group.entries[snapshot.next_entry];
             US_ASSERT(entry.placed());
@@ -129,7 +127,7 @@ Buffer NodeLogCore::snapshot_slice() {
         snapshot.next_entry = 0;
         ++snapshot.next;
     }
-    const auto length = static_cast<std::uint32_t>(slice.size() - block_header_bytes);
+    const auto length = static_cast<std::uint32_t>(slice.size() - snapshot_block_header_bytes);
     std::memcpy(slice.data(), &length, sizeof length);
     return slice;
 }

@@ -54,4 +54,8 @@ std::size_t encode(const NodeRecord& record, Buffer& out);
 /// The record at the front of `input`, or nullopt if there is none. Its body is a view into it.
 [[nodiscard]] std::optional<NodeRecord> decode_record(ByteReader& input);
 
+/// A checkpoint of a node's log is a row of blocks of records, each after its length.
+inline constexpr std::uint32_t snapshot_block_bytes_max = 1 * MiB;
+inline constexpr std::size_t snapshot_block_header_bytes = sizeof(std::uint32_t);
+
 }  // namespace understudy::journal

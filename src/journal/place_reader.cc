@@ -14,7 +14,7 @@ constexpr std::size_t open_max = 4;
 constexpr std::uint64_t read_bytes_max = 1 * MiB;  // Together; a longer body comes alone.
 constexpr std::uint64_t gap_bytes_max = 4 * KiB;   // Worth reading over.
 
-std::uint64_t end_of(const IndexedEntry& entry) {
+std::uint64_t end_of_body(const IndexedEntry& entry) {
     return std::uint64_t{entry.offset} + entry.body_bytes;
 }
 
@@ -24,10 +24,10 @@ std::size_t run_length(const std::vector<WantedBody>& wanted, std::size_t begin)
     std::size_t end = begin + 1;
     for (; end < wanted.size(); ++end) {
         const IndexedEntry& next = wanted[end].entry;
-        const std::uint64_t behind = end_of(wanted[end - 1].entry);
+        const std::uint64_t behind = end_of_body(wanted[end - 1].entry);
         if (next.segment != first.segment || next.offset < behind) break;
         if (next.offset - behind > gap_bytes_max) break;
-        if (end_of(next) - first.offset > read_bytes_max) break;
+        if (end_of_body(next) - first.offset > read_bytes_max) break;
     }
     return end - begin;
 }
@@ -43,7 +43,8 @@ Result<std::vector<GroupEntry>> PlaceReader::read(const std::vector<WantedBody>&
     for (std::size_t begin = 0; begin < wanted.size();) {
         const std::size_t end = begin + run_length(wanted, begin);
         const IndexedEntry& first = wanted[begin].entry;
-        const auto bytes = static_cast<std::size_t>(end_of(wanted[end - 1].entry) - first.offset);
+        const auto bytes =
+            static_cast<std::size_t>(end_of_body(wanted[end - 1].entry) - first.offset);
         auto buffer = std::make_shared<Buffer>(bytes);
         File* const file = US_TRY(segment(first.segment));
         US_CHECK(file->read_at(first.offset, *buffer));

@@ -12,12 +12,6 @@ namespace understudy::journal {
 
 namespace {
 
-// One slice of replay: short enough not to hold up a loop, long enough to be cheap.
-constexpr std::size_t slice_bytes = 256 * KiB;
-constexpr std::size_t slice_entries = 4096;
-
-constexpr std::size_t checkpoints_kept = 2;
-
 std::optional<std::string> parent_of(const std::string& path) {
     const std::size_t end = path.find_last_not_of('/');
     if (end == std::string::npos || path == ".") return std::nullopt;
@@ -172,8 +166,8 @@ Result<void> Recovery::choose_start() {
 
 Result<Recovery::Slice> Recovery::next() {
     Slice slice;
-    while (reading_ < begun_.size() && slice.bodies.size() < slice_bytes &&
-           slice.entries.size() < slice_entries) {
+    while (reading_ < begun_.size() && slice.bodies.size() < replay_slice_bytes &&
+           slice.entries.size() < replay_slice_entries) {
         if (!reader_) US_CHECK(open_segment());
         const bool found = US_TRY(read_entry(slice));
         if (!found) US_CHECK(leave_segment());

@@ -11,8 +11,7 @@ namespace understudy::journal {
 
 namespace {
 
-constexpr HeaderForm form{.magic = "usjrnseg", .bytes = segment_header_bytes};
-constexpr std::string_view suffix = ".seg";
+constexpr HeaderForm segment_form{.magic = "usjrnseg", .bytes = segment_header_bytes};
 
 }  // namespace
 
@@ -24,12 +23,12 @@ void encode(const SegmentHeader& header, Buffer& out) {
     body.fixed(header.first.value);
     body.fixed(header.previous);
     body.fixed(static_cast<std::uint8_t>(header.reused ? 1 : 0));
-    put_header(form, fields, checksum_seed(header.generation), out);
+    put_header(segment_form, fields, checksum_seed(header.generation), out);
 }
 
 Result<std::optional<SegmentHeader>> decode_segment_header(Bytes bytes, std::uint64_t generation) {
     const std::optional<SegmentHeader> none;
-    auto fields = open_header(form, "segment " + segment_name(generation), bytes,
+    auto fields = open_header(segment_form, "segment " + segment_name(generation), bytes,
                               checksum_seed(generation));
     if (!fields && fields.error().code == Errc::corrupt) return none;
     ByteReader reader = US_TRY(std::move(fields));
@@ -60,11 +59,11 @@ std::optional<std::uint64_t> parse_hex16(std::string_view name, std::string_view
 }
 
 std::string segment_name(std::uint64_t generation) {
-    return hex16(generation) + std::string(suffix);
+    return hex16(generation) + std::string(segment_suffix);
 }
 
 std::optional<std::uint64_t> parse_segment_name(std::string_view name) {
-    return parse_hex16(name, suffix);
+    return parse_hex16(name, segment_suffix);
 }
 
 }  // namespace understudy::journal

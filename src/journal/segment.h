@@ -10,6 +10,8 @@
 
 namespace understudy::journal {
 
+inline constexpr std::string_view segment_suffix = ".seg";
+
 /// What a segment file begins with.
 ///
 /// A valid header says more than it holds: everything before `first` was durable when it was

@@ -16,7 +16,7 @@ constexpr std::uint64_t first_look_bytes = 16 * KiB;
 
 constexpr std::size_t first_entry_offset = segment_header_bytes + seal_bytes;
 
-Error damaged(const std::string& directory, Index at, std::string_view why) {
+Error damaged_entry(const std::string& directory, Index at, std::string_view why) {
     return {.code = Errc::corrupt,
             .detail = fmt::format("entry {} of the journal in {} is damaged: {}", at.value,
                                   directory, why)};
@@ -54,8 +54,8 @@ Result<std::vector<SharedPart>> read_parts(Disk& disk, const std::string& direct
             US_CHECK(file->read_at(segment_header_bytes, raw));
             part.seal = US_TRY(decode_seal(raw, checksum_seed(generation)));
             if (!part.seal || part.seal->epoch != epoch) {
-                return damaged(directory, next ? next->at : wanted,
-                               fmt::format("the seal of epoch {}", epoch.value));
+                return damaged_entry(directory, next ? next->at : wanted,
+                                     fmt::format("the seal of epoch {}", epoch.value));
             }
         }
         next = part.seal;
@@ -237,7 +237,7 @@ Result<void> SharedCursor::judge() {
 }
 
 Error SharedCursor::damage(Index at, std::string_view why) const {
-    return damaged(directory_, at, why);
+    return damaged_entry(directory_, at, why);
 }
 
 }  // namespace understudy::journal

@@ -13,9 +13,9 @@ namespace understudy::journal {
 
 namespace {
 
-constexpr HeaderForm form{.magic = "usjrnepo", .bytes = epoch_record_bytes};
+constexpr HeaderForm epoch_form{.magic = "usjrnepo", .bytes = epoch_record_bytes};
 
-Error damaged(std::string_view why) {
+Error bad_epoch_record(std::string_view why) {
     return {.code = Errc::corrupt, .detail = fmt::format("epoch record: {}", why)};
 }
 
@@ -33,22 +33,22 @@ Buffer encode(const EpochRecord& record) {
     body.raw(as_bytes(record.member));
 
     Buffer out;
-    put_header(form, fields, 0, out);
+    put_header(epoch_form, fields, 0, out);
     return out;
 }
 
 Result<EpochRecord> decode_epoch_record(Bytes file) {
-    ByteReader reader = US_TRY(open_header(form, "epoch record", file, 0));
+    ByteReader reader = US_TRY(open_header(epoch_form, "epoch record", file, 0));
     EpochRecord record;
     record.epoch = {*reader.fixed<std::uint64_t>()};
     record.tenure = *reader.fixed<std::uint64_t>();
     const auto length = *reader.fixed<std::uint32_t>();
     const auto reserved = *reader.fixed<std::uint32_t>();
     const auto member = reader.raw(length);
-    if (!member || reserved != 0) return damaged("length or reserved bytes");
+    if (!member || reserved != 0) return bad_epoch_record("length or reserved bytes");
     record.member = std::string(as_text(*member));
-    if (!is_reserved(reader)) return damaged("reserved bytes");
-    if (record.epoch == Epoch{} || record.tenure == 0) return damaged("no epoch");
+    if (!is_reserved(reader)) return bad_epoch_record("reserved bytes");
+    if (record.epoch == Epoch{} || record.tenure == 0) return bad_epoch_record("no epoch");
     return record;
 }
 

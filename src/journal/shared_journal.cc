@@ -11,7 +11,7 @@ namespace understudy::journal {
 
 namespace {
 
-Result<void> check(const SharedJournal::Options& options) {
+Result<void> check_options(const SharedJournal::Options& options) {
     const auto bad = [](std::string why) -> Result<void> {
         return Error{.code = Errc::bad_config, .detail = "journal: " + std::move(why)};
     };
@@ -45,7 +45,7 @@ std::unique_ptr<Opening> SharedJournal::open(Runtime& runtime, Log& log, Options
     private:
         const std::shared_ptr<Core> core_;
     };
-    const auto checked = check(options);
+    const auto checked = check_options(options);
     auto core = std::make_shared<Core>(runtime, log, std::move(options), observer);
     if (checked) {
         core->begin(std::move(opened));

@@ -9,14 +9,6 @@ namespace understudy::journal {
 
 namespace {
 
-constexpr std::size_t in_flight_max = 2;
-
-// A second batch follows the first at once only if it is worth a flush of its own.
-constexpr std::uint64_t full_batch_bytes = 64 * KiB;
-
-// Longer batches come from many commands under way; while one is written the loop has work to do.
-constexpr std::size_t inline_bytes_max = 16 * KiB;
-
 Result<void> write_stamp(Disk& disk, const std::string& directory, const EpochRecord& record,
                          File& claim, std::uint64_t stamp) {
     Buffer bytes(sizeof stamp);
@@ -94,7 +86,7 @@ void SharedJournal::Core::schedule_flush() {
 
 void SharedJournal::Core::flush() {
     const auto tenure = tenure_;
-    while (tenure->in_flight.size() < in_flight_max) {
+    while (tenure->in_flight.size() < flushes_in_flight_max) {
         Batcher& batcher = tenure->batcher;
         if (!tenure->in_flight.empty() && batcher.waiting_bytes() < full_batch_bytes) break;
         Batcher::Formed formed = batcher.form();
@@ -118,8 +110,8 @@ void SharedJournal::Core::submit(Batch batch) {
         US_ASSERT(tenure_->reserve != nullptr);
         flush->next_segment = std::move(tenure_->reserve);
     }
-    const auto place = flush->bytes.size() <= inline_bytes_max ? Worker::Place::inline_if_idle
-                                                               : Worker::Place::worker_thread;
+    const auto place = flush->bytes.size() <= inline_flush_bytes_max ? Worker::Place::inline_if_idle
+                                                                     : Worker::Place::worker_thread;
     tenure_->in_flight.push_back({.batch = std::move(batch), .flush = flush});
     run(
         "journal", [writer = tenure_->writer, flush] { writer->run(*flush); },

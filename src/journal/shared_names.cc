@@ -9,7 +9,6 @@ namespace understudy::journal {
 
 namespace {
 
-constexpr std::string_view segment_suffix = ".seg";
 constexpr std::string_view claim_suffix = ".claim";
 constexpr std::string_view spare_suffix = ".spare";
 constexpr std::size_t epoch_digits = 16;

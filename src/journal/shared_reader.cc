@@ -9,10 +9,6 @@ namespace understudy::journal {
 
 namespace {
 
-// One slice: short enough not to hold up a loop, long enough to be cheap.
-constexpr std::size_t slice_bytes = 256 * KiB;
-constexpr std::size_t slice_entries = 4096;
-
 // How often the directory may change under one look before the next is left to the next poll.
 constexpr int looks_max = 8;
 
@@ -141,8 +137,8 @@ Result<void> SharedReader::read(Slice& slice) {
         return prompted ? std::max(cursor_->committed(), prompted_) : cursor_->committed();
     };
     for (;;) {
-        const bool full =
-            slice.bodies.size() >= slice_bytes || slice.entries.size() >= slice_entries;
+        const bool full = slice.bodies.size() >= replay_slice_bytes ||
+                          slice.entries.size() >= replay_slice_entries;
         if (full && slice.entries.back().header.index <= committed()) {
             slice.more = true;
             break;

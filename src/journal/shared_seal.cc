@@ -11,7 +11,7 @@ namespace understudy::journal {
 
 namespace {
 
-constexpr HeaderForm form{.magic = "usjrnsea", .bytes = seal_bytes};
+constexpr HeaderForm seal_form{.magic = "usjrnsea", .bytes = seal_bytes};
 
 }  // namespace
 
@@ -26,12 +26,12 @@ void encode(const Seal& seal, std::uint32_t seed, Buffer& out) {
     body.fixed(seal.old.value);
     body.fixed(seal.at.value);
     body.fixed(seal.last.value);
-    put_header(form, fields, seed, out);
+    put_header(seal_form, fields, seed, out);
 }
 
 Result<std::optional<Seal>> decode_seal(Bytes bytes, std::uint32_t seed) {
     const std::optional<Seal> none;
-    auto fields = open_header(form, "seal", bytes, seed);
+    auto fields = open_header(seal_form, "seal", bytes, seed);
     if (!fields && fields.error().code == Errc::corrupt) return none;
     ByteReader reader = US_TRY(std::move(fields));
     Seal seal;

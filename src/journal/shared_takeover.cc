@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/errors.h"
 #include "base/plant.h"
 #include "journal/whole_file.h"
 
@@ -14,11 +15,6 @@ namespace {
 
 // Others claim at the same time; that many times in a row they do not.
 constexpr int tries_max = 16;
-
-Error without_effect(Error error) {
-    error.effect = Effect::none;
-    return error;
-}
 
 Error given_up(std::string why) {
     return {.code = Errc::not_active, .detail = "takeover given up: " + std::move(why)};

@@ -11,8 +11,6 @@ namespace understudy::journal {
 
 namespace {
 
-constexpr std::size_t checkpoints_kept = 2;
-
 class Trim {
 public:
     Trim(Disk& disk, const std::string& directory, const EpochRecord& own, SharedNames names)

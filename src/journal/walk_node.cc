@@ -15,9 +15,7 @@ namespace understudy::journal {
 
 namespace {
 
-constexpr std::uint32_t block_bytes_max = 1 * MiB;
-constexpr std::size_t block_header_bytes = sizeof(std::uint32_t);
-constexpr std::uint64_t read_bytes_max = 1 * MiB;  // Of bodies, at a time.
+constexpr std::uint64_t bodies_bytes_max = 1 * MiB;  // Of bodies, at a time.
 
 bool begins_with_identity(Bytes records) {
     ByteReader reader(records);
@@ -58,11 +56,11 @@ Result<void> WalkNode::restore(Index at) {
         last = slice.last;
         rest.insert(rest.end(), slice.bytes.begin(), slice.bytes.end());
         std::size_t taken = 0;
-        while (rest.size() - taken >= block_header_bytes) {
+        while (rest.size() - taken >= snapshot_block_header_bytes) {
             std::uint32_t length = 0;
             std::memcpy(&length, rest.data() + taken, sizeof length);
-            const Bytes behind = Bytes(rest).subspan(taken + block_header_bytes);
-            const bool sane = length <= block_bytes_max;
+            const Bytes behind = Bytes(rest).subspan(taken + snapshot_block_header_bytes);
+            const bool sane = length <= snapshot_block_bytes_max;
             if (is_ == Is::unknown) {
                 const Bytes block = behind.first(std::min<std::size_t>(length, behind.size()));
                 is_ = sane && begins_with_identity(block) ? Is::yes : Is::no;
@@ -71,7 +69,7 @@ Result<void> WalkNode::restore(Index at) {
             if (!sane) return Error{.code = Errc::corrupt, .detail = "a block of its index"};
             if (behind.size() < length) break;
             US_CHECK(index_.apply_all(behind.first(length), 0, 0));
-            taken += block_header_bytes + length;
+            taken += snapshot_block_header_bytes + length;
         }
         rest.erase(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(taken));
     }
@@ -134,7 +132,7 @@ Result<void> WalkNode::read_bodies(GroupId id, const GroupIndex& group) {
     for (Index index = group.first; index <= group.last();) {
         std::vector<WantedBody> wanted;
         std::uint64_t bytes = 0;
-        for (; index <= group.last() && bytes < read_bytes_max; index = index.next()) {
+        for (; index <= group.last() && bytes < bodies_bytes_max; index = index.next()) {
             const IndexedEntry& entry = *group.find(index);
             wanted.push_back({.group = id, .index = index, .entry = entry});
             bytes += entry.body_bytes + record_overhead_max;

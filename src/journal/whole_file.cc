@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/errors.h"
 #include "journal/segment.h"
 
 namespace understudy::journal {
@@ -18,11 +19,6 @@ constexpr std::uint64_t sync_step_bytes = 4 * MiB;
 
 std::string temporary(const std::string& directory, const std::string& name) {
     return path_in(directory, name) + std::string(temporary_suffix);
-}
-
-Error without_effect(Error error) {
-    error.effect = Effect::none;
-    return error;
 }
 
 }  // namespace

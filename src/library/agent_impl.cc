@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "library/clock.h"
+#include "library/listeners.h"
 #include "library/proxy_impl.h"
 #include "library/service_impl.h"
 #include "library/service_view.h"
@@ -15,7 +16,6 @@ namespace understudy {
 
 namespace {
 
-constexpr std::size_t changes_kept = 64;  // Of the registry's presence, for a slow listener.
 constexpr int turns_to_leave = 3;         // Of what was sent last: link, stream, socket.
 
 // Services are never over: one without members is reported as such.
@@ -31,7 +31,7 @@ Agent::Impl::Impl(std::shared_ptr<Log> its_log, client::AgentOptions its_options
       loop(threads->loop),
       callbacks(std::make_shared<library::Callbacks>(log, threads->callbacks)),
       started(library::clock_now()),
-      registry_listeners(callbacks, "registry listener", changes_kept),
+      registry_listeners(callbacks, "registry listener", library::changes_kept),
       service_listeners(callbacks, "service listener", never_over) {
     registry_listeners.tell(false);
 }

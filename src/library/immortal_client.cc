@@ -14,8 +14,6 @@ namespace understudy {
 
 namespace {
 
-using Full = library::CommandQueue::Full;
-
 [[nodiscard]] library::ImmortalPlaces::Options places_options(
     const ImmortalClientOptions& options) {
     library::ImmortalPlaces::Options out{
@@ -190,7 +188,9 @@ Result<Buffer> ImmortalClient::call(std::string_view handler, Bytes arguments) {
 }
 
 void ImmortalClient::call_async(std::string_view handler, Bytes arguments, Answered answered) {
-    impl_->asks.ask(handler, arguments, impl_->waiter.may_wait() ? Full::wait : Full::refuse,
+    impl_->asks.ask(handler, arguments,
+                    impl_->waiter.may_wait() ? library::CommandQueue::Full::wait
+                                             : library::CommandQueue::Full::refuse,
                     std::move(answered));
 }
 

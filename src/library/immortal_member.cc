@@ -10,8 +10,6 @@ namespace understudy {
 
 namespace {
 
-using Full = library::CommandQueue::Full;
-
 Error no_answer_there() {
     return {.code = Errc::bad_config,
             .detail = "beside a coordinator an impulse has no answer: call a handler that returns "
@@ -96,7 +94,9 @@ void ImmortalMember::impulse_packed(std::string_view handler, Bytes arguments, W
         });
         return;
     }
-    impl_->asks.ask(handler, arguments, impl_->waiter.may_wait() ? Full::wait : Full::refuse,
+    impl_->asks.ask(handler, arguments,
+                    impl_->waiter.may_wait() ? library::CommandQueue::Full::wait
+                                             : library::CommandQueue::Full::refuse,
                     std::move(answered));
 }
 

@@ -8,7 +8,7 @@ namespace understudy::library {
 
 namespace {
 
-constexpr std::size_t kept_bytes_max = 1 * MiB;  // A burst's memory is not kept for ever.
+constexpr std::size_t inbox_kept_bytes_max = 1 * MiB;  // A burst's memory is not kept for ever.
 
 }  // namespace
 
@@ -74,7 +74,7 @@ bool Inbox::take(Taken& taken) {
 
 void Inbox::Taken::release() {
     entries_.clear();
-    if (entries_.capacity() > kept_bytes_max) Buffer().swap(entries_);
+    if (entries_.capacity() > inbox_kept_bytes_max) Buffer().swap(entries_);
     late_ = Late();
     retired_.clear();
 }

@@ -16,6 +16,9 @@
 
 namespace understudy::library {
 
+/// So many changes are kept for a listener that is slow; then the oldest are left out.
+inline constexpr std::size_t changes_kept = 64;
+
 /// The listeners of one kind, on the callback thread, which alone touches them. Listening may add
 /// listeners and may end it all.
 template <class Listener>

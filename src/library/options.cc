@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "base/errors.h"
 #include "understudy/limits.h"
 
 namespace understudy::library {
@@ -38,22 +39,18 @@ namespace {
     return number == 1 ? name : fmt::format("{}-{}", name, number);
 }
 
-[[nodiscard]] Error bad(std::string detail) {
-    return {.code = Errc::bad_config, .detail = std::move(detail)};
-}
-
 }  // namespace
 
 Result<void> check_not_reserved(std::string_view what, std::string_view name) {
     if (!name.starts_with(reserved_prefix)) return {};
-    return bad(fmt::format("{} {}: names that begin with {} are the platform's own", what, name,
-                           reserved_prefix));
+    return bad_config(fmt::format("{} {}: names that begin with {} are the platform's own", what,
+                                  name, reserved_prefix));
 }
 
 Result<Address> check_listen(std::string_view listen, bool has_tls, bool insecure) {
     Address address = US_TRY(parse_address(listen));
     if (is_loopback(address.host) || has_tls || insecure) return address;
-    return bad(fmt::format(
+    return bad_config(fmt::format(
         "listen {}: others than this machine could connect, in the clear; give certificates (tls), "
         "or say insecure to have it so",
         listen));
@@ -71,19 +68,19 @@ Result<client::AgentOptions> check(const AgentOptions& options) {
     US_CHECK(check_identifier("agent", out.name));
     out.platform = options.platform;
     if (!out.platform.empty()) US_CHECK(check_identifier("platform", out.platform));
-    if (options.registry.empty()) return bad("registry: at least one address is needed");
+    if (options.registry.empty()) return bad_config("registry: at least one address is needed");
     for (const std::string& text : options.registry) {
         Address address = US_TRY(parse_address(text));
         if (address.host.empty() || address.port == 0) {
-            return bad(fmt::format("registry {}: expected HOST:PORT", text));
+            return bad_config(fmt::format("registry {}: expected HOST:PORT", text));
         }
         out.registry.push_back(std::move(address));
     }
     out.listen = US_TRY(check_listen(options.listen, options.tls.has_value(), options.insecure));
     out.advertise = options.advertise;
     if (out.advertise.empty() && is_wildcard(out.listen.host)) {
-        return bad(fmt::format("listen {}: say in advertise under which host others reach it",
-                               options.listen));
+        return bad_config(fmt::format(
+            "listen {}: say in advertise under which host others reach it", options.listen));
     }
     out.tls = to_options(options.tls);
     for (const Compression compression : options.compression) {
@@ -91,7 +88,7 @@ Result<client::AgentOptions> check(const AgentOptions& options) {
     }
     constexpr std::size_t compressions_max = 16;
     if (out.compressions.size() > compressions_max) {
-        return bad(fmt::format("compression: at most {} kinds", compressions_max));
+        return bad_config(fmt::format("compression: at most {} kinds", compressions_max));
     }
     return out;
 }

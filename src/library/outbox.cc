@@ -7,7 +7,7 @@ namespace understudy::library {
 
 namespace {
 
-constexpr std::size_t kept_bytes_max = 1 * MiB;  // A burst's memory is not kept for ever.
+constexpr std::size_t outbox_kept_bytes_max = 1 * MiB;  // A burst's memory is not kept for ever.
 
 }  // namespace
 
@@ -65,7 +65,7 @@ bool Outbox::take_slice(std::size_t size_max) {
     if (taken_at_ == taken_.size()) {
         taken_.clear();
         taken_at_ = 0;
-        if (taken_.capacity() > kept_bytes_max) Buffer().swap(taken_);
+        if (taken_.capacity() > outbox_kept_bytes_max) Buffer().swap(taken_);
         const std::lock_guard lock(mutex_);
         taken_.swap(waiting_);
     }

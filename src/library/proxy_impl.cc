@@ -9,6 +9,7 @@
 #include "library/agent_impl.h"
 #include "library/call_bytes.h"
 #include "library/clock.h"
+#include "library/listeners.h"
 #include "library/service_impl.h"
 #include "record/codec.h"
 #include "understudy/limits.h"
@@ -20,7 +21,6 @@ using library::Inbox;
 
 namespace {
 
-constexpr std::size_t changes_kept = 64;  // Of the connection's state, for a slow listener.
 constexpr std::size_t token_size_max = 255;
 
 [[nodiscard]] Inbox::Entry to_entry(const client::RecordEvent& event) {
@@ -56,7 +56,7 @@ Proxy::Impl::Impl(std::shared_ptr<Agent::Impl> its_agent, std::string its_family
     : agent(std::move(its_agent)),
       family(std::move(its_family)),
       member(std::move(its_member)),
-      status_listeners(agent->callbacks, "connection listener", changes_kept),
+      status_listeners(agent->callbacks, "connection listener", library::changes_kept),
       records(agent->callbacks, "record names listener"),
       rpcs(agent->callbacks, "call names listener") {
     status_listeners.tell({});

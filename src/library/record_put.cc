@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/errors.h"
 #include "record/arguments.h"
 #include "understudy/limits.h"
 #include "wire/json.h"
@@ -24,20 +25,16 @@ struct Assignment {
     std::optional<Value> value;
 };
 
-[[nodiscard]] Error bad(std::string detail) {
-    return {.code = Errc::bad_config, .detail = std::move(detail)};
-}
-
 [[nodiscard]] Result<void> read_fields(const std::string& submap, const Dynamic& fields,
                                        std::vector<Assignment>& out) {
     const auto* map = fields.as<Dynamic::Map>();
-    if (map == nullptr) return bad("fields are an object");
+    if (map == nullptr) return bad_config("fields are an object");
     for (const auto& [name, value] : *map) {
         US_CHECK(check_field_name(name));
         std::optional<Value> wanted;
         if (!value.is_nil()) {
             auto read = record::to_value(value);
-            if (!read) return bad(fmt::format("field {}: {}", name, read.error().detail));
+            if (!read) return bad_config(fmt::format("field {}: {}", name, read.error().detail));
             wanted = *std::move(read);
         }
         out.push_back({submap, name, std::move(wanted)});
@@ -52,7 +49,7 @@ struct Assignment {
     }
     if (const auto submaps = arguments.find("submaps"); submaps != arguments.end()) {
         const auto* map = submaps->second.as<Dynamic::Map>();
-        if (map == nullptr) return bad("submaps are an object");
+        if (map == nullptr) return bad_config("submaps are an object");
         for (const auto& [name, fields] : *map) {
             US_CHECK(check_name("sub-map", name));
             US_CHECK(read_fields(name, fields, assignments));
@@ -80,7 +77,7 @@ struct Assignment {
 [[nodiscard]] Result<CallResult> put(Service& service, const Arguments& arguments) {
     const Dynamic tree = US_TRY(wire::parse_json(arguments.json()));
     const auto name = arguments.text("record");
-    if (!name) return bad("record: the name of the record is missing");
+    if (!name) return bad_config("record: the name of the record is missing");
     const auto assignments = US_TRY(read_assignments(*tree.as<Dynamic::Map>()));
 
     auto record = US_TRY(service.record(*name));

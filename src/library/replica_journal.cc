@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/errors.h"
 #include "journal/local_journal.h"
 #include "journal/shared_journal.h"
 #include "library/engine.h"
@@ -20,13 +21,7 @@ namespace {
 
 constexpr std::uint64_t segment_bytes = 64 * MiB;
 
-Error bad(std::string detail) {
-    return {.code = Errc::bad_config, .detail = std::move(detail)};
-}
-
-Error not_open() {
-    return {.code = Errc::closed, .detail = "the journal is not open"};
-}
+Error journal_closed() { return {.code = Errc::closed, .detail = "the journal is not open"}; }
 
 // A journal in a directory runs on nothing but that.
 class InDirectory final : public ReplicaJournal {
@@ -105,7 +100,7 @@ public:
 
     [[nodiscard]] Handover handover() const override { return Handover::given; }
     void give(const std::string& member, Done done) override {
-        if (!node_) return done(not_open());
+        if (!node_) return done(journal_closed());
         node_->transfer(service_, member, std::move(done));
     }
 
@@ -173,43 +168,43 @@ private:
 
 Result<void> check_group(const ReplicatedGroup& group, const std::string& member) {
     if (engine() == nullptr) {
-        return bad("this build has no replicated journal (UNDERSTUDY_RAFT=OFF)");
+        return bad_config("this build has no replicated journal (UNDERSTUDY_RAFT=OFF)");
     }
-    if (group.directory.empty()) return bad("journal: the directory is missing");
+    if (group.directory.empty()) return bad_config("journal: the directory is missing");
     std::vector<std::string> names;
     for (const ReplicatedGroup::Node& node : group.nodes) {
         US_CHECK(check_identifier("node", node.name));
         const bool listens = node.name == member;
         auto address = check_listen(node.address, group.tls.has_value(), group.insecure || !listens);
         if (!address) return std::move(address).error();
-        if (address->port == 0) return bad("nodes: " + node.name + " needs a port");
+        if (address->port == 0) return bad_config("nodes: " + node.name + " needs a port");
         names.push_back(node.name);
     }
     if (std::find(names.begin(), names.end(), member) == names.end()) {
-        return bad("nodes: " + member + " is not among them");
+        return bad_config("nodes: " + member + " is not among them");
     }
     std::sort(names.begin(), names.end());
     if (std::adjacent_find(names.begin(), names.end()) != names.end()) {
-        return bad("nodes: a name is there twice");
+        return bad_config("nodes: a name is there twice");
     }
     return {};
 }
 
 Result<void> check_shared(const SharedDirectory& shared) {
-    if (shared.lease < 100ms) return bad("journal: lease is at least 100 ms");
+    if (shared.lease < 100ms) return bad_config("journal: lease is at least 100 ms");
     if (shared.listen.empty()) return {};
     const auto address = check_listen(shared.listen, shared.tls.has_value(), false);
     if (!address) return address.error();
     if (address->host == "0.0.0.0" || address->host == "::") {
-        return bad("journal: listen at an address that the other members can connect to");
+        return bad_config("journal: listen at an address that the other members can connect to");
     }
     return {};
 }
 
 }  // namespace
 
-void ReplicaJournal::take(Epoch, Done done) { done(not_open()); }
-void ReplicaJournal::give(const std::string&, Done done) { done(not_open()); }
+void ReplicaJournal::take(Epoch, Done done) { done(journal_closed()); }
+void ReplicaJournal::give(const std::string&, Done done) { done(journal_closed()); }
 
 Result<void> ReplicaJournal::check(const ReplicaOptions& options) {
     US_CHECK(check_service_name(options.service));
@@ -220,7 +215,7 @@ Result<void> ReplicaJournal::check(const ReplicaOptions& options) {
     const auto* local = std::get_if<LocalDirectory>(&options.journal);
     const auto* shared = std::get_if<SharedDirectory>(&options.journal);
     if ((local != nullptr ? local->path : shared->path).empty()) {
-        return bad("journal: the directory is missing");
+        return bad_config("journal: the directory is missing");
     }
     return shared != nullptr ? check_shared(*shared) : Result<void>();
 }

@@ -6,6 +6,7 @@
 #include "library/agent_impl.h"
 #include "library/call_bytes.h"
 #include "library/guard.h"
+#include "library/listeners.h"
 #include "library/options.h"
 
 namespace understudy {
@@ -13,8 +14,6 @@ namespace understudy {
 using library::Outbox;
 
 namespace {
-
-constexpr std::size_t changes_kept = 64;  // Of a role, for a listener that is slow.
 
 // What is told last of a record without subscriptions is that it has none.
 [[nodiscard]] bool has_none(const std::size_t& subscriptions) { return subscriptions == 0; }
@@ -26,7 +25,7 @@ Service::Impl::Impl(std::shared_ptr<Agent::Impl> its_agent, ServiceOptions its_o
       options(std::move(its_options)),
       outbox(agent->loop, [this](Outbox::Kind kind, std::uint64_t number,
                                  Bytes bytes) { take_entry(kind, number, bytes); }),
-      role_listeners(agent->callbacks, "role listener", changes_kept),
+      role_listeners(agent->callbacks, "role listener", library::changes_kept),
       refused_listeners(agent->callbacks, "refusal listener"),
       client_listeners(agent->callbacks, "client listener"),
       subscription_listeners(agent->callbacks, "subscription listener", has_none),

@@ -8,7 +8,7 @@ namespace understudy::node {
 namespace {
 
 constexpr std::string_view mark = "USIM";
-constexpr std::uint8_t version = 1;
+constexpr std::uint8_t handshake_version = 1;
 constexpr std::uint8_t kind_welcome = 1;
 constexpr std::uint8_t kind_elsewhere = 2;
 constexpr std::uint8_t flag_resuming = 1;
@@ -22,7 +22,7 @@ Error corrupt(const char* what) {
 
 void open(ByteWriter& writer) {
     writer.raw(as_bytes(mark));
-    writer.fixed(version);
+    writer.fixed(handshake_version);
 }
 
 Result<void> check_opening(ByteReader& reader) {
@@ -31,11 +31,11 @@ Result<void> check_opening(ByteReader& reader) {
         return Error{.code = Errc::refused, .detail = "the other end speaks another protocol"};
     }
     const auto spoken = reader.fixed<std::uint8_t>();
-    if (!spoken || *spoken != version) {
+    if (!spoken || *spoken != handshake_version) {
         return Error{.code = Errc::refused,
                      .detail = "the other end speaks version " +
                                std::to_string(spoken.value_or(0)) + " between immortals, not " +
-                               std::to_string(version)};
+                               std::to_string(handshake_version)};
     }
     return {};
 }

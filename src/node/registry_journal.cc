@@ -12,7 +12,7 @@ namespace pb = wire::pb;
 
 namespace {
 
-constexpr const char* service = "understudy.registry";  // The group of the registry's nodes.
+constexpr const char* group_service = "understudy.registry";  // The group of the registry's nodes.
 constexpr Duration transfer_max = 1s;                   // Before this node ends without it.
 
 }  // namespace
@@ -64,7 +64,7 @@ void RegistryJournal::open_node() {
             node_ = *std::move(result);
             node_->on_failed([this](const Error& error) { fail(error); });
             replicated::GroupOptions group;
-            group.service = service;
+            group.service = group_service;
             for (const registry::Node& founder : options_.several->founders) {
                 group.founders.push_back({.name = founder.name, .address = founder.address});
             }
@@ -111,7 +111,7 @@ std::vector<registry::Node> RegistryJournal::nodes() const {
     if (!options_.several) return {};
     std::vector<registry::Node> nodes;
     if (node_ != nullptr) {
-        if (const auto status = node_->status(service)) {
+        if (const auto status = node_->status(group_service)) {
             for (const replicated::MemberStatus& row : status->members) {
                 nodes.push_back({row.member.name, row.member.address});
             }
@@ -122,7 +122,7 @@ std::vector<registry::Node> RegistryJournal::nodes() const {
 
 bool RegistryJournal::up_to_date() const {
     if (replica_ == nullptr || node_ == nullptr) return false;
-    const auto status = node_->status(service);
+    const auto status = node_->status(group_service);
     if (!status || status->leader.empty() || status->applied < status->commit) return false;
     for (const replicated::MemberStatus& row : status->members) {
         if (row.member.name == status->leader) return row.connected;
@@ -141,7 +141,7 @@ pb::JournalInfo RegistryJournal::info() const {
     }
     if (!options_.several) info.set_active_node(options_.name);
     if (node_ == nullptr) return info;
-    const auto status = node_->status(service);
+    const auto status = node_->status(group_service);
     if (!status) return info;
     info.set_epoch(status->term.value);
     for (const replicated::MemberStatus& row : status->members) {
@@ -166,14 +166,14 @@ void RegistryJournal::change(const pb::NodesAsk& change, Done done) {
         });
     } else if (change.has_add()) {
         node_->add_member(
-            service,
+            group_service,
             {.name = change.add().name(), .address = wire::from_endpoint(change.add().endpoint())},
             std::move(done));
     } else if (change.has_remove()) {
-        node_->remove_member(service, change.remove().name(), std::move(done));
+        node_->remove_member(group_service, change.remove().name(), std::move(done));
     } else {
         const std::string to = change.transfer().to().empty() ? heir() : change.transfer().to();
-        if (!to.empty()) return node_->transfer(service, to, std::move(done));
+        if (!to.empty()) return node_->transfer(group_service, to, std::move(done));
         later([done = std::move(done)] {
             done(Error{.code = Errc::unavailable, .detail = "no other node is there to take over"});
         });
@@ -184,7 +184,7 @@ void RegistryJournal::change(const pb::NodesAsk& change, Done done) {
 /// where nothing happens there would be none. To close a session that nobody has changes nothing.
 void RegistryJournal::tend() {
     if (node_ == nullptr || closing_ || replica_ == nullptr || !replica_->active()) return;
-    const auto status = node_->status(service);
+    const auto status = node_->status(group_service);
     if (!status) return;
     const bool waiting = std::any_of(status->members.begin(), status->members.end(),
                                      [](const replicated::MemberStatus& row) {
@@ -197,7 +197,7 @@ void RegistryJournal::tend() {
 std::string RegistryJournal::heir() const {
     std::string best;
     if (node_ == nullptr) return best;
-    const auto status = node_->status(service);
+    const auto status = node_->status(group_service);
     if (!status) return best;
     Index most;
     for (const replicated::MemberStatus& row : status->members) {
@@ -223,7 +223,7 @@ void RegistryJournal::hand_on(std::function<void()> done) {
         log_.warn("registry.handing_on_failed", {});
         later(end);  // It resets the timer that is running now.
     });
-    node_->transfer(service, to, [this, end](const Result<void>& result) {
+    node_->transfer(group_service, to, [this, end](const Result<void>& result) {
         if (!result) log_.warn("registry.handing_on_failed", {kv("error", result.error())});
         end();
     });

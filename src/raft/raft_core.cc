@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "base/errors.h"
 #include "base/plant.h"
 #include "consensus/configuration.h"
 #include "consensus/message.h"
@@ -15,10 +16,6 @@ namespace {
 
 Error refused(std::string detail) {
     return Error{.code = Errc::refused, .detail = std::move(detail)};
-}
-
-Error corrupt(std::string detail) {
-    return Error{.code = Errc::corrupt, .detail = std::move(detail)};
 }
 
 Error not_leading() { return Error{.code = Errc::not_active, .detail = "not the leader"}; }

@@ -1,4 +1,5 @@
 // What comes in: each message is checked, and changed or held back where the engine would err.
+#include "base/errors.h"
 #include "consensus/configuration.h"
 #include "consensus/message.h"
 #include "raft/convert.h"
@@ -9,10 +10,6 @@ namespace understudy::raft {
 using namespace consensus;
 
 namespace {
-
-Error corrupt(std::string detail) {
-    return Error{.code = Errc::corrupt, .detail = std::move(detail)};
-}
 
 us_message message_from(ServerId from, us_message_type type, Epoch term) {
     us_message message{};

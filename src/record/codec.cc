@@ -15,7 +15,7 @@ static_assert(fields_max < (1U << (7 * count_size_max)), "a count fits count_siz
 constexpr std::size_t field_size_min = 4;   // Name of one letter, type, empty text.
 constexpr std::size_t name_size_min = 2;
 
-Error corrupt(std::string_view what) {
+Error bad_record(std::string_view what) {
     return {.code = Errc::corrupt, .detail = "record: " + std::string(what)};
 }
 
@@ -88,7 +88,7 @@ public:
             US_CHECK(begin_section(US_TRY(name(last_submap_))));
             US_CHECK(puts());
             if (view_.sections.back().puts_end == view_.sections.back().puts_begin) {
-                return corrupt("empty sub-map");
+                return bad_record("empty sub-map");
             }
         }
         return end();
@@ -103,9 +103,11 @@ public:
             US_CHECK(begin_section(US_TRY(name(last_submap_))));
             US_CHECK(puts());
             US_CHECK(removed());
-            if (changes_nothing(view_.sections.back())) return corrupt("empty change of a sub-map");
+            if (changes_nothing(view_.sections.back()))
+                return bad_record("empty change of a sub-map");
         }
-        if (submaps == 0 && changes_nothing(view_.sections.front())) return corrupt("empty delta");
+        if (submaps == 0 && changes_nothing(view_.sections.front()))
+            return bad_record("empty delta");
         return end();
     }
 
@@ -116,7 +118,7 @@ private:
     }
 
     Result<void> end() {
-        if (!reader_.done()) return corrupt("bytes behind the end");
+        if (!reader_.done()) return bad_record("bytes behind the end");
         if (view_.puts.size() > fields_max || view_.removed.size() > fields_max) {
             return Error{.code = Errc::limit_exceeded,
                          .detail = fmt::format("more than {} fields", fields_max)};
@@ -134,18 +136,18 @@ private:
     // A count of things that take `size_min` bytes each: more than fit is a lie.
     Result<std::size_t> count(std::size_t size_min) {
         const auto count = reader_.varint();
-        if (!count || *count > reader_.rest().size() / size_min) return corrupt("count");
+        if (!count || *count > reader_.rest().size() / size_min) return bad_record("count");
         return static_cast<std::size_t>(*count);
     }
 
     // Names stand in strictly ascending order, which also says that none comes twice.
     Result<std::string_view> name(std::string_view before) {
         const auto name = reader_.text();
-        if (!name) return corrupt("name");
+        if (!name) return bad_record("name");
         if (const auto checked = check_name("field", *name); !checked) {
-            return corrupt(checked.error().detail);
+            return bad_record(checked.error().detail);
         }
-        if (!(before < *name)) return corrupt("names out of order");
+        if (!(before < *name)) return bad_record("names out of order");
         return *name;
     }
 
@@ -169,7 +171,7 @@ private:
             before = US_TRY(name(before));
             while (put < view_.puts.size() && view_.puts[put].name < before) ++put;
             if (put < view_.puts.size() && view_.puts[put].name == before) {
-                return corrupt("name both put and removed");
+                return bad_record("name both put and removed");
             }
             view_.removed.push_back(before);
         }
@@ -187,9 +189,10 @@ private:
                 break;
             case ValueType::integer:
             case ValueType::real: value.bits = reader_.fixed<std::uint64_t>().value_or(0); break;
-            default: return corrupt("type of a value");
+            default:
+                return bad_record("type of a value");
         }
-        if (reader_.failed()) return corrupt("value cut short");
+        if (reader_.failed()) return bad_record("value cut short");
         return value;
     }
 

@@ -29,14 +29,14 @@ void write(const Error& error, ByteWriter& writer) {
 
 // --- Reading ---------------------------------------------------------------------------------
 
-Error corrupt(std::string_view message) {
+Error bad_message(std::string_view message) {
     return {.code = Errc::corrupt, .detail = "message " + std::string(message)};
 }
 
 Result<SubscriptionId> decode_subscription(Bytes body, std::string_view message) {
     ByteReader reader(body);
     const auto subscription = reader.varint();
-    if (!reader.done()) return corrupt(message);
+    if (!reader.done()) return bad_message(message);
     return SubscriptionId{*subscription};
 }
 
@@ -152,7 +152,7 @@ Result<Subscribe> decode_subscribe(Bytes body) {
     const auto subscription = reader.varint();
     const auto record = reader.text();
     const auto token = reader.text();
-    if (!reader.done() || token->size() > name_size_max) return corrupt("subscribe");
+    if (!reader.done() || token->size() > name_size_max) return bad_message("subscribe");
     return Subscribe{SubscriptionId{*subscription}, *record, *token};
 }
 
@@ -168,7 +168,7 @@ Result<Absent> decode_absent(Bytes body) {
     ByteReader reader(body);
     const auto subscription = reader.varint();
     const auto epoch = reader.varint();
-    if (!reader.done()) return corrupt("absent");
+    if (!reader.done()) return bad_message("absent");
     return Absent{SubscriptionId{*subscription}, Epoch{*epoch}};
 }
 
@@ -177,7 +177,7 @@ Result<Image> decode_image(Bytes body) {
     const auto subscription = reader.varint();
     const auto epoch = reader.varint();
     const auto sequence = reader.varint();
-    if (reader.failed()) return corrupt("image");
+    if (reader.failed()) return bad_message("image");
     return Image{SubscriptionId{*subscription}, Epoch{*epoch}, Sequence{*sequence}, reader.rest()};
 }
 
@@ -186,7 +186,7 @@ Result<Delta> decode_delta(Bytes body) {
     const auto subscription = reader.varint();
     const auto epoch = reader.varint();
     const auto sequence = reader.varint();
-    if (reader.failed()) return corrupt("delta");
+    if (reader.failed()) return bad_message("delta");
     return Delta{SubscriptionId{*subscription}, Epoch{*epoch}, Sequence{*sequence}, reader.rest()};
 }
 
@@ -195,7 +195,7 @@ Result<Removed> decode_removed(Bytes body) {
     const auto subscription = reader.varint();
     const auto epoch = reader.varint();
     const auto sequence = reader.varint();
-    if (!reader.done()) return corrupt("removed");
+    if (!reader.done()) return bad_message("removed");
     return Removed{SubscriptionId{*subscription}, Epoch{*epoch}, Sequence{*sequence}};
 }
 
@@ -203,7 +203,7 @@ Result<SubscribeRefused> decode_subscribe_refused(Bytes body) {
     ByteReader reader(body);
     const auto subscription = reader.varint();
     auto reason = read_error(reader);
-    if (!reason) return corrupt("subscribe_refused");
+    if (!reason) return bad_message("subscribe_refused");
     return SubscribeRefused{SubscriptionId{*subscription}, std::move(*reason)};
 }
 
@@ -214,7 +214,7 @@ Result<Names> decode_names(Bytes body) {
     if (!flags || *flags > (names_restart | names_complete) ||
         !read_names(reader, message.added) || !read_names(reader, message.removed) ||
         !reader.done()) {
-        return corrupt("names");
+        return bad_message("names");
     }
     message.restarts = (*flags & names_restart) != 0;
     message.completes = (*flags & names_complete) != 0;
@@ -230,7 +230,7 @@ Result<RpcRequest> decode_rpc_request(Bytes body) {
     const auto name = reader.text();
     if (reader.failed() || *answer > static_cast<std::uint8_t>(Answer::unwanted) ||
         !check_call_name(*name)) {
-        return corrupt("rpc_request");
+        return bad_message("rpc_request");
     }
     return RpcRequest{.call = CallId{*call},
                       .answer = static_cast<Answer>(*answer),
@@ -244,10 +244,10 @@ Result<RpcReply> decode_rpc_reply(Bytes body) {
     ByteReader reader(body);
     const auto call = reader.varint();
     const auto status = reader.fixed<std::uint8_t>();
-    if (reader.failed() || *status > reply_refused) return corrupt("rpc_reply");
+    if (reader.failed() || *status > reply_refused) return bad_message("rpc_reply");
     if (*status == reply_done) return RpcReply{CallId{*call}, reader.rest()};
     auto error = read_error(reader);
-    if (!error) return corrupt("rpc_reply");
+    if (!error) return bad_message("rpc_reply");
     return RpcReply{CallId{*call}, std::move(*error)};
 }
 

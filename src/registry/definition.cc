@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/errors.h"
 #include "understudy/limits.h"
 #include "wire/control.h"
 #include "wire/definition.h"
@@ -16,10 +17,6 @@ namespace pb = wire::pb;
 using wire::JournalKind;
 
 namespace {
-
-[[nodiscard]] Error bad(std::string detail) {
-    return Error{.code = Errc::bad_config, .detail = std::move(detail)};
-}
 
 [[nodiscard]] JournalKind journal_of(const pb::Definition& definition) {
     return static_cast<JournalKind>(definition.journal());
@@ -39,7 +36,7 @@ namespace {
     const bool printable = std::none_of(directory.begin(), directory.end(),
                                         [](char c) { return static_cast<unsigned char>(c) < 0x20; });
     if (!directory.starts_with('/') || !printable) {
-        return bad(fmt::format("directory {}: an absolute path is wanted", directory));
+        return bad_config(fmt::format("directory {}: an absolute path is wanted", directory));
     }
     return {};
 }
@@ -47,15 +44,15 @@ namespace {
 [[nodiscard]] Result<void> check_options(const pb::ReplicaOptions& options) {
     if (options.has_directory()) US_CHECK(check_directory(options.directory()));
     if (options.port() > 65'535 || options.app_port() > 65'535) {
-        return bad("a port is at most 65535");
+        return bad_config("a port is at most 65535");
     }
     if (options.port() != 0 && options.port() == options.app_port()) {
-        return bad(fmt::format("port {} twice: one is for other services, one for the application",
-                               options.port()));
+        return bad_config(fmt::format(
+            "port {} twice: one is for other services, one for the application", options.port()));
     }
     if (options.has_node() && (options.node().host().empty() || options.node().host().size() > 255 ||
                                options.node().port() == 0 || options.node().port() > 65'535)) {
-        return bad("a node's address has a host and a port");
+        return bad_config("a node's address has a host and a port");
     }
     return {};
 }
@@ -120,27 +117,28 @@ Result<void> check(const pb::DefinitionAsk& wanted) {
             const pb::DefineAsk& define = wanted.define();
             US_CHECK(check_service_name(define.family()));
             if (define.kind() != static_cast<std::uint32_t>(wire::ServiceKind::immortal)) {
-                return bad(fmt::format("service kind {} is not known here", define.kind()));
+                return bad_config(fmt::format("service kind {} is not known here", define.kind()));
             }
             if (define.has_journal() && (define.journal() < 1 || define.journal() > 2)) {
-                return bad(fmt::format("journal kind {} is not known here", define.journal()));
+                return bad_config(
+                    fmt::format("journal kind {} is not known here", define.journal()));
             }
-            if (define.last_resort() > 1) return bad("last_resort: never or allow");
+            if (define.last_resort() > 1) return bad_config("last_resort: never or allow");
             if (define.has_directory()) US_CHECK(check_directory(define.directory()));
             return check_options(define.first());
         }
         case pb::DefinitionAsk::kAdd:
             US_CHECK(check_service_name(wanted.add().family()));
             if (wanted.add().number() > replica_number_max) {
-                return bad(fmt::format("replica {}: numbers are 0 to {}", wanted.add().number(),
-                                       replica_number_max));
+                return bad_config(fmt::format("replica {}: numbers are 0 to {}",
+                                              wanted.add().number(), replica_number_max));
             }
             return check_options(wanted.add().options());
         case pb::DefinitionAsk::kRemove: return check_service_name(wanted.remove().family());
         case pb::DefinitionAsk::kUndefine: return check_service_name(wanted.undefine().family());
         case pb::DefinitionAsk::WHAT_NOT_SET: break;
     }
-    return bad("a definition of a kind unknown here");
+    return bad_config("a definition of a kind unknown here");
 }
 
 Result<Definition> define(const Definition* old, const pb::DefineAsk& wanted) {
@@ -150,7 +148,7 @@ Result<Definition> define(const Definition* old, const pb::DefineAsk& wanted) {
     const bool is_new = old == nullptr;
     if (is_new) {
         if (!wanted.has_journal() && !wanted.has_directory()) {
-            return bad("which journal: a shared directory or replicated?");
+            return bad_config("which journal: a shared directory or replicated?");
         }
         rows.set_kind(wanted.kind());
         rows.set_journal(wanted.has_journal()
@@ -177,8 +175,8 @@ Result<Definition> define(const Definition* old, const pb::DefineAsk& wanted) {
     }
     if (wanted.has_version()) {
         if (wanted.version() < rows.version()) {
-            return bad(fmt::format("version {} of {}: versions only grow, it has {}",
-                                   wanted.version(), wanted.family(), rows.version()));
+            return bad_config(fmt::format("version {} of {}: versions only grow, it has {}",
+                                          wanted.version(), wanted.family(), rows.version()));
         }
         merge.take("version", rows.version(), wanted.version(),
                    [&](std::uint64_t value) { rows.set_version(value); });
@@ -192,7 +190,7 @@ Result<Definition> define(const Definition* old, const pb::DefineAsk& wanted) {
                      .detail = fmt::format("replica 0 of {} was removed", wanted.family())};
     }
     if (shared) {
-        if (rows.directory().empty()) return bad("a shared directory wants a path");
+        if (rows.directory().empty()) return bad_config("a shared directory wants a path");
         for (auto& replica : *rows.mutable_replicas()) replica.set_directory(rows.directory());
     } else {
         rows.clear_directory();
@@ -217,8 +215,8 @@ Result<pb::Definition> add_replica(const pb::Definition& old, const pb::AddRepli
     const bool shared = journal_of(now) == JournalKind::shared_directory;
     if (shared && wanted.options().has_directory() &&
         wanted.options().directory() != now.directory()) {
-        return bad(fmt::format("the journal of {} is in {}: all of its replicas share it",
-                               wanted.family(), now.directory()));
+        return bad_config(fmt::format("the journal of {} is in {}: all of its replicas share it",
+                                      wanted.family(), now.directory()));
     }
     if (is_new) {
         const auto place = at - replicas.begin();

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/plant.h"
+#include "replica/pack.h"
 
 namespace understudy::replica {
 
@@ -20,8 +21,6 @@ constexpr std::uint8_t head_frame = 1;
 constexpr std::uint8_t sessions_frame = 2;
 constexpr std::uint8_t machine_frame = 3;
 constexpr std::uint8_t machine_last_frame = 4;
-
-constexpr std::uint64_t time_ms_max = std::uint64_t{1} << 43;
 
 Error corrupt(const char* what) {
     return {.code = Errc::corrupt, .detail = std::string("checkpoint of a replica: ") + what};

@@ -6,8 +6,6 @@ namespace {
 
 constexpr unsigned kind_bits = 3;
 constexpr std::uint64_t kind_mask = (1U << kind_bits) - 1;
-constexpr std::uint64_t time_ms_max = std::uint64_t{1} << 43;  // More would not fit a Duration.
-
 static_assert(time_ms_max < std::uint64_t{Duration::max().count()} / 1'000'000);
 
 bool has_body(ItemKind kind) { return kind == ItemKind::command || kind == ItemKind::request; }

@@ -25,6 +25,9 @@ struct Item {
     Bytes body = {};       ///< Of a command or a request.
 };
 
+/// Times of commands are below it: more would not fit a Duration.
+inline constexpr std::uint64_t time_ms_max = std::uint64_t{1} << 43;
+
 /// What items are encoded in at most, beside their bodies.
 inline constexpr std::size_t item_overhead_max = 40;
 

@@ -7,12 +7,12 @@
 #include "consensus/configuration.h"
 #include "journal/whole_file.h"
 #include "replicated/group.h"
+#include "replicated/surroundings.h"
 
 namespace understudy::replicated {
 
 namespace {
 
-constexpr std::string_view worker_name = "checkpoint";
 constexpr std::size_t checkpoints_kept = 2;
 constexpr Duration fetch_newer_interval = 5s;
 
@@ -32,7 +32,8 @@ public:
         const auto group = group_.lock();
         if (!group || handed_over_) return;
         group->own_checkpointing_ = false;
-        group->runtime_.worker(worker_name).submit([file = file_] { file->abandon(); }, [] {});
+        group->runtime_.worker(checkpoint_worker)
+            .submit([file = file_] { file->abandon(); }, [] {});
     }
 
     [[nodiscard]] Index at() const override { return snapshot_.index; }
@@ -73,7 +74,7 @@ private:
         }
         busy_ = true;
         const auto result = std::make_shared<Result<void>>();
-        group->runtime_.worker(worker_name)
+        group->runtime_.worker(checkpoint_worker)
             .submit([file = file_, job = std::move(job), result] { *result = job(*file); },
                     [result, weak = group_, alive = std::weak_ptr(self_), done = std::move(done)] {
                         const auto still = weak.lock();
@@ -204,7 +205,7 @@ void Group::remove_old_checkpoints() {
 
 // What cannot be removed is removed when the group is opened again.
 void Group::remove(std::vector<std::string> names) {
-    runtime_.worker(worker_name)
+    runtime_.worker(checkpoint_worker)
         .submit(
             [names = std::move(names), &disk = runtime_.disk()] {
                 for (const std::string& name : names) static_cast<void>(disk.remove(name));

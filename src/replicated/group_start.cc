@@ -8,12 +8,12 @@
 #include "consensus/configuration.h"
 #include "replicated/entry_body.h"
 #include "replicated/group.h"
+#include "replicated/surroundings.h"
 
 namespace understudy::replicated {
 
 namespace {
 
-constexpr std::string_view worker_name = "checkpoint";
 constexpr std::size_t read_entries_max = 4096;
 constexpr std::size_t read_bytes_max = 4 * MiB;
 constexpr Duration founding_retry = 200ms;
@@ -166,7 +166,7 @@ void Group::prepare_directory() {
         Result<std::vector<Index>> kept{std::vector<Index>{}};
     };
     const auto job = std::make_shared<Job>();
-    runtime_.worker(worker_name)
+    runtime_.worker(checkpoint_worker)
         .submit([job, directory = directory_, newest = checkpoint(),
                  &disk = runtime_.disk()] { job->kept = sweep(disk, directory, newest); },
                 [weak = weak_from_this(), job] {
@@ -247,7 +247,7 @@ void Group::restore(Index at, std::function<void()> then) {
     };
     restoring_ = true;
     const auto job = std::make_shared<Job>();
-    runtime_.worker(worker_name)
+    runtime_.worker(checkpoint_worker)
         .submit(
             [job, at, directory = directory_, &disk = runtime_.disk()] {
                 job->reader = journal::CheckpointReader::open(disk, directory, at);
@@ -266,7 +266,7 @@ void Group::restore_slice(std::shared_ptr<journal::CheckpointReader> reader, Ind
         Result<journal::CheckpointReader::Slice> slice{Error{.code = Errc::closed, .detail = {}}};
     };
     const auto job = std::make_shared<Job>();
-    runtime_.worker(worker_name)
+    runtime_.worker(checkpoint_worker)
         .submit([job, reader] { job->slice = reader->next(); },
                 [weak = weak_from_this(), job, reader, at, then = std::move(then)] {
                     const auto self = weak.lock();

@@ -5,14 +5,9 @@
 #include <fmt/format.h>
 
 #include "base/checksum.h"
+#include "replicated/surroundings.h"
 
 namespace understudy::replicated {
-
-namespace {
-
-constexpr std::string_view worker_name = "checkpoint";
-
-}  // namespace
 
 Incoming::Incoming(Runtime& runtime, Surroundings& surroundings, GroupId group,
                    std::string directory, Source source, Done done)
@@ -30,7 +25,7 @@ Incoming::Incoming(Runtime& runtime, Surroundings& surroundings, GroupId group,
 Incoming::~Incoming() {
     if (file_ == nullptr || ended_) return;
     // A job under way comes before this one.
-    runtime_.worker(worker_name).submit([file = file_] { file->abandon(); }, [] {});
+    runtime_.worker(checkpoint_worker).submit([file = file_] { file->abandon(); }, [] {});
 }
 
 void Incoming::ask() {
@@ -104,7 +99,7 @@ void Incoming::write(const Chunk& chunk) {
     job->bytes.assign(chunk.bytes.begin(), chunk.bytes.end());
     job->end = expected_;
     job->last = last_seen_;
-    runtime_.worker(worker_name)
+    runtime_.worker(checkpoint_worker)
         .submit(
             [job] {
                 job->result = job->file->write(job->bytes);
@@ -131,7 +126,7 @@ void Incoming::end(Result<consensus::SnapshotRef> result) {
     ended_ = true;
     timer_.reset();
     if (!result && file_ != nullptr) {
-        runtime_.worker(worker_name).submit([file = file_] { file->abandon(); }, [] {});
+        runtime_.worker(checkpoint_worker).submit([file = file_] { file->abandon(); }, [] {});
     }
     runtime_.post([weak = std::weak_ptr(self_), result = std::move(result)]() mutable {
         if (const auto self = weak.lock()) {

@@ -4,14 +4,9 @@
 #include <utility>
 
 #include "base/checksum.h"
+#include "replicated/surroundings.h"
 
 namespace understudy::replicated {
-
-namespace {
-
-constexpr std::string_view worker_name = "checkpoint";
-
-}  // namespace
 
 Shipper::Shipper(Runtime& runtime, std::uint64_t in_flight_bytes_max, Send send)
     : runtime_(runtime),
@@ -63,7 +58,7 @@ void Shipper::open(GroupId group, Stream& stream) {
     };
     const auto job = std::make_shared<Job>();
     stream.reading = true;
-    runtime_.worker(worker_name)
+    runtime_.worker(checkpoint_worker)
         .submit(
             [job, directory = stream.source.directory, index = stream.source.index,
              &disk = runtime_.disk()] {
@@ -85,7 +80,7 @@ void Shipper::read(GroupId group, Stream& stream) {
     };
     const auto job = std::make_shared<Job>();
     stream.reading = true;
-    runtime_.worker(worker_name)
+    runtime_.worker(checkpoint_worker)
         .submit([job, reader = stream.reader] { job->slice = reader->next(); },
                 [weak = std::weak_ptr(self_), group, number = stream.number, job] {
                     if (const auto self = weak.lock()) {

@@ -13,6 +13,9 @@
 
 namespace understudy::replicated {
 
+/// The worker that writes and reads checkpoints.
+inline constexpr std::string_view checkpoint_worker = "checkpoint";
+
 /// What a group wants of its node. What cannot be sent is dropped: the consensus asks again.
 ///
 /// None of these calls comes back to the group before it returns.

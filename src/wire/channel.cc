@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "base/errors.h"
 
 namespace understudy::wire {
 
@@ -21,14 +22,12 @@ constexpr std::uint8_t accepted = 0;
 constexpr std::uint8_t not_accepted = 1;
 
 constexpr std::size_t message_head_max = 5 + 1;  // Size as varint, type.
-constexpr std::size_t kept_size_max = 1 * MiB;   // Of out_ and rest_, once they are empty.
+constexpr std::size_t channel_kept_size_max = 1 * MiB;  // Of out_ and rest_, once they are empty.
 
 static_assert(Channel::message_size_max + message_head_max <= payload_size_max,
               "a frame holds one message at least");
 static_assert(Channel::batch_size_max <= payload_size_max);
 static_assert(Channel::refusal_detail_max + 4 <= handshake_size_max);
-
-Error corrupt(std::string detail) { return {.code = Errc::corrupt, .detail = std::move(detail)}; }
 
 std::string to_text(VersionRange versions) {
     return versions.min == versions.max ? fmt::format("{}", versions.min)
@@ -261,7 +260,7 @@ std::byte* Channel::extend(std::size_t size) {
     if (flushed_) [[unlikely]] {
         flushed_ = false;
         out_used_ = 0;
-        if (out_.size() > kept_size_max) Buffer().swap(out_);
+        if (out_.size() > channel_kept_size_max) Buffer().swap(out_);
     }
     if (out_.size() - out_used_ < size) [[unlikely]] {
         out_.resize(std::max({out_used_ + size, 2 * out_.size(), std::size_t{1024}}));
@@ -356,7 +355,7 @@ Result<void> Channel::receive_rest(Bytes& data, Sink& sink) {
     if (!*frame) return {};
     US_ASSERT((*frame)->size_bytes == rest_.size());
     if (auto taken = take(**frame, sink); !taken) return fail(std::move(taken).error());
-    if (rest_.capacity() > kept_size_max) {
+    if (rest_.capacity() > channel_kept_size_max) {
         Buffer().swap(rest_);
     } else {
         rest_.clear();

@@ -3,11 +3,13 @@
 #include <cstring>
 #include <limits>
 
-#include <fmt/format.h>
 #include <zlib.h>
 #include <zstd.h>
 
+#include <fmt/format.h>
+
 #include "base/bytes.h"
+#include "base/errors.h"
 
 namespace understudy::wire {
 
@@ -17,7 +19,8 @@ constexpr int gzip_level = 1;             // Batches are small and in a hurry.
 constexpr int zstd_level = 1;
 constexpr int gzip_window_bits = 15 + 16;  // 16: with gzip's header and trailer.
 constexpr std::size_t plain_size_field = sizeof(std::uint32_t);
-constexpr std::size_t kept_size_max = 1 * MiB;  // Of a buffer, after an unusually big batch.
+constexpr std::size_t compression_kept_size_max =
+    1 * MiB;  // Of a buffer, after an unusually big batch.
 
 unsigned char* raw(std::byte* bytes) { return reinterpret_cast<unsigned char*>(bytes); }
 
@@ -28,8 +31,8 @@ unsigned char* raw(Bytes bytes) {
 
 // Room for `size` bytes whose content does not matter; gives back what one big batch has taken.
 void make_room(Buffer& buffer, std::size_t size) {
-    if (buffer.size() >= size && buffer.size() <= kept_size_max) return;
-    if (size <= kept_size_max && buffer.size() > kept_size_max) {
+    if (buffer.size() >= size && buffer.size() <= compression_kept_size_max) return;
+    if (size <= compression_kept_size_max && buffer.size() > compression_kept_size_max) {
         Buffer(size).swap(buffer);
     } else if (buffer.size() < size) {
         buffer.resize(size);
@@ -38,10 +41,6 @@ void make_room(Buffer& buffer, std::size_t size) {
 
 bool within_ratio(std::size_t plain_size, std::size_t compressed_size) {
     return plain_size <= Compressor::plain_allowance + compressed_size * Compressor::ratio_max;
-}
-
-Error corrupt(std::string_view detail) {
-    return {.code = Errc::corrupt, .detail = std::string(detail)};
 }
 
 }  // namespace

@@ -48,7 +48,7 @@ private:
     const std::string path_;
 };
 
-struct Wanted {
+struct DemoWanted {
     std::string rounds = "1";
     std::string pause;
     std::string registry;
@@ -58,7 +58,8 @@ struct Wanted {
 
 constexpr std::uint64_t rounds_max = 10'000;
 
-[[nodiscard]] Result<PlayOptions> play_options(const Invocation& invocation, const Wanted& wanted) {
+[[nodiscard]] Result<PlayOptions> play_options(const Invocation& invocation,
+                                               const DemoWanted& wanted) {
     PlayOptions options;
     options.paint = invocation.paint;
     const char* const end = wanted.rounds.data() + wanted.rounds.size();
@@ -92,7 +93,7 @@ void forget_environment() {
 }
 
 template <class Play>
-Result<Exit> perform(const Invocation& invocation, const Wanted& wanted) {
+Result<Exit> perform(const Invocation& invocation, const DemoWanted& wanted) {
     const auto options = US_TRY(play_options(invocation, wanted));
     const auto directory = US_TRY(TemporaryDirectory::make());
     forget_environment();
@@ -115,7 +116,7 @@ Result<Exit> perform(const Invocation& invocation, const Wanted& wanted) {
 template <class Play>
 void add_play(const Command& demo, Globals& globals, const std::string& name,
               const std::string& about, const std::string& rounds) {
-    const auto wanted = std::make_shared<Wanted>();
+    const auto wanted = std::make_shared<DemoWanted>();
     wanted->rounds = rounds;
     const Command playing = demo.add(name, about);
     playing.option({.names = "--rounds", .value_name = "N",
@@ -132,8 +133,8 @@ void add_play(const Command& demo, Globals& globals, const std::string& name,
 
 /// One process of a play.
 void add_part(const Command& root, Globals& globals, const std::string& name, bool with_directory,
-              const std::function<Result<Exit>(const Wanted&)>& run) {
-    const auto wanted = std::make_shared<Wanted>();
+              const std::function<Result<Exit>(const DemoWanted&)>& run) {
+    const auto wanted = std::make_shared<DemoWanted>();
     const Command part = root.add_hidden(name);
     part.required_option({.names = "--registry", .value_name = "HOST:PORT", .about = ""},
                          wanted->registry);
@@ -145,7 +146,7 @@ void add_part(const Command& root, Globals& globals, const std::string& name, bo
     part.runs(globals.running([wanted, run](const Invocation&) { return run(*wanted); }));
 }
 
-[[nodiscard]] CopyOptions copy_options(const Wanted& wanted) {
+[[nodiscard]] CopyOptions copy_options(const DemoWanted& wanted) {
     return {.registry = wanted.registry, .member = wanted.member, .directory = wanted.directory};
 }
 
@@ -158,15 +159,14 @@ void add_demo_commands(const Command& root, Globals& globals) {
     add_play<Standby>(demo, globals, "standby",
                       "Three copies of an immortal, a client: kill -9 the active one, count.", "4");
 
-    add_part(root, globals, "demo-member", false, [](const Wanted& wanted) {
-        return run_member(wanted.registry, wanted.member);
-    });
+    add_part(root, globals, "demo-member", false,
+             [](const DemoWanted& wanted) { return run_member(wanted.registry, wanted.member); });
     add_part(root, globals, "demo-client", false,
-             [](const Wanted& wanted) { return run_client(wanted.registry); });
+             [](const DemoWanted& wanted) { return run_client(wanted.registry); });
     add_part(root, globals, "demo-server-copy", true,
-             [](const Wanted& wanted) { return run_server_copy(copy_options(wanted)); });
+             [](const DemoWanted& wanted) { return run_server_copy(copy_options(wanted)); });
     add_part(root, globals, "demo-asking-client", true,
-             [](const Wanted& wanted) { return run_asking_client(copy_options(wanted)); });
+             [](const DemoWanted& wanted) { return run_asking_client(copy_options(wanted)); });
 }
 
 }  // namespace understudy::apps::demo

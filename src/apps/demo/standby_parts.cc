@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "apps/demo/play.h"
 #include "apps/invocation.h"
 #include "understudy/immortal_client.h"
 #include "understudy/immortal_member.h"
@@ -119,11 +120,6 @@ private:
 [[nodiscard]] int taken_signal(const sigset_t& set, std::timespec wait) {
     const int number = ::sigtimedwait(&set, nullptr, &wait);
     return number < 0 ? 0 : number;
-}
-
-[[nodiscard]] std::uint64_t microseconds(Clock::duration duration) {
-    return static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::microseconds>(duration).count());
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ int poll_or_interrupt(std::vector<pollfd>& waiting, int milliseconds) {
     return ready;
 }
 
-[[nodiscard]] Error failure(std::string detail) {
+[[nodiscard]] Error play_failure(std::string detail) {
     return {.code = Errc::failed, .detail = std::move(detail)};
 }
 
@@ -156,10 +156,10 @@ Result<bool> Troupe::await_input(Clock::time_point deadline) {
         const Input input = read_some(waiting[index].fd, into);
         take_notes(*actor);
         if (input == Input::end && !notes) {
-            return failure(fmt::format("{} ended by itself", actor->name));
+            return play_failure(fmt::format("{} ended by itself", actor->name));
         }
         if (actor->unread.size() > line_size_max) {
-            return failure(fmt::format("{} prints a line without an end", actor->name));
+            return play_failure(fmt::format("{} prints a line without an end", actor->name));
         }
     }
     return true;
@@ -190,8 +190,8 @@ Result<std::map<std::size_t, Line>> Troupe::expect(const Expected& expected, Dur
         }
         const auto wanted = expected.find(line->actor);
         if (wanted == expected.end() || seen.contains(line->actor) || wanted->second != line->text) {
-            return failure(fmt::format("{} printed \"{}\", which was not its line",
-                                       actors_[line->actor].name, line->text));
+            return play_failure(fmt::format("{} printed \"{}\", which was not its line",
+                                            actors_[line->actor].name, line->text));
         }
         seen.emplace(line->actor, *std::move(line));
     }
@@ -205,8 +205,8 @@ Result<Line> Troupe::next_line(std::size_t actor, Duration limit) {
                      .detail = fmt::format("{} did not print anything", actors_[actor].name)};
     }
     if (line->actor == actor) return *std::move(line);
-    return failure(fmt::format("{} printed \"{}\", which was not its line",
-                               actors_[line->actor].name, line->text));
+    return play_failure(fmt::format("{} printed \"{}\", which was not its line",
+                                    actors_[line->actor].name, line->text));
 }
 
 std::optional<Clock::time_point> Troupe::noted(std::size_t actor, const std::string& what,
@@ -240,7 +240,7 @@ Result<std::string> Troupe::run(std::vector<std::string> arguments, Duration lim
     if (const auto said = read_file(errors, line_size_max)) {
         detail += fmt::format(": {}", as_text(*said));
     }
-    return failure(std::move(detail));
+    return play_failure(std::move(detail));
 }
 
 std::string Troupe::errors_of(std::size_t actor) const {
