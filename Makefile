@@ -29,7 +29,7 @@ test:
 	@scripts/bootstrap test
 	@cmake --preset dev
 	@cmake --build --preset dev -j $(JOBS)
-	@ctest --preset dev -j $(JOBS) --repeat until-pass:2
+	@ctest --preset dev -j $(JOBS)
 
 bench:
 	@scripts/bootstrap bench
@@ -46,10 +46,10 @@ endif
 
 sim:
 	@scripts/bootstrap test
-	@cmake --preset release -DUNDERSTUDY_TESTS=ON > /dev/null
-	@cmake --build --preset release --target understudy_sim_program --target understudy_planted_program -j $(JOBS)
-	@build/release/tests/swarm/understudy-sim $(if $(SEED),--scene=$(or $(SCENE),platform) --seed=$(SEED) --trace,--scene=$(or $(SCENE),all) --chaos=20 --seconds=$(or $(SECONDS),120) --sometimes) $(SIM_ARGS)
-	@$(if $(SEED),true,build/release/tests/swarm/understudy-sim-planted --plant=$(or $(PLANT),all) --seeds=5000 --each=300 --chaos=20 --jobs=$(JOBS))
+	@cmake --preset sim > /dev/null
+	@cmake --build --preset sim --target understudy_sim_program -j $(JOBS)
+	@build/sim/tests/swarm/understudy-sim $(if $(SEED),--scene=$(or $(SCENE),platform) --seed=$(SEED) --trace,--scene=$(or $(SCENE),all) --chaos=20 --seconds=$(or $(SECONDS),120) --sometimes) $(SIM_ARGS)
+	@$(if $(SEED),true,build/sim/tests/swarm/understudy-sim --plant=$(or $(PLANT),all) --seeds=5000 --each=300 --chaos=20 --jobs=$(JOBS))
 
 model:
 	@scripts/bootstrap model
@@ -69,12 +69,12 @@ tidy:
 
 check-long: test
 	@scripts/bootstrap long
-	@for preset in tsan fuzz release; do \
+	@for preset in plain tsan fuzz release; do \
 		cmake --preset $$preset -DUNDERSTUDY_TESTS=ON && cmake --build --preset $$preset -j $(JOBS) && \
 		ctest --preset $$preset -j $(JOBS) || exit 1; \
 	done
 	@cmake --preset tidy && cmake --build --preset tidy -j $(JOBS)
-	@UNDERSTUDY_RAFT_SEEDS=20000 build/release/src/raft/raft_cluster_test --gtest_brief=1
+	@UNDERSTUDY_RAFT_SEEDS=20000 build/release/src/raft/raft_test --gtest_brief=1
 	@UNDERSTUDY_POWER_ROUNDS=500 build/release/tests/power/power_test --gtest_brief=1
 	@$(MAKE) --no-print-directory model
 	@$(MAKE) --no-print-directory sim SECONDS=3600

@@ -1,7 +1,5 @@
 # How a module, a test, a fuzzer and a benchmark are declared. Their CMakeLists.txt hold nothing else.
 
-include(GoogleTest)
-
 # Records one line of the layer table (cmake/modules.cmake).
 function(understudy_layer)
     cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;FLOOR" "MAY;FOREIGN")
@@ -21,9 +19,11 @@ target_compile_options(understudy_flags INTERFACE
     $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor> $<$<COMPILE_LANGUAGE:CXX>:-Wold-style-cast>)
 if(CMAKE_UNITY_BUILD)
     # In one unit of several files no file is the main one, so that every type with a member from an
-    # anonymous namespace would be complained of. The preset without unity builds keeps the warning.
+    # anonymous namespace would be complained of, and so would a local name that another file has at
+    # its top. The preset without unity builds keeps both warnings.
     target_compile_options(understudy_flags INTERFACE
-        $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-subobject-linkage>)
+        $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-subobject-linkage>
+        $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-shadow>)
 endif()
 # US_TRY is a statement expression, the one extension we use.
 target_compile_options(understudy_flags INTERFACE
@@ -147,30 +147,68 @@ function(understudy_program)
     set_target_properties(${arg_NAME} PROPERTIES OUTPUT_NAME ${arg_OUTPUT})
 endfunction()
 
-# understudy_test(NAME journal_test SOURCES a_test.cc b_test.cc MODULES journal sim [LIBS ...]
-#                 [LABELS slow] [TIMEOUT 120])
+# Test bodies are compiled without sanitizers unless asked for: the modules that they try have them,
+# and a test's own code is mostly expansions of gtest's macros. Thread sanitizer wants all of them.
+function(understudy_test_body target)
+    if(UNDERSTUDY_SANITIZE AND NOT UNDERSTUDY_SANITIZE_TESTS)
+        target_compile_options(${target} PRIVATE -fno-sanitize=all)
+    endif()
+endfunction()
+
+# understudy_test_library(NAME journal_fakes SOURCES fake_disk_test.cc MODULES journal [LIBS ...])
 #
-# gtest's main is added, and ctest finds the cases.
+# What several test programs use: fakes, stages. Programs name it among their MODULES.
+function(understudy_test_library)
+    cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME" "SOURCES;MODULES;LIBS")
+    if(NOT UNDERSTUDY_TESTS)
+        return()
+    endif()
+    list(TRANSFORM arg_MODULES PREPEND understudy_)
+    add_library(understudy_${arg_NAME} STATIC ${arg_SOURCES})
+    target_include_directories(understudy_${arg_NAME} PUBLIC ${PROJECT_SOURCE_DIR})
+    target_link_libraries(understudy_${arg_NAME} PUBLIC ${arg_MODULES} ${arg_LIBS} PRIVATE understudy_flags)
+    understudy_test_body(understudy_${arg_NAME})
+endfunction()
+
+# understudy_test(NAME journal_test SOURCES a_test.cc b_test.cc MODULES journal sim [LIBS ...]
+#                 [LABELS slow] [TIMEOUT 120] [SHARDS 4])
+#
+# One program with gtest's main; understudy_more_tests() adds to it. ctest runs it as SHARDS tests,
+# each with its part of the cases, one process for all of a part. A part that fails says which cases
+# failed. TIMEOUT is for a part, in seconds.
 function(understudy_test)
-    cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;TIMEOUT" "SOURCES;MODULES;LIBS;LABELS")
+    cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;TIMEOUT;SHARDS" "SOURCES;MODULES;LIBS;LABELS")
     if(NOT UNDERSTUDY_TESTS)
         return()
     endif()
     if(NOT arg_TIMEOUT)
-        set(arg_TIMEOUT 120)
+        set(arg_TIMEOUT 300)
     endif()
     if(NOT arg_LABELS)
         set(arg_LABELS unit)
+    endif()
+    if(NOT arg_SHARDS)
+        set(arg_SHARDS 1)
     endif()
     understudy_executable(${arg_NAME} SOURCES ${arg_SOURCES} MODULES ${arg_MODULES}
                           LIBS ${arg_LIBS} GTest::gmock GTest::gmock_main)
     if(NOT TARGET ${arg_NAME})
         return()
     endif()
-    gtest_discover_tests(${arg_NAME}
-        TEST_PREFIX ${arg_NAME}/
-        DISCOVERY_MODE PRE_TEST
-        PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
+    target_include_directories(${arg_NAME} PRIVATE ${PROJECT_SOURCE_DIR})
+    understudy_test_body(${arg_NAME})
+    math(EXPR last "${arg_SHARDS} - 1")
+    foreach(shard RANGE ${last})
+        set(name ${arg_NAME})
+        if(last GREATER 0)
+            math(EXPR number "${shard} + 1")
+            set(name ${arg_NAME}/${number}_of_${arg_SHARDS})
+        endif()
+        add_test(NAME ${name} COMMAND ${arg_NAME})
+        set_tests_properties(${name} PROPERTIES
+            TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}"
+            ENVIRONMENT "GTEST_TOTAL_SHARDS=${arg_SHARDS};GTEST_SHARD_INDEX=${shard}")
+    endforeach()
 endfunction()
 
 # understudy_fuzz(NAME frame_fuzz SOURCES frame_fuzz.cc MODULES wire CORPUS ${CMAKE_CURRENT_SOURCE_DIR}/corpus/frame)
@@ -195,6 +233,7 @@ function(understudy_fuzz)
         understudy_executable(${arg_NAME}
                               SOURCES ${arg_SOURCES} ${PROJECT_SOURCE_DIR}/tools/fuzz/replay.cc
                               MODULES ${arg_MODULES} LIBS ${arg_LIBS})
+        understudy_test_body(${arg_NAME})
         add_test(NAME ${arg_NAME} COMMAND ${arg_NAME} ${arg_CORPUS})
         set(timeout 120)
     endif()

@@ -17,7 +17,7 @@ Buffer example(const std::string& name) {
     return wire::worked_example("../protocols/coordinator.md", name);
 }
 Buffer copy(Bytes bytes) { return Buffer(bytes.begin(), bytes.end()); }
-Bytes packed(std::string_view text) { return as_bytes(text); }
+Bytes packed_text(std::string_view text) { return as_bytes(text); }
 
 Result<AnyFrame> decode(Bytes whole) {
     return decode_frame(std::to_integer<std::uint8_t>(whole[4]), whole.subspan(5));
@@ -37,25 +37,30 @@ TEST(CoordinatorFrame, TheWorkedExampleIsWhatIsSentAndUnderstood) {
                        .source = "client",
                        .id = 7,
                        .name = "greet",
-                       .body = packed("\x91\xa3Joe"),
+                       .body = packed_text("\x91\xa3Joe"),
                        .time = 250ms,
                        .wall_ms = 1'700'000'000'250,
                        .random = 0x1112131415161718}},
-        {"reply", Output{.kind = OutputKind::reply, .to = "client", .id = 7, .body = packed("\x01")}},
+        {"reply",
+         Output{.kind = OutputKind::reply, .to = "client", .id = 7, .body = packed_text("\x01")}},
         {"timer", Output{.kind = OutputKind::timer, .id = 8, .due = 5250ms}},
         {"performed", PerformedFrame{{2}}},
         {"take_image", TakeImageFrame{{2}}},
-        {"image", ImageFrame{.at = {2}, .last = true, .piece = packed("\x81\xa3Joe\x01")}},
+        {"image", ImageFrame{.at = {2}, .last = true, .piece = packed_text("\x81\xa3Joe\x01")}},
         {"restore", RestoreFrame{.first = true,
                                  .last = true,
                                  .version = 3,
                                  .position = {2},
-                                 .piece = packed("\x81\xa3Joe\x01")}},
+                                 .piece = packed_text("\x81\xa3Joe\x01")}},
         {"restored", RestoredFrame{{2}}},
         {"role", RoleFrame{.role = Role::active, .epoch = {5}}},
-        {"impulse", ImpulseFrame{.id = 1, .name = "greet", .arguments = packed("\x91\xa3" "Ann")}},
-        {"done", DoneFrame{.id = 1,
-                           .error = Error{.code = Errc::not_active, .detail = "server-1 is standby"}}},
+        {"impulse", ImpulseFrame{.id = 1,
+                                 .name = "greet",
+                                 .arguments = packed_text("\x91\xa3"
+                                                          "Ann")}},
+        {"done",
+         DoneFrame{.id = 1,
+                   .error = Error{.code = Errc::not_active, .detail = "server-1 is standby"}}},
         {"upgrade", UpgradeFrame{.id = 2, .version = 3}},
         {"broken", BrokenFrame{{.code = Errc::failed, .detail = "no table"}}},
         {"end", EndFrame{{.code = Errc::closed, .detail = "the coordinator ends"}}},

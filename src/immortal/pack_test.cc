@@ -63,7 +63,7 @@ struct Everything {
 };
 
 template <class T>
-[[nodiscard]] Buffer packed(const T& value) {
+[[nodiscard]] Buffer packed_value(const T& value) {
     Buffer out;
     Packer(out).put(value);
     return out;
@@ -121,11 +121,11 @@ TEST(Pack, WhatIsWrittenIsRead) {
     Random random(1);
     for (int turn = 0; turn < 500; ++turn) {
         const Everything made = anything(random);
-        const Buffer bytes = packed(made);
+        const Buffer bytes = packed_value(made);
         const auto read = unpacked<Everything>(bytes);
         ASSERT_TRUE(read) << "turn " << turn;
         EXPECT_EQ(*read, made) << "turn " << turn;
-        EXPECT_EQ(packed(*read), bytes) << "turn " << turn;
+        EXPECT_EQ(packed_value(*read), bytes) << "turn " << turn;
     }
 }
 
@@ -133,7 +133,7 @@ TEST(Pack, WhatIsWrittenIsRead) {
 TEST(Pack, TheBytesAreThoseOfTheProjectsMessagePack) {
     Random random(2);
     for (int turn = 0; turn < 500; ++turn) {
-        const Buffer bytes = packed(anything(random));
+        const Buffer bytes = packed_value(anything(random));
         const auto tree = wire::decode_msgpack(bytes);
         ASSERT_TRUE(tree) << "turn " << turn << ": " << to_string(tree.error());
         Buffer again;
@@ -144,7 +144,7 @@ TEST(Pack, TheBytesAreThoseOfTheProjectsMessagePack) {
 
 TEST(Pack, EveryCutIsRefused) {
     Random random(3);
-    const Buffer bytes = packed(anything(random));
+    const Buffer bytes = packed_value(anything(random));
     for (std::size_t size = 0; size < bytes.size(); ++size) {
         EXPECT_FALSE(unpacked<Everything>(Bytes(bytes).first(size))) << size;
     }
@@ -155,14 +155,14 @@ TEST(Pack, EveryCutIsRefused) {
 
 TEST(Pack, GarbageIsReadOrRefusedAndNothingElse) {
     Random random(4);
-    const Buffer sound = packed(anything(random));
+    const Buffer sound = packed_value(anything(random));
     for (int turn = 0; turn < 5'000; ++turn) {
         Buffer bytes = sound;
         for (std::uint64_t flips = 1 + random.below(4); flips > 0; --flips) {
             bytes[random.below(bytes.size())] = static_cast<std::byte>(random.next());
         }
         if (const auto read = unpacked<Everything>(bytes)) {
-            EXPECT_TRUE(unpacked<Everything>(packed(*read)));
+            EXPECT_TRUE(unpacked<Everything>(packed_value(*read)));
         }
         Buffer noise(random.below(40));
         for (std::byte& each : noise) each = static_cast<std::byte>(random.next());
@@ -175,7 +175,7 @@ template <class Number>
 void reads_its_bounds() {
     using Limits = std::numeric_limits<Number>;
     for (const Number number : {Limits::min(), Limits::max(), Number{0}, Number{1}, Number{127}}) {
-        EXPECT_EQ(unpacked<Number>(packed(number)), number);
+        EXPECT_EQ(unpacked<Number>(packed_value(number)), number);
     }
 }
 
@@ -193,18 +193,18 @@ TEST(Pack, EveryNumberReadsItsBounds) {
 }
 
 TEST(Pack, ANumberThatDoesNotFitIsRefused) {
-    EXPECT_FALSE(unpacked<std::uint8_t>(packed(256)));
-    EXPECT_FALSE(unpacked<std::uint8_t>(packed(-1)));
-    EXPECT_FALSE(unpacked<std::int8_t>(packed(128)));
-    EXPECT_FALSE(unpacked<std::int8_t>(packed(-129)));
-    EXPECT_FALSE(unpacked<std::uint64_t>(packed(-1)));
-    EXPECT_FALSE(unpacked<std::int64_t>(packed(std::uint64_t{1} << 63)));
-    EXPECT_FALSE(unpacked<Colour>(packed(256)));
-    EXPECT_FALSE(unpacked<std::int64_t>(packed(1.0)));
-    EXPECT_FALSE(unpacked<bool>(packed(1)));
-    EXPECT_FALSE(unpacked<std::string>(packed(Buffer{})));
-    EXPECT_FALSE(unpacked<Buffer>(packed("")));
-    EXPECT_FALSE((unpacked<std::array<int, 2>>(packed(std::vector<int>{1, 2, 3}))));
+    EXPECT_FALSE(unpacked<std::uint8_t>(packed_value(256)));
+    EXPECT_FALSE(unpacked<std::uint8_t>(packed_value(-1)));
+    EXPECT_FALSE(unpacked<std::int8_t>(packed_value(128)));
+    EXPECT_FALSE(unpacked<std::int8_t>(packed_value(-129)));
+    EXPECT_FALSE(unpacked<std::uint64_t>(packed_value(-1)));
+    EXPECT_FALSE(unpacked<std::int64_t>(packed_value(std::uint64_t{1} << 63)));
+    EXPECT_FALSE(unpacked<Colour>(packed_value(256)));
+    EXPECT_FALSE(unpacked<std::int64_t>(packed_value(1.0)));
+    EXPECT_FALSE(unpacked<bool>(packed_value(1)));
+    EXPECT_FALSE(unpacked<std::string>(packed_value(Buffer{})));
+    EXPECT_FALSE(unpacked<Buffer>(packed_value("")));
+    EXPECT_FALSE((unpacked<std::array<int, 2>>(packed_value(std::vector<int>{1, 2, 3}))));
 }
 
 // Written by another writer, which may not choose the shortest form.
@@ -248,13 +248,13 @@ TEST(Pack, AnInputThatNestsTooDeepIsRefused) {
 }
 
 TEST(Pack, AStructThatHasGainedFieldsReadsWhatAnOlderOneWrote) {
-    const auto read = unpacked<LongerLine>(packed(Line{"bolt", 3}));
+    const auto read = unpacked<LongerLine>(packed_value(Line{"bolt", 3}));
     ASSERT_TRUE(read);
     EXPECT_EQ(read->item, "bolt");
     EXPECT_EQ(read->pieces, 3);
     EXPECT_EQ(read->note, "none");
     EXPECT_EQ(read->marks, std::vector<int>{7});
-    EXPECT_FALSE(unpacked<Line>(packed(LongerLine{})));
+    EXPECT_FALSE(unpacked<Line>(packed_value(LongerLine{})));
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ const Address by_port{"h", 7000};
 const Address by_path{"/run/server.sock", 0};
 
 /// What a machine hears, as text.
-class Heard final : public Stage {
+class HeardStage final : public Stage {
 public:
     void output(const Output& output) override {
         lines.push_back(std::to_string(static_cast<int>(output.kind)) + " " +
@@ -60,7 +60,7 @@ public:
     }
     void want() {
         port->want([this](std::unique_ptr<RemoteApplication> arrived) {
-            stage = Heard();
+            stage = HeardStage();
             application = std::move(arrived);
             application->give_to(*this);
             application->welcome();
@@ -94,7 +94,7 @@ public:
     }
     void application_ended(RemoteApplication&, const Error& reason) override { ended = reason; }
 
-    Heard stage;
+    HeardStage stage;
     std::unique_ptr<ApplicationPort> port;
     std::unique_ptr<RemoteApplication> application;
     Position next{1};
@@ -411,7 +411,7 @@ void apply(Machine& machine, std::uint64_t n) {
     machine.apply({.index = {n + 1}, .place = 0, .time = n * 1ms, .body = body}, reply);
 }
 
-std::vector<Buffer> pieces_of(Machine& machine) {
+std::vector<Buffer> image_of(Machine& machine) {
     std::vector<Buffer> pieces;
     const auto snapshot = machine.begin_snapshot();
     for (bool more = true; more;) more = snapshot->next(pieces.emplace_back(), 200);
@@ -440,7 +440,7 @@ TEST_F(RemoteTest, AMachineBesideItsApplicationHoldsWhatALinkedOneHolds) {
     ASSERT_TRUE(until([&] { return heard.images == 1; }));
     in(*coordinator, [&] {
         for (taken_at = 350; taken_at < 400; ++taken_at) apply(*machine, taken_at);
-        pieces = pieces_of(*machine);
+        pieces = image_of(*machine);
         for (std::uint64_t n = 400; n < 450; ++n) apply(*machine, n);
         desk().application->leave_stage();
         machine.reset();

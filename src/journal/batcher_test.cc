@@ -8,11 +8,11 @@ namespace understudy::journal {
 namespace {
 
 constexpr std::uint64_t segment_bytes = 64 * KiB;
-constexpr std::uint64_t generation = first_generation(0x2a);
+constexpr std::uint64_t batch_generation = first_generation(0x2a);
 constexpr Batcher::Options options{.segment_bytes = segment_bytes, .queue_bytes_max = 256 * KiB};
 
 Tail tail_at(std::uint64_t used) {
-    return {.generation = generation,
+    return {.generation = batch_generation,
             .segment_bytes = segment_bytes,
             .used_bytes = used,
             .chain = {.last = {1}, .epoch = {1}, .checksum = 77}};
@@ -86,7 +86,7 @@ TEST(Batcher, OneBatchHoldsWhatHasCollectedPromotionsFirst) {
     Chain chain{.last = {1}, .epoch = {1}, .checksum = 77};
     Bytes rest = batch.bytes;
     for (const Batch::Placed& placed : batch.placed) {
-        const auto entry = decode(rest, checksum_seed(generation));
+        const auto entry = decode(rest, checksum_seed(batch_generation));
         ASSERT_TRUE(entry);
         EXPECT_EQ(entry->header.index, placed.index);
         EXPECT_EQ(entry->header.link.synced, Index{1}) << "what was durable before the batch";
@@ -99,7 +99,7 @@ TEST(Batcher, OneBatchHoldsWhatHasCollectedPromotionsFirst) {
 }
 
 TEST(Batcher, ABatchIsBoundedButForOneLongAppend) {
-    Batcher batcher({.generation = generation,
+    Batcher batcher({.generation = batch_generation,
                      .segment_bytes = 64 * MiB,
                      .used_bytes = 64,
                      .chain = {.last = {1}, .epoch = {1}, .checksum = 0}},
@@ -129,10 +129,10 @@ TEST(Batcher, TheReserveBecomesTheSegmentWhenTheNextAppendDoesNotFit) {
     ASSERT_TRUE(second.batch);
     EXPECT_TRUE(second.batch->begins_segment);
     EXPECT_EQ(second.batch->offset, 0U);
-    EXPECT_EQ(batcher.tail().generation, generation + 1);
+    EXPECT_EQ(batcher.tail().generation, batch_generation + 1);
     EXPECT_EQ(batcher.tail().used_bytes, segment_header_bytes + 48);
     EXPECT_EQ(batcher.reserve(), Batcher::Reserve::wanted);
-    const auto header = decode_segment_header(second.batch->bytes, generation + 1);
+    const auto header = decode_segment_header(second.batch->bytes, batch_generation + 1);
     ASSERT_TRUE(header && *header);
     EXPECT_EQ((*header)->first, before.last.next());
     EXPECT_EQ((*header)->previous, before.checksum);

@@ -10,25 +10,25 @@ namespace understudy::journal {
 namespace {
 
 constexpr Checkpoint checkpoint{.journal = 0x2a, .at = {10'000}, .epoch = {4}, .checksum = 0xcafe};
-const std::string directory = "/data";
-const std::string path = path_in(directory, checkpoint_name(checkpoint.at));
+const std::string checkpoint_directory = "/data";
+const std::string checkpoint_path = path_in(checkpoint_directory, checkpoint_name(checkpoint.at));
 
 Buffer file_of(std::string_view state, std::size_t slice_bytes = 7) {
     FakeDisk disk(1);
-    CheckpointFile file(disk, directory, checkpoint);
+    CheckpointFile file(disk, checkpoint_directory, checkpoint);
     for (Bytes rest = as_bytes(state); !rest.empty();) {
         const Bytes slice = rest.first(std::min(rest.size(), slice_bytes));
         EXPECT_TRUE(file.write(slice));
         rest = rest.subspan(slice.size());
     }
     EXPECT_TRUE(file.finish());
-    return disk.contents(path);
+    return disk.contents(checkpoint_path);
 }
 
 Result<std::string> state_in(Buffer file) {
     FakeDisk disk(1);
-    disk.put(path, std::move(file));
-    auto reader = CheckpointReader::open(disk, directory, checkpoint.at);
+    disk.put(checkpoint_path, std::move(file));
+    auto reader = CheckpointReader::open(disk, checkpoint_directory, checkpoint.at);
     if (!reader) return reader.error();
     EXPECT_EQ((*reader)->checkpoint(), checkpoint);
     std::string state;
@@ -89,18 +89,18 @@ TEST(Checkpoint, NoSliceOfADamagedOneIsGiven) {
     Buffer file = file_of(std::string(3 * MiB, 's'), 1 * MiB);
     file.back() ^= std::byte{1};
     FakeDisk disk(1);
-    disk.put(path, std::move(file));
-    const auto reader = CheckpointReader::open(disk, directory, checkpoint.at);
+    disk.put(checkpoint_path, std::move(file));
+    const auto reader = CheckpointReader::open(disk, checkpoint_directory, checkpoint.at);
     ASSERT_FALSE(reader);
     EXPECT_EQ(reader.error().code, Errc::corrupt);
 }
 
 TEST(Checkpoint, OneThatChangesWhileItIsReadIsCorrupt) {
     FakeDisk disk(1);
-    disk.put(path, file_of("some state"));
-    auto reader = CheckpointReader::open(disk, directory, checkpoint.at);
+    disk.put(checkpoint_path, file_of("some state"));
+    auto reader = CheckpointReader::open(disk, checkpoint_directory, checkpoint.at);
     ASSERT_TRUE(reader);
-    disk.flip(path, 8 * (checkpoint_header_bytes + 2));
+    disk.flip(checkpoint_path, 8 * (checkpoint_header_bytes + 2));
     const auto slice = (*reader)->next();
     ASSERT_FALSE(slice);
     EXPECT_EQ(slice.error().code, Errc::corrupt);
@@ -115,7 +115,7 @@ TEST(Checkpoint, AFailureLeavesNothing) {
             if (call == "sync_directory" || --left != 0) return std::nullopt;
             return Errc::no_space;
         });
-        CheckpointFile file(disk, directory, checkpoint);
+        CheckpointFile file(disk, checkpoint_directory, checkpoint);
         Result<void> result = file.write(as_bytes("some"));
         if (result) result = file.write(as_bytes(" state"));
         if (result) result = file.finish();

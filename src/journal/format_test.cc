@@ -12,18 +12,19 @@ namespace {
 
 using ::testing::ElementsAre;
 
-constexpr std::uint64_t generation = first_generation(0x2a);
-constexpr std::uint64_t size_bytes = 64 * KiB;
+constexpr std::uint64_t example_generation = first_generation(0x2a);
+constexpr std::uint64_t example_size_bytes = 64 * KiB;
 
 Buffer example(const std::string& name) { return wire::worked_example("journal.md", name); }
 
 TEST(JournalFormat, ASegmentIsWrittenAsDocumented) {
-    const std::uint32_t seed = checksum_seed(generation);
+    const std::uint32_t seed = checksum_seed(example_generation);
     Buffer written;
-    encode(
-        SegmentHeader{
-            .generation = generation, .size_bytes = size_bytes, .first = {1}, .previous = 0},
-        written);
+    encode(SegmentHeader{.generation = example_generation,
+                         .size_bytes = example_size_bytes,
+                         .first = {1},
+                         .previous = 0},
+           written);
     std::uint32_t previous = 0;
     Index index;
     for (const EntryType type : {EntryType::tenure, EntryType::command, EntryType::mark}) {
@@ -36,7 +37,7 @@ TEST(JournalFormat, ASegmentIsWrittenAsDocumented) {
                           link, seed, written);
     }
     EXPECT_EQ(written, example("segment"));
-    EXPECT_EQ(segment_name(generation), "0000002a00000001.seg");
+    EXPECT_EQ(segment_name(example_generation), "0000002a00000001.seg");
 }
 
 TEST(JournalFormat, ACheckpointIsWrittenAndReadAsDocumented) {
@@ -61,8 +62,8 @@ TEST(JournalFormat, TheDocumentedFilesAreOpenedAsAJournal) {
         FakeDisk disk(1);
         ASSERT_TRUE(disk.make_directory(directory));
         Buffer segment = example("segment");
-        segment.resize(size_bytes);
-        disk.put(path_in(directory, segment_name(generation)), segment);
+        segment.resize(example_size_bytes);
+        disk.put(path_in(directory, segment_name(example_generation)), segment);
         if (with_checkpoint) {
             disk.put(path_in(directory, checkpoint_name({2})), example("checkpoint"));
         }

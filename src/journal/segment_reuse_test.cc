@@ -38,8 +38,7 @@ struct Counter {
     }
 };
 
-
-std::string command(std::size_t number) {
+std::string numbered_command(std::size_t number) {
     return "command " + std::to_string(number) + " " + std::string(number * 7919 % 9000, 'x');
 }
 
@@ -50,9 +49,9 @@ struct Story {
 };
 
 /// A process whose state is how many commands there were, with a checkpoint after each fourth.
-class Life {
+class ReuseLife {
 public:
-    Life(FakeDisk& disk, Story& story, std::uint64_t seed)
+    ReuseLife(FakeDisk& disk, Story& story, std::uint64_t seed)
         : disk_(disk), session_(disk, seed), story_(story) {}
 
     /// Looks whether all is there that was acknowledged, and nothing but what was offered.
@@ -62,7 +61,7 @@ public:
         const std::string& restored = session_.recorder.restored;
         std::size_t number = restored.empty() ? 0 : std::stoul(restored);
         for (const std::string& one : session_.recorder.commands()) {
-            EXPECT_EQ(one, command(number));
+            EXPECT_EQ(one, numbered_command(number));
             ++number;
         }
         EXPECT_GE(number, story_.acknowledged) << "what was acknowledged is gone";
@@ -72,7 +71,7 @@ public:
     }
     void work(int commands) {
         for (int i = 0; i < commands; ++i) {
-            if (!session_.append(command(story_.offered++))) return;
+            if (!session_.append(numbered_command(story_.offered++))) return;
             story_.acknowledged = story_.offered;
             if (story_.offered % 4 != 0) continue;
             if (!session_.checkpoint(std::to_string(story_.offered)) && disk_.dead()) return;
@@ -88,63 +87,63 @@ private:
 };
 
 /// Two processes: the first is killed, the second closes.
-void live(FakeDisk& disk, Story& story, std::uint64_t seed) {
+void live_with_reuse(FakeDisk& disk, Story& story, std::uint64_t seed) {
     for (std::uint64_t turn = 0; turn < 2 && !disk.dead(); ++turn) {
-        Life life(disk, story, seed + turn);
+        ReuseLife life(disk, story, seed + turn);
         if (!life.open()) return;
         life.work(turn == 0 ? 90 : 60);
         if (turn == 1 && !disk.dead() && life.session().journal) life.session().close();
     }
 }
 
-void expect_recovers(FakeDisk& disk, Story& story, std::uint64_t seed) {
+void expect_reuse_recovers(FakeDisk& disk, Story& story, std::uint64_t seed) {
     for (std::uint64_t turn = 0; turn < 2; ++turn) {
-        Life life(disk, story, seed + turn);
+        ReuseLife life(disk, story, seed + turn);
         ASSERT_TRUE(life.open()) << to_string(life.session().error.value_or(Error{Errc::failed}));
         life.work(12);
         life.session().journal.reset();
         disk.power_cut(Survival::none);
     }
-    Life life(disk, story, seed + 7);
+    ReuseLife life(disk, story, seed + 7);
     ASSERT_TRUE(life.open());
 }
 
-std::uint64_t calls_of(std::uint64_t seed) {
+std::uint64_t reuse_calls_of(std::uint64_t seed) {
     FakeDisk disk(seed);
     Counter counter;
     counter.watch(disk);
     Story story;
-    live(disk, story, seed);
+    live_with_reuse(disk, story, seed);
     EXPECT_EQ(story.offered, 150U);
     EXPECT_GE(counter.reused, 5) << "or there is nothing to see here";
     return disk.calls();
 }
 
-void crash_everywhere(std::uint64_t seed, bool power, std::uint64_t step) {
-    const std::uint64_t calls = calls_of(seed);
+void crash_reuse_everywhere(std::uint64_t seed, bool power, std::uint64_t step) {
+    const std::uint64_t calls = reuse_calls_of(seed);
     for (std::uint64_t call = 1; call <= calls; call += step) {
         FakeDisk disk(seed);
         Story story;
         disk.die_at(call);
-        live(disk, story, seed);
+        live_with_reuse(disk, story, seed);
         ASSERT_TRUE(disk.dead());
         power ? disk.power_cut(survivals[call % std::size(survivals)]) : disk.restart_process();
-        expect_recovers(disk, story, seed + call);
+        expect_reuse_recovers(disk, story, seed + call);
         if (testing::Test::HasFailure()) {
             FAIL() << "seed " << seed << ", call " << call << " of " << calls;
         }
     }
 }
 
-TEST(SegmentReuse, ThePowerGoesAtEveryDiskCall) { crash_everywhere(1, true, 1); }
+TEST(SegmentReuse, ThePowerGoesAtEveryDiskCall) { crash_reuse_everywhere(1, true, 1); }
 
-TEST(SegmentReuse, TheProcessDiesAtEveryDiskCall) { crash_everywhere(2, false, 2); }
+TEST(SegmentReuse, TheProcessDiesAtEveryDiskCall) { crash_reuse_everywhere(2, false, 2); }
 
 // What fails once must not be believed the second time; a reserve that cannot be made of an old
 // segment is made of zeros.
 TEST(SegmentReuse, EveryDiskCallFailsOnce) {
     const std::uint64_t seed = 3;
-    const std::uint64_t calls = calls_of(seed);
+    const std::uint64_t calls = reuse_calls_of(seed);
     for (std::uint64_t call = 1; call <= calls; call += 2) {
         FakeDisk disk(seed);
         Story story;
@@ -153,10 +152,10 @@ TEST(SegmentReuse, EveryDiskCallFailsOnce) {
             if (left == 0 || --left > 0 || what == "lock" || what == "list") return std::nullopt;
             return Errc::disk_failed;
         });
-        live(disk, story, seed);
+        live_with_reuse(disk, story, seed);
         disk.set_fault({});
         call % 4 == 1 ? disk.restart_process() : disk.power_cut(Survival::none);
-        expect_recovers(disk, story, seed + call);
+        expect_reuse_recovers(disk, story, seed + call);
         if (testing::Test::HasFailure()) FAIL() << "call " << call << " of " << calls;
     }
 }
@@ -281,7 +280,7 @@ std::pair<std::string, std::uint64_t> tail_of(const FakeDisk& disk, bool& reused
 Moment append_to_reused(bool begins_it) {
     FakeDisk disk(5);
     Story story;
-    Life life(disk, story, 5);
+    ReuseLife life(disk, story, 5);
     EXPECT_TRUE(life.open());
     for (;;) {
         FakeDisk before = disk;
@@ -315,7 +314,7 @@ void tear_everywhere(const Moment& moment) {
             disk.restart_process();
             Story story{.acknowledged = moment.number, .offered = moment.number + 1};
             for (std::uint64_t turn = 0; turn < 2; ++turn) {
-                Life life(disk, story, tear + turn);
+                ReuseLife life(disk, story, tear + turn);
                 ASSERT_TRUE(life.open())
                     << tear << to_string(life.session().error.value_or(Error{Errc::failed}));
                 life.work(2);

@@ -12,14 +12,14 @@ namespace {
 constexpr SegmentHeader header{
     .generation = 0x2a'00000007, .size_bytes = 64 * KiB, .first = {12}, .previous = 0xcafe};
 
-Buffer encoded(const SegmentHeader& what) {
+Buffer encoded_header(const SegmentHeader& what) {
     Buffer out;
     encode(what, out);
     return out;
 }
 
 TEST(Segment, HeaderReadsAsWritten) {
-    const Buffer bytes = encoded(header);
+    const Buffer bytes = encoded_header(header);
     ASSERT_EQ(bytes.size(), segment_header_bytes);
     const auto found = decode_segment_header(bytes, header.generation);
     ASSERT_TRUE(found);
@@ -28,13 +28,13 @@ TEST(Segment, HeaderReadsAsWritten) {
 }
 
 TEST(Segment, HeaderOfAnotherGenerationIsNone) {
-    const auto found = decode_segment_header(encoded(header), header.generation + 1);
+    const auto found = decode_segment_header(encoded_header(header), header.generation + 1);
     ASSERT_TRUE(found);
     EXPECT_FALSE(*found);
 }
 
 TEST(Segment, EveryFlippedBitOfTheHeaderIsNoticed) {
-    const Buffer bytes = encoded(header);
+    const Buffer bytes = encoded_header(header);
     for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit) {
         Buffer flipped = bytes;
         flipped[bit / 8] ^= static_cast<std::byte>(1U << (bit % 8));
@@ -47,7 +47,7 @@ TEST(Segment, EveryFlippedBitOfTheHeaderIsNoticed) {
 // Whoever writes more into it has another format.
 TEST(Segment, ReservedBytesAreZero) {
     for (std::size_t at = 44; at < segment_header_bytes; ++at) {
-        Buffer bytes = encoded(header);
+        Buffer bytes = encoded_header(header);
         bytes[at] = at == 44 ? std::byte{2} : std::byte{1};  // Reused or not: 0 or 1.
         const auto seed = checksum_seed(header.generation);
         const std::uint32_t checksum = crc32c(Bytes(bytes).subspan(12), seed);
@@ -61,13 +61,13 @@ TEST(Segment, ReservedBytesAreZero) {
 TEST(Segment, TheHeaderSaysWhetherAnEarlierSegmentStandsBehindTheEntries) {
     SegmentHeader reused = header;
     reused.reused = true;
-    const auto found = decode_segment_header(encoded(reused), reused.generation);
+    const auto found = decode_segment_header(encoded_header(reused), reused.generation);
     ASSERT_TRUE(found && *found);
     EXPECT_EQ(**found, reused);
 }
 
 TEST(Segment, EveryPrefixOfTheHeaderIsNone) {
-    const Buffer bytes = encoded(header);
+    const Buffer bytes = encoded_header(header);
     for (std::size_t size = 0; size < bytes.size(); ++size) {
         const auto found = decode_segment_header(Bytes(bytes).first(size), header.generation);
         ASSERT_TRUE(found);

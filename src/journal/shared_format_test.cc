@@ -14,10 +14,10 @@ namespace {
 
 constexpr std::uint64_t old_generation = first_generation(0x2a);
 constexpr std::uint64_t new_generation = first_generation(0x2b);
-constexpr std::uint64_t size_bytes = 64 * KiB;
+constexpr std::uint64_t shared_size_bytes = 64 * KiB;
 const EpochRecord record{.epoch = {2}, .tenure = 0x2b00000099, .member = "Foo/Bar2"};
 
-Buffer example(const std::string& name, std::size_t size) {
+Buffer shared_example(const std::string& name, std::size_t size) {
     Buffer bytes = wire::worked_example("shared-journal.md", name);
     bytes.resize(size);
     return bytes;
@@ -47,7 +47,7 @@ std::uint32_t write_segment(std::uint64_t generation, const SegmentHeader& heade
                           {.previous = previous, .synced = {line.synced}}, seed, out);
         if (line.index == 2) second = previous;
     }
-    out.resize(size_bytes);
+    out.resize(shared_size_bytes);
     return second;
 }
 
@@ -55,27 +55,33 @@ TEST(SharedFormat, SegmentsAndSealsAreWrittenAsDocumented) {
     Buffer old;
     const std::uint32_t second = write_segment(
         old_generation,
-        {.generation = old_generation, .size_bytes = size_bytes, .first = {1}, .previous = 0},
+        {.generation = old_generation,
+         .size_bytes = shared_size_bytes,
+         .first = {1},
+         .previous = 0},
         {.journal = 0x2a, .checksum = 0, .epoch = {1}, .old = {}, .at = {}, .last = {1}},
         {{1, 1, 0, EntryType::tenure, ""},
          {2, 1, 1, EntryType::command, "hi"},
          {3, 1, 2, EntryType::command, "yo"}},
         old);
-    EXPECT_EQ(old, example("old", size_bytes));
+    EXPECT_EQ(old, shared_example("old", shared_size_bytes));
 
     Buffer fresh;
     write_segment(
         new_generation,
-        {.generation = new_generation, .size_bytes = size_bytes, .first = {3}, .previous = second},
+        {.generation = new_generation,
+         .size_bytes = shared_size_bytes,
+         .first = {3},
+         .previous = second},
         {.journal = 0x2a, .checksum = second, .epoch = {2}, .old = {1}, .at = {2}, .last = {4}},
         {{3, 1, 2, EntryType::command, "yo"}, {4, 2, 2, EntryType::tenure, ""}}, fresh);
-    EXPECT_EQ(fresh, example("new", size_bytes));
+    EXPECT_EQ(fresh, shared_example("new", shared_size_bytes));
     EXPECT_EQ(shared_segment_name({2}, new_generation), "0000000000000002-0000002b00000001.seg");
 }
 
 TEST(SharedFormat, AnEpochRecordIsWrittenAndReadAsDocumented) {
-    EXPECT_EQ(encode(record), example("epoch", epoch_record_bytes));
-    const auto read = decode_epoch_record(example("epoch", epoch_record_bytes));
+    EXPECT_EQ(encode(record), shared_example("epoch", epoch_record_bytes));
+    const auto read = decode_epoch_record(shared_example("epoch", epoch_record_bytes));
     ASSERT_TRUE(read) << to_string(read.error());
     EXPECT_EQ(*read, record);
 }
@@ -86,10 +92,10 @@ TEST(SharedFormat, TheDocumentedFilesAreFollowedAndTakenOver) {
     const auto put = [&](std::string_view name, Buffer bytes) {
         store.put(path_in(directory, name), std::move(bytes));
     };
-    put(shared_segment_name({1}, old_generation), example("old", size_bytes));
-    put(shared_segment_name({2}, new_generation), example("new", size_bytes));
-    put(epoch_name, example("epoch", epoch_record_bytes));
-    put(claim_name({2}), example("epoch", epoch_record_bytes + 8));
+    put(shared_segment_name({1}, old_generation), shared_example("old", shared_size_bytes));
+    put(shared_segment_name({2}, new_generation), shared_example("new", shared_size_bytes));
+    put(epoch_name, shared_example("epoch", epoch_record_bytes));
+    put(claim_name({2}), shared_example("epoch", epoch_record_bytes + 8));
 
     SharedOracle oracle;
     SharedMember member(store, oracle, "m", 1);

@@ -13,7 +13,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr std::size_t long_body = 20'000;
+constexpr std::size_t third_of_a_segment = 20'000;
 
 struct Shared : testing::Test {
     FakeDisk store{1};
@@ -291,7 +291,7 @@ TEST_F(Shared, TheFirstSegmentOfATenureIsShort) {
     const auto a = active("a", 1);
     a->runtime.settle();
     EXPECT_EQ(count(".seg"), 1U) << "no reserve before it is wanted";
-    EXPECT_TRUE(a->append(1, long_body));
+    EXPECT_TRUE(a->append(1, third_of_a_segment));
     a->runtime.settle();
     EXPECT_EQ(count(".seg"), 2U);
 }
@@ -300,10 +300,10 @@ TEST_F(Shared, AStandbyFollowsOverSegmentsAndEpochs) {
     auto a = active("a", 1);
     const auto b = member("b", 2);
     const auto c = member("c", 3);
-    EXPECT_TRUE(a->append(10, long_body));
+    EXPECT_TRUE(a->append(10, third_of_a_segment));
     a.reset();
     ASSERT_TRUE(*b->take_over());
-    EXPECT_TRUE(b->append(10, long_body));
+    EXPECT_TRUE(b->append(10, third_of_a_segment));
     EXPECT_TRUE(b->close());
     c->runtime.advance(20ms);
     EXPECT_EQ(c->journal->committed(), Index{22}) << "the last mark is vouched for by nobody";
@@ -456,7 +456,7 @@ TEST_F(Shared, AStandbyThatCannotReadOnMissesNoEntry) {
         const std::string name = std::to_string(reads);
         const auto a = active("a" + name, 1);
         const auto b = member("b" + name, 2);
-        EXPECT_TRUE(a->append(6, long_body));  // In more than one segment.
+        EXPECT_TRUE(a->append(6, third_of_a_segment));  // In more than one segment.
         EXPECT_TRUE(a->append());
         int left = reads;
         store.set_fault([&](std::string_view call, const std::string&) -> std::optional<Errc> {
@@ -475,7 +475,7 @@ TEST_F(Shared, CheckpointsOfAStandbyTrimTheActivesSegments) {
     const auto a = active("a", 1);
     const auto b = member("b", 2);
     for (int i = 0; i < 3; ++i) {
-        EXPECT_TRUE(a->append(6, long_body));
+        EXPECT_TRUE(a->append(6, third_of_a_segment));
         a->runtime.advance(1100ms);
         b->runtime.advance(100ms);
         EXPECT_TRUE(b->checkpoint()) << to_string(b->last_error.value_or(Error{Errc::closed}));
@@ -496,7 +496,7 @@ TEST_F(Shared, AStandbyThatWasLeftBehindIsGivenACheckpoint) {
     const auto a = active("a", 1);
     const auto b = member("b", 2);
     for (int i = 0; i < 4; ++i) {
-        EXPECT_TRUE(a->append(6, long_body));
+        EXPECT_TRUE(a->append(6, third_of_a_segment));
         EXPECT_TRUE(a->checkpoint());
         a->runtime.settle();
     }
@@ -539,7 +539,7 @@ TEST_F(Shared, AFullDiskStillAllowsATakeoverAndPromotions) {
     ASSERT_TRUE(*b->take_over());
     EXPECT_EQ(b->journal->space(), Space::ok);
     int refused = 0;
-    for (int i = 0; i < 6; ++i) refused += b->append(1, long_body) ? 0 : 1;
+    for (int i = 0; i < 6; ++i) refused += b->append(1, third_of_a_segment) ? 0 : 1;
     EXPECT_GT(refused, 2);
     EXPECT_EQ(b->last_error->code, Errc::no_space);
     EXPECT_EQ(b->journal->space(), Space::reserve_only);
@@ -551,7 +551,7 @@ TEST_F(Shared, AFullDiskStillAllowsATakeoverAndPromotions) {
 
     store.set_capacity(UINT64_MAX);
     b->runtime.advance(1100ms);
-    EXPECT_TRUE(b->append(1, long_body));
+    EXPECT_TRUE(b->append(1, third_of_a_segment));
 }
 
 TEST_F(Shared, WithoutARegistryTheFirstOneIsActive) {
@@ -678,7 +678,7 @@ TEST_F(Shared, AnOpenerGivesAJournalThatCanBeMadeActive) {
 TEST_F(Shared, AnOpeningThatIsGivenUpCallsNobody) {
     {
         const auto old = active("o", 1);
-        ASSERT_TRUE(old->append(5, long_body));
+        ASSERT_TRUE(old->append(5, third_of_a_segment));
     }
     for (int steps = 0; steps < 12; ++steps) {
         SharedMember member(store, oracle, "m", 2);

@@ -21,8 +21,6 @@ public:
     std::atomic<int> errors{0};
 };
 
-TimePoint soon() { return clock_now() + patience; }
-
 TEST(Callbacks, WhatATaskThrowsIsLoggedAndTheNextOneRuns) {
     const auto log = std::make_shared<CountingLog>();
     Callbacks callbacks(log, "test");

@@ -11,7 +11,7 @@
 namespace understudy::library {
 namespace {
 
-class Server final : public Immortal {
+class RegisteredServer final : public Immortal {
 public:
     std::int64_t greet(const std::string& name) { return ++greetings[name]; }
     template <class F>
@@ -20,7 +20,7 @@ public:
     }
     template <class H>
     static void handlers(H& h) {
-        h("greet", &Server::greet);
+        h("greet", &RegisteredServer::greet);
     }
     std::map<std::string, std::int64_t> greetings;
 };
@@ -34,13 +34,12 @@ protected:
     };
     std::unique_ptr<Copy> open_copy(const std::string& name) {
         auto copy = std::make_unique<Copy>(Copy{
-            ImmortalMember::open<Server>({.service = "server",
-                                          .member = name,
-                                          .journal = SharedDirectory{.path = directory_.path +
-                                                                             "/journal",
-                                                                     .lease = 500ms},
-                                          .registry = {registry_.address()},
-                                          .log = quiet()})
+            ImmortalMember::open<RegisteredServer>(
+                {.service = "server",
+                 .member = name,
+                 .journal = SharedDirectory{.path = directory_.path + "/journal", .lease = 500ms},
+                 .registry = {registry_.address()},
+                 .log = quiet()})
                 .value_or_throw(),
             {}});
         copy->member.on_role([roles = copy->roles, last = std::string()](
@@ -66,17 +65,17 @@ TEST_F(ImmortalPlatform, TheStartOrderSaysWhoIsActiveAndWhoTakesCheckpoints) {
     auto client = ImmortalClient::open(
                       {.service = "server", .registry = {registry_.address()}, .log = quiet()})
                       .value_or_throw();
-    EXPECT_EQ(client.call<&Server::greet>("Ann").value_or_throw(), 1);
+    EXPECT_EQ(client.call<&RegisteredServer::greet>("Ann").value_or_throw(), 1);
 
     a.reset();
     c->roles.wait_for_last(Role::active);
-    EXPECT_EQ(client.call<&Server::greet>("Ann").value_or_throw(), 2);
+    EXPECT_EQ(client.call<&RegisteredServer::greet>("Ann").value_or_throw(), 2);
     a = open_copy("A");
     a->roles.wait_for_last(Role::standby);
 
     c.reset();
     a->roles.wait_for_last(Role::active);
-    EXPECT_EQ(client.call<&Server::greet>("Ann").value_or_throw(), 3);
+    EXPECT_EQ(client.call<&RegisteredServer::greet>("Ann").value_or_throw(), 3);
     EXPECT_EQ(b->roles.so_far().back(), Role::checkpointer) << "it stays what it is";
 }
 
@@ -86,12 +85,12 @@ TEST_F(ImmortalPlatform, ARegistryThatIsAwayStopsNothingThatRuns) {
     auto client = ImmortalClient::open(
                       {.service = "server", .registry = {registry_.address()}, .log = quiet()})
                       .value_or_throw();
-    EXPECT_EQ(client.call<&Server::greet>("Ann").value_or_throw(), 1);
+    EXPECT_EQ(client.call<&RegisteredServer::greet>("Ann").value_or_throw(), 1);
     const std::string address = registry_.address();
     registry_.close();
-    EXPECT_EQ(client.call<&Server::greet>("Ann").value_or_throw(), 2);
+    EXPECT_EQ(client.call<&RegisteredServer::greet>("Ann").value_or_throw(), 2);
     registry_ = open_registry(address);
-    EXPECT_EQ(client.call<&Server::greet>("Ann").value_or_throw(), 3);
+    EXPECT_EQ(client.call<&RegisteredServer::greet>("Ann").value_or_throw(), 3);
     EXPECT_EQ(a->roles.so_far().back(), Role::active);
 }
 

@@ -11,8 +11,6 @@
 namespace understudy::library {
 namespace {
 
-TimePoint soon() { return clock_now() + patience; }
-
 TEST(LoopThread, WhatIsPostedAfterTheEndIsDroppedAndNobodyWaitsForIt) {
     LoopThread loop(std::make_shared<NullLog>(), "test");
     loop.stop();

@@ -8,7 +8,7 @@ namespace {
 const Bytes some_bytes = as_bytes("some bytes");
 
 template <class Message>
-Buffer encoded(const Message& message) {
+Buffer encoded_message(const Message& message) {
     Buffer out(5);  // What was there before is replaced.
     encode(message, out);
     return out;
@@ -30,12 +30,13 @@ void expect_exact(const Buffer& body, Decode decode) {
 
 TEST(RecordMessages, CutOrLengthenedOnesAreRefused) {
     const SubscriptionId subscription{300};
-    expect_exact(encoded(Subscribe{subscription, "record", "token"}), decode_subscribe);
-    expect_exact(encoded(Unsubscribe{subscription}), decode_unsubscribe);
-    expect_exact(encoded(Resync{subscription}), decode_resync);
-    expect_exact(encoded(Absent{subscription, Epoch{1000}}), decode_absent);
-    expect_exact(encoded(Removed{subscription, Epoch{1000}, Sequence{70000}}), decode_removed);
-    expect_exact(encoded(Names{.added = {"a", "b"}, .removed = {"c"}}), decode_names);
+    expect_exact(encoded_message(Subscribe{subscription, "record", "token"}), decode_subscribe);
+    expect_exact(encoded_message(Unsubscribe{subscription}), decode_unsubscribe);
+    expect_exact(encoded_message(Resync{subscription}), decode_resync);
+    expect_exact(encoded_message(Absent{subscription, Epoch{1000}}), decode_absent);
+    expect_exact(encoded_message(Removed{subscription, Epoch{1000}, Sequence{70000}}),
+                 decode_removed);
+    expect_exact(encoded_message(Names{.added = {"a", "b"}, .removed = {"c"}}), decode_names);
     for (std::size_t size = 0; size < 4; ++size) {
         const Bytes zeros = as_bytes(std::string_view("\xff\xff\xff\xff", size));
         EXPECT_FALSE(decode_image(zeros)) << size;
@@ -51,14 +52,15 @@ TEST(RecordMessages, UnknownFlagsAndBadNamesAreRefused) {
         body[at] = static_cast<std::byte>(byte);
         return body;
     };
-    EXPECT_FALSE(decode_names(with(encoded(Names{}), 0, 4)));
-    EXPECT_FALSE(decode_names(with(encoded(Names{.added = {"a"}}), 3, '/')));
-    EXPECT_FALSE(decode_names(encoded(Names{.removed = {".x"}})));
+    EXPECT_FALSE(decode_names(with(encoded_message(Names{}), 0, 4)));
+    EXPECT_FALSE(decode_names(with(encoded_message(Names{.added = {"a"}}), 3, '/')));
+    EXPECT_FALSE(decode_names(encoded_message(Names{.removed = {".x"}})));
     EXPECT_FALSE(decode_rpc_request(
-        with(encoded(RpcRequest{.call = {1}, .name = "a", .arguments = {}}), 1, 2)));
-    EXPECT_FALSE(decode_rpc_request(encoded(RpcRequest{.call = {1}, .name = "", .arguments = {}})));
-    EXPECT_FALSE(decode_rpc_reply(with(encoded(RpcReply{{1}, some_bytes}), 1, 2)));
-    EXPECT_FALSE(decode_subscribe(encoded(Subscribe{{1}, "a", std::string(256, 't')})));
+        with(encoded_message(RpcRequest{.call = {1}, .name = "a", .arguments = {}}), 1, 2)));
+    EXPECT_FALSE(
+        decode_rpc_request(encoded_message(RpcRequest{.call = {1}, .name = "", .arguments = {}})));
+    EXPECT_FALSE(decode_rpc_reply(with(encoded_message(RpcReply{{1}, some_bytes}), 1, 2)));
+    EXPECT_FALSE(decode_subscribe(encoded_message(Subscribe{{1}, "a", std::string(256, 't')})));
 }
 
 TEST(RecordMessages, AListThatClaimsMoreThanItHasIsRefusedBeforeMemoryIsSpent) {
@@ -68,31 +70,32 @@ TEST(RecordMessages, AListThatClaimsMoreThanItHasIsRefusedBeforeMemoryIsSpent) {
 }
 
 TEST(RecordMessages, AreReadAsWritten) {
-    const Buffer subscribe_body = encoded(Subscribe{{7}, "record", "t"});
+    const Buffer subscribe_body = encoded_message(Subscribe{{7}, "record", "t"});
     const auto subscribe = decode_subscribe(subscribe_body);
     EXPECT_EQ(subscribe->subscription, SubscriptionId{7});
     EXPECT_EQ(subscribe->record, "record");
     EXPECT_EQ(subscribe->token, "t");
-    EXPECT_EQ(decode_unsubscribe(encoded(Unsubscribe{{8}}))->subscription, SubscriptionId{8});
-    EXPECT_EQ(decode_resync(encoded(Resync{{9}}))->subscription, SubscriptionId{9});
+    EXPECT_EQ(decode_unsubscribe(encoded_message(Unsubscribe{{8}}))->subscription,
+              SubscriptionId{8});
+    EXPECT_EQ(decode_resync(encoded_message(Resync{{9}}))->subscription, SubscriptionId{9});
 
-    const Buffer image_body = encoded(Image{{1}, {2}, {3}, some_bytes});
+    const Buffer image_body = encoded_message(Image{{1}, {2}, {3}, some_bytes});
     const auto image = decode_image(image_body);
     EXPECT_EQ(image->epoch, Epoch{2});
     EXPECT_EQ(image->sequence, Sequence{3});
     EXPECT_EQ(as_text(image->image), "some bytes");
-    const Buffer delta_body = encoded(Delta{{1}, {2}, {UINT64_MAX}, some_bytes});
+    const Buffer delta_body = encoded_message(Delta{{1}, {2}, {UINT64_MAX}, some_bytes});
     const auto delta = decode_delta(delta_body);
     EXPECT_EQ(delta->sequence, Sequence{UINT64_MAX});
     EXPECT_EQ(as_text(delta->delta), "some bytes");
 
-    const auto refused = decode_subscribe_refused(encoded(
+    const auto refused = decode_subscribe_refused(encoded_message(
         SubscribeRefused{{4}, {.code = Errc::denied, .effect = Effect::none, .detail = "no"}}));
     EXPECT_EQ(refused->reason.code, Errc::denied);
     EXPECT_EQ(refused->reason.detail, "no");
 
-    const Buffer names_body =
-        encoded(Names{.restarts = true, .completes = true, .added = {"a", "b"}, .removed = {"c"}});
+    const Buffer names_body = encoded_message(
+        Names{.restarts = true, .completes = true, .added = {"a", "b"}, .removed = {"c"}});
     const auto names = decode_names(names_body);
     EXPECT_TRUE(names->restarts && names->completes);
     EXPECT_EQ(names->added, (std::vector<std::string_view>{"a", "b"}));
@@ -106,7 +109,7 @@ TEST(RecordMessages, CallsAreReadAsWritten) {
                           .epoch = {3},
                           .name = "sum of",
                           .arguments = some_bytes};
-    const Buffer body = encoded(sent);
+    const Buffer body = encoded_message(sent);
     const auto request = decode_rpc_request(body);
     EXPECT_EQ(request->call, CallId{5});
     EXPECT_EQ(request->answer, Answer::unwanted);
@@ -115,12 +118,12 @@ TEST(RecordMessages, CallsAreReadAsWritten) {
     EXPECT_EQ(request->name, "sum of");
     EXPECT_EQ(as_text(request->arguments), "some bytes");
 
-    const Buffer done_body = encoded(RpcReply{{5}, some_bytes});
+    const Buffer done_body = encoded_message(RpcReply{{5}, some_bytes});
     const auto done = decode_rpc_reply(done_body);
     EXPECT_EQ(as_text(std::get<Bytes>(done->outcome)), "some bytes");
 
     const Error error{.code = Errc::failed, .effect = Effect::unknown, .detail = "half-way"};
-    const auto failed = decode_rpc_reply(encoded(RpcReply{{5}, error}));
+    const auto failed = decode_rpc_reply(encoded_message(RpcReply{{5}, error}));
     EXPECT_EQ(std::get<Error>(failed->outcome).code, Errc::failed);
     EXPECT_EQ(std::get<Error>(failed->outcome).effect, Effect::unknown);
     EXPECT_EQ(std::get<Error>(failed->outcome).detail, "half-way");
@@ -133,7 +136,7 @@ TEST(RecordMessages, CallsAreReadAsWritten) {
 
 // An effect of a later release is the cautious one.
 TEST(RecordMessages, AnEffectThatIsNotKnownCountsAsUnknown) {
-    Buffer body = encoded(RpcReply{{5}, Error{.code = Errc::refused}});
+    Buffer body = encoded_message(RpcReply{{5}, Error{.code = Errc::refused}});
     body[4] = std::byte{9};
     EXPECT_EQ(std::get<Error>(decode_rpc_reply(body)->outcome).effect, Effect::unknown);
 }

@@ -7,9 +7,9 @@
 namespace understudy::registry {
 namespace {
 
-class Stage final : public RegistryStage {
+class MachineStage final : public RegistryStage {
 public:
-    Stage() : RegistryStage("Foo") {}
+    MachineStage() : RegistryStage("Foo") {}
 
     void join(SessionId from, const std::string& member, std::uint64_t lease_ms = 1000) {
         pb::Register wanted;
@@ -26,7 +26,7 @@ public:
 };
 
 TEST(Evidence, ProofOfDeathTakesTheRoleAtOnce) {
-    Stage stage;
+    MachineStage stage;
     const SessionId a = stage.connect(1);
     const SessionId b = stage.connect(2);
     stage.join(a, "Bar1");
@@ -47,7 +47,7 @@ TEST(Evidence, ProofOfDeathTakesTheRoleAtOnce) {
 
 // Nobody hears of a grant before it is durable: a crash in between must not leave two stories.
 TEST(Evidence, NothingIsToldBeforeItIsDurable) {
-    Stage stage;
+    MachineStage stage;
     const SessionId a = stage.connect(1);
     const SessionId b = stage.connect(2);
     stage.join(a, "Bar1");
@@ -60,7 +60,7 @@ TEST(Evidence, NothingIsToldBeforeItIsDurable) {
 
 // A closed connection alone proves nothing: the member keeps its role for its lease.
 TEST(Evidence, ALostConnectionIsNoProof) {
-    Stage stage;
+    MachineStage stage;
     const SessionId a = stage.connect(1);
     const SessionId b = stage.connect(2);
     stage.join(a, "Bar1");
@@ -76,7 +76,7 @@ TEST(Evidence, ALostConnectionIsNoProof) {
 }
 
 TEST(Evidence, AReconnectInTimeKeepsRoleEpochAndOrder) {
-    Stage stage;
+    MachineStage stage;
     const SessionId a = stage.connect(1);
     const SessionId b = stage.connect(2);
     stage.join(a, "Bar1");
@@ -95,7 +95,7 @@ TEST(Evidence, AReconnectInTimeKeepsRoleEpochAndOrder) {
 }
 
 TEST(Evidence, SilenceOnAnOpenConnectionCostsTheRoleAfterTheLease) {
-    Stage stage;
+    MachineStage stage;
     const SessionId a = stage.connect(1);
     const SessionId b = stage.connect(2);
     stage.join(a, "Bar1");
@@ -109,7 +109,7 @@ TEST(Evidence, SilenceOnAnOpenConnectionCostsTheRoleAfterTheLease) {
 }
 
 TEST(Evidence, ARestartedRegistryGivesEveryHolderOneFullLease) {
-    Stage stage;
+    MachineStage stage;
     const SessionId a = stage.connect(1);
     const SessionId b = stage.connect(2);
     stage.join(a, "Bar1");
@@ -128,7 +128,7 @@ TEST(Evidence, ARestartedRegistryGivesEveryHolderOneFullLease) {
 }
 
 TEST(Evidence, TheRegistrysOwnPauseCostsNobodyTheRole) {
-    Stage stage;
+    MachineStage stage;
     const SessionId a = stage.connect(1);
     const SessionId b = stage.connect(2);
     stage.join(a, "Bar1");
@@ -140,7 +140,7 @@ TEST(Evidence, TheRegistrysOwnPauseCostsNobodyTheRole) {
 }
 
 TEST(Names, ASecondProcessWithALiveMembersNameIsRefused) {
-    Stage stage;
+    MachineStage stage;
     const SessionId a = stage.connect(1);
     stage.join(a, "Bar1");
     stage.commit();
@@ -157,7 +157,7 @@ TEST(Names, ASecondProcessWithALiveMembersNameIsRefused) {
 
 // Same host, connection closed, process alive: it is reconnecting, not dead.
 TEST(Names, ALiveProcessKeepsItsNameThroughALostConnection) {
-    Stage stage;
+    MachineStage stage;
     const SessionId a = stage.connect(1);
     stage.join(a, "Bar1");
     stage.commit();
@@ -169,7 +169,7 @@ TEST(Names, ALiveProcessKeepsItsNameThroughALostConnection) {
 
 // Another host: nothing can be proven, so the new incarnation's word counts.
 TEST(Names, ANewIncarnationProvesTheOldOneGone) {
-    Stage stage;
+    MachineStage stage;
     stage.provable = false;
     const SessionId a = stage.connect(1);
     const SessionId b = stage.connect(2);
@@ -189,7 +189,7 @@ TEST(Names, ANewIncarnationProvesTheOldOneGone) {
 }
 
 TEST(Names, BadRequestsAreRefusedBeforeAnythingIsWritten) {
-    Stage stage;
+    MachineStage stage;
     const SessionId a = stage.connect(1);
     for (const char* name : {"", ".hidden", "a/b", "a b"}) {
         stage.join(a, name);
@@ -200,7 +200,7 @@ TEST(Names, BadRequestsAreRefusedBeforeAnythingIsWritten) {
 }
 
 TEST(Watching, ImageFirstThenChangesByRevisionWithoutAGap) {
-    Stage stage;
+    MachineStage stage;
     const SessionId watcher = stage.connect(50);
     pb::Watch watch;
     watch.set_watch(3);
@@ -232,7 +232,7 @@ TEST(Watching, ImageFirstThenChangesByRevisionWithoutAGap) {
 }
 
 TEST(Switchover, DrainsThenHandsOverThenAnswers) {
-    Stage stage;
+    MachineStage stage;
     const SessionId a = stage.connect(1);
     const SessionId b = stage.connect(2);
     const SessionId operator_session = stage.connect(60);
@@ -263,7 +263,7 @@ TEST(Switchover, DrainsThenHandsOverThenAnswers) {
 }
 
 TEST(Switchover, AnActiveThatDoesNotDrainKeepsItsRole) {
-    Stage stage;
+    MachineStage stage;
     const SessionId a = stage.connect(1);
     const SessionId b = stage.connect(2);
     stage.join(a, "Bar1");
@@ -284,7 +284,7 @@ TEST(Switchover, AnActiveThatDoesNotDrainKeepsItsRole) {
 }
 
 TEST(Switchover, AFailureDuringTheDrainIsAFailoverAndSaidSo) {
-    Stage stage;
+    MachineStage stage;
     const SessionId a = stage.connect(1);
     const SessionId b = stage.connect(2);
     stage.join(a, "Bar1");
@@ -302,7 +302,7 @@ TEST(Switchover, AFailureDuringTheDrainIsAFailoverAndSaidSo) {
 }
 
 TEST(Switchover, WhatCannotBeIsRefusedWithAReason) {
-    Stage stage;
+    MachineStage stage;
     const SessionId a = stage.connect(1);
     stage.join(a, "Bar1");
     stage.commit();
@@ -318,7 +318,7 @@ TEST(Switchover, WhatCannotBeIsRefusedWithAReason) {
 
 // A full disk refuses a new member with a clear error; heartbeats and watches go on.
 TEST(FullDisk, AJoinIsRefusedAndNothingElseStops) {
-    Stage stage;
+    MachineStage stage;
     const SessionId a = stage.connect(1);
     stage.join(a, "Bar1");
     stage.commit();
@@ -338,7 +338,7 @@ TEST(FullDisk, AJoinIsRefusedAndNothingElseStops) {
 }
 
 TEST(FullDisk, APromotionThatFoundNoRoomIsTriedAgain) {
-    Stage stage;
+    MachineStage stage;
     const SessionId a = stage.connect(1);
     const SessionId b = stage.connect(2);
     stage.join(a, "Bar1");
@@ -356,7 +356,7 @@ TEST(FullDisk, APromotionThatFoundNoRoomIsTriedAgain) {
 
 // What promotes nobody must not eat the room that promotions need.
 TEST(FullDisk, OnlyRemovalsThatPromoteAreUrgent) {
-    Stage stage;
+    MachineStage stage;
     const SessionId a = stage.connect(1);
     const SessionId b = stage.connect(2);
     const SessionId c = stage.connect(3);
@@ -389,7 +389,7 @@ TEST(FullDisk, OnlyRemovalsThatPromoteAreUrgent) {
 }
 
 TEST(Garbage, AMessageThatDoesNotParseEndsTheSession) {
-    Stage stage;
+    MachineStage stage;
     const SessionId a = stage.connect(1);
     EXPECT_FALSE(stage.machine->received(stage.now, 0, a, MessageType::register_member,
                                          as_bytes("\xff\xff")));
@@ -397,7 +397,7 @@ TEST(Garbage, AMessageThatDoesNotParseEndsTheSession) {
 }
 
 TEST(Leaving, AnUnregisteredMemberIsGoneAtOnce) {
-    Stage stage;
+    MachineStage stage;
     const SessionId a = stage.connect(1);
     const SessionId b = stage.connect(2);
     stage.join(a, "Bar1");
@@ -424,7 +424,7 @@ TEST(Leaving, AnUnregisteredMemberIsGoneAtOnce) {
 
 // A node that was replaced and does not know it yet must not answer from what it remembers.
 TEST(Lookup, IsAnsweredOnceItIsCertainThatThisNodeIsStillActive) {
-    Stage stage;
+    MachineStage stage;
     const SessionId a = stage.connect(1);
     stage.join(a, "Bar1");
     stage.commit();
@@ -443,7 +443,7 @@ TEST(Lookup, IsAnsweredOnceItIsCertainThatThisNodeIsStillActive) {
 }
 
 TEST(Lookup, OfANodeThatIsNotActiveAnyMoreFailsAndMayBeRepeated) {
-    Stage stage;
+    MachineStage stage;
     const SessionId a = stage.connect(1);
     stage.say(a, MessageType::ask, lookup_of("", 7));
 
@@ -457,7 +457,7 @@ TEST(Lookup, OfANodeThatIsNotActiveAnyMoreFailsAndMayBeRepeated) {
 }
 
 TEST(Lookup, CachedIsAnsweredAtOnce) {
-    Stage stage;
+    MachineStage stage;
     const SessionId a = stage.connect(1);
     pb::Ask ask = lookup_of("", 7);
     ask.mutable_lookup()->set_cached(true);
@@ -469,7 +469,7 @@ TEST(Lookup, CachedIsAnsweredAtOnce) {
 
 // Its joining was on its way when the tenure ended: it was not refused, and asks the next node.
 TEST(TenureEnds, AMemberWhoseJoiningWasUnderWayIsNotRefused) {
-    Stage stage;
+    MachineStage stage;
     const SessionId a = stage.connect(1);
     stage.join(a, "Bar1");
 
@@ -481,7 +481,7 @@ TEST(TenureEnds, AMemberWhoseJoiningWasUnderWayIsNotRefused) {
 }
 
 TEST(TenureEnds, WhoAskedHearsWhatMayHaveHappened) {
-    Stage stage;
+    MachineStage stage;
     const SessionId a = stage.connect(1);
     const SessionId b = stage.connect(2);
     const SessionId c = stage.connect(3);
@@ -503,7 +503,7 @@ TEST(TenureEnds, WhoAskedHearsWhatMayHaveHappened) {
 }
 
 TEST(TenureEnds, AHandOverThatWasProposedMayHaveHappened) {
-    Stage stage;
+    MachineStage stage;
     const SessionId a = stage.connect(1);
     const SessionId b = stage.connect(2);
     stage.join(a, "Bar1");
@@ -529,7 +529,7 @@ TEST(TenureEnds, AHandOverThatWasProposedMayHaveHappened) {
 
 // What one tenure proposed is committed under the next, which proposes the same again.
 TEST(NextTenure, NothingThatWasOnItsWayIsDoneTwice) {
-    Stage stage;
+    MachineStage stage;
     SessionId a = stage.connect(1);
     SessionId b = stage.connect(2);
     stage.join(a, "Bar1");
@@ -566,7 +566,7 @@ TEST(NextTenure, NothingThatWasOnItsWayIsDoneTwice) {
 }
 
 TEST(NextTenure, EachHolderHasOneFullLease) {
-    Stage stage;
+    MachineStage stage;
     const SessionId a = stage.connect(1);
     const SessionId b = stage.connect(2);
     stage.join(a, "Bar1");
@@ -583,7 +583,7 @@ TEST(NextTenure, EachHolderHasOneFullLease) {
 }
 
 TEST(Nodes, AgentsAreToldOfThemWhenTheyComeAndWhenThatChanges) {
-    Stage stage;
+    MachineStage stage;
     stage.take(stage.machine->set_nodes({{"r1", {"h", 1}}, {"r2", {"h", 2}}}));
     const SessionId a = stage.connect(1);
     pb::Hello hello;
@@ -600,7 +600,7 @@ TEST(Nodes, AgentsAreToldOfThemWhenTheyComeAndWhenThatChanges) {
 }
 
 TEST(Nodes, OfARegistryThatRunsAloneAreNotChanged) {
-    Stage stage;
+    MachineStage stage;
     const SessionId a = stage.connect(1);
     pb::Ask ask;
     ask.set_request(3);
@@ -611,7 +611,7 @@ TEST(Nodes, OfARegistryThatRunsAloneAreNotChanged) {
 }
 
 TEST(Nodes, AChangeIsAnsweredWhenItIsDone) {
-    Stage stage;
+    MachineStage stage;
     stage.take(stage.machine->set_nodes({{"r1", {"h", 1}}, {"r2", {"h", 2}}}));
     const SessionId a = stage.connect(1);
     pb::Ask ask;
@@ -634,7 +634,7 @@ TEST(Nodes, AChangeIsAnsweredWhenItIsDone) {
 }
 
 TEST(Nodes, ATransferIsDoneWhenTheTenureEndsAndMayBeAskedOfItsHeir) {
-    Stage stage;
+    MachineStage stage;
     stage.take(stage.machine->set_nodes({{"registry", {"h", 1}}, {"r2", {"h", 2}}}));
     const SessionId a = stage.connect(1);
     pb::Ask ask;

@@ -15,9 +15,9 @@ namespace understudy::registry {
 namespace {
 
 /// Of a registry with one journaled service.
-class Story final : public StateStory {
+class JournaledStory final : public StateStory {
 public:
-    Story() : StateStory("server") {}
+    JournaledStory() : StateStory("server") {}
 
     Outcome define(const std::function<void(pb::DefineAsk&)>& with = {}) {
         pb::RegistryCommand command;
@@ -143,7 +143,7 @@ public:
 // --- Start order and reports ---------------------------------------------------------------------
 
 TEST(JournaledService, AReportOfALowerEpochMakesNobodyActive) {
-    Story story;
+    JournaledStory story;
     story.define_three();
     story.start(0u);
     story.start(1u);
@@ -160,7 +160,7 @@ TEST(JournaledService, AReportOfALowerEpochMakesNobodyActive) {
 }
 
 TEST(JournaledService, AnEpochHasOneHolder) {
-    Story story;
+    JournaledStory story;
     story.define_three();
     story.start(0u);
     story.start(2u);
@@ -175,7 +175,7 @@ TEST(JournaledService, AnEpochHasOneHolder) {
 }
 
 TEST(JournaledService, WhenTheActiveDiesNobodyIsActiveUntilAHigherEpochIsReported) {
-    Story story;
+    JournaledStory story;
     story.define_three();
     story.start(0u);
     story.start(1u);
@@ -204,7 +204,7 @@ TEST(JournaledService, WhenTheActiveDiesNobodyIsActiveUntilAHigherEpochIsReporte
 }
 
 TEST(JournaledService, TheActiveRoleGoesToAndFro) {
-    Story story;
+    JournaledStory story;
     story.define_three();
     story.start(0u);
     story.start(1u);
@@ -225,7 +225,7 @@ TEST(JournaledService, TheActiveRoleGoesToAndFro) {
 }
 
 TEST(JournaledService, AfterAFullStopAndARestartOfTheRegistryTheFirstIsTheCheckpointer) {
-    Story story;
+    JournaledStory story;
     story.define_three();
     story.start(0u);
     story.start(1u);
@@ -243,7 +243,7 @@ TEST(JournaledService, AfterAFullStopAndARestartOfTheRegistryTheFirstIsTheCheckp
 }
 
 TEST(JournaledService, WithoutACheckpointAFullStartIsTheFirst) {
-    Story story;
+    JournaledStory story;
     story.define_three();
     story.start(0u);
     story.stop(0u);
@@ -253,7 +253,7 @@ TEST(JournaledService, WithoutACheckpointAFullStartIsTheFirst) {
 }
 
 TEST(JournaledService, ASingleRegisteredCopyIsActiveAfterAFullStop) {
-    Story story;
+    JournaledStory story;
     story.define();
     story.start(0u);
     story.report(0u, Role::active, 1, true);
@@ -263,7 +263,7 @@ TEST(JournaledService, ASingleRegisteredCopyIsActiveAfterAFullStop) {
 }
 
 TEST(JournaledService, WhomTheJournalElectedIsDesignatedSo) {
-    Story story;
+    JournaledStory story;
     story.define_three();
     story.start(0u);
     story.start(1u);
@@ -281,7 +281,7 @@ TEST(JournaledService, WhomTheJournalElectedIsDesignatedSo) {
 }
 
 TEST(JournaledService, AStandbyThatIsDesignatedSoIsShownAsTheCheckpointer) {
-    Story story;
+    JournaledStory story;
     story.define_three();
     story.start(0u);
     const auto shown = [&](int place) {
@@ -298,7 +298,7 @@ TEST(JournaledService, AStandbyThatIsDesignatedSoIsShownAsTheCheckpointer) {
 }
 
 TEST(JournaledService, WhoGivesTheRoleUpIsActiveNoMore) {
-    Story story;
+    JournaledStory story;
     story.define_three();
     story.start(0u);
     story.report(0u, Role::active, 3);
@@ -310,7 +310,7 @@ TEST(JournaledService, WhoGivesTheRoleUpIsActiveNoMore) {
 }
 
 TEST(JournaledService, WhoWasCutOffTakesItsRoleUpAgainWithoutAPromotion) {
-    Story story;
+    JournaledStory story;
     story.define_three();
     story.start("replica-0", 1);
     story.report(0u, Role::active, 3);
@@ -326,7 +326,7 @@ TEST(JournaledService, WhoWasCutOffTakesItsRoleUpAgainWithoutAPromotion) {
 }
 
 TEST(JournaledService, ANewIncarnationOfTheActiveIsNotActive) {
-    Story story;
+    JournaledStory story;
     story.define_three();
     story.start("replica-0", 1);
     story.start(2u);
@@ -341,7 +341,7 @@ TEST(JournaledService, ANewIncarnationOfTheActiveIsNotActive) {
 }
 
 TEST(JournaledService, AReportOfAProcessThatIsGoneCountsForNothing) {
-    Story story;
+    JournaledStory story;
     story.define_three();
     story.start("replica-0", 1);
     story.start("replica-0", 11, {.replaces = 1});
@@ -351,7 +351,7 @@ TEST(JournaledService, AReportOfAProcessThatIsGoneCountsForNothing) {
 }
 
 TEST(JournaledService, ARegistryThatKnowsNothingTakesOverWhoIsActive) {
-    Story story;
+    JournaledStory story;
     story.define_three();
     story.start("replica-2", 3);
     story.start("replica-0", 1, {.epoch = 9, .has_checkpoint = true});
@@ -362,7 +362,7 @@ TEST(JournaledService, ARegistryThatKnowsNothingTakesOverWhoIsActive) {
 }
 
 TEST(JournaledService, HearsayRaisesNoEpoch) {
-    Story story;
+    JournaledStory story;
     story.define();
     pb::RegistryCommand command;
     command.mutable_raise()->set_family("server");
@@ -374,7 +374,7 @@ TEST(JournaledService, HearsayRaisesNoEpoch) {
 }
 
 TEST(JournaledService, ASwitchoverByTheRegistryIsRefused) {
-    Story story;
+    JournaledStory story;
     story.define_three();
     story.start(0u);
     story.start(2u);
@@ -391,7 +391,7 @@ TEST(JournaledService, ASwitchoverByTheRegistryIsRefused) {
 // --- I19, I20 ------------------------------------------------------------------------------------
 
 TEST(I19Checkpointer, IsNeverElectableEvenWhenItIsTheOnlyOneLeft) {
-    Story story;
+    JournaledStory story;
     story.define_three();
     story.start(0u);
     story.start(1u);
@@ -409,7 +409,7 @@ TEST(I19Checkpointer, IsNeverElectableEvenWhenItIsTheOnlyOneLeft) {
 }
 
 TEST(I19Checkpointer, AsALastResortItIsElectable) {
-    Story story;
+    JournaledStory story;
     story.define([](pb::DefineAsk& define) { define.set_last_resort(1); });
     story.add(1);
     story.start(0u);
@@ -420,7 +420,7 @@ TEST(I19Checkpointer, AsALastResortItIsElectable) {
 }
 
 TEST(I19Checkpointer, ALastResortAtAStartWaitsForOthers) {
-    Story story;
+    JournaledStory story;
     story.define([](pb::DefineAsk& define) { define.set_last_resort(1); });
     story.add(1);
     story.start("replica-1", 1, {.has_checkpoint = true});
@@ -432,7 +432,7 @@ TEST(I19Checkpointer, ALastResortAtAStartWaitsForOthers) {
 }
 
 TEST(I19Checkpointer, ItsDutyIsTakenOverByARunningStandby) {
-    Story story;
+    JournaledStory story;
     story.define_three();
     story.add(3);
     story.start(0u);
@@ -450,7 +450,7 @@ TEST(I19Checkpointer, ItsDutyIsTakenOverByARunningStandby) {
 }
 
 TEST(I20TwoCopies, TheDeathOfTheActivePromotesNobody) {
-    Story story;
+    JournaledStory story;
     story.define();
     story.add(1);
     story.start(0u);
@@ -470,7 +470,7 @@ TEST(I20TwoCopies, TheDeathOfTheActivePromotesNobody) {
 // --- Without a definition ------------------------------------------------------------------------
 
 TEST(JournaledService, WithoutADefinitionWhoRegistersIsACopy) {
-    Story story;
+    JournaledStory story;
     story.start("replica-0", 1);
     story.start("replica-1", 2);
     EXPECT_EQ(story.designated(), "0=active 1=checkpointer+");
@@ -483,7 +483,7 @@ TEST(JournaledService, WithoutADefinitionWhoRegistersIsACopy) {
 }
 
 TEST(JournaledService, WithoutADefinitionItsCopiesAreBounded) {
-    Story story;
+    JournaledStory story;
     for (std::size_t i = 0; i < State::copies_max; ++i) {
         const std::string name = "m" + std::to_string(i);
         EXPECT_FALSE(story.start(name, i + 1).error);
@@ -494,14 +494,14 @@ TEST(JournaledService, WithoutADefinitionItsCopiesAreBounded) {
 }
 
 TEST(JournaledService, MembersOfAnotherRedundancyAreRefused) {
-    Story story;
+    JournaledStory story;
     story.define();
     const auto refused = story.start("replica-0", 1, {.redundancy = Redundancy::fault_tolerant});
     EXPECT_EQ(refused.error->code, Errc::bad_config);
 }
 
 TEST(JournaledService, AServiceThatWasAnotherBeginsAnew) {
-    Story story;
+    JournaledStory story;
     story.start("replica-0", 1, {.redundancy = Redundancy::fault_tolerant});
     story.stop(0u);
     story.start("replica-0", 2);
@@ -518,7 +518,7 @@ TEST(JournaledService, AServiceThatWasAnotherBeginsAnew) {
 TEST(JournaledService, HoldsItsPromisesWhateverComes) {
     for (std::uint64_t seed = 1; seed <= 25; ++seed) {
         Random random(seed);
-        Story story;
+        JournaledStory story;
         std::map<std::uint64_t, std::string> holders;  // By epoch.
         for (int step = 0; step < 150; ++step) {
             const std::string member = "replica-" + std::to_string(random.below(4));
@@ -544,7 +544,7 @@ TEST(JournaledService, HoldsItsPromisesWhateverComes) {
                 case 4:
                 case 5:
                 case 6: {
-                    Story::Knows knows{.has_checkpoint = random.chance(1, 4)};
+                    JournaledStory::Knows knows{.has_checkpoint = random.chance(1, 4)};
                     if (random.chance(1, 4)) knows.epoch = before + random.below(3);
                     if (random.chance(1, 8)) knows.redundancy = Redundancy::fault_tolerant;
                     const std::uint64_t incarnation = ++story.incarnation_last;
@@ -603,7 +603,7 @@ TEST(JournaledService, HoldsItsPromisesWhateverComes) {
 // --- Definitions ---------------------------------------------------------------------------------
 
 TEST(DefinedService, IsThereBeforeItsMembersRun) {
-    Story story;
+    JournaledStory story;
     const Outcome outcome = story.define();
     ASSERT_TRUE(outcome.change);
     EXPECT_EQ(outcome.change->definition().replicas_size(), 1);
@@ -614,7 +614,7 @@ TEST(DefinedService, IsThereBeforeItsMembersRun) {
 }
 
 TEST(DefinedService, AReplicaThatIsNotRegisteredIsRefused) {
-    Story story;
+    JournaledStory story;
     story.define();
     const Outcome outcome = story.start("replica-7", 1);
     ASSERT_TRUE(outcome.error);
@@ -624,7 +624,7 @@ TEST(DefinedService, AReplicaThatIsNotRegisteredIsRefused) {
 }
 
 TEST(DefinedService, ReplicasAreAddedAndRemovedWhileOthersRun) {
-    Story story;
+    JournaledStory story;
     story.define();
     story.add(1);
     story.start(0u);
@@ -648,7 +648,7 @@ TEST(DefinedService, ReplicasAreAddedAndRemovedWhileOthersRun) {
 }
 
 TEST(DefinedService, ItsJournalDoesNotMoveWhileMembersRun) {
-    Story story;
+    JournaledStory story;
     story.define();
     story.start(0u);
     const auto moved = [](pb::DefineAsk& define) {
@@ -662,7 +662,7 @@ TEST(DefinedService, ItsJournalDoesNotMoveWhileMembersRun) {
 }
 
 TEST(DefinedService, AskedTwiceNothingChanges) {
-    Story story;
+    JournaledStory story;
     story.define();
     story.add(1);
     const Revision before = story.state.revision();
@@ -672,7 +672,7 @@ TEST(DefinedService, AskedTwiceNothingChanges) {
 }
 
 TEST(DefinedService, IsForgottenOnlyWhenNobodyRuns) {
-    Story story;
+    JournaledStory story;
     story.define();
     story.start(0u);
     EXPECT_EQ(story.undefine().error->code, Errc::refused);
@@ -688,7 +688,7 @@ TEST(DefinedService, IsForgottenOnlyWhenNobodyRuns) {
 }
 
 TEST(DefinedService, MembersThatRunUnregisteredStandInItsWay) {
-    Story story;
+    JournaledStory story;
     story.start("anybody", 1);
     EXPECT_EQ(story.define().error->code, Errc::refused);
     story.stop("anybody");
@@ -696,7 +696,7 @@ TEST(DefinedService, MembersThatRunUnregisteredStandInItsWay) {
 }
 
 TEST(DefinedService, ALastResortAllowedLaterElectsWhoIsLeft) {
-    Story story;
+    JournaledStory story;
     story.define();
     story.add(1);
     story.start(0u);

@@ -21,9 +21,9 @@ using journal::FakeRuntime;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-class Hosted {
+class HostedRole {
 public:
-    explicit Hosted(Replica::Options options = {}, Role role = Role::active)
+    explicit HostedRole(Replica::Options options = {}, Role role = Role::active)
         : runtime(disk, 1) {
         opening = Replica::open(
             runtime, log, options,
@@ -75,7 +75,7 @@ public:
 };
 
 TEST(ReplicaRoles, AStandbyRefusesCommandsAndSaysWhoIsActive) {
-    Hosted hosted({}, Role::standby);
+    HostedRole hosted({}, Role::standby);
     std::string detail;
     hosted.replica->submit(as_bytes("x"),
                            [&](const Result<Reply>& reply) { detail = reply.error().detail; });
@@ -88,7 +88,7 @@ TEST(ReplicaRoles, AStandbyRefusesCommandsAndSaysWhoIsActive) {
 }
 
 TEST(ReplicaRoles, CommandsOfOneTurnShareAnEntryAndPromotionsGoFirst) {
-    Hosted hosted;
+    HostedRole hosted;
     hosted.submit("a");
     hosted.submit("b");
     hosted.replica->submit(as_bytes("urgent"), Urgency::promotion, hosted.note());
@@ -101,7 +101,7 @@ TEST(ReplicaRoles, CommandsOfOneTurnShareAnEntryAndPromotionsGoFirst) {
 }
 
 TEST(ReplicaRoles, WhatWasUnderWayWhenTheTenureEndedIsUnknownAndWhatWasNotIsNot) {
-    Hosted hosted;
+    HostedRole hosted;
     hosted.submit("under way");
     hosted.runtime.settle();
     hosted.submit("not yet");
@@ -113,7 +113,7 @@ TEST(ReplicaRoles, WhatWasUnderWayWhenTheTenureEndedIsUnknownAndWhatWasNotIsNot)
 }
 
 TEST(ReplicaRoles, AnEntryThatCameThroughAllTheSameIsAppliedAndAnswersNobodyElse) {
-    Hosted hosted;
+    HostedRole hosted;
     hosted.submit("first");
     hosted.runtime.settle();
     Buffer body = hosted.world.appends.front().drafts.front().body;
@@ -128,7 +128,7 @@ TEST(ReplicaRoles, AnEntryThatCameThroughAllTheSameIsAppliedAndAnswersNobodyElse
 }
 
 TEST(ReplicaRoles, EveryChangeOfStandingIsHeardInOrder) {
-    Hosted hosted({}, Role::standby);
+    HostedRole hosted({}, Role::standby);
     std::vector<std::string> heard;
     hosted.replica->on_standing([&](const Standing& standing) {
         heard.push_back(std::string(name(standing.role)) + std::to_string(standing.epoch.value));
@@ -139,7 +139,7 @@ TEST(ReplicaRoles, EveryChangeOfStandingIsHeardInOrder) {
 }
 
 TEST(ReplicaRoles, ReadsShareAConfirmationAndLaterOnesWaitForTheNext) {
-    Hosted hosted;
+    HostedRole hosted;
     std::vector<int> done;
     const auto read = [&](int number) {
         hosted.replica->read([&done, number](const Result<void>& result) {
@@ -167,7 +167,7 @@ TEST(ReplicaRoles, ReadsShareAConfirmationAndLaterOnesWaitForTheNext) {
 }
 
 TEST(ReplicaRoles, ARequestThatComesTwiceIsCarriedOutOnceEvenWhileItIsUnderWay) {
-    Hosted hosted;
+    HostedRole hosted;
     const Request request{.session = hosted.session(), .number = {1}};
     hosted.submit(request, "x");
     hosted.runtime.settle();
@@ -182,7 +182,7 @@ TEST(ReplicaRoles, ARequestThatComesTwiceIsCarriedOutOnceEvenWhileItIsUnderWay) 
 }
 
 TEST(ReplicaRoles, AStandbyAnswersWhatItKnowsAndRefusesWhatItDoesNot) {
-    Hosted hosted;
+    HostedRole hosted;
     const SessionId session = hosted.session();
     hosted.submit({.session = session, .number = {1}}, "x");
     hosted.commit();
@@ -195,7 +195,7 @@ TEST(ReplicaRoles, AStandbyAnswersWhatItKnowsAndRefusesWhatItDoesNot) {
 }
 
 TEST(ReplicaRoles, TheActiveKnowsThatASessionHasEnded) {
-    Hosted hosted;
+    HostedRole hosted;
     const SessionId session = hosted.session();
     hosted.replica->close_session(session, {});
     hosted.submit({.session = session, .number = {1}}, "behind the end");
@@ -207,7 +207,7 @@ TEST(ReplicaRoles, TheActiveKnowsThatASessionHasEnded) {
 }
 
 TEST(ReplicaRoles, AnOutcomeIsFinal) {
-    Hosted hosted;
+    HostedRole hosted;
     const SessionId session = hosted.session();
     std::vector<RequestFate> fates;
     std::string reply;
@@ -235,7 +235,7 @@ TEST(ReplicaRoles, AnOutcomeIsFinal) {
 }
 
 TEST(ReplicaRoles, LogTimeGrowsWithTheTenureAndStandsStillBetween) {
-    Hosted hosted;
+    HostedRole hosted;
     hosted.runtime.advance(1500ms);
     hosted.submit("a");
     hosted.commit();
@@ -250,7 +250,7 @@ TEST(ReplicaRoles, LogTimeGrowsWithTheTenureAndStandsStillBetween) {
 }
 
 TEST(ReplicaRoles, AnEntryThatNobodyUnderstandsStopsTheMemberBeforeIt) {
-    Hosted hosted;
+    HostedRole hosted;
     std::optional<Error> failed;
     hosted.replica->on_failed([&](const Error& error) { failed = error; });
     hosted.world.commit(EntryType::commands, Buffer{std::byte{0}, std::byte{7}});
@@ -264,7 +264,7 @@ TEST(ReplicaRoles, AnEntryThatNobodyUnderstandsStopsTheMemberBeforeIt) {
 }
 
 TEST(ReplicaRoles, AWitnessAppliesNothing) {
-    Hosted hosted({.checkpoints = {.every_commands = 1}, .witness = true}, Role::standby);
+    HostedRole hosted({.checkpoints = {.every_commands = 1}, .witness = true}, Role::standby);
     hosted.world.commit(EntryType::command, Buffer{std::byte{'x'}});
     hosted.world.commit(EntryType::commands, Buffer{std::byte{0}, std::byte{7}});
     hosted.runtime.settle();
@@ -279,7 +279,7 @@ constexpr Replica::Options by_standbys = {
     .checkpoints = {.every_commands = 2, .every_bytes = 0, .slice_bytes = 16},
     .checkpoint_duty = CheckpointDuty::standbys};
 
-void commit_commands(Hosted& hosted, int count) {
+void commit_commands(HostedRole& hosted, int count) {
     for (int i = 0; i < count; ++i) {
         Buffer body;
         encode({.kind = ItemKind::command, .body = as_bytes("a command of 24 bytes...")}, {}, body);
@@ -289,10 +289,10 @@ void commit_commands(Hosted& hosted, int count) {
 }
 
 TEST(ReplicaRoles, AStandbyTakesTheCheckpointsAndTheActiveOnlyIfNobodyDoes) {
-    Hosted standby(by_standbys, Role::standby);
+    HostedRole standby(by_standbys, Role::standby);
     commit_commands(standby, 2);
     EXPECT_TRUE(standby.world.writing);
-    Hosted active(by_standbys, Role::active);
+    HostedRole active(by_standbys, Role::active);
     commit_commands(active, 3);
     EXPECT_FALSE(active.world.writing);
     active.world.checkpoint = {3};  // Somebody has taken one.
@@ -303,7 +303,7 @@ TEST(ReplicaRoles, AStandbyTakesTheCheckpointsAndTheActiveOnlyIfNobodyDoes) {
 }
 
 TEST(ReplicaRoles, APromotionDropsACheckpointInProgress) {
-    Hosted hosted(by_standbys, Role::standby);
+    HostedRole hosted(by_standbys, Role::standby);
     commit_commands(hosted, 2);
     ASSERT_TRUE(hosted.world.writing);
     hosted.world.stand(Role::active, 2, "A");
@@ -312,7 +312,7 @@ TEST(ReplicaRoles, APromotionDropsACheckpointInProgress) {
 }
 
 TEST(ReplicaRoles, ADutyThatIsGivenAndTakenIsObeyed) {
-    Hosted hosted(by_standbys, Role::active);
+    HostedRole hosted(by_standbys, Role::active);
     hosted.replica->set_checkpoint_duty(true);
     commit_commands(hosted, 2);
     EXPECT_TRUE(hosted.world.writing);
@@ -325,7 +325,7 @@ TEST(ReplicaRoles, ADutyThatIsGivenAndTakenIsObeyed) {
 // The state is that of the moment at which the checkpoint was begun, whatever is applied while it
 // is written, and another member gets it back, however the journal cuts it.
 TEST(ReplicaRoles, ACheckpointTakenWhileCommandsGoOnRestoresThatMoment) {
-    Hosted hosted({.checkpoints = {.every_bytes = 0, .slice_bytes = 16}});
+    HostedRole hosted({.checkpoints = {.every_bytes = 0, .slice_bytes = 16}});
     const SessionId session = hosted.session();
     for (std::uint64_t i = 1; i <= 5; ++i) {
         hosted.submit({.session = session, .number = {i}}, "command");
@@ -348,7 +348,7 @@ TEST(ReplicaRoles, ACheckpointTakenWhileCommandsGoOnRestoresThatMoment) {
     EXPECT_EQ(taken, at);
 
     for (const std::size_t cut : {1U, 3U, 7U, 1000U}) {
-        Hosted other({}, Role::standby);
+        HostedRole other({}, Role::standby);
         const Bytes whole = hosted.world.checkpoint_bytes;
         for (std::size_t from = 0; from < whole.size(); from += cut) {
             const Bytes slice = whole.subspan(from, std::min(cut, whole.size() - from));
@@ -365,7 +365,7 @@ TEST(ReplicaRoles, ACheckpointTakenWhileCommandsGoOnRestoresThatMoment) {
 
 // Replayed from any checkpoint or from the beginning: the same state, the same replies.
 TEST(ReplicaRoles, ReplayFromEveryCheckpointEqualsTheOriginal) {
-    Hosted hosted;
+    HostedRole hosted;
     struct Kept {
         Index at;
         Buffer bytes;
@@ -404,7 +404,7 @@ TEST(ReplicaRoles, ReplayFromEveryCheckpointEqualsTheOriginal) {
     const std::uint64_t hash = hosted.replica->hash();
     kept.push_back({{}, {}});
     for (const Kept& from : kept) {
-        Hosted other({}, Role::standby);
+        HostedRole other({}, Role::standby);
         if (from.at != Index{}) {
             ASSERT_TRUE(other.world.observer->restore(
                 {.at = from.at, .bytes = from.bytes, .first = true, .last = true}));
@@ -419,7 +419,7 @@ TEST(ReplicaRoles, ReplayFromEveryCheckpointEqualsTheOriginal) {
 }
 
 TEST(ReplicaRoles, ABentCheckpointIsRefusedOrHarmless) {
-    Hosted hosted;
+    HostedRole hosted;
     const SessionId session = hosted.session();
     hosted.submit({.session = session, .number = {1}}, "x");
     hosted.commit();
@@ -431,7 +431,7 @@ TEST(ReplicaRoles, ABentCheckpointIsRefusedOrHarmless) {
     }
     const Buffer whole = hosted.world.checkpoint_bytes;
     for (std::size_t length = 0; length < whole.size(); ++length) {
-        Hosted other({}, Role::standby);
+        HostedRole other({}, Role::standby);
         EXPECT_FALSE(other.world.observer->restore({.at = {2},
                                                     .bytes = Bytes(whole).first(length),
                                                     .first = true,
@@ -439,7 +439,7 @@ TEST(ReplicaRoles, ABentCheckpointIsRefusedOrHarmless) {
             << length;
     }
     for (std::size_t at = 0; at < whole.size(); ++at) {
-        Hosted other({}, Role::standby);
+        HostedRole other({}, Role::standby);
         Buffer bent = whole;
         bent[at] ^= std::byte{0xff};
         (void)other.world.observer->restore(

@@ -20,7 +20,7 @@ public:
 };
 
 Buffer example(const std::string& name) { return worked_example("wire.md", name); }
-Buffer copy(Bytes bytes) { return Buffer(bytes.begin(), bytes.end()); }
+Buffer copied(Bytes bytes) { return Buffer(bytes.begin(), bytes.end()); }
 
 const Channel::Options both{.compressions = {Compression::zstd, Compression::gzip}};
 
@@ -28,21 +28,23 @@ TEST(WireFormat, TheHandshakeIsAsDocumented) {
     Channel client(Side::connecting, both), server(Side::accepting, both);
     Heard at_client, at_server;
     ASSERT_TRUE(client.hello(as_bytes("hi")));
-    EXPECT_EQ(copy(client.flush()), example("hello"));
+    EXPECT_EQ(copied(client.flush()), example("hello"));
     ASSERT_TRUE(server.receive(example("hello"), at_server));
     EXPECT_EQ(at_server.text, "hello hi");
 
     ASSERT_TRUE(server.welcome(as_bytes("yo")));
-    EXPECT_EQ(copy(server.flush()), example("welcome"));
+    EXPECT_EQ(copied(server.flush()), example("welcome"));
     ASSERT_TRUE(client.receive(example("welcome"), at_client));
     EXPECT_EQ(at_client.text, "welcome yo");
     EXPECT_EQ(client.compression(), Compression::zstd);
 
-    const Buffer subscribe = copy(as_bytes("\x08\x03" "Bar\x01t"));
-    const Buffer unsubscribe = copy(as_bytes("\xac\x02"));
+    const Buffer subscribe =
+        copied(as_bytes("\x08\x03"
+                        "Bar\x01t"));
+    const Buffer unsubscribe = copied(as_bytes("\xac\x02"));
     ASSERT_TRUE(client.put(MessageType::subscribe, subscribe));
     ASSERT_TRUE(client.put(MessageType::unsubscribe, unsubscribe));
-    EXPECT_EQ(copy(client.flush()), example("batch"));
+    EXPECT_EQ(copied(client.flush()), example("batch"));
     at_server.text.clear();
     ASSERT_TRUE(server.receive(example("batch"), at_server));
     EXPECT_EQ(at_server.text, "32:7 33:2 ");
@@ -54,7 +56,7 @@ TEST(WireFormat, TheRefusalIsAsDocumented) {
     ASSERT_TRUE(client.hello({}));
     ASSERT_TRUE(server.receive(client.flush(), at_server));
     server.refuse({.code = Errc::not_active, .detail = "standby"});
-    EXPECT_EQ(copy(server.flush()), example("refusal"));
+    EXPECT_EQ(copied(server.flush()), example("refusal"));
     ASSERT_TRUE(client.receive(example("refusal"), at_client));
     EXPECT_EQ(at_client.text, "not_active: standby (effect: none)");
 }

@@ -7,14 +7,14 @@
 namespace understudy::wire {
 namespace {
 
-Buffer frame_of(FrameKind kind, std::string_view payload) {
+Buffer text_frame(FrameKind kind, std::string_view payload) {
     Buffer bytes(header_size);
     bytes.insert(bytes.end(), as_bytes(payload).begin(), as_bytes(payload).end());
     seal(kind, bytes);
     return bytes;
 }
 
-Buffer some_frame() { return frame_of(FrameKind::batch, "the payload of a frame"); }
+Buffer some_frame() { return text_frame(FrameKind::batch, "the payload of a frame"); }
 
 // Every prefix of a frame asks for more; no prefix is an error, and none is a frame.
 TEST(Frame, EveryPrefixAsksForMore) {
@@ -38,7 +38,7 @@ TEST(Frame, NoSingleBitFlipIsAccepted) {
 }
 
 TEST(Frame, OversizeIsRefusedByItsHeaderAlone) {
-    Buffer bytes = frame_of(FrameKind::hello, std::string(101, 'x'));
+    Buffer bytes = text_frame(FrameKind::hello, std::string(101, 'x'));
     bytes.resize(header_size);
     EXPECT_EQ(decode(bytes, 100).error().code, Errc::limit_exceeded);
     EXPECT_TRUE(decode(bytes, 101));
@@ -56,8 +56,8 @@ TEST(Frame, OtherProtocolsVersionsAndKindsAreRefused) {
 }
 
 TEST(Frame, DecodesWhatWasSealedAndSaysWhatToConsume) {
-    Buffer bytes = frame_of(FrameKind::welcome, "one");
-    const Buffer next = frame_of(FrameKind::batch, "");
+    Buffer bytes = text_frame(FrameKind::welcome, "one");
+    const Buffer next = text_frame(FrameKind::batch, "");
     bytes.insert(bytes.end(), next.begin(), next.end());
 
     const auto first = decode(bytes, payload_size_max);

@@ -17,8 +17,6 @@ namespace understudy::process {
 
 namespace {
 
-constexpr auto at_once = 3s;
-
 class I29FullDisk : public Stage {
 protected:
     void SetUp() override {

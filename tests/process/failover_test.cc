@@ -11,10 +11,6 @@ namespace understudy::process {
 
 namespace {
 
-/// Far above what evidence of death needs, far below the lease that must not be waited for.
-constexpr auto at_once = 3s;
-const Options long_lease{"--lease", "20000"};
-
 class Failover : public Stage {
 protected:
     /// Starts the registry, m1 as the active and m2, m3 behind it.

@@ -10,9 +10,6 @@ namespace understudy::process {
 
 namespace {
 
-constexpr auto at_once = 3s;
-const Options long_lease{"--lease", "20000"};
-
 class RegistryRestart : public Stage {};
 class RegistryRestore : public RegistryRestart {};
 class RegistryProgram : public RegistryRestart {};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <list>
 #include <map>
@@ -23,6 +24,10 @@ using Options = std::vector<std::string>;
     options.insert(options.end(), more.begin(), more.end());
     return options;
 }
+
+/// Far above what evidence of death needs, far below the lease that must not be waited for.
+inline constexpr auto at_once = std::chrono::seconds(3);
+inline const Options long_lease{"--lease", "20000"};
 
 /// A registry, members and clients as processes of their own, in a directory of their own.
 ///

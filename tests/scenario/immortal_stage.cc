@@ -12,10 +12,6 @@ namespace understudy::scenario {
 
 namespace {
 
-constexpr std::uint16_t port = 7700;
-constexpr std::uint16_t node_port = 7701;
-const std::string share_path = "/mnt/share";
-
 [[nodiscard]] Buffer packed(std::uint64_t number) {
     Buffer out;
     Packer packer(out);

@@ -19,6 +19,10 @@
 
 namespace understudy::scenario {
 
+inline constexpr std::uint16_t port = 7700;
+inline constexpr std::uint16_t node_port = 7701;
+inline const std::string share_path = "/mnt/share";
+
 inline const std::vector<std::string> bank_names = {"bank1", "bank2", "bank3"};
 
 /// Sends money to banks, itself among them, whenever its timer and its random numbers say so, and

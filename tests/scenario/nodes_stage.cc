@@ -8,21 +8,21 @@ namespace understudy::scenario {
 
 namespace {
 
-constexpr std::uint16_t port = 22222;
+constexpr std::uint16_t registry_port = 22222;
 
 }  // namespace
 
 NodeApp::NodeApp(Runtime& runtime, Log& log, const std::string& name, const std::string& directory,
                  const std::vector<registry::Node>& founders) {
     node::RegistryServer::Options options;
-    options.listen = {name, port};
+    options.listen = {name, registry_port};
     options.directory = directory;
     options.segment_size_bytes = 256 * KiB;
     options.machine.name = name;
     options.machine.platform = "stage";
     options.several.emplace();
     options.several->founders = founders;
-    options.several->address = {name, port};
+    options.several->address = {name, registry_port};
     options.several->make_core = raft::make_core;
     server = std::make_unique<node::RegistryServer>(runtime, log, std::move(options),
                                                     [this](const Result<void>& result) {
@@ -34,7 +34,7 @@ NodeApp::NodeApp(Runtime& runtime, Log& log, const std::string& name, const std:
 
 NodesStage::NodesStage(std::uint64_t seed) : world({.seed = seed}) {
     for (const char* name : {"r1", "r2", "r3"}) {
-        founders.push_back({name, {name, port}});
+        founders.push_back({name, {name, registry_port}});
         directories[name] = "/data";
         (void)world.add_node(name);
     }

@@ -14,10 +14,7 @@ namespace {
 
 const std::string tally_name = "server";
 const std::vector<std::string> names = {"one", "two", "three", "four"};
-constexpr std::uint16_t port = 7700;
-constexpr std::uint16_t node_port = 7701;
 constexpr std::uint64_t ping_first = 9'000'000'000;
-const std::string share_path = "/mnt/share";
 
 using Places = std::map<std::string, std::vector<node::Locator::Place>>;
 

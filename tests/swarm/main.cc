@@ -42,7 +42,7 @@ int usage() {
     std::puts(
         "understudy-sim [--scene=SCENE] [--seed=N] [--seeds=N] [--chaos=SECONDS] [--seconds=WALL]\n"
         "               [--twice] [--trace] [--sometimes]\n"
-        "understudy-sim-planted --plant=BUG|all|platform|journals|quick [--seed=N] [--seeds=N]\n"
+        "understudy-sim --plant=BUG|all|platform|journals|quick [--seed=N] [--seeds=N]\n"
         "               [--chaos=SECONDS] [--each=WALL] [--jobs=N]\n"
         "SCENE: platform (default), nodes, shared, replicated; journals: the last three in turn;\n"
         "all: all of them.\n"
