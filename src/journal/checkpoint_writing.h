@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/lifetime.h"
 #include "journal/journal.h"
 
 namespace understudy::journal {
@@ -36,20 +37,19 @@ public:
 private:
     /// `done`, unless this is destroyed before.
     [[nodiscard]] Done under_way(Done done) {
-        US_ASSERT(!*busy_);
-        *busy_ = true;
-        return [busy = std::weak_ptr(busy_), done = std::move(done)](const Result<void>& result) {
-            const auto alive = busy.lock();
-            if (!alive) return;
-            *alive = false;
+        US_ASSERT(!busy_);
+        busy_ = true;
+        return life_.guarded([this, done = std::move(done)](const Result<void>& result) {
+            busy_ = false;
             done(result);
-        };
+        });
     }
 
     const std::weak_ptr<Core> core_;
     const Index at_;
     const std::shared_ptr<File> file_;
-    const std::shared_ptr<bool> busy_ = std::make_shared<bool>(false);
+    bool busy_ = false;
+    Lifetime life_;
 };
 
 }  // namespace understudy::journal

@@ -39,6 +39,7 @@ void LocalJournal::Core::detach() {
         release_files([](Core&) {});
     }
     state_ = State::detached;
+    life_.end();
 }
 
 Index LocalJournal::Core::checkpoint() const {
@@ -98,19 +99,19 @@ Result<void> LocalJournal::Core::serving() const {
 }
 
 void LocalJournal::Core::later(std::function<void(Core&)> task) {
-    runtime_.post([weak = weak_from_this(), task = std::move(task)] {
-        const auto core = weak.lock();
-        if (core && core->state_ != State::detached) task(*core);
-    });
+    runtime_.post(life_.guarded([this, task = std::move(task)] {
+        const auto self = shared_from_this();
+        task(*this);
+    }));
 }
 
 void LocalJournal::Core::run(std::string_view worker, Worker::Job job,
                              std::function<void(Core&)> done, Worker::Place place) {
     runtime_.worker(worker).submit([lock = lock_, job = std::move(job)] { job(); },
-                                   [weak = weak_from_this(), done = std::move(done)] {
-                                       const auto core = weak.lock();
-                                       if (core && core->state_ != State::detached) done(*core);
-                                   },
+                                   life_.guarded([this, done = std::move(done)] {
+                                       const auto self = shared_from_this();
+                                       done(*this);
+                                   }),
                                    place);
 }
 
@@ -279,12 +280,10 @@ void LocalJournal::Core::reserve_made(MadeReserve made) {
     batcher_.reserve_failed();
     reserve_retry_armed_ = true;
     reserve_timer_ =
-        runtime_.at(runtime_.now() + options_.reserve_retry_interval, [weak = weak_from_this()] {
-            const auto core = weak.lock();
-            if (!core) return;
-            core->reserve_retry_armed_ = false;
-            core->make_reserve();
-        });
+        runtime_.at(runtime_.now() + options_.reserve_retry_interval, life_.guarded([this] {
+            reserve_retry_armed_ = false;
+            make_reserve();
+        }));
     flush();
 }
 
@@ -293,13 +292,11 @@ void LocalJournal::Core::reserve_made(MadeReserve made) {
 void LocalJournal::Core::arm_mark() {
     if (mark_armed_ || batcher_.marked() || poisoned_ || state_ != State::serving) return;
     mark_armed_ = true;
-    mark_timer_ = runtime_.at(runtime_.now() + options_.mark_after, [weak = weak_from_this()] {
-        const auto core = weak.lock();
-        if (!core) return;
-        core->mark_armed_ = false;
+    mark_timer_ = runtime_.at(runtime_.now() + options_.mark_after, life_.guarded([this] {
+        mark_armed_ = false;
         // While entries come, each vouches for those before it.
-        if (core->in_flight_.empty() && core->batcher_.idle()) core->offer_mark();
-    });
+        if (in_flight_.empty() && batcher_.idle()) offer_mark();
+    }));
 }
 
 void LocalJournal::Core::offer_mark() {

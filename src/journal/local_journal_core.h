@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "journal/checkpoint_file.h"
 #include "journal/local_journal.h"
 #include "journal/recovery.h"
@@ -110,6 +111,7 @@ private:
     Observer& observer_;
     Batcher batcher_;
     State state_ = State::serving;
+    Lifetime life_;  ///< Until it is detached.
     std::optional<Error> poisoned_;
     Standing standing_;
 

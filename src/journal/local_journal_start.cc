@@ -37,9 +37,10 @@ LocalJournal::Start::Start(Runtime& runtime, Log& log, Options options, Observer
 
 void LocalJournal::Start::begin() {
     if (auto checked = check_options(options_); !checked) {
-        runtime_.post([self = shared_from_this(), error = std::move(checked).error()] {
-            if (!self->over_) self->end(error);
-        });
+        runtime_.post(life_.guarded([this, error = std::move(checked).error()] {
+            const auto self = shared_from_this();
+            end(error);
+        }));
         return;
     }
     const auto journal = static_cast<std::uint32_t>(
@@ -58,22 +59,22 @@ void LocalJournal::Start::run(Result<T> (Recovery::*step)(), void (Start::*done)
     auto result = std::make_shared<std::optional<Result<T>>>();
     runtime_.worker("journal").submit(
         [recovery = recovery_, step, result] { result->emplace((*recovery.*step)()); },
-        [self = shared_from_this(), done, result] {
-            if (self->over_) return;
-            if (!**result) return self->end(std::move(**result).error());
-            ((*self).*done)(*std::move(**result));
-        });
+        life_.guarded([this, done, result] {
+            const auto self = shared_from_this();
+            if (!**result) return end(std::move(**result).error());
+            (this->*done)(*std::move(**result));
+        }));
 }
 
 void LocalJournal::Start::run(Result<void> (Recovery::*step)(), void (Start::*done)()) {
     auto result = std::make_shared<Result<void>>();
     runtime_.worker("journal").submit(
         [recovery = recovery_, step, result] { *result = (*recovery.*step)(); },
-        [self = shared_from_this(), done, result] {
-            if (self->over_) return;
-            if (!*result) return self->end(std::move(*result).error());
-            ((*self).*done)();
-        });
+        life_.guarded([this, done, result] {
+            const auto self = shared_from_this();
+            if (!*result) return end(std::move(*result).error());
+            (this->*done)();
+        }));
 }
 
 void LocalJournal::Start::begun() { run(&Recovery::state, &Start::restored); }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/lifetime.h"
 #include "journal/local_journal.h"
 #include "journal/recovery.h"
 
@@ -16,7 +17,10 @@ public:
     Start(Runtime& runtime, Log& log, Options options, Observer& observer, Opened opened);
 
     void begin();
-    void give_up() { over_ = true; }
+    void give_up() {
+        over_ = true;
+        life_.end();
+    }
 
 private:
     template <class T>
@@ -37,6 +41,7 @@ private:
     Opened opened_;
     std::shared_ptr<Recovery> recovery_;  ///< The journal worker's while a job is under way.
     bool over_ = false;
+    Lifetime life_;  ///< Until it is over.
 };
 
 }  // namespace understudy::journal

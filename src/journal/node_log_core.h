@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "journal/local_journal.h"
 #include "journal/node_cache.h"
 #include "journal/node_index.h"
@@ -163,7 +164,7 @@ private:
     bool closing_ = false;
 
     std::shared_ptr<PlaceReader> reader_;  ///< The reader worker's.
-    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+    Lifetime life_;
     std::unique_ptr<Opening> opening_;
     std::unique_ptr<Journal> journal_;  ///< Null while opening.
 };

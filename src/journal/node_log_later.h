@@ -1,6 +1,5 @@
 #pragma once
 
-#include <memory>
 #include <utility>
 
 #include "journal/node_log_core.h"
@@ -10,9 +9,7 @@ namespace understudy::journal {
 /// Runs `task` on the loop unless the log is destroyed before.
 template <class Task>
 void NodeLogCore::later(Task task) {
-    runtime_.post([alive = std::weak_ptr(alive_), task = std::move(task)]() mutable {
-        if (!alive.expired()) task();
-    });
+    runtime_.post(life_.guarded(std::move(task)));
 }
 
 }  // namespace understudy::journal

@@ -36,9 +36,8 @@ void NodeLogCore::read_bodies(std::vector<WantedBody> wanted, Work done) {
     auto found = std::make_shared<std::optional<Found>>();
     runtime_.worker("reader").submit(
         [reader = reader_, shared, found] { found->emplace(reader->read(*shared)); },
-        [alive = std::weak_ptr(alive_), shared, found, done = std::move(done)] {
-            if (!alive.expired()) done(*shared, std::move(**found));
-        });
+        life_.guarded(
+            [shared, found, done = std::move(done)] { done(*shared, std::move(**found)); }));
 }
 
 void NodeLogCore::load(GroupId id, Index from, std::size_t count, std::size_t bytes_max,

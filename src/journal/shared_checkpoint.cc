@@ -37,9 +37,8 @@ void SharedJournal::Core::finish_checkpoint(const std::shared_ptr<SharedCheckpoi
                                             Done done) {
     checkpoint_step(
         target, [](SharedCheckpoint& whole) { return whole.file.finish(); },
-        [weak = weak_from_this(), target, done = std::move(done)](const Result<void>& result) {
-            const auto core = weak.lock();
-            if (core && result && target) core->checkpoint_named(target);
+        [this, target, done = std::move(done)](const Result<void>& result) {
+            if (result && target) checkpoint_named(target);
             done(result);
         });
 }
@@ -119,15 +118,15 @@ void SharedJournal::Core::trim() {
          directory = options_.directory] {
             trimmed->emplace(trim_shared(disk, directory, record));
         },
-        [trimmed, owner = tenure_](Core& core) {
-            owner->trimming = false;
+        tenure_->life.guarded([trimmed](Core& core) {
+            core.tenure_->trimming = false;
             if (!**trimmed) {
                 core.log_.warn("journal.trim.failed", {kv("directory", core.options_.directory),
                                                        kv("error", (**trimmed).error())});
                 return;
             }
             core.checkpoint_ = std::max(core.checkpoint_, (**trimmed)->checkpoint);
-        });
+        }));
 }
 
 }  // namespace understudy::journal

@@ -88,7 +88,8 @@ void SharedJournal::Ear::suspect() const {
 }
 
 void SharedJournal::Ear::take_over(Epoch at_least, Taken done) const {
-    if (const auto core = core_.lock()) return core->take_over(at_least, std::move(done));
+    const auto core = core_.lock();
+    if (core && !core->detached()) return core->take_over(at_least, std::move(done));
     done(Error{.code = Errc::closed, .detail = "the journal is not open"});
 }
 

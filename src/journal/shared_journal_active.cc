@@ -78,10 +78,10 @@ void SharedJournal::Core::append(std::vector<Draft> drafts, Urgency urgency, App
 void SharedJournal::Core::schedule_flush() {
     if (tenure_->flush_scheduled) return;
     tenure_->flush_scheduled = true;
-    later([tenure = tenure_](Core& core) {
-        tenure->flush_scheduled = false;
-        if (core.tenure_ == tenure) core.flush();
-    });
+    later(tenure_->life.guarded([](Core& core) {
+        core.tenure_->flush_scheduled = false;
+        core.flush();
+    }));
 }
 
 void SharedJournal::Core::flush() {
@@ -115,10 +115,7 @@ void SharedJournal::Core::submit(Batch batch) {
     tenure_->in_flight.push_back({.batch = std::move(batch), .flush = flush});
     run(
         "journal", [writer = tenure_->writer, flush] { writer->run(*flush); },
-        [flush, tenure = tenure_](Core& core) {
-            if (core.tenure_ == tenure) core.flushed(flush);
-        },
-        place);
+        tenure_->life.guarded([flush](Core& core) { core.flushed(flush); }), place);
 }
 
 void SharedJournal::Core::flushed(const std::shared_ptr<Flush>& flush) {
@@ -182,9 +179,7 @@ void SharedJournal::Core::make_reserve() {
                     return write_zeros(file, 0, size);
                 }));
         },
-        [made, owner = tenure_](Core& core) {
-            if (core.tenure_ == owner) core.reserve_made(std::move(**made));
-        });
+        tenure_->life.guarded([made](Core& core) { core.reserve_made(std::move(**made)); }));
 }
 
 void SharedJournal::Core::reserve_made(Result<std::unique_ptr<File>> file) {
@@ -207,14 +202,11 @@ void SharedJournal::Core::reserve_made(Result<std::unique_ptr<File>> file) {
     }
     tenure.batcher.reserve_failed();
     tenure.reserve_retry_armed = true;
-    tenure.reserve_timer = runtime_.at(runtime_.now() + options_.reserve_retry_interval,
-                                       [weak = weak_from_this(), which = std::weak_ptr(tenure_)] {
-                                           const auto core = weak.lock();
-                                           const auto owner = which.lock();
-                                           if (!core || !owner || core->tenure_ != owner) return;
-                                           owner->reserve_retry_armed = false;
-                                           core->make_reserve();
-                                       });
+    tenure.reserve_timer =
+        runtime_.at(runtime_.now() + options_.reserve_retry_interval, tenure.life.guarded([this] {
+            tenure_->reserve_retry_armed = false;
+            make_reserve();
+        }));
     flush();
 }
 
@@ -224,16 +216,12 @@ void SharedJournal::Core::arm_mark() {
     Tenure& tenure = *tenure_;
     if (tenure.mark_armed || tenure.batcher.marked() || phase_ != Phase::active) return;
     tenure.mark_armed = true;
-    tenure.mark_timer = runtime_.at(runtime_.now() + options_.mark_after,
-                                    [weak = weak_from_this(), which = std::weak_ptr(tenure_)] {
-                                        const auto core = weak.lock();
-                                        const auto owner = which.lock();
-                                        if (!core || !owner || core->tenure_ != owner) return;
-                                        owner->mark_armed = false;
-                                        // While entries come, each vouches for those before it.
-                                        if (owner->in_flight.empty() && owner->batcher.idle())
-                                            core->offer_mark();
-                                    });
+    tenure.mark_timer =
+        runtime_.at(runtime_.now() + options_.mark_after, tenure.life.guarded([this] {
+            tenure_->mark_armed = false;
+            // While entries come, each vouches for those before it.
+            if (tenure_->in_flight.empty() && tenure_->batcher.idle()) offer_mark();
+        }));
 }
 
 void SharedJournal::Core::offer_mark() {
@@ -254,23 +242,17 @@ void SharedJournal::Core::watch_space() {
 
 /// Shows that it lives, and learns in time that it is not active any more.
 void SharedJournal::Core::arm_stamp() {
-    tenure_->stamp_timer = runtime_.at(
-        claims_.next_look(runtime_.now()),
-        [weak = weak_from_this(), which = std::weak_ptr(tenure_)] {
-            const auto core = weak.lock();
-            const auto owner = which.lock();
-            if (!core || !owner || core->tenure_ != owner) return;
+    tenure_->stamp_timer =
+        runtime_.at(claims_.next_look(runtime_.now()), tenure_->life.guarded([this] {
             auto result = std::make_shared<Result<void>>();
-            core->run(
+            run(
                 "stamp",
-                [result, record = owner->record, claim = owner->claim, stamp = ++owner->stamp,
-                 &disk = core->runtime_.disk(), directory = core->options_.directory] {
+                [result, record = tenure_->record, claim = tenure_->claim, stamp = ++tenure_->stamp,
+                 &disk = runtime_.disk(), directory = options_.directory] {
                     *result = write_stamp(disk, directory, record, *claim, stamp);
                 },
-                [result, owner](Core& stamping) {
-                    if (stamping.tenure_ == owner) stamping.stamped(*result);
-                });
-        });
+                tenure_->life.guarded([result](Core& core) { core.stamped(*result); }));
+        }));
 }
 
 void SharedJournal::Core::stamped(const Result<void>& result) {
@@ -310,15 +292,15 @@ void SharedJournal::Core::run_confirms() {
         "stamp",
         [result, record = tenure_->record, &disk = runtime_.disk(),
          directory = options_.directory] { *result = check_epoch(disk, directory, record); },
-        [result, asked, owner = tenure_](Core& core) {
-            owner->confirming = false;
+        [result, asked, tenure = tenure_->life.watch()](Core& core) {
             Result<void> told = *result;
             if (!told) told = Error{.code = told.error().code, .detail = told.error().detail};
             for (const Done& done : *asked) {
                 done(told);
                 if (core.phase_ == Phase::detached) return;
             }
-            if (core.tenure_ != owner) return;
+            if (tenure.ended()) return;
+            core.tenure_->confirming = false;
             if (*result) return core.run_confirms();
             if (result->error().code == Errc::not_active) return core.end_tenure(result->error());
             core.fail(result->error());
@@ -358,6 +340,7 @@ void SharedJournal::Core::end_tenure(const Error& error) {
 
 /// Behind the flushes under way, and where files may be closed.
 void SharedJournal::Core::release(std::shared_ptr<Tenure> tenure) {
+    tenure->life.end();
     tenure->reserve_timer.reset();
     tenure->mark_timer.reset();
     tenure->stamp_timer.reset();

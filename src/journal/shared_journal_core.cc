@@ -40,6 +40,7 @@ void SharedJournal::Core::give_up() {
 void SharedJournal::Core::detach() {
     if (phase_ == Phase::detached) return;
     phase_ = Phase::detached;
+    life_.end();
     poll_timer_.reset();
     look_timer_.reset();
     abandon_checkpoint(checkpoint_file_);
@@ -47,26 +48,23 @@ void SharedJournal::Core::detach() {
 }
 
 void SharedJournal::Core::later(std::function<void(Core&)> task) {
-    runtime_.post([weak = weak_from_this(), task = std::move(task)] {
-        const auto core = weak.lock();
-        if (core && core->phase_ != Phase::detached) task(*core);
-    });
+    runtime_.post(life_.guarded([this, task = std::move(task)] {
+        const auto self = shared_from_this();
+        task(*this);
+    }));
 }
 
 /// Runs `job` on `worker`, then `done` on the loop unless the journal is destroyed before.
 void SharedJournal::Core::run(std::string_view worker, Worker::Job job,
                               std::function<void(Core&)> done, Worker::Place place) {
     ++jobs_;
-    runtime_.worker(worker).submit(
-        std::move(job),
-        [weak = weak_from_this(), done = std::move(done)] {
-            const auto core = weak.lock();
-            if (!core || core->phase_ == Phase::detached) return;
-            --core->jobs_;
-            done(*core);
-            if (core->phase_ != Phase::detached) core->settle();
-        },
-        place);
+    runtime_.worker(worker).submit(std::move(job), life_.guarded([this, done = std::move(done)] {
+        const auto self = shared_from_this();
+        --jobs_;
+        done(*this);
+        if (phase_ != Phase::detached) settle();
+    }),
+                                   place);
 }
 
 /// False if the observer destroyed the journal.
@@ -105,6 +103,7 @@ void SharedJournal::Core::fail(Error error) {
     poll_timer_.reset();
     look_timer_.reset();
     phase_ = Phase::failed;
+    taking_.end();
     failed_ = error;
     if (was_opening) return std::exchange(opened_, {})(std::move(error));
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "journal/checkpoint_file.h"
 #include "journal/shared_claim.h"
 #include "journal/shared_journal.h"
@@ -42,6 +43,7 @@ public:
     void give_up();
     /// The journal is destroyed: nobody is called from now on.
     void detach();
+    [[nodiscard]] bool detached() const { return phase_ == Phase::detached; }
 
     void prompt(Index committed, Epoch epoch);
     void suspect();
@@ -86,6 +88,7 @@ private:
         Tenure(SharedTenure begun, Disk& disk, const Options& options);
 
         const EpochRecord record;
+        Lifetime life;  ///< Until it is released.
         Batcher batcher;
         std::shared_ptr<SharedWriter> writer;  ///< The journal worker's.
         std::shared_ptr<File> claim;           ///< The stamp worker's.
@@ -168,6 +171,7 @@ private:
     const Options options_;
     Observer& observer_;
     Phase phase_ = Phase::opening;
+    Lifetime life_;  ///< Until it is detached.
     SharedOpened opened_;
     std::optional<Error> failed_;
     Standing standing_;
@@ -197,6 +201,7 @@ private:
     bool making_spare_ = false;
     TimePoint spare_retry_;
     std::shared_ptr<SharedTakeover> takeover_;  ///< The journal worker's.
+    Lifetime taking_;                           ///< Of the takeover under way.
     bool published_ = false;                    ///< Its epoch; what is committed is being heard.
     Taken taken_;
 

@@ -42,11 +42,7 @@ void SharedJournal::Core::hurry() {
 }
 
 void SharedJournal::Core::follow_at(TimePoint when) {
-    poll_timer_ = runtime_.at(when, [weak = weak_from_this()] {
-        const auto core = weak.lock();
-        if (!core || core->phase_ == Phase::detached) return;
-        core->prompt_ ? core->hurry() : core->follow();
-    });
+    poll_timer_ = runtime_.at(when, life_.guarded([this] { prompt_ ? hurry() : follow(); }));
 }
 
 /// Reads on, unless it is being done.
@@ -199,10 +195,7 @@ void SharedJournal::Core::look_round() {
     } else {
         look_soon_ = {};
     }
-    look_timer_ = runtime_.at(runtime_.now() + interval, [weak = weak_from_this()] {
-        const auto core = weak.lock();
-        if (core && core->phase_ != Phase::detached) core->look_round();
-    });
+    look_timer_ = runtime_.at(runtime_.now() + interval, life_.guarded([this] { look_round(); }));
     if (!looking_) look();
 }
 
@@ -256,10 +249,7 @@ void SharedJournal::Core::watch_owner(const Look& look) {
     watched_tenure_ = look.sighting.tenure;
     owner_watch_.reset();
     if (!look.owner || !look.sighting.held) return;
-    owner_watch_ = runtime_.host().watch(*look.owner, [weak = weak_from_this()] {
-        const auto core = weak.lock();
-        if (core && core->phase_ != Phase::detached) core->suspect();
-    });
+    owner_watch_ = runtime_.host().watch(*look.owner, life_.guarded([this] { suspect(); }));
 }
 
 /// So that a takeover finds room on a full disk, and need not write zeros.
@@ -308,14 +298,13 @@ void SharedJournal::Core::take_over(Epoch at_least, Taken done) {
             const Epoch epoch = tenure_->record.epoch;
             return later([done = std::move(done), epoch](Core&) { done(epoch); });
         }
-        return step_down([weak = weak_from_this(), at_least, done](const Result<void>& left) {
-            const auto core = weak.lock();
-            if (!left || !core) return done(left ? Error{.code = Errc::closed} : left.error());
-            core->take_over(at_least, done);
+        return step_down([this, at_least, done](const Result<void>& left) {
+            left ? take_over(at_least, done) : done(left.error());
         });
     }
     US_ASSERT(phase_ == Phase::standby);
     phase_ = Phase::taking;
+    taking_.begin_again();
     published_ = false;
     taken_ = std::move(done);
     const auto journal = static_cast<std::uint32_t>(
@@ -348,11 +337,10 @@ void SharedJournal::Core::step(std::function<Result<void>(SharedTakeover&)> step
     run(
         "journal",
         [result, takeover = takeover_, step = std::move(step)] { *result = step(*takeover); },
-        [result, done = std::move(done)](Core& core) {
-            if (core.phase_ != Phase::taking) return;
+        taking_.guarded([result, done = std::move(done)](Core& core) {
             if (!*result) return core.takeover_failed(result->error());
             done(core);
-        });
+        }));
 }
 
 void SharedJournal::Core::finish_takeover() {
@@ -363,24 +351,26 @@ void SharedJournal::Core::finish_takeover() {
         [begun, takeover = takeover_, heard = heard_, journal = journal_] {
             begun->emplace(takeover->finish(heard, journal));
         },
-        [begun](Core& core) { core.taken(*std::move(*begun)); });
+        [begun, taking = taking_.watch()](Core& core) {
+            core.following_ = false;
+            if (!taking.ended()) core.taken(*std::move(*begun));
+        });
 }
 
 void SharedJournal::Core::taken(Result<SharedTenure> begun) {
-    following_ = false;
-    if (phase_ != Phase::taking) return;
     if (!begun) return takeover_failed(std::move(begun).error());
     if (closing_) {
         return takeover_failed({.code = Errc::closed, .detail = "the journal is being closed"});
     }
     takeover_.reset();
+    taking_.end();
     serve(*std::move(begun));
 }
 
 void SharedJournal::Core::takeover_failed(Error error) {
     error.effect = Effect::none;
     phase_ = Phase::standby;
-    following_ = false;
+    taking_.end();
     // Files are closed where one may block.
     run(
         "journal", [takeover = std::exchange(takeover_, nullptr)]() mutable { takeover.reset(); },

@@ -43,6 +43,8 @@ Group::~Group() = default;
 
 void Group::detach() {
     detached_ = true;
+    life_.end();
+    work_.end();
     phase_ = Phase::ended;
     timer_.reset();
     incoming_.reset();
@@ -192,10 +194,10 @@ void Group::log_failed(const Error& error) { fail(error); }
 // --- Turns and steps -------------------------------------------------------------------------
 
 void Group::later(std::function<void(Group&)> task) {
-    runtime_.post([weak = weak_from_this(), task = std::move(task)] {
-        const auto self = weak.lock();
-        if (self && !self->detached_) task(*self);
-    });
+    runtime_.post(life_.guarded([this, task = std::move(task)] {
+        const auto self = shared_from_this();
+        task(*this);
+    }));
 }
 
 void Group::schedule_turn() {
@@ -364,7 +366,7 @@ void Group::state_changed(const consensus::StateChanged& change) {
     }
     outbox_.lead(leading_);
     if (handover_ && leader_ == handover_->to) {
-        later([](Group& self) { self.finish_handover({}); });
+        later([](Group& self) { self.tend_handover(); });
     }
     if (before.value != 0 && before != leading_) {
         log_.info("replicated.lead_lost", {kv("service", options_.service), kv("term", before),
@@ -444,6 +446,7 @@ void Group::fail(Error error) {
     const auto self = shared_from_this();
     log_.error("replicated.group_failed", {kv("service", options_.service), kv("error", error)});
     phase_ = Phase::ended;
+    work_.end();
     timer_.reset();
     incoming_.reset();
     outbox_.clear();

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "base/log.h"
 #include "consensus/core.h"
 #include "journal/checkpoint_file.h"
@@ -158,6 +159,7 @@ private:
     void settle();
     void arm();
     void woken();
+    /// `task` belongs to the group. What is for the present log only is guarded by work_.
     void when_durable(journal::LogPosition position, std::function<void()> task);
     void give(Proposals::Answers answers);
     void fail(Error error);
@@ -169,9 +171,10 @@ private:
     void read_log();
     void read_entries(Index from);
     void learn_from(const journal::GroupEntry& entry);
-    void restore(Index at, std::function<void()> then);
-    void restore_slice(std::shared_ptr<journal::CheckpointReader> reader, Index at,
-                       std::function<void()> then);
+    void restore(std::function<void(Group&)> then);
+    void restore_slice(std::shared_ptr<journal::CheckpointReader> reader,
+                       const consensus::SnapshotRef& snapshot, std::function<void(Group&)> then);
+    void restored(const consensus::SnapshotRef& snapshot);
     void raise_term();
     void start_core();
     void restart_core();
@@ -184,6 +187,7 @@ private:
     // group_apply.cc
     void apply();
     void load_committed();
+    void committed_loaded(Result<std::vector<journal::GroupEntry>> entries);
     /// False if it was detached meanwhile.
     bool deliver(Index index, const journal::GroupEntry& entry);
     void update_standing();
@@ -212,12 +216,16 @@ private:
     [[nodiscard]] std::optional<std::size_t> place_among_heirs(ServerId gone) const;
 
     // group_checkpoint.cc
+    /// Runs `job` on the worker for checkpoints, then `done` on the loop if work_ goes on.
+    void run(Worker::Job job, std::function<void(Group&)> done);
     void checkpoint_written(consensus::SnapshotRef snapshot, Done done);
     void checkpoint_durable(const consensus::SnapshotRef& snapshot, const Done& done);
     [[nodiscard]] std::uint32_t trailing(Index at) const;
     void remove_old_checkpoints();
     void begin_install(ServerId from, const consensus::SnapshotRef& snapshot);
     void installed(Result<consensus::SnapshotRef> result, bool wanted_by_core);
+    void install(consensus::SnapshotRef snapshot);
+    void install_durable(Members members);
     void store_for_witness();
     void fetch_from(ServerId from, Index beyond);
     [[nodiscard]] bool wants_newer_checkpoint() const;
@@ -240,6 +248,11 @@ private:
 
     Phase phase_ = Phase::fresh;
     bool detached_ = false;
+    Lifetime life_;  ///< Until it is detached.
+    /// What is being done for the log and the consensus as they are now: reading, restoring,
+    /// installing. It begins again when another checkpoint takes the place of the log, or the
+    /// consensus is started again, and ends with the group.
+    Lifetime work_;
     bool last_resort_;
     GroupState state_;
     std::unique_ptr<consensus::ConsensusCore> core_;
@@ -287,6 +300,8 @@ private:
     bool own_checkpointing_ = false;  ///< One is being written here.
     std::unique_ptr<Incoming> incoming_;
     bool incoming_wanted_ = false;  ///< By the core.
+    /// One that has come, and takes the place of the log as soon as that is durable.
+    std::optional<consensus::SnapshotRef> installing_;
     std::vector<Index> checkpoints_;  ///< In the directory, oldest first.
     TimePoint fetch_newer_at_{};
     std::size_t newer_asked_ = 0;  ///< So many members of the configuration, since then.

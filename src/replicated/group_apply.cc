@@ -64,28 +64,27 @@ void Group::load_committed() {
     const Index from = applied_.next();
     const std::uint64_t count =
         std::min<std::uint64_t>(core_->commit().value - applied_.value, apply_entries_max);
-    node_log_.load(
-        id_, from, static_cast<std::size_t>(count), apply_bytes_max,
-        [weak = weak_from_this(), from](Result<std::vector<journal::GroupEntry>> entries) {
-            const auto self = weak.lock();
-            if (!self || self->detached_) return;
-            self->loading_ = false;
-            if (!self->alive()) return;
-            // A checkpoint has come instead: what was asked for is not wanted any more.
-            if (self->restoring_ || self->applied_.next() != from) return self->settle();
-            if (!entries) {
-                // They went with the log that a checkpoint is about to replace.
-                if (entries.error().code == Errc::not_found && self->incoming_) return;
-                return self->fail(std::move(entries).error());
-            }
-            self->applying_ = true;
-            for (const journal::GroupEntry& entry : *entries) {
-                if (self->applied_ >= self->core_->commit()) break;
-                if (!self->deliver(self->applied_.next(), entry)) break;
-            }
-            self->applying_ = false;
-            self->settle();
-        });
+    node_log_.load(id_, from, static_cast<std::size_t>(count), apply_bytes_max,
+                   work_.guarded([this](Result<std::vector<journal::GroupEntry>> entries) {
+                       committed_loaded(std::move(entries));
+                   }));
+}
+
+void Group::committed_loaded(Result<std::vector<journal::GroupEntry>> entries) {
+    const auto self = shared_from_this();
+    loading_ = false;
+    if (!entries) {
+        // They went with the log that a checkpoint is about to replace.
+        if (entries.error().code == Errc::not_found && incoming_) return;
+        return fail(std::move(entries).error());
+    }
+    applying_ = true;
+    for (const journal::GroupEntry& entry : *entries) {
+        if (applied_ >= core_->commit()) break;
+        if (!deliver(applied_.next(), entry)) break;
+    }
+    applying_ = false;
+    settle();
 }
 
 bool Group::deliver(Index index, const journal::GroupEntry& entry) {

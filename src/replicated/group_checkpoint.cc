@@ -48,17 +48,14 @@ public:
     void finish(Done done) override {
         US_ASSERT(!busy_);
         run([](journal::CheckpointFile& file) { return file.finish(); },
-            [this, weak = group_, done = std::move(done)](Result<void> result) {
-                const auto group = weak.lock();
+            [this, done = std::move(done)](Result<void> result) {
+                const auto group = group_.lock();
                 handed_over_ = true;
                 if (!result) {
                     group->own_checkpointing_ = false;
                     return done(std::move(result));
                 }
-                group->checkpoint_written(
-                    snapshot_, [alive = std::weak_ptr(self_), done](const Result<void>& end) {
-                        if (alive.lock()) done(end);
-                    });
+                group->checkpoint_written(snapshot_, life_.guarded(done));
             });
     }
 
@@ -68,21 +65,19 @@ private:
         const auto group = group_.lock();
         if (!group || group->detached_) return;
         if (group->phase_ == Phase::ended) {
-            return group->later([alive = std::weak_ptr(self_), done = std::move(done)](Group&) {
-                if (alive.lock()) done(given_up);
-            });
+            return group->later(
+                life_.guarded([done = std::move(done)](Group&) { done(given_up); }));
         }
         busy_ = true;
         const auto result = std::make_shared<Result<void>>();
         group->runtime_.worker(checkpoint_worker)
             .submit([file = file_, job = std::move(job), result] { *result = job(*file); },
-                    [result, weak = group_, alive = std::weak_ptr(self_), done = std::move(done)] {
-                        const auto still = weak.lock();
-                        const auto self = alive.lock();
-                        if (!still || still->detached_ || !self) return;
-                        (*self)->busy_ = false;
+                    life_.guarded([this, result, done = std::move(done)] {
+                        const auto still = group_.lock();
+                        if (!still || still->detached_) return;
+                        busy_ = false;
                         done(std::move(*result));
-                    });
+                    }));
     }
 
     const std::weak_ptr<Group> group_;
@@ -90,8 +85,16 @@ private:
     const std::shared_ptr<journal::CheckpointFile> file_;
     bool busy_ = false;
     bool handed_over_ = false;
-    std::shared_ptr<Checkpointing*> self_ = std::make_shared<Checkpointing*>(this);
+    Lifetime life_;
 };
+
+void Group::run(Worker::Job job, std::function<void(Group&)> done) {
+    runtime_.worker(checkpoint_worker)
+        .submit(std::move(job), work_.guarded([this, done = std::move(done)] {
+            const auto self = shared_from_this();
+            done(*this);
+        }));
+}
 
 Index Group::checkpoint() const { return state_.snapshot ? state_.snapshot->index : Index{}; }
 
@@ -129,6 +132,12 @@ void Group::checkpoint_written(consensus::SnapshotRef snapshot, Done done) {
         own_checkpointing_ = false;
         return done(given_up);
     }
+    if (!alive()) {
+        // The log is being read for a new start, and must not change meanwhile.
+        own_checkpointing_ = false;
+        checkpoints_.push_back(snapshot.index);
+        return done(Error{.code = Errc::limit_exceeded, .detail = "the group is starting again"});
+    }
     if (snapshot.index > durable_ && !written_.empty()) {
         return when_durable(written_.back().position, [this, snapshot = std::move(snapshot),
                                                        done = std::move(done)]() mutable {
@@ -136,7 +145,7 @@ void Group::checkpoint_written(consensus::SnapshotRef snapshot, Done done) {
         });
     }
     // A newer one was sent meanwhile, or is on its way: that one counts.
-    if (incoming_ || snapshot.index <= checkpoint() || snapshot.index > durable_) {
+    if (incoming_ || installing_ || snapshot.index <= checkpoint() || snapshot.index > durable_) {
         own_checkpointing_ = false;
         checkpoints_.push_back(snapshot.index);
         remove_old_checkpoints();
@@ -191,16 +200,21 @@ std::uint32_t Group::trailing(Index at) const {
         std::min<std::uint64_t>(wanted, options_.trailing_entries_max));
 }
 
-// All but the newest two, and none that is newer than what counts.
+// All but the one that counts and the one before it. One that is newer, and does not count, goes
+// when a newer one counts: its name may be that of a checkpoint that is about to come.
 void Group::remove_old_checkpoints() {
     std::sort(checkpoints_.begin(), checkpoints_.end());
     checkpoints_.erase(std::unique(checkpoints_.begin(), checkpoints_.end()), checkpoints_.end());
+    const auto newer = std::upper_bound(checkpoints_.begin(), checkpoints_.end(), checkpoint());
+    const auto count = static_cast<std::size_t>(newer - checkpoints_.begin());
+    if (count <= checkpoints_kept) return;
+    const auto kept = newer - static_cast<std::ptrdiff_t>(checkpoints_kept);
     std::vector<std::string> names;
-    while (checkpoints_.size() > checkpoints_kept) {
-        names.push_back(directory_ + "/" + journal::checkpoint_name(checkpoints_.front()));
-        checkpoints_.erase(checkpoints_.begin());
+    for (auto each = checkpoints_.begin(); each != kept; ++each) {
+        names.push_back(directory_ + "/" + journal::checkpoint_name(*each));
     }
-    if (!names.empty()) remove(std::move(names));
+    checkpoints_.erase(checkpoints_.begin(), kept);
+    remove(std::move(names));
 }
 
 // What cannot be removed is removed when the group is opened again.
@@ -216,6 +230,12 @@ void Group::remove(std::vector<std::string> names) {
 // --- From others -----------------------------------------------------------------------------
 
 void Group::begin_install(ServerId from, const consensus::SnapshotRef& snapshot) {
+    if (installing_) {
+        // Another source of what is here already, and about to be durable.
+        if (installing_->index == snapshot.index && installing_->term == snapshot.term) return;
+        installing_.reset();
+        work_.begin_again();
+    }
     log_.info("replicated.checkpoint_wanted",
               {kv("service", options_.service), kv("index", snapshot.index.value),
                kv("from", surroundings_.name_of(from, id_))});
@@ -295,8 +315,16 @@ void Group::installed(Result<consensus::SnapshotRef> result, bool wanted_by_core
         own_checkpointing_ = true;
         return checkpoint_written(snapshot, [](const Result<void>&) {});
     }
+    install(snapshot);
+}
+
+// It takes the place of the log. What was being read of that, or restored, is over.
+void Group::install(consensus::SnapshotRef snapshot) {
     auto members = decode_reference(snapshot.reference);
     if (!members) return fail(std::move(members).error());
+    work_.begin_again();
+    loading_ = false;
+    restoring_ = true;
     state_.snapshot = snapshot;
     journal::GroupWrite write;
     write.state = encode(state_);
@@ -306,26 +334,30 @@ void Group::installed(Result<consensus::SnapshotRef> result, bool wanted_by_core
     if (!position) return fail(std::move(position).error());
     written_.clear();
     checkpoints_.push_back(snapshot.index);
-    restoring_ = true;
-    when_durable(*position, [this, snapshot, list = *std::move(members)] {
-        members_ = list;
-        configuration_ = snapshot.configuration;
-        for (const MemberRow& row : members_.rows()) surroundings_.learn(row.member);
-        durable_ = snapshot.index;
-        remove_old_checkpoints();
-        if (!step(consensus::SnapshotInstalled{.index = snapshot.index, .term = snapshot.term})) {
-            return;
-        }
-        if (snapshot.index <= applied_) {
-            restoring_ = false;
-            return settle();
-        }
-        restore(snapshot.index, [this] {
-            restoring_ = false;
-            log_.info("replicated.checkpoint_installed",
-                      {kv("service", options_.service), kv("index", applied_.value)});
-            settle();
-        });
+    installing_ = std::move(snapshot);
+    when_durable(*position, work_.guarded([this, list = *std::move(members)]() mutable {
+        install_durable(std::move(list));
+    }));
+}
+
+void Group::install_durable(Members members) {
+    const consensus::SnapshotRef snapshot = *std::exchange(installing_, std::nullopt);
+    members_ = std::move(members);
+    configuration_ = snapshot.configuration;
+    for (const MemberRow& row : members_.rows()) surroundings_.learn(row.member);
+    durable_ = snapshot.index;
+    remove_old_checkpoints();
+    const auto taken =
+        step(consensus::SnapshotInstalled{.index = snapshot.index, .term = snapshot.term});
+    if (!taken || !alive()) return;
+    if (snapshot.index <= applied_) {
+        restoring_ = false;
+        return settle();
+    }
+    restore([](Group& self) {
+        self.log_.info("replicated.checkpoint_installed",
+                       {kv("service", self.options_.service), kv("index", self.applied_.value)});
+        self.settle();
     });
 }
 

@@ -146,7 +146,7 @@ void Group::found_group(const Members& members) {
     if (!position) return fail(std::move(position).error());
     log_.info("replicated.founded",
               {kv("service", options_.service), kv("members", members.rows().size())});
-    when_durable(*position, [this, members] {
+    when_durable(*position, work_.guarded([this, members] {
         if (founding_->collects()) {
             const Buffer answer = encode(Founded{.group = id_, .members = members});
             for (const Member& founder : founding_->founders()) {
@@ -155,7 +155,7 @@ void Group::found_group(const Members& members) {
             }
         }
         prepare_directory();
-    });
+    }));
 }
 
 // --- Reading ---------------------------------------------------------------------------------
@@ -166,16 +166,13 @@ void Group::prepare_directory() {
         Result<std::vector<Index>> kept{std::vector<Index>{}};
     };
     const auto job = std::make_shared<Job>();
-    runtime_.worker(checkpoint_worker)
-        .submit([job, directory = directory_, newest = checkpoint(),
-                 &disk = runtime_.disk()] { job->kept = sweep(disk, directory, newest); },
-                [weak = weak_from_this(), job] {
-                    const auto self = weak.lock();
-                    if (!self || self->phase_ == Phase::ended) return;
-                    if (!job->kept) return self->fail(std::move(job->kept).error());
-                    self->checkpoints_ = *std::move(job->kept);
-                    self->read_log();
-                });
+    run([job, directory = directory_, newest = checkpoint(),
+         &disk = runtime_.disk()] { job->kept = sweep(disk, directory, newest); },
+        [job](Group& self) {
+            if (!job->kept) return self.fail(std::move(job->kept).error());
+            self.checkpoints_ = *std::move(job->kept);
+            self.read_log();
+        });
 }
 
 void Group::read_log() {
@@ -200,28 +197,26 @@ void Group::read_entries(Index from) {
     if (from > node_log_.last(id_)) {
         durable_ = node_log_.last(id_);
         if (!state_.snapshot || state_.snapshot->index <= applied_) return raise_term();
-        return restore(state_.snapshot->index, [this] { raise_term(); });
+        return restore([](Group& self) { self.raise_term(); });
     }
-    node_log_.load(
-        id_, from, read_entries_max, read_bytes_max,
-        [weak = weak_from_this(), from](Result<std::vector<journal::GroupEntry>> entries) {
-            const auto self = weak.lock();
-            if (!self || self->phase_ != Phase::reading) return;
-            if (!entries) return self->fail(std::move(entries).error());
-            for (const journal::GroupEntry& entry : *entries) {
-                if (!is_stored_kind(entry.kind)) {
-                    return self->fail({.code = Errc::corrupt, .detail = "kind of an entry"});
-                }
-                consensus::LogEntry& kept = self->recovered_.entries.emplace_back();
-                kept.term = entry.term;
-                kept.kind = kind_of(entry.kind);
-                if (kept.kind == consensus::EntryKind::configuration) {
-                    kept.body = {.owner = entry.owner, .bytes = entry.body};
-                }
-                self->learn_from(entry);
-            }
-            self->read_entries({from.value + entries->size()});
-        });
+    node_log_.load(id_, from, read_entries_max, read_bytes_max,
+                   work_.guarded([this, from](Result<std::vector<journal::GroupEntry>> entries) {
+                       const auto self = shared_from_this();
+                       if (!entries) return fail(std::move(entries).error());
+                       for (const journal::GroupEntry& entry : *entries) {
+                           if (!is_stored_kind(entry.kind)) {
+                               return fail({.code = Errc::corrupt, .detail = "kind of an entry"});
+                           }
+                           consensus::LogEntry& kept = recovered_.entries.emplace_back();
+                           kept.term = entry.term;
+                           kept.kind = kind_of(entry.kind);
+                           if (kept.kind == consensus::EntryKind::configuration) {
+                               kept.body = {.owner = entry.owner, .bytes = entry.body};
+                           }
+                           learn_from(entry);
+                       }
+                       read_entries({from.value + entries->size()});
+                   }));
 }
 
 // Who is listed, committed or not, is where others are found.
@@ -234,12 +229,12 @@ void Group::learn_from(const journal::GroupEntry& entry) {
     for (const MemberRow& row : members->rows()) surroundings_.learn(row.member);
 }
 
-// Tells the observer the state of the checkpoint at `at`.
-void Group::restore(Index at, std::function<void()> then) {
+// Tells the observer the state of the checkpoint that counts.
+void Group::restore(std::function<void(Group&)> then) {
+    const consensus::SnapshotRef& snapshot = *state_.snapshot;
     if (self_.kind == MemberKind::witness) {
-        applied_ = at;
-        applied_term_ = state_.snapshot->term;
-        return then();
+        restored(snapshot);
+        return then(*this);
     }
     struct Job {
         Result<std::unique_ptr<journal::CheckpointReader>> reader{
@@ -247,42 +242,43 @@ void Group::restore(Index at, std::function<void()> then) {
     };
     restoring_ = true;
     const auto job = std::make_shared<Job>();
-    runtime_.worker(checkpoint_worker)
-        .submit(
-            [job, at, directory = directory_, &disk = runtime_.disk()] {
-                job->reader = journal::CheckpointReader::open(disk, directory, at);
-            },
-            [weak = weak_from_this(), job, at, then = std::move(then)] {
-                const auto self = weak.lock();
-                if (!self || self->phase_ == Phase::ended) return;
-                if (!job->reader) return self->fail(std::move(job->reader).error());
-                self->restore_slice(*std::move(job->reader), at, then);
-            });
+    run(
+        [job, at = snapshot.index, directory = directory_, &disk = runtime_.disk()] {
+            job->reader = journal::CheckpointReader::open(disk, directory, at);
+        },
+        [job, snapshot, then = std::move(then)](Group& self) {
+            if (!job->reader) return self.fail(std::move(job->reader).error());
+            self.restore_slice(*std::move(job->reader), snapshot, then);
+        });
 }
 
-void Group::restore_slice(std::shared_ptr<journal::CheckpointReader> reader, Index at,
-                          std::function<void()> then) {
+void Group::restore_slice(std::shared_ptr<journal::CheckpointReader> reader,
+                          const consensus::SnapshotRef& snapshot,
+                          std::function<void(Group&)> then) {
     struct Job {
         Result<journal::CheckpointReader::Slice> slice{Error{.code = Errc::closed, .detail = {}}};
     };
     const auto job = std::make_shared<Job>();
-    runtime_.worker(checkpoint_worker)
-        .submit([job, reader] { job->slice = reader->next(); },
-                [weak = weak_from_this(), job, reader, at, then = std::move(then)] {
-                    const auto self = weak.lock();
-                    if (!self || self->phase_ == Phase::ended) return;
-                    if (!job->slice) return self->fail(std::move(job->slice).error());
-                    const auto& slice = *job->slice;
-                    auto taken = self->observer_.restore(
-                        {.at = at, .bytes = slice.bytes, .first = slice.first, .last = slice.last});
-                    if (self->detached_ || self->phase_ == Phase::ended) return;
-                    if (!taken) return self->fail(std::move(taken).error());
-                    if (!slice.last) return self->restore_slice(reader, at, then);
-                    self->restoring_ = false;
-                    self->applied_ = at;
-                    self->applied_term_ = self->state_.snapshot->term;
-                    then();
-                });
+    run([job, reader] { job->slice = reader->next(); },
+        [job, reader, snapshot, then = std::move(then)](Group& self) {
+            if (!job->slice) return self.fail(std::move(job->slice).error());
+            const auto& slice = *job->slice;
+            auto taken = self.observer_.restore({.at = snapshot.index,
+                                                 .bytes = slice.bytes,
+                                                 .first = slice.first,
+                                                 .last = slice.last});
+            if (self.phase_ == Phase::ended) return;
+            if (!taken) return self.fail(std::move(taken).error());
+            if (!slice.last) return self.restore_slice(reader, snapshot, then);
+            self.restored(snapshot);
+            then(self);
+        });
+}
+
+void Group::restored(const consensus::SnapshotRef& snapshot) {
+    restoring_ = false;
+    applied_ = snapshot.index;
+    applied_term_ = snapshot.term;
 }
 
 // --- Starting --------------------------------------------------------------------------------
@@ -296,7 +292,7 @@ void Group::raise_term() {
     write.state = encode(state_);
     auto position = surroundings_.write(id_, std::move(write), journal::Urgency::promotion);
     if (!position) return fail(std::move(position).error());
-    when_durable(*position, [this] { start_core(); });
+    when_durable(*position, work_.guarded([this] { start_core(); }));
 }
 
 void Group::start_core() {
@@ -327,10 +323,14 @@ void Group::start_core() {
 // After a checkpoint that never came: as if the process had been started again.
 void Group::restart_core() {
     log_.warn("replicated.restarted", {kv("service", options_.service)});
+    work_.begin_again();
     outbox_.clear();
     written_.clear();
     core_.reset();
     incoming_.reset();
+    installing_.reset();
+    loading_ = false;
+    restoring_ = false;
     state_changed({.state = consensus::State::follower, .term = state_.hard.term, .leader = {}});
     update_standing();
     if (detached_ || phase_ == Phase::ended) return;

@@ -2,11 +2,14 @@
 
 #include "replicated/group.h"
 
+#include <algorithm>
 #include <deque>
 
 #include <gtest/gtest.h>
 
+#include "base/checksum.h"
 #include "consensus/configuration.h"
+#include "journal/checkpoint.h"
 #include "journal/fake_runtime_test.h"
 #include "replicated/entry_body.h"
 #include "replicated/fake_surroundings_test.h"
@@ -207,6 +210,72 @@ protected:
                                               (result.error().effect == Effect::none ? "" : "?")));
         });
         runtime.settle();
+    }
+
+    /// A checkpoint of another member's.
+    [[nodiscard]] consensus::SnapshotRef checkpoint(std::uint64_t index) const {
+        return {.index = Index{index},
+                .term = Epoch{3},
+                .configuration = members.configuration(),
+                .configuration_index = Index{1},
+                .reference = encode_reference(members)};
+    }
+    /// The consensus finds that it needs a checkpoint that `from` has.
+    void want(ServerId from, std::uint64_t index) {
+        FakeCore::latest->scripted.push_back(
+            {consensus::InstallSnapshot{.from = from, .snapshot = checkpoint(index)}});
+        receive();
+    }
+    /// All of it comes in one piece, and is written; the log is not durable yet.
+    void send(ServerId from, std::uint64_t index, std::string_view state) {
+        const Bytes bytes = as_bytes(state);
+        group->chunk(from, {.group = group_id,
+                            .index = Index{index},
+                            .offset = 0,
+                            .place = Chunk::Place::last,
+                            .checksum = crc32c(bytes),
+                            .snapshot = std::nullopt,
+                            .bytes = bytes});
+        runtime.settle();
+    }
+    void say_gone(ServerId from, std::uint64_t index) {
+        group->chunk(from, {.group = group_id,
+                            .index = Index{index},
+                            .offset = 0,
+                            .place = Chunk::Place::gone,
+                            .checksum = 0,
+                            .snapshot = std::nullopt,
+                            .bytes = {}});
+        runtime.settle();
+    }
+    /// Whatever the group waits for comes.
+    void recover() {
+        for (int i = 0; i < 4; ++i) {
+            durable();
+            log.finish_loading();
+            runtime.settle();
+        }
+    }
+    [[nodiscard]] std::size_t asked_for_checkpoint(ServerId of) const {
+        return static_cast<std::size_t>(
+            std::count_if(around.told.begin(), around.told.end(), [&](const auto& told) {
+                return told.to == of && told.type == wire::MessageType::fetch;
+            }));
+    }
+    /// An own checkpoint, written but not named.
+    std::unique_ptr<journal::CheckpointWriter> begin_own() {
+        auto writer = group->begin_checkpoint();
+        EXPECT_TRUE(writer) << to_string(writer.error());
+        std::optional<Result<void>> written;
+        (*writer)->write(Buffer(10), [&](Result<void> result) { written = std::move(result); });
+        runtime.settle();
+        EXPECT_TRUE(written && *written);
+        return *std::move(writer);
+    }
+    [[nodiscard]] bool on_disk(std::uint64_t index) {
+        const auto names = disk.list("/node/groups/s");
+        return names && std::find(names->begin(), names->end(),
+                                  journal::checkpoint_name(Index{index})) != names->end();
     }
 
     const GroupId group_id = group_of("s");
@@ -438,14 +507,14 @@ TEST_F(GroupTest, AnEntryThatHasRottenWhenAFollowerNeedsItEndsTheGroup) {
     lead();
     hearer.take();
     log.cached_from = Index{3};
-    FakeCore::latest->scripted.push_back({consensus::Send{
-        .to = b,
-        .message = consensus::AppendRequest{.term = {3},
-                                            .prev_index = {0},
-                                            .prev_term = {0},
-                                            .leader_commit = {},
-                                            .count = 3,
-                                            .entries = {}}}});
+    FakeCore::latest->scripted.push_back(
+        {consensus::Send{.to = b,
+                         .message = consensus::AppendRequest{.term = {3},
+                                                             .prev_index = {0},
+                                                             .prev_term = {0},
+                                                             .leader_commit = {},
+                                                             .count = 3,
+                                                             .entries = {}}}});
     receive();
     ASSERT_EQ(log.loading.size(), 1u);
     std::exchange(log.loading, {}).front().done(Error{.code = Errc::corrupt, .detail = {}});
@@ -499,6 +568,152 @@ TEST_F(GroupTest, NobodyIsToldAnythingOnceItIsLetGo) {
     append("x");
     group->give_up();
     runtime.advance(1s);
+    EXPECT_EQ(hearer.take(), Words{});
+    EXPECT_EQ(around.ends, 1);
+}
+
+// --- What comes when it is no longer wanted -----------------------------------------------------
+
+TEST_F(GroupTest, ACheckpointThatBecomesDurableWhenTheConsensusStartsAgainDoesNotReachTheNextRun) {
+    open();
+    durable();
+    hearer.take();
+    want(b, 10);
+    send(b, 10, "state");
+    want(c, 20);      // A newer one takes its place before it is durable ...
+    say_gone(c, 20);  // ... and is no longer there.
+    EXPECT_EQ(FakeCore::latest, nullptr) << "the consensus starts again";
+    durable();
+    recover();
+    ASSERT_NE(FakeCore::latest, nullptr);
+    const auto& start = std::get<consensus::Start>(FakeCore::latest->events.at(0));
+    ASSERT_TRUE(start.recovered.snapshot);
+    EXPECT_EQ(start.recovered.snapshot->index, Index{10}) << "it goes on from what is on the disk";
+    EXPECT_EQ(FakeCore::latest->count<consensus::SnapshotInstalled>(), 0u);
+    EXPECT_EQ(hearer.take(), Words{"restore 10"});
+    EXPECT_EQ(around.ends, 0);
+}
+
+TEST_F(GroupTest, ASecondSourceOfACheckpointThatHasComeIsNotAsked) {
+    open();
+    durable();
+    hearer.take();
+    want(b, 10);
+    send(b, 10, "state");
+    want(c, 10);
+    EXPECT_EQ(asked_for_checkpoint(c), 0u);
+    durable();
+    EXPECT_EQ(FakeCore::latest->count<consensus::SnapshotInstalled>(), 1u);
+    // Entries that follow it stay, whatever c has to say.
+    FakeCore::latest->last_now = Index{10};
+    FakeCore::latest->scripted.push_back({consensus::PersistEntries{
+        .from = Index{11},
+        .entries = {{.term = Epoch{3}, .kind = consensus::EntryKind::barrier, .body = {}}},
+        .write = 1}});
+    receive();
+    send(c, 10, "state");
+    durable();
+    EXPECT_EQ(log.logs[group_id].entries.size(), 1u);
+    EXPECT_EQ(hearer.take(), Words{"restore 10"});
+}
+
+TEST_F(GroupTest, ARestorationStopsWhereANewerCheckpointTakesItsPlace) {
+    open();
+    durable();
+    hearer.take();
+    want(b, 10);
+    send(b, 10, std::string(journal::CheckpointReader::slice_bytes + 1, 'x'));
+    log.durable_position = log.written;
+    group->durable(log.written);  // It is being opened, and has not been read.
+    want(c, 20);
+    send(c, 20, "state");
+    hearer.take();  // Of the first, what came before the second.
+    durable();
+    EXPECT_EQ(hearer.take(), Words{"restore 20"});
+    EXPECT_EQ(FakeCore::latest->count<consensus::SnapshotInstalled>(), 2u);
+}
+
+TEST_F(GroupTest, AnOwnCheckpointThatIsFinishedWhenTheConsensusStartsAgainDoesNotCount) {
+    lead();
+    const auto writer = begin_own();
+    want(b, 10);
+    std::optional<Result<void>> finished;
+    say_gone(b, 10);
+    EXPECT_EQ(FakeCore::latest, nullptr);
+    writer->finish([&](Result<void> result) { finished = std::move(result); });
+    runtime.settle();
+    ASSERT_TRUE(finished);
+    ASSERT_FALSE(*finished);
+    EXPECT_EQ(finished->error().code, Errc::limit_exceeded) << "it is tried again";
+    EXPECT_EQ(group->checkpoint(), Index{});
+    recover();
+    EXPECT_NE(FakeCore::latest, nullptr);
+    EXPECT_EQ(around.ends, 0);
+}
+
+TEST_F(GroupTest, TheCheckpointThatCountsStaysHoweverManyNewerOnesComeToNothing) {
+    lead();
+    const auto take = [&] {
+        const auto writer = begin_own();
+        std::optional<Result<void>> finished;
+        writer->finish([&](Result<void> result) { finished = std::move(result); });
+        runtime.settle();
+        durable();
+        EXPECT_TRUE(finished && *finished);
+    };
+    take();
+    ASSERT_EQ(group->checkpoint(), Index{3});
+    for (std::uint64_t index = 4; index <= 6; ++index) {
+        FakeCore::latest->scripted.push_back({consensus::PersistEntries{
+            .from = Index{index},
+            .entries = {{.term = Epoch{3}, .kind = consensus::EntryKind::barrier, .body = {}}},
+            .write = ++FakeCore::latest->writes}});
+        FakeCore::latest->last_now = Index{index};
+        receive();
+        durable();
+        commit(index);
+        // It is finished while another is on its way, which never comes.
+        const auto writer = begin_own();
+        want(b, 100);
+        writer->finish([](const Result<void>&) {});
+        runtime.settle();
+        say_gone(b, 100);
+        recover();
+        ASSERT_NE(FakeCore::latest, nullptr);
+        FakeCore::latest->configuration_now = members.configuration();
+        FakeCore::latest->last_now = Index{index};
+        EXPECT_EQ(group->checkpoint(), Index{3});
+        EXPECT_TRUE(on_disk(3)) << "after the one of " << index;
+    }
+}
+
+TEST_F(GroupTest, AGroupThatEndsInTheMiddleOfAnInstallIsToldNothingMore) {
+    open();
+    durable();
+    hearer.take();
+    want(b, 10);
+    send(b, 10, "state");
+    log.refuse = Error{.code = Errc::disk_failed, .detail = {}};
+    FakeCore::latest->scripted.push_back(
+        {consensus::PersistHardState{.hard = {.term = {9}, .vote = {}}}});
+    receive();
+    EXPECT_EQ(hearer.take(), Words{"failed disk_failed"});
+    EXPECT_EQ(FakeCore::latest, nullptr);
+    durable();
+    EXPECT_EQ(hearer.take(), Words{});
+}
+
+TEST_F(GroupTest, AGroupThatIsLetGoInTheMiddleOfARestorationIsToldNothingMore) {
+    open();
+    durable();
+    hearer.take();
+    want(b, 10);
+    send(b, 10, "state");
+    log.durable_position = log.written;
+    group->durable(log.written);
+    group->give_up();
+    runtime.settle();
+    durable();
     EXPECT_EQ(hearer.take(), Words{});
     EXPECT_EQ(around.ends, 1);
 }

@@ -105,19 +105,15 @@ void Incoming::write(const Chunk& chunk) {
                 job->result = job->file->write(job->bytes);
                 if (job->result && job->last) job->result = job->file->finish();
             },
-            [job, weak = std::weak_ptr(self_)] {
-                const auto self = weak.lock();
-                if (!self) return;
-                Incoming& incoming = **self;
-                if (incoming.ended_) return;
-                if (!job->result) return incoming.end(std::move(job->result).error());
-                incoming.surroundings_.tell(
-                    incoming.source_.from, incoming.group_, wire::MessageType::chunk_taken,
-                    encode(ChunkTaken{.group = incoming.group_,
-                                      .index = incoming.source_.snapshot->index,
-                                      .offset = job->end}));
-                if (job->last) incoming.end(*incoming.source_.snapshot);
-            });
+            life_.guarded([this, job] {
+                if (ended_) return;
+                if (!job->result) return end(std::move(job->result).error());
+                surroundings_.tell(
+                    source_.from, group_, wire::MessageType::chunk_taken,
+                    encode(ChunkTaken{
+                        .group = group_, .index = source_.snapshot->index, .offset = job->end}));
+                if (job->last) end(*source_.snapshot);
+            }));
 }
 
 // The owner may destroy it in the call.
@@ -128,12 +124,10 @@ void Incoming::end(Result<consensus::SnapshotRef> result) {
     if (!result && file_ != nullptr) {
         runtime_.worker(checkpoint_worker).submit([file = file_] { file->abandon(); }, [] {});
     }
-    runtime_.post([weak = std::weak_ptr(self_), result = std::move(result)]() mutable {
-        if (const auto self = weak.lock()) {
-            const Done done = (*self)->done_;
-            done(std::move(result));
-        }
-    });
+    runtime_.post(life_.guarded([this, result = std::move(result)]() mutable {
+        const Done done = done_;
+        done(std::move(result));
+    }));
 }
 
 }  // namespace understudy::replicated

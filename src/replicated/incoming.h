@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "base/lifetime.h"
 #include "consensus/core.h"
 #include "journal/checkpoint_file.h"
 #include "replicated/messages.h"
@@ -69,7 +70,7 @@ private:
     bool ended_ = false;
     TimePoint heard_at_;
     std::unique_ptr<Timer> timer_;
-    std::shared_ptr<Incoming*> self_ = std::make_shared<Incoming*>(this);
+    Lifetime life_;
 };
 
 }  // namespace understudy::replicated

@@ -241,11 +241,7 @@ std::vector<std::shared_ptr<Group>> NodeCore::groups() const {
     return result;
 }
 
-void NodeCore::later(std::function<void()> task) {
-    runtime_.post([weak = std::weak_ptr(self_), task = std::move(task)] {
-        if (weak.lock()) task();
-    });
-}
+void NodeCore::later(std::function<void()> task) { runtime_.post(life_.guarded(std::move(task))); }
 
 void NodeCore::send(ServerId to, GroupId group, const consensus::Message& message) {
     if (const auto* peer = route(to, group)) {
@@ -444,31 +440,31 @@ void NodeCore::durable(journal::LogPosition position) {
     }
     std::sort(due.begin(), due.end());
     due.erase(std::unique(due.begin(), due.end()), due.end());
-    const auto alive = std::weak_ptr(self_);
+    const Lifetime::Watch here = life_.watch();
     for (const GroupId id : due) {
         if (Entry* found = entry(id)) {
             const auto group = found->group;
             group->durable(position);
-            if (alive.expired()) return;
+            if (here.ended()) return;
         }
     }
 }
 
 void NodeCore::space_changed(journal::Space space) {
-    const auto alive = std::weak_ptr(self_);
+    const Lifetime::Watch here = life_.watch();
     for (const auto& group : groups()) {
         group->space_changed(space);
-        if (alive.expired()) return;
+        if (here.ended()) return;
     }
 }
 
 void NodeCore::failed(const Error& error) {
     error_ = error;
     log_.error("replicated.node_failed", {kv("node", options_.name), kv("error", error)});
-    const auto alive = std::weak_ptr(self_);
+    const Lifetime::Watch here = life_.watch();
     for (const auto& group : groups()) {
         group->log_failed(error);
-        if (alive.expired()) return;
+        if (here.ended()) return;
     }
     // Others are not to wait for it.
     later([this] {

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "replicated/group.h"
 #include "replicated/messages.h"
 #include "replicated/node.h"
@@ -118,7 +119,7 @@ private:
     ConsensusEncoder encoder_;
     std::optional<Error> error_;
     std::function<void(const Error&)> failed_;
-    std::shared_ptr<NodeCore*> self_ = std::make_shared<NodeCore*>(this);
+    Lifetime life_;
 };
 
 }  // namespace understudy::replicated

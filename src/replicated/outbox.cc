@@ -28,7 +28,7 @@ void Outbox::durable(journal::LogPosition position) {
 void Outbox::clear() {
     held_.clear();
     lanes_.clear();
-    self_ = std::make_shared<Outbox*>(this);
+    reads_.begin_again();
 }
 
 void Outbox::dispatch(ServerId to, consensus::Message message) {
@@ -104,9 +104,9 @@ void Outbox::load(ServerId to, consensus::AppendRequest request) {
     lane.loading = true;
     lane.waiting.push_front(std::move(request));
     log_.load(group_, from, count, message_bytes_max,
-              [weak = std::weak_ptr(self_), to](Result<std::vector<journal::GroupEntry>> entries) {
-                  if (const auto self = weak.lock()) (*self)->loaded(to, std::move(entries));
-              });
+              reads_.guarded([this, to](Result<std::vector<journal::GroupEntry>> entries) {
+                  loaded(to, std::move(entries));
+              }));
 }
 
 void Outbox::loaded(ServerId to, Result<std::vector<journal::GroupEntry>> entries) {

@@ -4,10 +4,10 @@
 #include <deque>
 #include <functional>
 #include <map>
-#include <memory>
 #include <utility>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "consensus/core.h"
 #include "journal/node_log.h"
 #include "replicated/surroundings.h"
@@ -74,8 +74,7 @@ private:
     Epoch leading_;
     std::deque<Held> held_;
     std::map<ServerId, Lane> lanes_;
-    /// Reads under way hold a weak reference: those begun before clear() are not wanted.
-    std::shared_ptr<Outbox*> self_ = std::make_shared<Outbox*>(this);
+    Lifetime reads_;  ///< Of the lanes: reads begun before clear() are not wanted.
 };
 
 }  // namespace understudy::replicated

@@ -64,14 +64,13 @@ void Shipper::open(GroupId group, Stream& stream) {
              &disk = runtime_.disk()] {
                 job->reader = journal::CheckpointReader::open(disk, directory, index);
             },
-            [weak = std::weak_ptr(self_), group, number = stream.number, job] {
-                const auto self = weak.lock();
-                Stream* opened = self ? (*self)->find(group, number) : nullptr;
+            life_.guarded([this, group, number = stream.number, job] {
+                Stream* const opened = find(group, number);
                 if (opened == nullptr) return;
-                if (!job->reader) return (*self)->gone(group, opened->source.index);
+                if (!job->reader) return gone(group, opened->source.index);
                 opened->reader = *std::move(job->reader);
-                (*self)->read(group, *opened);
-            });
+                read(group, *opened);
+            }));
 }
 
 void Shipper::read(GroupId group, Stream& stream) {
@@ -82,11 +81,9 @@ void Shipper::read(GroupId group, Stream& stream) {
     stream.reading = true;
     runtime_.worker(checkpoint_worker)
         .submit([job, reader = stream.reader] { job->slice = reader->next(); },
-                [weak = std::weak_ptr(self_), group, number = stream.number, job] {
-                    if (const auto self = weak.lock()) {
-                        (*self)->slice_read(group, number, std::move(job->slice));
-                    }
-                });
+                life_.guarded([this, group, number = stream.number, job] {
+                    slice_read(group, number, std::move(job->slice));
+                }));
 }
 
 void Shipper::slice_read(GroupId group, std::uint64_t number,

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "base/lifetime.h"
 #include "consensus/core.h"
 #include "journal/checkpoint_file.h"
 #include "replicated/messages.h"
@@ -80,7 +81,7 @@ private:
     std::map<GroupId, Stream> streams_;
     GroupId turn_;  ///< The group that was served last.
     std::uint64_t last_number_ = 0;
-    std::shared_ptr<Shipper*> self_ = std::make_shared<Shipper*>(this);
+    Lifetime life_;
 };
 
 }  // namespace understudy::replicated
