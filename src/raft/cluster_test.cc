@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "base/repeat_line_test.h"
+
 namespace understudy::raft {
 namespace {
 
@@ -36,10 +38,13 @@ void run_seeds(ClusterOptions options, std::uint64_t usual) {
     const auto begin = std::chrono::steady_clock::now();
     for (std::uint64_t seed = seeds.first; seed < seeds.first + seeds.count; ++seed) {
         options.seed = seed;
+        const std::string again =
+            fmt::format("again: UNDERSTUDY_RAFT_SEED={} raft_cluster_test --gtest_filter='*{}'",
+                        seed, name_of_test());
+        const RepeatLine line(again);
         Cluster cluster(options);
         const std::string failure = cluster.run();
-        ASSERT_EQ(failure, "") << "again: UNDERSTUDY_RAFT_SEED=" << seed
-                               << " raft_cluster_test --gtest_filter='*" << name_of_test() << "'";
+        ASSERT_EQ(failure, "") << again;
         const Cluster::Figures& one = cluster.figures();
         sum.acknowledged += one.acknowledged;
         sum.terms += one.terms;

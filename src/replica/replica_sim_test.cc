@@ -9,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/seed_line_test.h"
 #include "replica/ledger_test.h"
 #include "replica/list_machine_test.h"
 #include "replica/local_test.h"
@@ -98,6 +99,7 @@ sim::DiskOptions faults(Random& random) {
 }
 
 void run(std::uint64_t seed) {
+    const SeedLine line(seed);
     sim::World world({.seed = seed});
     Random& random = world.random();
     sim::Node& node = world.add_node("h1");

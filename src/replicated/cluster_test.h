@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/checksum.h"
+#include "base/seed_line_test.h"
 #include "raft/raft_core.h"
 #include "replicated/node.h"
 #include "sim/world.h"
@@ -238,7 +239,7 @@ public:
     static inline std::function<void(std::string_view)> sink;
 
     explicit Cluster(std::uint64_t seed, sim::WorldOptions options = {})
-        : world(with_seed(std::move(options), seed)) {}
+        : seed_line(seed), world(with_seed(std::move(options), seed)) {}
 
     static sim::WorldOptions with_seed(sim::WorldOptions options, std::uint64_t seed) {
         options.seed = seed;
@@ -336,6 +337,7 @@ public:
         }
     }
 
+    const SeedLine seed_line;
     sim::World world;
     std::map<std::string, Oracle> oracles;
 };

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/seed_line_test.h"
 #include "journal/local_journal.h"
 #include "sim/sim_runtime.h"
 
@@ -625,6 +626,7 @@ BankOutcome BankCluster::run() {
 }  // namespace
 
 BankOutcome run_banks(const BankPlan& plan) {
+    const SeedLine line(plan.seed);
     BankCluster cluster(plan);
     return cluster.run();
 }

@@ -32,7 +32,7 @@ NodeApp::NodeApp(Runtime& runtime, Log& log, const std::string& name, const std:
     server->on_failed([this](const Error&) { failed = true; });
 }
 
-NodesStage::NodesStage(std::uint64_t seed) : world({.seed = seed}) {
+NodesStage::NodesStage(std::uint64_t seed) : seed_line(seed), world({.seed = seed}) {
     for (const char* name : {"r1", "r2", "r3"}) {
         founders.push_back({name, {name, registry_port}});
         directories[name] = "/data";

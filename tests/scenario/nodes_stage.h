@@ -50,6 +50,7 @@ public:
     }
     [[nodiscard]] std::vector<Address> addresses() const;
 
+    const SeedLine seed_line;
     sim::World world;
     std::vector<registry::Node> founders;
     std::map<std::string, std::string> directories;  ///< By node; a new one is a new disk.

@@ -126,7 +126,7 @@ void ClientApp::call_finished(CallId call, Result<Buffer> outcome) {
     if (!begun.empty()) took.push_back(runtime_.now() - begun.mapped());
 }
 
-Stage::Stage(std::uint64_t seed) : world({.seed = seed}) { (void)node("r"); }
+Stage::Stage(std::uint64_t seed) : seed_line(seed), world({.seed = seed}) { (void)node("r"); }
 
 sim::Node& Stage::node(const std::string& name) {
     for (const auto& known : world.nodes()) {

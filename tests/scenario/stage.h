@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/seed_line_test.h"
 #include "client/agent.h"
 #include "node/registry_server.h"
 #include "record/draft.h"
@@ -126,6 +127,7 @@ public:
         return world.run_until(done, limit);
     }
 
+    const SeedLine seed_line;
     sim::World world;
     std::string directory = "/data";
 

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/seed_line_test.h"
 #include "sim/sim_runtime.h"
 #include "wire/control.h"
 
@@ -559,6 +560,7 @@ SwitchoverOutcome Theatre::run() {
 }  // namespace
 
 SwitchoverOutcome run_switchovers(const SwitchoverPlan& plan) {
+    const SeedLine line(plan.seed);
     Theatre theatre(plan);
     return theatre.run();
 }

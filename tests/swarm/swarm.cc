@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/repeat_line_test.h"
 #include "sim/world.h"
 #include "tests/swarm/apps.h"
 #include "tests/swarm/journal_swarm.h"
@@ -621,6 +622,7 @@ std::string repro_of(const SwarmOptions& options) {
 }
 
 SwarmResult run_swarm(const SwarmOptions& options) {
+    const RepeatLine line(repro_of(options));
     if (options.scene == Scene::shared || options.scene == Scene::replicated) {
         return run_journal_swarm(options);
     }
