@@ -11,7 +11,6 @@ namespace {
 
 constexpr int families = 100;
 constexpr int processes = 10;
-constexpr auto promotion_limit = 5s;
 constexpr std::size_t registry_bytes_max = 64ULL << 20;  // A sanitizer's share included.
 
 class Crowd : public Stage {};
@@ -21,7 +20,8 @@ class Crowd : public Stage {};
 TEST_F(Crowd, AThousandMembersRegisterAndATenthOfThemDiesAtOnce) {
     start_registry();
     const std::size_t idle_bytes = registry().resident_bytes();
-    const Options many{"--families", std::to_string(families), "--agents", "2", "--lease", "20000"};
+    const Options many =
+        with(long_lease, {"--families", std::to_string(families), "--agents", "2"});
     std::vector<Process*> hosts;
     for (int at = 0; at < processes; ++at) {
         hosts.push_back(&start_member("m" + std::to_string(at), many));
@@ -50,7 +50,7 @@ TEST_F(Crowd, AThousandMembersRegisterAndATenthOfThemDiesAtOnce) {
         const Line line = watcher.expect("a family's next active", [](const Line& said) {
             return said.matches("service") && said.value("active") != "m0";
         });
-        EXPECT_LE(line.when - began, promotion_limit) << line.text;
+        EXPECT_LE(line.when - began, at_once) << line.text;
         successors.emplace(line.word(1), line.value("active"));
     }
     RecordProperty("hundred_promotions_ms",

@@ -61,7 +61,7 @@ protected:
 
     /// Registers services until one is refused: the room that was left is used up.
     Process& join_until_refused() {
-        Process& crowd = start_member("late", {"--families", "2000", "--lease", "20000"});
+        Process& crowd = start_member("late", with(long_lease, {"--families", "2000"}));
         const Line refused = crowd.expect("refused");
         EXPECT_TRUE(refused.matches("refused no_space none")) << refused.text;
         EXPECT_NE(refused.text.find("the disk is full"), std::string::npos) << refused.text;
@@ -77,7 +77,7 @@ protected:
 
 TEST_F(I29FullDisk, ChangesAreRefusedWhileLookupsHeartbeatsAndPromotionsGoOn) {
     start();
-    const Options lease{"--lease", "600"};
+    const Options& lease = short_lease;
     Process& m1 = start_member_as("active", "m1", lease);
     Process& m2 = start_member_as("standby", "m2", lease);
     Process& m3 = start_member_as("standby", "m3", lease);
@@ -98,7 +98,7 @@ TEST_F(I29FullDisk, ChangesAreRefusedWhileLookupsHeartbeatsAndPromotionsGoOn) {
     second.expect("service active=m1 line=m1,m2,m3");
     // Heartbeats: three leases pass, nobody is thought silent.
     client.skip();
-    const auto until = Clock::now() + 3 * 600ms;
+    const auto until = Clock::now() + 3 * lease_time;
     while (client.expect("delta Ticks from=m1").when < until) {
     }
     EXPECT_EQ(m1.lines("role").size(), 1U);
@@ -139,7 +139,7 @@ TEST_F(I29FullDisk, ChangesAreRefusedWhileLookupsHeartbeatsAndPromotionsGoOn) {
 // Six hundred deaths, and nobody to be promoted by any of them: they can wait for room.
 TEST_F(I29FullDisk, DeathsThatPromoteNobodyDoNotUseUpTheReserve) {
     start();
-    const Options lease{"--lease", "600"};
+    const Options& lease = long_lease;
     Process& m1 = start_member_as("active", "m1", lease);
     Process& m2 = start_member_as("standby", "m2", lease);
     fill();
@@ -165,7 +165,7 @@ TEST_F(I29FullDisk, DeathsThatPromoteNobodyDoNotUseUpTheReserve) {
 
 TEST_F(I29FullDisk, ARegistryRestartedOnItServesWhatItKnows) {
     start();
-    const Options lease{"--lease", "600"};
+    const Options& lease = long_lease;
     Process& m1 = start_member_as("active", "m1", lease);
     Process& m2 = start_member_as("standby", "m2", lease);
     Process& client = start_client("client", {"--calls", "10"});

@@ -14,7 +14,6 @@ namespace understudy::process {
 
 namespace {
 
-constexpr auto handshake_limit = 5s;  ///< client::Link::Options
 constexpr std::size_t strangers = 500;
 // A sanitizer's share included: shadow memory is up to four times what it shadows.
 #ifdef __SANITIZE_THREAD__
@@ -78,21 +77,28 @@ protected:
         }
         auto peer = peers.begin();
         for (const Attack& attack : attacks) {
-            EXPECT_TRUE((peer++)->closed_within(handshake_limit + 3s)) << attack.name;
+            EXPECT_TRUE((peer++)->closed_within(patience)) << attack.name;
         }
     }
     void many_say_nothing() {
-        std::list<RawPeer> silent;
-        for (std::size_t at = 0; at < strangers; ++at) {
-            silent.emplace_back("127.0.0.1", registry_port());
-            silent.emplace_back("127.0.0.1", member_port);
+        // Who comes late is served before they are sent away, which happens after a while: on a
+        // slow machine not in each try.
+        bool beside_them = false;
+        for (int turn = 0; turn < 5 && !beside_them; ++turn) {
+            std::list<RawPeer> silent;
+            for (std::size_t at = 0; at < strangers; ++at) {
+                silent.emplace_back("127.0.0.1", registry_port());
+                silent.emplace_back("127.0.0.1", member_port);
+            }
+            still_serves();
+            Process& late = start_client("late");
+            late.expect("image Ticks from=m1");
+            beside_them = !silent.back().closed_within(0s);
+            check_memory("with_strangers");
+            Stage::end(late);
+            for (RawPeer& peer : silent) EXPECT_TRUE(peer.closed_within(patience));
         }
-        still_serves();
-        Process& late = start_client("late");
-        const auto began = Clock::now();
-        EXPECT_LE(late.expect("image Ticks from=m1").when - began, 2s) << "strangers keep it out";
-        check_memory("with_strangers");
-        for (RawPeer& peer : silent) EXPECT_TRUE(peer.closed_within(handshake_limit + 5s));
+        EXPECT_TRUE(beside_them) << "strangers keep it out";
     }
 
     Options registry_options;
@@ -131,7 +137,7 @@ protected:
         }
         auto peer = peers.begin();
         for (const Attack& attack : attacks) {
-            EXPECT_TRUE((peer++)->closed_within(handshake_limit + 3s)) << attack.name;
+            EXPECT_TRUE((peer++)->closed_within(patience)) << attack.name;
         }
     }
 

@@ -12,8 +12,9 @@
 
 #include <gtest/gtest.h>
 
-#include "library/engine.h"
+#include "base/eventually_test.h"
 #include "base/scratch_test.h"
+#include "library/engine.h"
 #include "platform/asio_runtime.h"
 #include "platform/log.h"
 #include "tests/contract/certificates.h"
@@ -32,15 +33,6 @@ namespace {
             connection.reset();
         });
     return to_string((*listener)->address());
-}
-
-[[nodiscard]] bool eventually(const std::function<bool()>& done) {
-    const auto end = std::chrono::steady_clock::now() + 20s;
-    while (!done()) {
-        if (std::chrono::steady_clock::now() >= end) return false;
-        std::this_thread::sleep_for(5ms);
-    }
-    return true;
 }
 
 /// What a member or a client logs; outlives it.
@@ -97,7 +89,7 @@ protected:
     [[nodiscard]] ImmortalClient session(TlsFiles tls, Lines& lines) const {
         return ImmortalClient::open({.service = "server",
                                      .members = {server_},
-                                     .call_timeout = 20s,
+                                     .call_timeout = patience,
                                      .tls = std::move(tls),
                                      .log = lines.sink()})
             .value_or_throw();

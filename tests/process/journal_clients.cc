@@ -349,9 +349,8 @@ void Clients::stop() {
 
 void Clients::drain(Recorder& recorder, const std::vector<MemberSocket>& members) {
     Client client(recorder, members, 1);
-    const auto limit = Clock::now() + patience;
-    while (!client.open_session()) {
-        if (Clock::now() > limit) throw Broken("nobody opens a session in the end");
+    if (!eventually([&] { return client.open_session(); })) {
+        throw Broken("nobody opens a session in the end");
     }
     for (const std::string& key : recorder.keys()) client.read(key);
     if (client.has_session()) client.append();

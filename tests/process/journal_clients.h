@@ -89,7 +89,7 @@ private:
 /// same number, to one member after the other, until it has an answer or its deadline passes.
 class Clients {
 public:
-    static constexpr Clock::duration operation_limit = 20s;
+    static constexpr Clock::duration operation_limit = patience;
 
     Clients(Recorder& recorder, std::vector<MemberSocket> members, std::size_t count);
     ~Clients();

@@ -15,6 +15,9 @@ namespace json = boost::json;
 
 namespace {
 
+/// Of a member that may be hung: it is passed over, and asked again.
+constexpr auto look_limit = 1s;
+
 std::vector<MemberSocket> sockets_of(const auto& members) {
     std::vector<MemberSocket> out;
     for (const auto& member : members) out.push_back({.name = member.name, .path = member.socket});
@@ -118,8 +121,8 @@ Caller::Answer JournalStage::ask(std::size_t i, std::string_view question, Clock
     return caller_.ask({.name = members_[i].name, .path = members_[i].socket}, question, limit);
 }
 
-std::string JournalStage::status(std::size_t i, std::string_view key) {
-    const auto answer = ask(i, "status");
+std::string JournalStage::status(std::size_t i, std::string_view key, Clock::duration limit) {
+    const auto answer = ask(i, "status", limit);
     if (answer.kind != Caller::Kind::ok) return {};
     return Line{.text = answer.text, .when = {}}.value(key);
 }
@@ -128,8 +131,8 @@ std::optional<std::size_t> JournalStage::active_now(std::optional<std::size_t> n
     std::optional<std::size_t> found;
     std::uint64_t highest = 0;
     for (std::size_t i = 0; i < members_.size(); ++i) {
-        if (i == not_this || status(i, "role") != "active") continue;
-        const std::string epoch = status(i, "epoch");
+        if (i == not_this || status(i, "role", look_limit) != "active") continue;
+        const std::string epoch = status(i, "epoch", look_limit);
         if (epoch.empty() || std::stoull(epoch) <= highest) continue;
         highest = std::stoull(epoch);
         found = i;
@@ -138,29 +141,18 @@ std::optional<std::size_t> JournalStage::active_now(std::optional<std::size_t> n
 }
 
 std::size_t JournalStage::active() {
-    const auto limit = Clock::now() + patience;
-    while (Clock::now() < limit) {
-        if (const auto found = active_now({})) return *found;
-        std::this_thread::sleep_for(10ms);
-    }
+    if (const auto found = eventually([&] { return active_now({}); })) return *found;
     throw Broken("no member is active");
 }
 
 std::size_t JournalStage::active_other_than(std::size_t not_this) {
-    const auto limit = Clock::now() + patience;
-    while (Clock::now() < limit) {
-        if (const auto found = active_now(not_this)) return *found;
-        std::this_thread::sleep_for(10ms);
-    }
+    if (const auto found = eventually([&] { return active_now(not_this); })) return *found;
     throw Broken("no other member is active");
 }
 
 void JournalStage::await_role(std::size_t i, std::string_view role) {
-    const auto limit = Clock::now() + patience;
-    while (status(i, "role") != role) {
-        if (Clock::now() > limit) throw Broken(members_[i].name + " is not " + std::string(role));
-        std::this_thread::sleep_for(5ms);
-    }
+    if (eventually([&] { return status(i, "role", look_limit) == role; })) return;
+    throw Broken(members_[i].name + " is not " + std::string(role));
 }
 
 void JournalStage::kill(std::size_t i) {
@@ -182,7 +174,7 @@ void JournalStage::expect_refused(std::size_t i) {
 
 void JournalStage::record_state(std::size_t i) {
     const std::string file = directory_ / "dump";
-    const auto answer = ask(i, "dump " + file, 5s);
+    const auto answer = ask(i, "dump " + file);
     ASSERT_EQ(answer.kind, Caller::Kind::ok) << answer.text;
     const std::string witness = "node:" + members_[i].name;
     json::array list;
@@ -212,23 +204,21 @@ void JournalStage::record_state(std::size_t i) {
                       .value = std::move(list)});
 }
 
-void JournalStage::finish(std::uint64_t acknowledged_min) {
+void JournalStage::finish() {
     for (std::size_t i = 0; i < members_.size(); ++i) {
         if (members_[i].process == nullptr || !members_[i].process->running()) start(i);
     }
+    while (recorder_->acknowledged() < acknowledged_min) recorder_->await_service();
     clients_->stop();
     Clients::drain(*recorder_, sockets_of(members_));
 
-    const auto limit = Clock::now() + patience;
-    for (bool same = false; !same;) {
-        ASSERT_LT(Clock::now(), limit) << "members do not come to hold the same";
-        const std::string count = status(active(), "count");
-        same = !count.empty();
+    ASSERT_TRUE(eventually([&] {
+        const std::string count = status(active(), "count", look_limit);
         for (std::size_t i = 0; i < members_.size(); ++i) {
-            if (status(i, "count") != count) same = false;
+            if (status(i, "count", look_limit) != count) return false;
         }
-        if (!same) std::this_thread::sleep_for(10ms);
-    }
+        return !count.empty();
+    })) << "members do not come to hold the same";
     for (std::size_t i = 0; i < members_.size(); ++i) record_state(i);
     recorder_->end(true);
 

@@ -25,8 +25,10 @@ class JournalStage : public testing::Test {
 protected:
     using Options = std::vector<std::string>;
 
-    /// For who is served again after a fault: an election, a lease, and a machine that is loaded.
-    static constexpr Clock::duration gap_max = 6s;
+    /// For who is served again after a fault, on any machine.
+    static constexpr Clock::duration gap_max = patience;
+    /// So many operations make a history that is worth judging.
+    static constexpr std::uint64_t acknowledged_min = 100;
 
     struct Member {
         std::string name;
@@ -58,9 +60,9 @@ protected:
     void run_for(Clock::duration time);
 
     /// A question of the test's own.
-    Caller::Answer ask(std::size_t i, std::string_view question, Clock::duration limit = 1s);
+    Caller::Answer ask(std::size_t i, std::string_view question, Clock::duration limit = patience);
     /// What "status" says of `key`; empty if there is no answer.
-    std::string status(std::size_t i, std::string_view key);
+    std::string status(std::size_t i, std::string_view key, Clock::duration limit = patience);
     /// Which member is active, in the highest epoch of those that say so.
     std::size_t active();
     /// The same, until it is another than `not_this`.
@@ -71,7 +73,8 @@ protected:
     void expect_failed(std::size_t i, std::string_view words);
     void expect_refused(std::size_t i);
 
-    void finish(std::uint64_t acknowledged_min = 100);
+    /// Goes on until there is a history of acknowledged_min.
+    void finish();
 
     [[nodiscard]] const TemporaryDirectory& directory() const { return directory_; }
 

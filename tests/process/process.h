@@ -19,13 +19,15 @@
 
 #include <sys/types.h>
 
+#include "base/eventually_test.h"
+
 namespace understudy::process {
 
 using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
-/// For what will happen unless it is broken: longer than any machine needs.
-inline constexpr Clock::duration patience = 30s;
+using understudy::eventually;
+using understudy::patience;
 
 /// What ends a test that cannot go on. gtest reports it as the test's failure.
 class Broken : public std::runtime_error {

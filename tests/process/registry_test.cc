@@ -131,22 +131,21 @@ TEST_F(I1Epochs, AfterEverythingDiedTheNextActiveHasAHigherEpoch) {
 // A registry that was paused has heard nobody, and knows that this proves nothing.
 TEST_F(I29RegistryLoss, AStoppedRegistryDemotesNobodyWhenItResumes) {
     start_registry();
-    const Options lease{"--lease", "500"};
-    Process& m1 = start_member_as("active", "m1", lease);
-    Process& m2 = start_member_as("standby", "m2", lease);
+    Process& m1 = start_member_as("active", "m1", short_lease);
+    Process& m2 = start_member_as("standby", "m2", short_lease);
     Process& client = start_client("client", {"--calls", "10"});
     client.expect("delta Ticks from=m1");
 
     for (int turn = 1; turn <= 3; ++turn) {
         registry().stop();
         client.skip();
-        const auto until = Clock::now() + turn * 700ms;
+        const auto until = Clock::now() + turn * lease_time * 3 / 4;
         while (client.expect("delta Ticks from=m1").when < until) {
         }
         registry().resume();
         EXPECT_EQ(understudy({"service", "show", "Foo"}).ending.code, 0);
     }
-    const auto until = Clock::now() + 2 * 500ms;
+    const auto until = Clock::now() + 2 * lease_time;
     while (client.expect("delta Ticks from=m1").when < until) {
     }
 
@@ -190,14 +189,14 @@ TEST_F(RegistryRestart, AnActiveThatDiedMeanwhileIsReplacedByProofOfDeath) {
 TEST_F(I29RegistryLoss, AMemberToldToStepDownAnswersNobodyUntilTheRegistryIsBack) {
     start_registry();
     Process& m1 =
-        start_member_as("active", "m1", {"--lease", "500", "--on-registry-loss", "step_down"});
+        start_member_as("active", "m1", with(short_lease, {"--on-registry-loss", "step_down"}));
     Process& client = start_client("client");
     client.expect("delta Ticks from=m1");
 
     kill_registry();
     m1.expect("registry down");
     // The last change arrives, then no more: the lease bounds it.
-    while (client.await("delta Ticks", 1s)) {
+    while (client.await("delta Ticks", 2 * lease_time)) {
         ASSERT_LT(client.lines().size(), 1000U) << "it goes on publishing";
     }
     client.say("call refused append 300");
@@ -207,7 +206,7 @@ TEST_F(I29RegistryLoss, AMemberToldToStepDownAnswersNobodyUntilTheRegistryIsBack
 
     start_registry();
     client.expect("the ticks go on", [](const Line& line) { return line.value("from") == "m1"; });
-    client.say("call answered append 20000");
+    client.say("call answered append 200000");
     client.expect("done answered m1");
     check_ticks(client);
 }
@@ -232,7 +231,7 @@ TEST_F(I29RegistryLoss, AClientThatMissedASwitchoverIsRedirectedWithoutTheRegist
 
     client.expect("image Ticks from=m2");
     client.expect("delta Ticks from=m2");
-    client.say("call one append 20000");
+    client.say("call one append 200000");
     client.expect("done one m2");
     check_ticks(client);
 }
@@ -255,7 +254,7 @@ TEST_F(I29RegistryLoss, AClientThatMissedAFailoverFindsTheNewActiveWithoutTheReg
 
     client.expect("image Ticks from=m2");
     client.expect("delta Ticks from=m2");
-    client.say("call one append 20000");
+    client.say("call one append 200000");
     client.expect("done one m2");
     check_ticks(client);
 }
@@ -319,7 +318,7 @@ TEST_F(RegistryProgram, ItsJournalIsTrimmed) {
     start_registry();
     start_member_as("active", "m1");
     for (int turn = 1; turn <= 6; ++turn) {
-        Process& crowd = start_member("crowd", {"--families", "2000", "--lease", "20000"});
+        Process& crowd = start_member("crowd", with(long_lease, {"--families", "2000"}));
         crowd.expect("registered 2000");
         end(crowd);
     }

@@ -82,6 +82,9 @@ Process& Stage::start_member(const std::string& name, Options more) {
     const bool many = std::find(more.begin(), more.end(), "--families") != more.end();
     const bool quiet = std::find(more.begin(), more.end(), "--tick") != more.end();
     if (!many && !quiet) add(command.arguments, {"--tick", "10"});
+    if (std::find(more.begin(), more.end(), "--lease") == more.end()) {
+        add(command.arguments, long_lease);
+    }
     add(command.arguments, common_);
     add(command.arguments, more);
     Process& process = spawn(name, std::move(command));
@@ -117,6 +120,11 @@ Process& Stage::start_watcher(const std::string& family, Options more) {
 
 Finished Stage::understudy(std::vector<std::string> arguments) {
     add(arguments, {"--registry", registry_address_});
+    const bool limited =
+        std::find(arguments.begin(), arguments.end(), "--timeout") != arguments.end();
+    if (arguments.front() == "service" && !limited) {
+        add(arguments, {"--timeout", std::to_string(patience / 1s) + "s"});
+    }
     return understudy_alone(std::move(arguments));
 }
 

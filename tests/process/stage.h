@@ -20,6 +20,17 @@ namespace understudy::process {
 /// Options of one of our programs, in the order they are given: {"--tick", "5"}.
 using Options = std::vector<std::string>;
 
+// No test depends on how fast the machine is: what happens is waited for, and leases are either so
+// long that no starved process is thought silent, or waited for.
+
+/// Of members, where no lease is to lapse: the longest there is. What start_member() gives.
+inline const Options long_lease{"--lease", "60000"};
+/// For what is proven and waits for no lease: far below the long one.
+inline constexpr Clock::duration at_once = 30s;
+/// Where one has to lapse.
+inline constexpr Clock::duration lease_time = 2s;
+inline const Options short_lease{"--lease", "2000"};
+
 [[nodiscard]] inline Options with(Options options, const Options& more) {
     options.insert(options.end(), more.begin(), more.end());
     return options;
@@ -54,7 +65,7 @@ protected:
     [[nodiscard]] std::string data() const { return data_; }
     void set_data(std::string directory) { data_ = std::move(directory); }
 
-    /// A member of service Foo that publishes Ticks and answers append().
+    /// A member of service Foo that publishes Ticks and answers append(), with a long lease.
     Process& start_member(const std::string& name, Options more = {});
     /// The same, and waits until it has the role.
     Process& start_member_as(std::string_view role, const std::string& name, Options more = {});
@@ -64,7 +75,8 @@ protected:
     Process& start_watcher(const std::string& family = "Foo", Options more = {});
 
     Process& spawn(const std::string& name, Command command);
-    /// Runs `understudy ARGUMENTS... --registry ADDRESS` to its end.
+    /// Runs `understudy ARGUMENTS... --registry ADDRESS` to its end; questions about services have
+    /// all the time there is.
     Finished understudy(std::vector<std::string> arguments);
     /// The same for what does not ask a registry.
     Finished understudy_alone(std::vector<std::string> arguments);

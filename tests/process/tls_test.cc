@@ -26,7 +26,7 @@ protected:
 
 TEST_F(Tls, AFailoverWorksWithCertificatesEverywhere) {
     start_registry(of("registry"));
-    const Options lease{"--lease", "20000"};
+    const Options& lease = long_lease;
     set_common_options(of("m1"));
     Process& m1 = start_member_as("active", "m1", lease);
     set_common_options(of("m2"));
@@ -37,8 +37,8 @@ TEST_F(Tls, AFailoverWorksWithCertificatesEverywhere) {
     client.expect("done m1");
 
     m1.kill();
-    m2.expect("role Foo m2 active", 3s);
-    client.expect("image Ticks from=m2", 3s);
+    m2.expect("role Foo m2 active", at_once);
+    client.expect("image Ticks from=m2", at_once);
     client.expect("done m2");
     std::vector<std::string> show{"service", "show", "Foo"};
     for (const std::string& option : of("operator")) show.push_back(option);
