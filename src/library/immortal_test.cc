@@ -12,6 +12,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/eventually_test.h"
 #include "base/scratch_test.h"
 #include "platform/asio_runtime.h"
 #include "understudy/immortal_client.h"
@@ -83,14 +84,6 @@ public:
     std::int64_t answers = 0;
     std::int64_t wrong = 0;
 };
-
-bool eventually(const std::function<bool()>& reached) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-    while (!reached() && std::chrono::steady_clock::now() < deadline) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    }
-    return reached();
-}
 
 std::string free_address() {
     NullLog log;

@@ -10,13 +10,13 @@
 
 #include <gtest/gtest.h>
 
+#include "base/eventually_test.h"
 #include "base/scratch_test.h"
 #include "library/clock.h"
 #include "understudy/understudy.h"
 
 namespace understudy::library {
 
-inline constexpr auto patience = std::chrono::seconds(20);
 [[nodiscard]] inline TimePoint soon() { return clock_now() + patience; }
 
 /// What callbacks said, for a test that waits for it. Copies are the same: a callback that outlives

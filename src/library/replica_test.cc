@@ -13,6 +13,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/eventually_test.h"
 #include "base/scratch_test.h"
 #include "library/engine.h"
 #include "platform/asio_runtime.h"
@@ -39,14 +40,6 @@ public:
 
     std::uint64_t total = 0;
 };
-
-bool eventually(const std::function<bool()>& reached) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (!reached() && std::chrono::steady_clock::now() < deadline) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    }
-    return reached();
-}
 
 /// A port that nobody had a moment ago.
 std::uint16_t free_port() {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <list>
 #include <map>
@@ -35,10 +34,6 @@ inline const Options short_lease{"--lease", "2000"};
     options.insert(options.end(), more.begin(), more.end());
     return options;
 }
-
-/// Far above what evidence of death needs, far below the lease that must not be waited for.
-inline constexpr auto at_once = std::chrono::seconds(3);
-inline const Options long_lease{"--lease", "20000"};
 
 /// A registry, members and clients as processes of their own, in a directory of their own.
 ///

@@ -8,8 +8,6 @@ namespace understudy::scenario {
 
 namespace {
 
-constexpr std::uint16_t registry_port = 22222;
-
 }  // namespace
 
 NodeApp::NodeApp(Runtime& runtime, Log& log, const std::string& name, const std::string& directory,

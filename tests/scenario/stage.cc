@@ -8,8 +8,6 @@ namespace understudy::scenario {
 
 namespace {
 
-constexpr std::uint16_t registry_port = 22222;
-
 [[nodiscard]] client::AgentOptions options_of(const std::string& name, const std::string& host,
                                               std::vector<Address> registry) {
     client::AgentOptions options;

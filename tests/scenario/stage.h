@@ -15,6 +15,8 @@
 
 namespace understudy::scenario {
 
+inline constexpr std::uint16_t registry_port = 22222;
+
 /// A registry, as the program runs it.
 struct RegistryApp {
     RegistryApp(Runtime& runtime, Log& log, const std::string& directory);
