@@ -9,6 +9,20 @@
 
 namespace understudy::apps {
 
+namespace {
+
+/// The directories of the copies of a replicated journal lie in the one that a journal of another
+/// kind would lie in: it says which it is, so that a lost option founds no second one there.
+[[nodiscard]] library::ReplicaJournal::Purpose purpose_of(const ReplicaOptions& options) {
+    library::ReplicaJournal::Purpose purpose{.use = journal::DirectoryUse::immortal};
+    if (const auto* group = std::get_if<ReplicatedGroup>(&options.journal)) {
+        purpose.copies_in = group->directory.substr(0, group->directory.rfind('/'));
+    }
+    return purpose;
+}
+
+}  // namespace
+
 CoordinatorProgram::CoordinatorProgram(platform::AsioRuntime& runtime, Log& log,
                                        Supervisor supervisor)
     : runtime_(runtime), log_(log), supervisor_(std::move(supervisor)) {}
@@ -27,7 +41,8 @@ Result<void> CoordinatorProgram::run(Options options) {
         .locator = *places_,
         .agent = places_->agent(),
         .make_journal = [this, journal = options.journal](Coordinator::Electable electable) {
-            return library::ReplicaJournal::make(runtime_, log_, journal, electable);
+            return library::ReplicaJournal::make(runtime_, log_, journal, electable,
+                                                 purpose_of(journal));
         }};
     coordinator_ = US_TRY(
         Coordinator::open(std::move(world), std::move(options.coordinator), *this));

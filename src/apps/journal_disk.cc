@@ -65,6 +65,8 @@ public:
         return Error{.code = Errc::in_use, .detail = path_ + " is locked by another process"};
     }
 
+    Result<bool> is_at(const std::string&) override { return refused(path_); }
+
 private:
     const platform::Fd fd_;
     const std::string path_;

@@ -89,6 +89,15 @@ public:
         return {};
     }
 
+    Result<bool> is_at(const std::string& path) override {
+        US_CHECK(enter("is_at"));
+        for (const Names* names : {&disk_.tree_.names, &disk_.tree_.directories}) {
+            const auto found = names->find(path);
+            if (found != names->end()) return found->second == inode_;
+        }
+        return false;
+    }
+
 private:
     Result<void> enter(std::string_view call) {
         if (boot_ != disk_.boot_) return failure(Errc::disk_failed, "closed", path_);
@@ -112,6 +121,7 @@ FakeDisk::Tree& FakeDisk::Tree::operator=(const Tree& other) {
     if (this == &other) return *this;
     names = other.names;
     platter = other.platter;
+    directories = other.directories;
     pending = other.pending;
     std::map<InodePtr, InodePtr> copies;
     const auto copy_of = [&](const InodePtr& inode) {
@@ -124,12 +134,18 @@ FakeDisk::Tree& FakeDisk::Tree::operator=(const Tree& other) {
     };
     for (auto& [path, inode] : names) inode = copy_of(inode);
     for (auto& [path, inode] : platter) inode = copy_of(inode);
+    for (auto& [path, inode] : directories) inode = copy_of(inode);
     for (NameChange& change : pending) change.inode = copy_of(change.inode);
     return *this;
 }
 
 Result<std::unique_ptr<File>> FakeDisk::open(const std::string& path, Open how) {
     US_CHECK(enter("open", path));
+    if (how == Open::directory) {
+        const auto held = tree_.directories.find(path);
+        if (held == tree_.directories.end()) return failure(Errc::not_found, "open", path);
+        return std::unique_ptr<File>(std::make_unique<OpenFile>(*this, held->second, path));
+    }
     auto found = tree_.names.find(path);
     if (found == tree_.names.end()) {
         if (how == Open::existing) return failure(Errc::not_found, "open", path);
@@ -143,19 +159,26 @@ Result<std::unique_ptr<File>> FakeDisk::open(const std::string& path, Open how) 
 
 Result<std::vector<std::string>> FakeDisk::list(const std::string& directory) {
     US_CHECK(enter("list", directory));
-    if (!directories_.contains(directory)) return failure(Errc::not_found, "list", directory);
-    std::vector<std::string> found;
+    if (!tree_.directories.contains(directory)) return failure(Errc::not_found, "list", directory);
+    std::set<std::string> found;
     const std::string prefix = directory + "/";
-    for (const auto& [path, inode] : tree_.names) {
-        if (path.starts_with(prefix)) found.push_back(path.substr(prefix.size()));
+    for (const Names* names : {&tree_.names, &tree_.directories}) {
+        for (const auto& [path, inode] : *names) {
+            if (!path.starts_with(prefix)) continue;
+            const std::string rest = path.substr(prefix.size());
+            found.insert(rest.substr(0, rest.find('/')));
+        }
     }
-    return found;
+    return std::vector<std::string>(found.begin(), found.end());
 }
 
 Result<void> FakeDisk::make_directory(const std::string& path) {
     US_CHECK(enter("make_directory", path));
-    directories_.insert(path);
-    return {};
+    for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
+        InodePtr& made = tree_.directories[path.substr(0, end)];
+        if (!made) made = std::make_shared<Inode>();
+        if (end == std::string::npos) return {};
+    }
 }
 
 Result<void> FakeDisk::rename(const std::string& from, const std::string& to) {
@@ -175,9 +198,16 @@ Result<void> FakeDisk::remove(const std::string& path) {
 
 Result<void> FakeDisk::sync_directory(const std::string& path) {
     US_CHECK(enter("sync_directory", path));
-    if (!directories_.contains(path)) return {};  // One above: nothing of ours changes there.
-    for (const NameChange& pending : std::exchange(tree_.pending, {})) {
-        apply(pending, tree_.platter);
+    const auto inside = [&](const std::string& name) {
+        return name.size() > path.size() && name.starts_with(path) &&
+               name.find_last_of('/') == path.size();
+    };
+    for (NameChange& pending : std::exchange(tree_.pending, {})) {
+        if (inside(pending.gone) || inside(pending.there)) {
+            apply(pending, tree_.platter);
+        } else {
+            tree_.pending.push_back(std::move(pending));
+        }
     }
     return {};
 }
@@ -195,6 +225,7 @@ void FakeDisk::power_cut(Survival survival) {
 
 void FakeDisk::restart_process() {
     for (auto& [path, inode] : tree_.names) inode->locked_by = nullptr;
+    for (auto& [path, inode] : tree_.directories) inode->locked_by = nullptr;
     ++boot_;
     dead_ = false;
     die_at_ = UINT64_MAX;
@@ -228,6 +259,15 @@ void FakeDisk::put(const std::string& path, Buffer contents) {
 void FakeDisk::erase(const std::string& path) {
     tree_.names.erase(path);
     tree_.platter.erase(path);
+}
+
+void FakeDisk::erase_directory(const std::string& path) {
+    const auto inside = [&](const auto& one) {
+        return one.first == path || one.first.starts_with(path + "/");
+    };
+    for (Names* names : {&tree_.names, &tree_.platter, &tree_.directories}) {
+        std::erase_if(*names, inside);
+    }
 }
 
 void FakeDisk::flip(const std::string& path, std::uint64_t bit) {

@@ -55,6 +55,7 @@ public:
     [[nodiscard]] const Buffer& contents(const std::string& path) const;
     void put(const std::string& path, Buffer contents);
     void erase(const std::string& path);
+    void erase_directory(const std::string& path);  ///< With all that is in it.
     void flip(const std::string& path, std::uint64_t bit);
 
 private:
@@ -93,12 +94,12 @@ private:
 
         Names names;
         Names platter;
+        Names directories;  ///< Durable at once.
         std::vector<NameChange> pending;
     };
 
     Random random_;
     Tree tree_;
-    std::set<std::string> directories_;
     std::uint64_t calls_ = 0;
     std::uint64_t die_at_ = UINT64_MAX;
     std::uint64_t capacity_ = UINT64_MAX;

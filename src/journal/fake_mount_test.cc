@@ -46,6 +46,10 @@ public:
         US_CHECK(enter("lock"));
         return file_->lock();
     }
+    Result<bool> is_at(const std::string& path) override {
+        US_CHECK(enter("is_at"));
+        return file_->is_at(path);
+    }
 
 private:
     Result<void> enter(std::string_view call) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "journal/fake_disk_test.h"
 #include "runtime/runtime.h"
@@ -40,6 +41,14 @@ public:
     bool run_until(const std::function<bool()>& reached);
     /// Lets time pass, timers and all they cause included.
     void advance(Duration duration);
+    /// Directories are watched from now on.
+    void watch_directories() { host_.tells = true; }
+    /// Those who watch one hear that it may have changed.
+    void tell_watches() {
+        for (const auto& one : host_.watches) {
+            if (const auto changed = one.lock()) post(*changed);
+        }
+    }
     /// Jobs are left alone while it is set: a flush under way.
     void hold_jobs(bool hold) { hold_jobs_ = hold; }
 
@@ -53,7 +62,24 @@ private:
         std::unique_ptr<ProcessWatch> watch(const ProcessId&, std::function<void()>) override {
             return nullptr;
         }
+        std::unique_ptr<DirectoryWatch> watch_directory(const std::string&,
+                                                        std::vector<std::string>,
+                                                        std::function<void()> changed) override {
+            class Told final : public DirectoryWatch {
+            public:
+                explicit Told(std::shared_ptr<std::function<void()>> told)
+                    : told_(std::move(told)) {}
+                const std::shared_ptr<std::function<void()>> told_;
+            };
+            if (!tells) return nullptr;
+            auto watch = std::make_shared<std::function<void()>>(std::move(changed));
+            watches.push_back(watch);
+            return std::make_unique<Told>(std::move(watch));
+        }
         std::uint64_t wall_ms() const override { return 0; }
+
+        bool tells = false;
+        std::vector<std::weak_ptr<std::function<void()>>> watches;
     };
 
     Disk& disk_;

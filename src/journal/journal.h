@@ -123,13 +123,18 @@ public:
     /// Requires: drafts is not empty.
     /// Errors: not_active (none: not taken; unknown: the tenure ended while it was under way),
     ///         no_space (none), limit_exceeded (none: too long, or too much is waiting),
-    ///         closed (none), disk_failed (unknown, and the same for ever).
+    ///         closed (none), disk_failed (unknown, and the same for ever), not_found (the same, of a
+    ///         directory that was removed or replaced).
     virtual void append(std::vector<Draft> drafts, Urgency urgency, Appended done) = 0;
 
     /// Calls `done` once it is certain that this member was active when it was called: what the
     /// observer has heard by then is all that was ever acknowledged before. For linearizable reads.
     /// Errors: not_active (none), closed, disk_failed (none).
     virtual void confirm(Done done) = 0;
+
+    /// To be called by whoever has a tick: notices that what it lies on was removed or replaced,
+    /// where the kernel does not tell. Cheap: looks once a second at most.
+    virtual void look() {}
 
     /// Begins a checkpoint of the state after entry committed(); any role may take one.
     /// Errors: limit_exceeded (none: one is being written), closed, disk_failed (none).

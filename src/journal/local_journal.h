@@ -2,8 +2,10 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/log.h"
+#include "journal/directory_identity.h"
 #include "journal/journal.h"
 #include "runtime/runtime.h"
 
@@ -27,6 +29,8 @@ public:
         /// What lies before the checkpoints may still be read: segments are removed only up to
         /// keep_from() besides.
         bool keeps_segments = false;
+        /// What the directory is, and those around it: checked, and written down in a new one.
+        std::vector<DirectoryWanted> identities = {};
     };
 
     /// Locks the directory, tells `observer` all there is, begins a new epoch (one above the
@@ -35,8 +39,12 @@ public:
     ///
     /// The observer hears that it is active before the opening ends.
     ///
+    /// A directory that is removed or replaced, or whose lock or identity is, ends the journal:
+    /// observer.failed() with `not_found`. It is noticed at once where the kernel tells, else with
+    /// a flush a second later, or by look().
+    ///
     /// Requires: `observer` outlives the opening and the journal.
-    /// Errors: bad_config (none), in_use (none), corrupt (none: says which entry), no_space (none),
+    /// Errors: bad_config (none: among others, the directory is something else), in_use (none), corrupt (none: says which entry), no_space (none),
     ///         disk_failed (unknown), or what observer.restore() returned.
     [[nodiscard]] static std::unique_ptr<Opening> open(Runtime& runtime, Log& log, Options options,
                                                        Observer& observer, Opened opened);
@@ -55,6 +63,8 @@ public:
     /// the next checkpoint on. Requires: Options::keeps_segments.
     void keep_from(std::uint64_t generation);
     [[nodiscard]] std::vector<std::uint64_t> segments() const;  ///< Generations, oldest first.
+
+    void look() override;
 
     /// Certain at once: nobody else has a journal whose directory is locked.
     void confirm(Done done) override;

@@ -6,6 +6,14 @@
 
 namespace understudy::journal {
 
+namespace {
+
+// How often it is looked whether the directory is still the one that is held: with a flush, or when
+// somebody with a tick asks.
+constexpr Duration look_interval = 1s;
+
+}  // namespace
+
 LocalJournal::Core::Core(Runtime& runtime, Log& log, Options options, Observer& observer,
                          Recovered recovered)
     : runtime_(runtime),
@@ -16,7 +24,8 @@ LocalJournal::Core::Core(Runtime& runtime, Log& log, Options options, Observer& 
                {.segment_bytes = options_.segment_size_bytes,
                 .queue_bytes_max = options_.queue_bytes_max}),
       standing_{.role = Role::active, .epoch = recovered.tail.chain.epoch, .active = {}},
-      lock_(std::move(recovered.lock)),
+      hold_(std::move(recovered.hold)),
+      looked_(runtime.now()),
       writer_(std::make_shared<SegmentWriter>(std::move(recovered.segment))),
       committed_(recovered.tail.chain),
       reserve_(std::move(recovered.reserve)),
@@ -28,6 +37,8 @@ LocalJournal::Core::Core(Runtime& runtime, Log& log, Options options, Observer& 
 }
 
 void LocalJournal::Core::start() {
+    watches_ = hold_->watch(runtime_.host(), life_.guarded([this] { look(); }));
+    if (!watches_.empty()) look();  // What happened before it began was not told.
     make_reserve();
     arm_mark();
 }
@@ -107,7 +118,7 @@ void LocalJournal::Core::later(std::function<void(Core&)> task) {
 
 void LocalJournal::Core::run(std::string_view worker, Worker::Job job,
                              std::function<void(Core&)> done, Worker::Place place) {
-    runtime_.worker(worker).submit([lock = lock_, job = std::move(job)] { job(); },
+    runtime_.worker(worker).submit([hold = hold_, job = std::move(job)] { job(); },
                                    life_.guarded([this, done = std::move(done)] {
                                        const auto self = shared_from_this();
                                        done(*this);
@@ -155,9 +166,20 @@ void LocalJournal::Core::submit(Batch batch) {
     }
     const auto place = flush->bytes.size() <= inline_flush_bytes_max ? Worker::Place::inline_if_idle
                                                                      : Worker::Place::worker_thread;
+    const bool looks = batch.begins_segment || runtime_.now() - looked_ >= look_interval;
+    if (looks) looked_ = runtime_.now();
+    auto path = path_in(options_.directory, segment_name(batch.generation));
     in_flight_.push_back({.batch = std::move(batch), .flush = flush});
     run(
-        "journal", [writer = writer_, flush] { writer->run(*flush); },
+        "journal",
+        [writer = writer_, flush, hold = looks ? hold_ : nullptr, path = std::move(path)] {
+            if (hold) {
+                auto there = hold->look();
+                if (there) there = writer->look(*flush, path);
+                if (!there) writer->give_up(std::move(there).error());
+            }
+            writer->run(*flush);
+        },
         [flush](Core& core) { core.flushed(flush); }, place);
 }
 
@@ -208,9 +230,12 @@ void LocalJournal::Core::refuse(std::vector<Append> refused, const Error& error)
 /// Ends the tenure: nobody knows any more what is on the disk.
 void LocalJournal::Core::poison(Error error) {
     if (poisoned_) return;
-    poisoned_ = Error{
-        .code = Errc::disk_failed, .effect = Effect::unknown, .detail = std::move(error.detail)};
+    const bool gone = error.code == Errc::not_found;
+    poisoned_ = Error{.code = gone ? Errc::not_found : Errc::disk_failed,
+                      .effect = Effect::unknown,
+                      .detail = std::move(error.detail)};
     standing_.role = Role::standby;
+    watches_.clear();
     reserve_timer_.reset();
     mark_timer_.reset();
 
@@ -226,6 +251,33 @@ void LocalJournal::Core::poison(Error error) {
     observer_.failed(*poisoned_);
     if (state_ == State::detached) return;
     settle();
+}
+
+void LocalJournal::Core::look_if_due() {
+    if (runtime_.now() - looked_ >= look_interval) look();
+}
+
+/// Looks whether the directory is still the one that is held.
+void LocalJournal::Core::look() {
+    if (poisoned_ || state_ != State::serving) return;
+    if (looking_) {
+        look_again_ = true;
+        return;
+    }
+    looking_ = true;
+    look_again_ = false;
+    looked_ = runtime_.now();
+    ++jobs_;
+    auto found = std::make_shared<Result<void>>();
+    run(
+        "journal", [found, hold = hold_] { *found = hold->look(); },
+        [found](Core& core) {
+            core.looking_ = false;
+            --core.jobs_;
+            if (!*found) return core.poison(found->error());
+            if (core.look_again_) core.look();
+            core.settle();
+        });
 }
 
 void LocalJournal::Core::make_reserve() {
@@ -272,6 +324,7 @@ void LocalJournal::Core::reserve_made(MadeReserve made) {
         return;
     }
     if (file.error().effect == Effect::unknown) return poison(std::move(file).error());
+    if (file.error().code == Errc::not_found) look();
 
     if (batcher_.reserve() != Batcher::Reserve::failed) {
         log_.warn("journal.reserve.failed",
@@ -328,6 +381,7 @@ void LocalJournal::Core::close(std::function<void()> done) {
     US_ASSERT(state_ == State::serving);
     state_ = State::closing;
     closed_ = std::move(done);
+    watches_.clear();
     mark_timer_.reset();
     later([](Core& core) { core.settle(); });
 }
@@ -356,6 +410,7 @@ void LocalJournal::Core::settle() {
 
 /// Behind the flushes under way, and where files may be closed.
 void LocalJournal::Core::release_files(std::function<void(Core&)> done) {
+    watches_.clear();
     reserve_timer_.reset();
     mark_timer_.reset();
     auto job = [writer = writer_, reserve = std::shared_ptr<File>(std::move(reserve_))]() mutable {
@@ -363,7 +418,7 @@ void LocalJournal::Core::release_files(std::function<void(Core&)> done) {
         reserve.reset();
     };
     run("journal", std::move(job), std::move(done));
-    lock_.reset();
+    hold_.reset();
 }
 
 }  // namespace understudy::journal

@@ -38,6 +38,7 @@ public:
     void append_admitted(std::vector<Draft> drafts, Appended done);
     void keep_from(std::uint64_t generation);
     [[nodiscard]] std::vector<std::uint64_t> segments() const;
+    void look_if_due();
     void confirm(Done done);
     void close(std::function<void()> done);
 
@@ -87,6 +88,7 @@ private:
     void refuse(std::vector<Append> refused, const Error& error);
     void poison(Error error);
 
+    void look();
     void make_reserve();
     void reserve_made(MadeReserve made);
     [[nodiscard]] Result<void> may_write(const std::shared_ptr<CheckpointFile>& file) const;
@@ -115,7 +117,11 @@ private:
     std::optional<Error> poisoned_;
     Standing standing_;
 
-    std::shared_ptr<File> lock_;             ///< Of the directory; each job has a share.
+    std::shared_ptr<DirectoryHold> hold_;    ///< The journal worker's; each job has a share.
+    std::vector<std::unique_ptr<DirectoryWatch>> watches_;  ///< Where the kernel tells of its end.
+    TimePoint looked_;                       ///< When it was last looked for that.
+    bool looking_ = false;
+    bool look_again_ = false;
     std::shared_ptr<SegmentWriter> writer_;  ///< The journal worker's.
     std::deque<InFlight> in_flight_;
     bool flush_scheduled_ = false;

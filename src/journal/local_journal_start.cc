@@ -49,7 +49,8 @@ void LocalJournal::Start::begin() {
         runtime_.disk(), Recovery::Options{.directory = options_.directory,
                                            .segment_bytes = options_.segment_size_bytes,
                                            .journal = journal,
-                                           .keeps_segments = options_.keeps_segments});
+                                           .keeps_segments = options_.keeps_segments,
+                                           .identities = options_.identities});
     run(&Recovery::begin, &Start::begun);
 }
 

@@ -65,7 +65,8 @@ void NodeLogCore::begin(std::function<void(Result<void>)> opened) {
                                   {.directory = options_.directory,
                                    .segment_size_bytes = options_.segment_size_bytes,
                                    .queue_bytes_max = options_.queue_bytes_max,
-                                   .keeps_segments = true},
+                                   .keeps_segments = true,
+                                   .identities = options_.identities},
                                   *this, [this](Result<std::unique_ptr<Journal>> journal) {
                                       opened_journal(std::move(journal));
                                   });

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "journal/directory_identity.h"
 #include "journal/journal.h"
 #include "runtime/runtime.h"
 
@@ -61,6 +62,7 @@ public:
         std::uint64_t segment_size_bytes = 64 * MiB;
         std::uint64_t queue_bytes_max = 64 * MiB;
         std::uint64_t cache_bytes_max = 64 * MiB;
+        std::vector<DirectoryWanted> identities = {};  ///< See LocalJournal::Options.
     };
 
     /// A group as found when the log was opened.
@@ -118,6 +120,9 @@ public:
 
     /// The group is needed no more: all of it goes.
     [[nodiscard]] virtual Result<LogPosition> forget(GroupId group) = 0;
+
+    /// As Journal::look().
+    virtual void look() {}
 
     virtual void close(std::function<void()> done) = 0;
 };

@@ -43,6 +43,9 @@ public:
     void load(GroupId group, Index from, std::size_t count, std::size_t bytes_max,
               Read done) override;
     [[nodiscard]] Result<LogPosition> forget(GroupId group) override;
+    void look() override {
+        if (journal_) journal_->look();
+    }
     void close(std::function<void()> done) override;
 
 private:

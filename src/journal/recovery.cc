@@ -28,8 +28,9 @@ Recovery::Recovery(Disk& disk, Options options) : disk_(disk), options_(std::mov
 }
 
 Result<void> Recovery::begin() {
-    US_CHECK(disk_.make_directory(options_.directory));
-    US_CHECK(lock());
+    out_.hold = US_TRY(DirectoryHold::take(disk_, options_.directory,
+                                           DirectoryHold::Access::exclusive, options_.identities,
+                                           options_.journal));
     US_CHECK(list());
     US_CHECK(find_checkpoint());
     return choose_start();
@@ -41,17 +42,6 @@ Result<std::optional<CheckpointReader::Slice>> Recovery::state() {
     slice = US_TRY(state_->next());
     if (slice->last) state_.reset();
     return slice;
-}
-
-Result<void> Recovery::lock() {
-    out_.lock = US_TRY(disk_.open(path(lock_name), Disk::Open::create));
-    if (auto locked = out_.lock->lock(); !locked) {
-        if (locked.error().code != Errc::in_use) return locked;
-        return Error{.code = Errc::in_use,
-                     .detail = fmt::format("another process has the journal in {} open",
-                                           options_.directory)};
-    }
-    return {};
 }
 
 Result<void> Recovery::list() {

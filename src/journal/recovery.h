@@ -9,6 +9,7 @@
 
 #include "journal/batcher.h"
 #include "journal/checkpoint_file.h"
+#include "journal/directory_hold.h"
 #include "journal/segment_reader.h"
 
 namespace understudy::journal {
@@ -22,7 +23,7 @@ struct SegmentPlace {
 
 /// What an opening hands to the journal that serves.
 struct Recovered {
-    std::unique_ptr<File> lock;
+    std::unique_ptr<DirectoryHold> hold;
     std::unique_ptr<File> segment;
     std::unique_ptr<File> reserve;  ///< Null if one must be made.
     bool reserve_is_reused = false;  ///< See SegmentHeader::reused.
@@ -54,6 +55,7 @@ public:
         std::uint64_t segment_bytes = 0;
         std::uint32_t journal = 0;    ///< Id of the journal if a new one must be made. Not 0.
         bool keeps_segments = false;  ///< Those that lie behind the checkpoints are not leftovers.
+        std::vector<DirectoryWanted> identities = {};  ///< Of the directory, and of those around.
     };
 
     struct Replayed {
@@ -69,7 +71,8 @@ public:
 
     Recovery(Disk& disk, Options options);
 
-    /// Locks the directory and finds the newest checkpoint that is whole, if there is one.
+    /// Locks the directory and finds the newest checkpoint that is whole, if there is one. Nothing
+    /// is changed in one that is something else than what is wanted.
     /// Errors: in_use, corrupt, bad_config, disk_failed (none).
     [[nodiscard]] Result<void> begin();
 
@@ -94,7 +97,6 @@ private:
         SegmentReader::Remains remains;  ///< If not begun.
     };
 
-    Result<void> lock();
     Result<void> list();
     Result<void> look_at_segment(std::uint64_t generation);
     Result<void> find_checkpoint();

@@ -29,6 +29,7 @@ public:
     Result<void> truncate(std::uint64_t) override { return refused(); }
     Result<void> sync() override { return refused(); }
     Result<void> lock() override { return refused(); }
+    Result<bool> is_at(const std::string&) override { return refused(); }
 
 private:
     static Error refused() { return {.code = Errc::denied}; }

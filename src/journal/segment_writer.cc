@@ -34,6 +34,20 @@ void SegmentWriter::run(Flush& flush) {
     if (failed_) flush.result = *failed_;
 }
 
+void SegmentWriter::give_up(Error error) {
+    if (!failed_) failed_ = std::move(error);
+}
+
+Result<void> SegmentWriter::look(const Flush& flush, const std::string& path) {
+    File* const file = flush.next_segment ? flush.next_segment.get() : segment_.get();
+    if (failed_ || file == nullptr) return {};
+    const auto there = file->is_at(path);
+    if (!there || *there) return {};
+    return Error{.code = Errc::not_found,
+                 .detail = path + " was removed or replaced while this process wrote to it: it must "
+                                  "not go on\ntry: restore a backup, and start again"};
+}
+
 void SegmentWriter::release() { segment_.reset(); }
 
 }  // namespace understudy::journal

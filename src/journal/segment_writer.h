@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "runtime/disk.h"
 
@@ -28,6 +29,12 @@ public:
 
     /// Errors, in flush.result: disk_failed (unknown), and the same for ever.
     void run(Flush& flush);
+
+    /// Nothing reaches the file any more; whatever comes fails with this.
+    void give_up(Error error);
+    /// Errors: not_found (none): the segment that `flush` goes to is not the one of that name any
+    /// more. What cannot be told is no error.
+    [[nodiscard]] Result<void> look(const Flush& flush, const std::string& path);
 
     /// Closes the file.
     void release();

@@ -78,10 +78,13 @@ public:
 /// One process that opens the journal of `disk`, and what came of it.
 class Session {
 public:
-    explicit Session(FakeDisk& disk, std::uint64_t seed = 1, std::uint64_t segment_bytes = 64 * KiB)
+    explicit Session(FakeDisk& disk, std::uint64_t seed = 1, std::uint64_t segment_bytes = 64 * KiB,
+                     std::vector<DirectoryWanted> identities = {})
         : runtime(disk, seed) {
         opening = LocalJournal::open(runtime, log,
-                                     {.directory = directory, .segment_size_bytes = segment_bytes},
+                                     {.directory = directory,
+                                      .segment_size_bytes = segment_bytes,
+                                      .identities = std::move(identities)},
                                      recorder, [this](Result<std::unique_ptr<Journal>> result) {
                                          if (result) {
                                              journal = *std::move(result);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "journal/directory_identity.h"
 #include "journal/journal.h"
 #include "runtime/runtime.h"
 
@@ -45,6 +46,8 @@ public:
         std::uint64_t queue_bytes_max = 32 * MiB;    ///< Waiting for the disk, per urgency.
         Duration reserve_retry_interval = 1s;        ///< After the disk was full.
         Duration mark_after = 1s;  ///< Idle time, then the last entry is vouched for.
+        /// What the directory is, and those around it: checked, and written down in a new one.
+        std::vector<DirectoryWanted> identities = {};
         /// Where standbys are prompted while this member is active: stands in its claim.
         std::optional<Address> prompts_at = {};
         /// Called at the active when entries have become committed: what prompt() of the standbys
@@ -64,8 +67,13 @@ public:
     /// Tells `observer` all that is committed, then calls `opened` once, never within this call.
     /// The journal is a standby then, also where nobody is active.
     ///
+    /// A directory that is removed or replaced, or whose identity is, ends the journal:
+    /// observer.failed() with `not_found`. It is noticed at once where the kernel tells, else once
+    /// in a lease.
+    ///
     /// Requires: `observer` outlives the opening and the journal.
-    /// Errors: bad_config, corrupt (none: says which entry), disk_failed (none), or what
+    /// Errors: bad_config (none: among others, the directory is something else), corrupt (none:
+    ///         says which entry), disk_failed (none), or what
     ///         observer.restore() returned.
     [[nodiscard]] static std::unique_ptr<Opening> open(Runtime& runtime, Log& log, Options options,
                                                        Observer& observer, SharedOpened opened);

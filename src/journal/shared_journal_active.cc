@@ -112,9 +112,21 @@ void SharedJournal::Core::submit(Batch batch) {
     }
     const auto place = flush->bytes.size() <= inline_flush_bytes_max ? Worker::Place::inline_if_idle
                                                                      : Worker::Place::worker_thread;
+    const bool looks = batch.begins_segment || runtime_.now() - checked_ >= options_.lease;
+    if (looks) checked_ = runtime_.now();
+    auto path = path_in(options_.directory,
+                        shared_segment_name(tenure_->record.epoch, batch.generation));
     tenure_->in_flight.push_back({.batch = std::move(batch), .flush = flush});
     run(
-        "journal", [writer = tenure_->writer, flush] { writer->run(*flush); },
+        "journal",
+        [writer = tenure_->writer, flush, hold = looks ? hold_ : nullptr, path = std::move(path)] {
+            if (hold) {
+                auto there = hold->look();
+                if (there) there = writer->look(*flush, path);
+                if (!there) writer->give_up(std::move(there).error());
+            }
+            writer->run(*flush);
+        },
         tenure_->life.guarded([flush](Core& core) { core.flushed(flush); }), place);
 }
 
@@ -263,7 +275,10 @@ void SharedJournal::Core::stamped(const Result<void>& result) {
         return fail(std::move(error));
     }
     // Standbys take checkpoints too: once in a lease is soon enough to see them.
-    if (tenure_->stamp % ClaimMachine::looks_per_lease == 0) trim();
+    if (tenure_->stamp % ClaimMachine::looks_per_lease == 0) {
+        trim();
+        check_directory();
+    }
     arm_stamp();
 }
 
@@ -335,6 +350,7 @@ void SharedJournal::Core::end_tenure(const Error& error) {
     if (phase_ == Phase::detached) return;
     change_standing(Role::standby, tenure->record.epoch, "", 0);
     if (phase_ == Phase::detached) return;
+    check_directory();  // In another directory nothing is published, either.
     resume_following();
 }
 

@@ -16,15 +16,51 @@ SharedJournal::Core::Core(Runtime& runtime, Log& log, Options options, Observer&
 
 void SharedJournal::Core::begin(SharedOpened opened) {
     opened_ = std::move(opened);
-    auto made = std::make_shared<Result<void>>();
+    using Hold = std::unique_ptr<DirectoryHold>;
+    auto held = std::make_shared<std::optional<Result<Hold>>>();
+    const std::uint64_t writer = options_.identities.empty() ? 0 : runtime_.random().next();
     run(
         "journal",
-        [made, &disk = runtime_.disk(), directory = options_.directory] {
-            *made = disk.make_directory(directory);
+        [held, writer, &disk = runtime_.disk(), directory = options_.directory,
+         identities = options_.identities] {
+            held->emplace(DirectoryHold::take(disk, directory, DirectoryHold::Access::shared,
+                                              identities, writer));
         },
-        [made](Core& core) {
-            if (!*made) return core.fail(made->error());
+        [held](Core& core) {
+            if (!**held) return core.fail((**held).error());
+            core.hold_ = *std::move(**held);
+            core.checked_ = core.runtime_.now();
             core.follow();
+        });
+}
+
+/// Where the kernel tells, the end of the directory is noticed at once.
+void SharedJournal::Core::watch_directory() {
+    watches_ = hold_->watch(runtime_.host(), life_.guarded([this] { check_directory(); }));
+    if (!watches_.empty()) check_directory();  // What happened before it began was not told.
+}
+
+/// Looks whether the directory is still the one that was opened.
+void SharedJournal::Core::check_directory() {
+    if (phase_ == Phase::failed || closing_ || !hold_) return;
+    if (checking_) {
+        check_again_ = true;
+        return;
+    }
+    checking_ = true;
+    check_again_ = false;
+    checked_ = runtime_.now();
+    auto found = std::make_shared<Result<void>>();
+    run(
+        "journal", [found, hold = hold_] { *found = hold->look(); },
+        [found](Core& core) {
+            core.checking_ = false;
+            if (!*found) {
+                Error error = found->error();
+                error.effect = Effect::unknown;
+                return core.fail(std::move(error));
+            }
+            if (core.check_again_) core.check_directory();
         });
 }
 
@@ -43,6 +79,7 @@ void SharedJournal::Core::detach() {
     life_.end();
     poll_timer_.reset();
     look_timer_.reset();
+    watches_.clear();
     abandon_checkpoint(checkpoint_file_);
     if (tenure_) release(std::exchange(tenure_, nullptr));
 }
@@ -102,6 +139,7 @@ void SharedJournal::Core::fail(Error error) {
     const bool was_opening = phase_ == Phase::opening;
     poll_timer_.reset();
     look_timer_.reset();
+    watches_.clear();
     phase_ = Phase::failed;
     taking_.end();
     failed_ = error;
@@ -140,6 +178,7 @@ void SharedJournal::Core::close(std::function<void()> done) {
     closed_ = std::move(done);
     poll_timer_.reset();
     look_timer_.reset();
+    watches_.clear();
     if (phase_ == Phase::active) phase_ = Phase::leaving;
     later([](Core& core) { core.settle(); });
 }

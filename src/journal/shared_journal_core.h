@@ -8,6 +8,7 @@
 
 #include "base/lifetime.h"
 #include "journal/checkpoint_file.h"
+#include "journal/directory_hold.h"
 #include "journal/shared_claim.h"
 #include "journal/shared_journal.h"
 #include "journal/shared_takeover.h"
@@ -115,6 +116,8 @@ private:
     bool hear(const Entry& entry);
     bool hear(const Buffer& bodies, const std::vector<SharedEntry>& entries);
     void fail(Error error);
+    void watch_directory();
+    void check_directory();
     void settle();
     /// `tenure`: of who is active; 0: nobody is.
     void change_standing(Role role, Epoch epoch, std::string active, std::uint64_t tenure);
@@ -180,6 +183,12 @@ private:
     std::size_t jobs_ = 0;
     bool closing_ = false;
     std::function<void()> closed_;
+
+    std::shared_ptr<DirectoryHold> hold_;  ///< The journal worker's.
+    std::vector<std::unique_ptr<DirectoryWatch>> watches_;  ///< Where the kernel tells of its end.
+    TimePoint checked_;  ///< When it was last looked whether the directory is still the same.
+    bool checking_ = false;
+    bool check_again_ = false;
 
     std::shared_ptr<SharedReader> reader_;  ///< The journal worker's.
     bool following_ = false;

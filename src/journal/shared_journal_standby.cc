@@ -73,7 +73,11 @@ void SharedJournal::Core::followed(Result<SharedReader::Slice> slice) {
     if (!slice) {
         Error error = std::move(slice).error();
         if (phase_ == Phase::taking) return takeover_failed(std::move(error));
-        const bool passing = error.code == Errc::disk_failed && phase_ == Phase::standby;
+        // Files come and go; if the directory is gone, the look says so.
+        const bool missing = error.code == Errc::not_found && phase_ == Phase::standby;
+        if (missing) check_directory();
+        const bool passing =
+            missing || (error.code == Errc::disk_failed && phase_ == Phase::standby);
         if (!passing) return fail(std::move(error));
         // Only reading failed: nothing is in doubt, and the next poll may find it well again.
         if (!std::exchange(read_failing_, true)) {
@@ -129,6 +133,7 @@ void SharedJournal::Core::come_to_rest() {
         std::unique_ptr<SharedJournal> journal(new SharedJournal(shared_from_this()));
         std::exchange(opened_, {})(std::move(journal));
         if (phase_ == Phase::detached) return;
+        watch_directory();
         look_round();
     }
     if (phase_ == Phase::taking) {
@@ -137,6 +142,7 @@ void SharedJournal::Core::come_to_rest() {
     }
     if (phase_ != Phase::standby || closing_) return;
     make_spare();
+    if (runtime_.now() - checked_ >= options_.lease) check_directory();
     if (runtime_.now() - rest_since_ >= judge_after_) {
         rest_since_ = runtime_.now();
         judge_after_ = std::min(2 * judge_after_, judge_interval_max);
@@ -320,7 +326,14 @@ void SharedJournal::Core::take_over(Epoch at_least, Taken done) {
     SharedTakeover::Spare spare{.name = spare_.name, .file = std::move(spare_.file)};
     takeover_ =
         std::make_shared<SharedTakeover>(runtime_.disk(), std::move(options), std::move(spare));
-    step([at_least](SharedTakeover& takeover) { return takeover.claim(at_least); },
+    checked_ = runtime_.now();
+    step([at_least, hold = hold_](SharedTakeover& takeover) -> Result<void> {
+             // In another directory under this name there is nothing to take over.
+             if (auto there = hold->look(); !there) {
+                 return Error{.code = Errc::closed, .detail = there.error().detail};
+             }
+             return takeover.claim(at_least);
+         },
          [](Core& claimed) {
              claimed.step([](SharedTakeover& takeover) { return takeover.publish(); },
                           [](Core& published) {
@@ -386,6 +399,7 @@ void SharedJournal::Core::takeover_failed(Error error) {
     done(error);
     if (phase_ == Phase::detached) return;
     if (over) return fail(std::move(error));
+    check_directory();  // If that is the reason, say so.
     follow();
     settle();
 }

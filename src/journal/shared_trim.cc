@@ -103,12 +103,21 @@ Result<Trimmed> trim_shared(Disk& disk, const std::string& directory, const Epoc
 }
 
 Result<void> lock_checkpoints(Disk& disk, const std::string& path, std::unique_ptr<File>& lock) {
-    if (lock) return {};
+    if (lock) {
+        // Deleted, it keeps nobody out any more: another writes under the same names by now.
+        const auto there = lock->is_at(path);
+        if (!there || *there) return {};
+        return Error{.code = Errc::limit_exceeded, .detail = path + " was removed or replaced"};
+    }
     auto file = US_TRY(disk.open(path, Disk::Open::create));
     if (auto locked = file->lock(); !locked) {
         if (locked.error().code != Errc::in_use) return locked;
         return Error{.code = Errc::limit_exceeded,
                      .detail = "another member is writing a checkpoint"};
+    }
+    // Between the two calls whoever had it may have been the last to hold that file.
+    if (!US_TRY(file->is_at(path))) {
+        return Error{.code = Errc::limit_exceeded, .detail = path + " was removed or replaced"};
     }
     lock = std::move(file);
     return {};

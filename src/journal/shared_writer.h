@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "journal/segment_writer.h"
 #include "journal/shared_epoch.h"
@@ -23,6 +24,12 @@ public:
     /// Errors, in flush.result: disk_failed (unknown), not_active (unknown for the batch after
     /// which it was found, none for those that were not written); the same for ever.
     void run(Flush& flush);
+
+    /// Nothing is written any more; whatever comes fails with this.
+    void give_up(Error error) { superseded_ = std::move(error); }
+    [[nodiscard]] Result<void> look(const Flush& flush, const std::string& path) {
+        return writer_.look(flush, path);
+    }
 
     /// Closes the file.
     void release();

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "journal/checkpoint_file.h"
+#include "journal/directory_hold.h"
 #include "journal/segment.h"
 #include "journal/shared_names.h"
 #include "journal/walk_parts.h"
@@ -117,6 +118,14 @@ Result<void> WalkParts::read_checkpoint(Index at) {
         return {};
     }
     found.checkpoint = (*reader)->checkpoint();
+    return {};
+}
+
+Result<void> WalkParts::read_identity() {
+    const auto identity = journal::read_identity(disk, directory);
+    if (identity) return {};
+    if (identity.error().code != Errc::corrupt) return identity.error();
+    damaged({}, std::string(identity_name), 0, "it does not say what the directory is");
     return {};
 }
 

@@ -48,6 +48,7 @@ private:
     std::vector<Found> found_;
     std::vector<Index> checkpoints_;
     bool has_lock_ = false;
+    bool has_identity_ = false;
     bool joined_ = false;  ///< chain_ says what must come next.
     Chain chain_;
     Index claimed_;
@@ -65,6 +66,8 @@ void LocalWalk::sort_out(const std::string& name) {
         checkpoints_.push_back(*at);
     } else if (name == lock_name) {
         has_lock_ = true;
+    } else if (name == identity_name) {
+        has_identity_ = true;
     } else if (name.ends_with(temporary_suffix)) {
         out.temporaries.push_back(name);
     } else {
@@ -74,6 +77,7 @@ void LocalWalk::sort_out(const std::string& name) {
 
 Result<void> LocalWalk::run(WalkDepth depth) {
     US_CHECK(ask_who_has_it());
+    if (has_identity_) US_CHECK(parts_.read_identity());
     for (Found& found : found_) {
         const std::string path = parts_.path(segment_name(found.generation));
         const auto file = US_TRY(parts_.disk.open(path, Disk::Open::existing));

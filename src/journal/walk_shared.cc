@@ -59,7 +59,8 @@ SharedWalk::SharedWalk(WalkParts& parts, const std::vector<std::string>& names)
     Walked& out = parts_.out;
     out.spares = names_.spares;
     out.temporaries = names_.temporaries;
-    std::set<std::string> ours{std::string(epoch_name), std::string(checkpoint_lock_name)};
+    std::set<std::string> ours{std::string(epoch_name), std::string(checkpoint_lock_name),
+                               std::string(identity_name)};
     for (const auto& [epoch, generations] : names_.segments) {
         for (const std::uint64_t generation : generations) {
             ours.insert(shared_segment_name(epoch, generation));
@@ -74,6 +75,9 @@ SharedWalk::SharedWalk(WalkParts& parts, const std::vector<std::string>& names)
 }
 
 Result<void> SharedWalk::run() {
+    if (std::find(all_.begin(), all_.end(), identity_name) != all_.end()) {
+        US_CHECK(parts_.read_identity());
+    }
     US_CHECK(read_epoch_and_claims());
     US_CHECK(list_segments());
     for (auto at = names_.checkpoints.rbegin(); at != names_.checkpoints.rend(); ++at) {

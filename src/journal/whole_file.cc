@@ -39,6 +39,11 @@ Result<std::unique_ptr<File>> begin_whole_file(Disk& disk, const std::string& di
 Result<void> name_whole_file(Disk& disk, const std::string& directory, const std::string& name,
                              File& file) {
     auto named = file.sync();
+    // What has that name now may be half made by somebody else, who took us for gone.
+    const auto ours = file.is_at(temporary(directory, name));
+    if (named && ours && !*ours) {
+        return Error{.code = Errc::in_use, .detail = temporary(directory, name) + " is another's"};
+    }
     if (named) named = disk.rename(temporary(directory, name), path_in(directory, name));
     if (!named) {
         give_up_whole_file(disk, directory, name);

@@ -77,7 +77,8 @@ void ImmortalHere::open_member() {
     electable_ = !designation_ || designation_->electable;
     application_ = std::make_unique<immortal::LinkedApplication>(log_, classes_);
     journal_ = ReplicaJournal::make(runtime_, log_, replica_options(options_),
-                                    electable_ ? Electable::yes : Electable::no);
+                                    electable_ ? Electable::yes : Electable::no,
+                                    {.use = journal::DirectoryUse::immortal});
     node::ImmortalMember::Options how;
     how.service = options_.service;
     how.member = options_.member;

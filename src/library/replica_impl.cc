@@ -22,7 +22,8 @@ void Replica::Impl::begin() {
     loop.post([self = shared_from_this()] {
         Impl& impl = *self;
         Runtime& runtime = impl.loop.runtime();
-        impl.journal = library::ReplicaJournal::make(runtime, *impl.log, impl.options);
+        impl.journal = library::ReplicaJournal::make(
+            runtime, *impl.log, impl.options, library::ReplicaJournal::Electable::yes, {});
         replica::Replica::Options how;
         how.checkpoints.every_bytes = impl.options.checkpoint_every_bytes;
         const bool alone = std::holds_alternative<LocalDirectory>(impl.options.journal);

@@ -23,6 +23,18 @@ constexpr std::uint64_t segment_bytes = 64 * MiB;
 
 Error journal_closed() { return {.code = Errc::closed, .detail = "the journal is not open"}; }
 
+journal::DirectoryWanted wanted(const ReplicaOptions& options, std::string directory,
+                                journal::DirectoryUse use, journal::DirectoryForm form) {
+    journal::DirectoryWanted wanted;
+    wanted.directory = std::move(directory);
+    wanted.identity = {.use = use, .form = form, .service = options.service};
+    // Another member of a local journal is its only one by another name.
+    if (form == journal::DirectoryForm::node) wanted.identity.node = options.member;
+    wanted.segment_bytes = segment_bytes;
+    wanted.group = replicated::directory_of(replicated::group_of(options.service));
+    return wanted;
+}
+
 // A journal in a directory runs on nothing but that.
 class InDirectory final : public ReplicaJournal {
 public:
@@ -34,12 +46,14 @@ private:
     const journal::Open open_;
 };
 
-journal::Open open_local(Runtime& runtime, Log& log, const LocalDirectory& where) {
-    return [&runtime, &log, path = where.path](journal::Observer& observer,
-                                               journal::Opened opened) {
-        return journal::LocalJournal::open(
-            runtime, log, {.directory = path, .segment_size_bytes = segment_bytes}, observer,
-            std::move(opened));
+journal::Open open_local(Runtime& runtime, Log& log, journal::DirectoryWanted where) {
+    return [&runtime, &log, where = std::move(where)](journal::Observer& observer,
+                                                      journal::Opened opened) {
+        return journal::LocalJournal::open(runtime, log,
+                                           {.directory = where.directory,
+                                            .segment_size_bytes = segment_bytes,
+                                            .identities = {where}},
+                                           observer, std::move(opened));
     };
 }
 
@@ -47,7 +61,8 @@ journal::Open open_local(Runtime& runtime, Log& log, const LocalDirectory& where
 class InSharedDirectory final : public ReplicaJournal {
 public:
     InSharedDirectory(Runtime& runtime, Log& log, const std::string& member,
-                      const SharedDirectory& where, Electable electable)
+                      const SharedDirectory& where, Electable electable,
+                      journal::DirectoryWanted identity)
         : runtime_(runtime), log_(log) {
         using Election = journal::SharedJournal::Election;
         options_.directory = where.path;
@@ -57,6 +72,7 @@ public:
             electable == Electable::yes ? Election::autonomous : Election::granted;
         options_.lease = where.lease;
         options_.segment_size_bytes = segment_bytes;
+        options_.identities = {std::move(identity)};
         if (where.listen.empty()) return;
         prompts_ = std::make_unique<node::SharedPrompts>(
             runtime, log,
@@ -88,9 +104,17 @@ private:
 // A journal on a node of its own: of one group, that of the service.
 class OnNode final : public ReplicaJournal {
 public:
-    OnNode(Runtime& runtime, Log& log, const ReplicaOptions& options, Electable electable)
+    OnNode(Runtime& runtime, Log& log, const ReplicaOptions& options, Electable electable,
+           const Purpose& purpose)
         : runtime_(runtime), log_(log), service_(options.service), member_(options.member),
-          group_(std::get<ReplicatedGroup>(options.journal)), electable_(electable) {}
+          group_(std::get<ReplicatedGroup>(options.journal)), electable_(electable) {
+        using journal::DirectoryForm;
+        identities_.push_back(
+            wanted(options, group_.directory, purpose.use, DirectoryForm::node));
+        if (purpose.copies_in.empty()) return;
+        identities_.push_back(
+            wanted(options, purpose.copies_in, purpose.use, DirectoryForm::copies));
+    }
 
     journal::Open open() override {
         return [this](journal::Observer& observer, journal::Opened opened) {
@@ -135,6 +159,7 @@ private:
         options.name = member_;
         options.family = service_;
         options.directory = group_.directory;
+        options.identities = identities_;
         options.tls = to_options(group_.tls);
         for (const ReplicatedGroup::Node& node : group_.nodes) {
             const Address address = *parse_address(node.address);
@@ -163,6 +188,7 @@ private:
     const std::string member_;
     const ReplicatedGroup group_;
     const Electable electable_;
+    std::vector<journal::DirectoryWanted> identities_;
     std::unique_ptr<replicated::Node> node_;
 };
 
@@ -222,15 +248,18 @@ Result<void> ReplicaJournal::check(const ReplicaOptions& options) {
 
 std::unique_ptr<ReplicaJournal> ReplicaJournal::make(Runtime& runtime, Log& log,
                                                      const ReplicaOptions& options,
-                                                     Electable electable) {
+                                                     Electable electable, const Purpose& purpose) {
+    using journal::DirectoryForm;
     if (const auto* local = std::get_if<LocalDirectory>(&options.journal)) {
-        return std::make_unique<InDirectory>(open_local(runtime, log, *local));
+        return std::make_unique<InDirectory>(open_local(
+            runtime, log, wanted(options, local->path, purpose.use, DirectoryForm::alone)));
     }
     if (const auto* shared = std::get_if<SharedDirectory>(&options.journal)) {
-        return std::make_unique<InSharedDirectory>(runtime, log, options.member, *shared,
-                                                   electable);
+        return std::make_unique<InSharedDirectory>(
+            runtime, log, options.member, *shared, electable,
+            wanted(options, shared->path, purpose.use, DirectoryForm::shared));
     }
-    return std::make_unique<OnNode>(runtime, log, options, electable);
+    return std::make_unique<OnNode>(runtime, log, options, electable, purpose);
 }
 
 }  // namespace understudy::library

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/log.h"
+#include "journal/directory_identity.h"
 #include "journal/journal.h"
 #include "runtime/runtime.h"
 #include "understudy/replica.h"
@@ -21,12 +22,20 @@ public:
 
     virtual ~ReplicaJournal() = default;
 
+    /// What runs on it, and where: the directory says so, and is checked.
+    struct Purpose {
+        journal::DirectoryUse use = journal::DirectoryUse::replica;
+        /// Of an immortal whose copies have directories in it; empty: they have not.
+        std::string copies_in = {};
+    };
+
     /// Errors: bad_config (none).
     [[nodiscard]] static Result<void> check(const ReplicaOptions& options);
     /// Requires: check() had nothing to say.
     [[nodiscard]] static std::unique_ptr<ReplicaJournal> make(Runtime& runtime, Log& log,
                                                               const ReplicaOptions& options,
-                                                              Electable electable = Electable::yes);
+                                                              Electable electable,
+                                                              const Purpose& purpose);
 
     /// For Replica::open(). This outlives the journal.
     [[nodiscard]] virtual journal::Open open() = 0;

@@ -37,7 +37,9 @@ void RegistryJournal::open_local() {
     open_replica([this](journal::Observer& observer, journal::Opened done) {
         return journal::LocalJournal::open(
             runtime_, log_,
-            {.directory = options_.directory, .segment_size_bytes = options_.segment_size_bytes},
+            {.directory = options_.directory,
+             .segment_size_bytes = options_.segment_size_bytes,
+             .identities = {identity(journal::DirectoryForm::alone)}},
             observer, std::move(done));
     });
 }
@@ -54,6 +56,7 @@ void RegistryJournal::open_node() {
     }
     node.tls = options_.tls;
     node.directory = options_.directory;
+    node.identities = {identity(journal::DirectoryForm::node)};
     node.election_timeout = several.election_timeout;
     node.heartbeat_interval = several.heartbeat_interval;
     node.segment_size_bytes = options_.segment_size_bytes;
@@ -71,6 +74,20 @@ void RegistryJournal::open_node() {
             opened_({});
             open_replica(node_->journal(std::move(group)));
         });
+}
+
+journal::DirectoryWanted RegistryJournal::identity(journal::DirectoryForm form) const {
+    journal::DirectoryWanted wanted;
+    wanted.directory = options_.directory;
+    wanted.identity = {.use = journal::DirectoryUse::registry, .form = form};
+    // A registry that runs alone may be called anything, and its platform is what its journal says.
+    if (form == journal::DirectoryForm::node) {
+        wanted.identity.platform = options_.platform;
+        wanted.identity.node = options_.name;
+    }
+    wanted.segment_bytes = options_.segment_size_bytes;
+    wanted.group = replicated::directory_of(replicated::group_of(service));
+    return wanted;
 }
 
 void RegistryJournal::open_replica(const journal::Open& open) {
@@ -183,6 +200,7 @@ void RegistryJournal::change(const pb::NodesAsk& change, Done done) {
 /// The engine notices that a member has caught up when that acknowledges an entry: in a registry
 /// where nothing happens there would be none. To close a session that nobody has changes nothing.
 void RegistryJournal::tend() {
+    if (replica_ != nullptr) replica_->look();
     if (node_ == nullptr || closing_ || replica_ == nullptr || !replica_->active()) return;
     const auto status = node_->status(group_service);
     if (!status) return;

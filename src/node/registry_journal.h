@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "consensus/core.h"
+#include "journal/directory_identity.h"
 #include "registry/nodes.h"
 #include "replica/replica.h"
 #include "replicated/node.h"
@@ -75,7 +76,8 @@ public:
     [[nodiscard]] bool up_to_date() const;
     [[nodiscard]] wire::pb::JournalInfo info() const;
 
-    /// To be called every now and then: sees to it that nodes which catch up are noticed.
+    /// To be called every now and then: sees to it that nodes which catch up are noticed, and the
+    /// end of the directory.
     void tend();
     /// Adds, removes, or hands the active role on. Errors: those of replicated::Node; refused:
     /// alone.
@@ -90,6 +92,7 @@ public:
 
 private:
     void open_local();
+    [[nodiscard]] journal::DirectoryWanted identity(journal::DirectoryForm form) const;
     void open_node();
     void open_replica(const journal::Open& open);
     void opened(Result<std::unique_ptr<replica::Replica>> replica);

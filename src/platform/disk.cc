@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -40,6 +41,22 @@ auto retry_interrupted(Call call) {
         const auto result = call();
         if (result >= 0 || errno != EINTR) return result;
     }
+}
+
+/// Is what `path` names the file that is open as `fd`?
+Result<bool> names_file(const std::string& path, const Fd& fd, const std::string& opened_as) {
+    struct stat there{};
+    if (::stat(path.c_str(), &there) != 0) {
+        // ESTALE: NFS says so of what another machine has removed.
+        if (errno == ENOENT || errno == ENOTDIR || errno == ESTALE) return false;
+        return failure("stat", path);
+    }
+    struct stat held{};
+    if (::fstat(fd.get(), &held) != 0) {
+        if (errno == ESTALE) return false;
+        return failure("fstat", opened_as);
+    }
+    return held.st_dev == there.st_dev && held.st_ino == there.st_ino;
 }
 
 class PosixFile final : public File {
@@ -110,7 +127,43 @@ public:
         return Error{.code = Errc::in_use, .detail = path_ + " is locked by another process"};
     }
 
+    Result<bool> is_at(const std::string& path) override { return names_file(path, fd_, path_); }
+
 private:
+    const Fd fd_;
+    const std::string path_;
+};
+
+/// A directory that is held open.
+class PosixDirectory final : public File {
+public:
+    PosixDirectory(Fd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+
+    Result<std::uint64_t> size() override { return no_file(); }
+    Result<void> read_at(std::uint64_t, std::span<std::byte>) override { return no_file(); }
+    Result<void> write_at(std::uint64_t, Bytes) override { return no_file(); }
+    Result<void> truncate(std::uint64_t) override { return no_file(); }
+    Result<void> sync() override {
+        if (::fsync(fd_.get()) == 0) return {};
+        return system_error(Errc::disk_failed, "sync " + path_, errno, Effect::unknown);
+    }
+
+    Result<void> lock() override {
+        if (::flock(fd_.get(), LOCK_EX | LOCK_NB) == 0) return {};
+        if (errno == EWOULDBLOCK) {
+            return Error{.code = Errc::in_use, .detail = path_ + " is locked by another process"};
+        }
+        // NFS makes a lock of bytes of it, for which it must be open for writing.
+        return system_error(Errc::refused, "lock " + path_, errno);
+    }
+
+    Result<bool> is_at(const std::string& path) override { return names_file(path, fd_, path_); }
+
+private:
+    [[nodiscard]] Error no_file() const {
+        return {.code = Errc::refused, .detail = path_ + " is a directory"};
+    }
+
     const Fd fd_;
     const std::string path_;
 };
@@ -120,6 +173,7 @@ int flags_of(Disk::Open how) {
         case Disk::Open::existing: return 0;
         case Disk::Open::create: return O_CREAT;
         case Disk::Open::create_new: return O_CREAT | O_EXCL;
+        case Disk::Open::directory: break;
     }
     US_ASSERT(false);
     return 0;
@@ -128,6 +182,11 @@ int flags_of(Disk::Open how) {
 }  // namespace
 
 Result<std::unique_ptr<File>> PosixDisk::open(const std::string& path, Open how) {
+    if (how == Open::directory) {
+        Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        if (!fd) return failure("open", path);
+        return std::make_unique<PosixDirectory>(std::move(fd), path);
+    }
     const int flags = O_RDWR | O_CLOEXEC | flags_of(how);
     Fd fd(retry_interrupted([&] { return ::open(path.c_str(), flags, 0600); }));
     if (!fd) return failure("open", path);

@@ -1,13 +1,17 @@
 #include "platform/host.h"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <climits>
+#include <cstring>
 #include <utility>
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -137,6 +141,68 @@ private:
     const std::shared_ptr<Watching> watching_;
 };
 
+/// What the kernel says of one directory.
+class DirectoryEvents final : public std::enable_shared_from_this<DirectoryEvents> {
+public:
+    DirectoryEvents(Loop& loop, Descriptor events, std::vector<std::string> names,
+                    std::function<void()> changed)
+        : loop_(loop),
+          events_(std::move(events)),
+          names_(std::move(names)),
+          changed_(std::move(changed)) {}
+
+    void await() {
+        events_.async_wait(Descriptor::wait_read, [self = shared_from_this()](const auto& error) {
+            if (!error) self->read();
+        });
+    }
+
+    void end() {
+        changed_ = nullptr;
+        boost::system::error_code ignored;
+        if (events_.is_open()) events_.close(ignored);
+    }
+
+private:
+    void read() {
+        if (!changed_) return;
+        alignas(inotify_event) std::array<char, 4096> bytes;  // At least one event: NAME_MAX is 255.
+        const auto got = ::read(events_.native_handle(), bytes.data(), bytes.size());
+        bool ours = false;
+        for (std::size_t at = 0; got > 0 && at < static_cast<std::size_t>(got);) {
+            inotify_event event{};
+            std::memcpy(&event, bytes.data() + at, sizeof event);
+            const char* const name = bytes.data() + at + sizeof event;
+            ours = ours || event.len == 0 ||
+                   std::find(names_.begin(), names_.end(), std::string_view(name)) != names_.end();
+            at += sizeof event + event.len;
+        }
+        if (ours) {
+            loop_.post([self = shared_from_this()] {
+                if (self->changed_) std::function<void()>(self->changed_)();
+            });
+        }
+        // After that the kernel has nothing more to say: the directory is not there any more.
+        if (got > 0) await();
+    }
+
+    Loop& loop_;
+    Descriptor events_;
+    const std::vector<std::string> names_;
+    std::function<void()> changed_;
+};
+
+class InotifyWatch final : public DirectoryWatch {
+public:
+    explicit InotifyWatch(std::shared_ptr<DirectoryEvents> events) : events_(std::move(events)) {}
+    ~InotifyWatch() override { events_->end(); }
+    InotifyWatch(const InotifyWatch&) = delete;
+    InotifyWatch& operator=(const InotifyWatch&) = delete;
+
+private:
+    const std::shared_ptr<DirectoryEvents> events_;
+};
+
 }  // namespace
 
 LinuxHost::LinuxHost(Loop& loop) : loop_(loop), self_(identify("self")) {}
@@ -170,6 +236,21 @@ std::unique_ptr<ProcessWatch> LinuxHost::watch(const ProcessId& process,
         return nullptr;
     }
     return watch;
+}
+
+std::unique_ptr<DirectoryWatch> LinuxHost::watch_directory(const std::string& directory,
+                                                           std::vector<std::string> names,
+                                                           std::function<void()> changed) {
+    constexpr std::uint32_t ends = IN_DELETE_SELF | IN_MOVE_SELF | IN_CREATE | IN_DELETE |
+                                   IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR;
+    Fd fd(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+    if (!fd || ::inotify_add_watch(fd.get(), directory.c_str(), ends) < 0) return nullptr;
+    auto descriptor = loop_.adopt(std::move(fd));
+    if (!descriptor) return nullptr;
+    auto events = std::make_shared<DirectoryEvents>(loop_, std::move(*descriptor),
+                                                    std::move(names), std::move(changed));
+    events->await();
+    return std::make_unique<InotifyWatch>(std::move(events));
 }
 
 std::uint64_t LinuxHost::wall_ms() const {

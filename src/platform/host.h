@@ -17,6 +17,9 @@ public:
     [[nodiscard]] ProcessId self() const override { return self_; }
     [[nodiscard]] std::unique_ptr<ProcessWatch> watch(const ProcessId& process,
                                                       std::function<void()> gone) override;
+    [[nodiscard]] std::unique_ptr<DirectoryWatch> watch_directory(
+        const std::string& directory, std::vector<std::string> names,
+        std::function<void()> changed) override;
     [[nodiscard]] std::uint64_t wall_ms() const override;
 
 private:

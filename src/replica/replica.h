@@ -138,6 +138,8 @@ public:
     [[nodiscard]] bool active() const { return standing_.role == Role::active; }
     [[nodiscard]] Epoch epoch() const { return standing_.epoch; }
     [[nodiscard]] Space space() const;
+    /// As journal::Journal::look().
+    void look() { journal_->look(); }
     /// The newest durable checkpoint; 0 if there is none.
     [[nodiscard]] Index checkpoint() const;
     [[nodiscard]] Durability durability() const { return options_.durability; }

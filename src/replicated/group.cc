@@ -406,6 +406,7 @@ void Group::arm() {
 void Group::woken() {
     const auto self = shared_from_this();
     timer_at_ = TimePoint::max();
+    node_log_.look();
     const TimePoint now = runtime_.now();
     if (alive() && core_->next_deadline() <= now) {
         if (!step(consensus::Deadline{}) && phase_ == Phase::ended) return;

@@ -127,6 +127,8 @@ GroupId group_of(std::string_view service) {
     return {std::max<std::uint64_t>(hash64(as_bytes(service)), 1)};
 }
 
+std::string directory_of(GroupId group) { return fmt::format("{:016x}", group.value); }
+
 ServerId server_of(std::uint64_t log_identity, GroupId group) {
     Buffer both;
     ByteWriter writer(both);

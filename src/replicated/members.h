@@ -81,6 +81,8 @@ private:
 
 /// The group of a service. Two names with one id are refused where the second is opened.
 [[nodiscard]] GroupId group_of(std::string_view service);
+/// What the directory of the group's checkpoints is called.
+[[nodiscard]] std::string directory_of(GroupId group);
 
 /// Who the node with this log is in a group: another disk is another server. Never 0.
 [[nodiscard]] ServerId server_of(std::uint64_t log_identity, GroupId group);

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "consensus/core.h"
+#include "journal/directory_identity.h"
 #include "journal/journal.h"
 #include "replicated/members.h"
 #include "replicated/status.h"
@@ -67,6 +68,9 @@ public:
         std::vector<Peer> peers;           ///< Others are learned from the groups.
         std::optional<TlsOptions> tls;
         std::string directory;  ///< Made if absent. One node at a time.
+        /// What the directory is, and those around it: checked, and written down in a new one. What
+        /// the log in it is follows from the one of the directory.
+        std::vector<journal::DirectoryWanted> identities = {};
 
         Duration election_timeout = 300ms;  ///< At least; at most twice that.
         Duration heartbeat_interval = 50ms;

@@ -40,9 +40,26 @@ void NodeCore::start(std::function<void(Result<void>)> started) {
         runtime_, log_,
         {.directory = options_.directory + "/log",
          .segment_size_bytes = options_.segment_size_bytes,
-         .cache_bytes_max = options_.cache_bytes_max},
+         .cache_bytes_max = options_.cache_bytes_max,
+         .identities = identities()},
         static_cast<journal::NodeLog::Observer&>(*this),
         [this](Result<std::unique_ptr<journal::NodeLog>> log) { log_opened(std::move(log)); });
+}
+
+/// Of the directory, and of the log in it, which looks like any local journal.
+std::vector<journal::DirectoryWanted> NodeCore::identities() const {
+    std::vector<journal::DirectoryWanted> wanted = options_.identities;
+    for (journal::DirectoryWanted& one : wanted) one.segment_bytes = options_.segment_size_bytes;
+    const auto own = std::find_if(wanted.begin(), wanted.end(), [&](const auto& one) {
+        return one.directory == options_.directory;
+    });
+    if (own == wanted.end()) return wanted;
+    journal::DirectoryWanted log = *own;
+    log.directory = options_.directory + "/log";
+    log.identity.form = journal::DirectoryForm::log;
+    log.group.clear();
+    wanted.push_back(std::move(log));
+    return wanted;
 }
 
 void NodeCore::log_opened(Result<std::unique_ptr<journal::NodeLog>> log) {
@@ -140,7 +157,7 @@ std::unique_ptr<journal::Opening> NodeCore::open_journal(GroupOptions options,
                      .node_log = *node_log_,
                      .surroundings = static_cast<Surroundings&>(*this),
                      .make_core = make_core_,
-                     .directory = fmt::format("{}/groups/{:016x}", options_.directory, id.value),
+                     .directory = fmt::format("{}/groups/{}", options_.directory, directory_of(id)),
                      .self = *std::move(self),
                      .options = std::move(options),
                      .node = options_,

@@ -64,6 +64,7 @@ private:
         std::uint64_t bytes = 0;
     };
 
+    [[nodiscard]] std::vector<journal::DirectoryWanted> identities() const;
     void log_opened(Result<std::unique_ptr<journal::NodeLog>> log);
     [[nodiscard]] Result<Member> check(const GroupOptions& options) const;
     [[nodiscard]] Result<std::shared_ptr<Group>> find(const std::string& service) const;

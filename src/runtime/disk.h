@@ -24,8 +24,12 @@ public:
     /// What was written before is on the platter after it (fdatasync).
     /// Errors: disk_failed (unknown). Never retry: the kernel may have dropped the pages.
     [[nodiscard]] virtual Result<void> sync() = 0;
-    /// Takes the file's exclusive lock (F_OFD_SETLK) without waiting. Errors: in_use (none).
+    /// Takes the file's exclusive lock (F_OFD_SETLK; flock() for a directory) without waiting.
+    /// Errors: in_use (none); refused (none): a directory, and its file system has no such locks.
     [[nodiscard]] virtual Result<void> lock() = 0;
+    /// Does `path` name this very file, now? No, if it names another one or nothing.
+    /// Errors: disk_failed (none): it cannot be told.
+    [[nodiscard]] virtual Result<bool> is_at(const std::string& path) = 0;
 };
 
 /// A file system.
@@ -38,6 +42,7 @@ public:
         existing,       ///< Read and write; not_found if absent.
         create,         ///< Read and write; made empty if absent.
         create_new,     ///< already_exists if present (O_EXCL).
+        directory,      ///< One that exists; only lock(), is_at() and sync() are for it.
     };
 
     virtual ~Disk() = default;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "understudy/types.h"
 
@@ -28,7 +29,13 @@ public:
     virtual ~ProcessWatch() = default;
 };
 
-/// The machine this process runs on, as far as evidence of death needs it.
+/// Watches for the end of a directory, or of files in it. Destroying it ends the watch.
+class DirectoryWatch {
+public:
+    virtual ~DirectoryWatch() = default;
+};
+
+/// The machine this process runs on, as far as evidence of death needs it, and its directories.
 ///
 /// Thread: loop only.
 class Host {
@@ -41,6 +48,13 @@ public:
     /// Returns null if nothing can be proven from here: another host, boot or pid namespace.
     [[nodiscard]] virtual std::unique_ptr<ProcessWatch> watch(const ProcessId& process,
                                                               std::function<void()> gone) = 0;
+
+    /// Calls `changed` on the loop, as often as that happens, when `directory` may have been moved
+    /// or removed, or a name in `names` in it made, moved or removed: hints, look what they are
+    /// about. Returns null if the kernel does not tell. What other machines do is never told.
+    [[nodiscard]] virtual std::unique_ptr<DirectoryWatch> watch_directory(
+        const std::string& directory, std::vector<std::string> names,
+        std::function<void()> changed) = 0;
 
     /// Wall-clock time, for display in logs and audits only. Nothing may be decided by it.
     [[nodiscard]] virtual std::uint64_t wall_ms() const = 0;

@@ -1,5 +1,6 @@
 #include "sim/disk_store.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -81,7 +82,56 @@ Result<FilePtr> DiskStore::open(const std::string& path, Disk::Open how, Owner o
     if (how == Disk::Open::existing) return no_such(path);
     FilePtr file = new_file();
     at.directory->link(at.name, file, owner);
+    name_changed(path);
     return file;
+}
+
+Result<FilePtr> DiskStore::open_directory(const std::string& path) const {
+    const DirectoryPtr found = directory_at(path);
+    if (!found) return no_such(path);
+    if (!found->held) found->held = std::make_shared<StoredFile>(used_pages_);
+    return found->held;
+}
+
+bool DiskStore::names(const std::string& path, const StoredFile& file) const {
+    if (const FilePtr found = file_at(path)) return found.get() == &file;
+    const DirectoryPtr found = directory_at(path);
+    return found && found->held.get() == &file;
+}
+
+std::shared_ptr<void> DiskStore::watch(const std::string& path, std::vector<std::string> names,
+                                       std::function<void()> changed) {
+    auto made = std::make_shared<Watch>(Watch{path, std::move(names), std::move(changed)});
+    return remember(watches_, std::move(made));
+}
+
+void DiskStore::name_changed(const std::string& path) {
+    if (watches_.empty()) return;
+    for (const auto& one : living(watches_)) {
+        const bool inside = std::any_of(
+            one->names.begin(), one->names.end(), [&](const std::string& name) {
+                return parts_of(path) == parts_of(one->path + '/' + name);
+            });
+        if (inside || parts_of(path) == parts_of(one->path)) one->changed();
+    }
+}
+
+void DiskStore::erase_directory(const std::string& path) {
+    const DirectoryPtr found = directory_at(path);
+    US_ASSERT(found != nullptr);
+    const StoredDirectory::Entries entries = found->entries();
+    for (const auto& [name, entry] : entries) {
+        const std::string below = path + '/' + name;
+        if (as_directory(entry) != nullptr) {
+            erase_directory(below);
+        } else {
+            US_ASSERT(remove(below, {}));
+        }
+    }
+    found->sync();
+    US_ASSERT(remove(path, {}));
+    const auto at = place(path);
+    (*at).directory->sync();
 }
 
 Result<std::vector<std::string>> DiskStore::list(const std::string& directory) const {
@@ -126,6 +176,8 @@ Result<void> DiskStore::rename(const std::string& from, const std::string& to, O
     } else {
         source.directory->move(source.name, target.directory, target.name, owner);
     }
+    name_changed(from);
+    name_changed(to);
     return {};
 }
 
@@ -138,6 +190,7 @@ Result<void> DiskStore::remove(const std::string& path, Owner owner) {
         return Error{.code = Errc::disk_failed, .detail = fmt::format("{}: not empty", path)};
     }
     at.directory->unlink(at.name, owner);
+    name_changed(path);
     return {};
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,6 +36,15 @@ public:
     [[nodiscard]] Result<void> remove(const std::string& path, Owner owner);
     [[nodiscard]] Result<void> sync_directory(const std::string& path);
     /// True if that many more pages fit.
+    /// What stands for the directory when it is held open: the same as long as it is the same one.
+    [[nodiscard]] Result<std::shared_ptr<StoredFile>> open_directory(const std::string& path) const;
+    /// Does `path` name what has been opened as `file`?
+    [[nodiscard]] bool names(const std::string& path, const StoredFile& file) const;
+    /// Calls `changed` when the directory is moved or removed, or one of `names` in it is made, moved
+    /// or removed, as long as somebody holds what is returned.
+    [[nodiscard]] std::shared_ptr<void> watch(const std::string& path,
+                                              std::vector<std::string> names,
+                                              std::function<void()> changed);
     [[nodiscard]] bool has_room(std::uint64_t pages) const;
 
     // What a test does. Requires: the file exists, unless the result is optional.
@@ -45,6 +55,8 @@ public:
     [[nodiscard]] std::optional<Buffer> durable(const std::string& path) const;
     /// Replaces a file in both layers, durable at once: an old version of it, or a planted one.
     void plant(const std::string& path, Bytes contents);
+    /// Removes a directory with all that is in it, durable at once: rm -rf.
+    void erase_directory(const std::string& path);
     void flip_bit(const std::string& path, std::uint64_t bit);
     void damage(const std::string& path, std::uint64_t offset, Bytes data);
     /// A new, empty disk in its place.
@@ -68,6 +80,13 @@ private:
     [[nodiscard]] StoredDirectory::DirectoryPtr directory_at(const std::string& path) const;
     [[nodiscard]] StoredDirectory::FilePtr file_at(const std::string& path) const;
     StoredDirectory::FilePtr new_file();
+    void name_changed(const std::string& path);
+
+    struct Watch {
+        std::string path;
+        std::vector<std::string> names;
+        std::function<void()> changed;
+    };
     StoredDirectory::DirectoryPtr new_directory();
 
     std::string name_;
@@ -78,6 +97,7 @@ private:
     std::vector<std::weak_ptr<StoredFile>> files_;
     std::vector<std::weak_ptr<StoredDirectory>> directories_;
     StoredDirectory::DirectoryPtr root_;
+    std::vector<std::weak_ptr<Watch>> watches_;
 };
 
 }  // namespace understudy::sim

@@ -27,6 +27,7 @@ enum class SimDisk::Call : std::uint8_t {
     truncate,
     sync,
     lock,
+    is_at,
 };
 
 namespace {
@@ -124,6 +125,12 @@ public:
         return {};
     }
 
+    Result<bool> is_at(const std::string& path) override {
+        US_CHECK(enter(Call::is_at));
+        const auto [store, inside] = disk_.runtime_.node().store_of(path);
+        return store == &store_ && store_.names(inside, *file_);
+    }
+
     void unlock() {
         // Out of reach, the store is not told: the lease runs out.
         if (holds_lock() && file_->locked_until == TimePoint::max()) file_->locked_by = 0;
@@ -180,7 +187,8 @@ private:
 Result<std::unique_ptr<File>> SimDisk::open(const std::string& path, Open how) {
     const auto [store, inside] = runtime_.node().store_of(path);
     US_CHECK(enter(Call::open, store, path));
-    auto file = US_TRY(store->open(inside, how, runtime_.owner()));
+    auto file = how == Open::directory ? US_TRY(store->open_directory(inside))
+                                       : US_TRY(store->open(inside, how, runtime_.owner()));
     return std::unique_ptr<File>(std::make_unique<SimFile>(*this, *store, std::move(file), path));
 }
 

@@ -30,6 +30,20 @@ private:
     const std::uint64_t id_;
 };
 
+class SimHost::SimDirectoryWatch final : public DirectoryWatch {
+public:
+    SimDirectoryWatch(SimHost& host, std::uint64_t id) : host_(host), id_(id) {}
+    SimDirectoryWatch(const SimDirectoryWatch&) = delete;
+    SimDirectoryWatch& operator=(const SimDirectoryWatch&) = delete;
+    ~SimDirectoryWatch() override {
+        const auto dropped = host_.directories_.extract(id_);
+    }
+
+private:
+    SimHost& host_;
+    const std::uint64_t id_;
+};
+
 ProcessId SimHost::self() const { return runtime_.process().id(); }
 
 std::unique_ptr<ProcessWatch> SimHost::watch(const ProcessId& process, std::function<void()> gone) {
@@ -42,6 +56,30 @@ std::unique_ptr<ProcessWatch> SimHost::watch(const ProcessId& process, std::func
         if (!runtime_.node().runs(process)) report_later(id);
     }
     return std::make_unique<SimWatch>(*this, id);
+}
+
+std::unique_ptr<DirectoryWatch> SimHost::watch_directory(const std::string& directory,
+                                                         std::vector<std::string> names,
+                                                         std::function<void()> changed) {
+    const auto [store, inside] = runtime_.node().store_of(directory);
+    if (store != &runtime_.node().disk() || !runtime_.alive()) return nullptr;
+    const std::uint64_t id = ++last_id_;
+    auto told = store->watch(inside, std::move(names), [this, id] {
+        World& world = runtime_.world();
+        world.at(world.now() + runtime_.random().between(report_min, report_max),
+                 [this, id] { report_directory(id); });
+    });
+    directories_.emplace(id, WatchedDirectory{std::move(changed), std::move(told)});
+    return std::make_unique<SimDirectoryWatch>(*this, id);
+}
+
+void SimHost::report_directory(std::uint64_t id) {
+    runtime_.deliver(SimRuntime::Cause::host, 0, [this, id] {
+        const auto found = directories_.find(id);
+        if (found == directories_.end()) return;  // The watch has ended.
+        const std::function<void()> changed = found->second.changed;
+        changed();
+    });
 }
 
 std::uint64_t SimHost::wall_ms() const { return runtime_.node().wall_ms(); }

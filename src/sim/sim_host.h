@@ -19,6 +19,10 @@ public:
     [[nodiscard]] ProcessId self() const override;
     [[nodiscard]] std::unique_ptr<ProcessWatch> watch(const ProcessId& process,
                                                       std::function<void()> gone) override;
+    /// Of the node's own disk; of a shared directory nothing is told, as by a network file system.
+    [[nodiscard]] std::unique_ptr<DirectoryWatch> watch_directory(
+        const std::string& directory, std::vector<std::string> names,
+        std::function<void()> changed) override;
     [[nodiscard]] std::uint64_t wall_ms() const override;
 
     /// `process` has died on this node: its watches report, a little later.
@@ -26,16 +30,24 @@ public:
 
 private:
     class SimWatch;
+    class SimDirectoryWatch;
     struct Watched {
         ProcessId process;
         std::function<void()> gone;
     };
 
+    struct WatchedDirectory {
+        std::function<void()> changed;
+        std::shared_ptr<void> told;  ///< By the store, as long as it lives.
+    };
+
     void report_later(std::uint64_t id);
+    void report_directory(std::uint64_t id);
     void report(std::uint64_t id);
 
     SimRuntime& runtime_;
     std::map<std::uint64_t, Watched> watched_;
+    std::map<std::uint64_t, WatchedDirectory> directories_;
     std::uint64_t last_id_ = 0;
 };
 

@@ -36,6 +36,9 @@ public:
     /// Loses the changes that `owner` (or anybody) has not synced, except what the draw spares.
     void crash(std::optional<Owner> owner, Random& random);
 
+    /// What stands for it when it is held open; null: nobody ever has.
+    std::shared_ptr<StoredFile> held;
+
     [[nodiscard]] const Entries& entries() const { return entries_; }
     [[nodiscard]] const Entries& durable_entries() const { return durable_; }
 

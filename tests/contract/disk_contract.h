@@ -190,4 +190,62 @@ TEST_P(DiskContract, ALockExcludesEveryOtherOpenUntilItsFileIsClosed) {
     });
 }
 
+TEST_P(DiskContract, AFileIsAtItsNameUntilThatIsRemovedOrGivenToAnother) {
+    in_job([this](Disk& disk) {
+        const auto file = must_open(disk, path("a"));
+        const auto is_at = [&](const std::string& name) {
+            const auto there = file->is_at(path(name));
+            US_ASSERT(there);
+            return *there;
+        };
+        EXPECT_TRUE(is_at("a"));
+        EXPECT_FALSE(is_at("b"));
+        EXPECT_FALSE(is_at("no/a"));
+
+        EXPECT_TRUE(disk.rename(path("a"), path("b")));
+        EXPECT_FALSE(is_at("a"));
+        EXPECT_TRUE(is_at("b"));
+
+        (void)must_open(disk, path("c"));
+        EXPECT_TRUE(disk.rename(path("c"), path("b")));
+        EXPECT_FALSE(is_at("b"));
+
+        EXPECT_TRUE(disk.remove(path("b")));
+        EXPECT_FALSE(is_at("b"));
+    });
+}
+
+TEST_P(DiskContract, ALockOfADirectoryExcludesEveryOtherOpenOfIt) {
+    in_job([this](Disk& disk) {
+        EXPECT_EQ(code(disk.open(path("d"), Disk::Open::directory)), Errc::not_found);
+        ASSERT_TRUE(disk.make_directory(path("d")));
+        auto holder = must_open(disk, path("d"), Disk::Open::directory);
+        const auto other = must_open(disk, path("d"), Disk::Open::directory);
+        ASSERT_TRUE(holder->lock());
+        EXPECT_EQ(code(other->lock()), Errc::in_use);
+
+        // Nothing that happens in it lets go of it.
+        (void)must_open(disk, path("d/lock"));
+        EXPECT_TRUE(disk.remove(path("d/lock")));
+        EXPECT_TRUE(disk.sync_directory(path("d")));
+        EXPECT_EQ(code(other->lock()), Errc::in_use);
+
+        holder.reset();
+        EXPECT_TRUE(other->lock());
+    });
+}
+
+TEST_P(DiskContract, ADirectoryIsNotAtItsNameWhenAnotherStandsThere) {
+    in_job([this](Disk& disk) {
+        ASSERT_TRUE(disk.make_directory(path("d")));
+        const auto held = must_open(disk, path("d"), Disk::Open::directory);
+        EXPECT_TRUE(*held->is_at(path("d")));
+        ASSERT_TRUE(disk.rename(path("d"), path("away")));
+        EXPECT_FALSE(*held->is_at(path("d")));
+        ASSERT_TRUE(disk.make_directory(path("d")));
+        EXPECT_FALSE(*held->is_at(path("d")));
+        EXPECT_TRUE(*held->is_at(path("away")));
+    });
+}
+
 }  // namespace understudy::contract

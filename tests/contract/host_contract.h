@@ -111,4 +111,70 @@ TEST_P(HostContract, AWatchMayBeDestroyedByItsOwnReport) {
     EXPECT_TRUE(run_until([&] { return gone_ == 7; }));
 }
 
+/// What becomes of a directory under somebody who has it open.
+class WatchContract : public ContractTest {
+protected:
+    WatchContract() : directory_(harness_->directory(0) + "/watched") {
+        in_job([this](Disk& disk) {
+            ASSERT_TRUE(disk.make_directory(directory_));
+            for (const char* const name : {"lock", "segment"}) {
+                ASSERT_TRUE(disk.open(directory_ + "/" + name, Disk::Open::create));
+            }
+        });
+        on_loop(0, [&] {
+            watch_ = node().host().watch_directory(directory_, {"lock"}, [this] { ++changed_; });
+        });
+    }
+    ~WatchContract() override {
+        on_loop(0, [&] { watch_.reset(); });
+    }
+
+    void in_job(const std::function<void(Disk&)>& body) {
+        bool done = false;
+        on_loop(0, [&] {
+            node().worker("contract").submit([&] { body(node().disk()); }, [&] { done = true; });
+        });
+        ASSERT_TRUE(run_until([&] { return done; }));
+    }
+
+    const std::string directory_;
+    std::unique_ptr<DirectoryWatch> watch_;
+    int changed_ = 0;
+};
+
+TEST_P(WatchContract, TheRemovalOfANamedFileIsTold) {
+    ASSERT_NE(watch_, nullptr);
+    in_job([this](Disk& disk) { EXPECT_TRUE(disk.remove(directory_ + "/lock")); });
+    EXPECT_TRUE(run_until([&] { return changed_ > 0; }));
+}
+
+TEST_P(WatchContract, AFileThatTakesTheNameOfANamedOneIsTold) {
+    in_job([this](Disk& disk) {
+        EXPECT_TRUE(disk.rename(directory_ + "/segment", directory_ + "/lock"));
+    });
+    EXPECT_TRUE(run_until([&] { return changed_ > 0; }));
+}
+
+TEST_P(WatchContract, TheMoveOfTheDirectoryIsTold) {
+    in_job([this](Disk& disk) { EXPECT_TRUE(disk.rename(directory_, directory_ + ".away")); });
+    EXPECT_TRUE(run_until([&] { return changed_ > 0; }));
+}
+
+TEST_P(WatchContract, OtherFilesComeAndGoWithoutAWord) {
+    in_job([this](Disk& disk) {
+        EXPECT_TRUE(disk.open(directory_ + "/another", Disk::Open::create));
+        EXPECT_TRUE(disk.rename(directory_ + "/another", directory_ + "/third"));
+        EXPECT_TRUE(disk.remove(directory_ + "/segment"));
+    });
+    run_for(settle);
+    EXPECT_EQ(changed_, 0);
+}
+
+TEST_P(WatchContract, AWatchThatIsDestroyedTellsNothing) {
+    on_loop(0, [&] { watch_.reset(); });
+    in_job([this](Disk& disk) { EXPECT_TRUE(disk.remove(directory_ + "/lock")); });
+    run_for(settle);
+    EXPECT_EQ(changed_, 0);
+}
+
 }  // namespace understudy::contract

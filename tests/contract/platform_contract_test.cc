@@ -18,6 +18,7 @@ INSTANTIATE_TEST_SUITE_P(Encrypted, NetworkContract,
                          testing::Values(Implementation{"platform with TLS", &make_tls_harness}));
 INSTANTIATE_TEST_SUITE_P(Platform, DiskContract, platform_only);
 INSTANTIATE_TEST_SUITE_P(Platform, HostContract, platform_only);
+INSTANTIATE_TEST_SUITE_P(Platform, WatchContract, platform_only);
 
 }  // namespace
 }  // namespace understudy::contract

@@ -89,6 +89,7 @@ INSTANTIATE_TEST_SUITE_P(Sim, NetworkContract, sims);
 INSTANTIATE_TEST_SUITE_P(Sim, LocalNetworkContract, sims);
 INSTANTIATE_TEST_SUITE_P(Sim, DiskContract, sims);
 INSTANTIATE_TEST_SUITE_P(Sim, HostContract, sims);
+INSTANTIATE_TEST_SUITE_P(Sim, WatchContract, sims);
 
 }  // namespace
 }  // namespace understudy::contract

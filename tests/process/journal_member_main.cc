@@ -4,6 +4,7 @@
 //     --member NAME --directory DIR --socket PATH
 //     --lease MS                      on a shared directory
 //     --node NAME=HOST:PORT ...       in a replicated group, one for each founder
+//     --alone yes                     on a local journal
 //     --tls-cert, --tls-key, --tls-ca, --insecure yes
 //     --checkpoint-every BYTES
 //
@@ -137,6 +138,10 @@ private:
     if (given.has("lease")) {
         options.journal =
             SharedDirectory{.path = given.text("directory"), .lease = given.duration("lease", 1s)};
+        return options;
+    }
+    if (given.has("alone")) {
+        options.journal = LocalDirectory{.path = given.text("directory")};
         return options;
     }
     ReplicatedGroup group{.directory = given.text("directory"), .nodes = {}};
