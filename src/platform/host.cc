@@ -168,6 +168,7 @@ private:
         if (!changed_) return;
         alignas(inotify_event) std::array<char, 4096> bytes;  // At least one event: NAME_MAX is 255.
         const auto got = ::read(events_.native_handle(), bytes.data(), bytes.size());
+        const bool goes_on = got > 0 || errno == EAGAIN || errno == EINTR;
         bool ours = false;
         for (std::size_t at = 0; got > 0 && at < static_cast<std::size_t>(got);) {
             inotify_event event{};
@@ -182,8 +183,7 @@ private:
                 if (self->changed_) std::function<void()>(self->changed_)();
             });
         }
-        // After that the kernel has nothing more to say: the directory is not there any more.
-        if (got > 0) await();
+        if (goes_on) await();
     }
 
     Loop& loop_;
