@@ -1,3 +1,4 @@
+#include "journal/directory_identity.h"
 #include "journal/walk.h"
 
 #include <algorithm>
@@ -245,6 +246,19 @@ TEST(Walk, WhatIsNoJournalIsRefused) {
     EXPECT_THAT(refusal("/data").detail, HasSubstr("try: understudy journal inspect /data/journal"));
     disk.put(whole(std::string(epoch_name)), Buffer(512));
     EXPECT_THAT(refusal(directory).detail, HasSubstr("of a local and of a shared journal"));
+}
+
+TEST(Walk, AnIdentityIsOneOfOursAndDamageToItIsFound) {
+    FakeDisk disk(1);
+    make_local(disk);
+    const std::string name(identity_name);
+    disk.put(whole(name), encode(DirectoryIdentity{.service = "Orders"}));
+    const auto good = look(disk);
+    ASSERT_TRUE(good);
+    EXPECT_THAT(good->damages, IsEmpty());
+    EXPECT_THAT(good->foreign, IsEmpty());
+    disk.flip(whole(name), 200);
+    EXPECT_TRUE(found_in(*look(disk), name));
 }
 
 TEST(Walk, ANewerVersionIsRefused) {
