@@ -19,7 +19,9 @@
 #include "apps/journal_view.h"
 #include "apps/session.h"
 #include "base/checksum.h"
+#include "journal/repair.h"
 #include "journal/segment.h"
+#include "platform/disk.h"
 #include "platform/log.h"
 #include "wire/definition.h"
 
@@ -142,6 +144,25 @@ protected:
             break;
     }
     return found.damages.empty() ? Exit::done : Exit::no;
+}
+
+[[nodiscard]] Result<Exit> repair(const Invocation&, const Wanted& wanted) {
+    std::optional<Result<Walked>> walked;
+    {
+        ReadOnlyDisk disk;
+        Looking looking;
+        walked.emplace(journal::walk(disk, wanted.directory, WalkDepth::everything, looking));
+    }
+    if (!*walked) return unreadable(walked->error());
+    platform::PosixDisk disk;
+    const auto repaired = journal::repair(disk, wanted.directory, **walked);
+    if (!repaired) return unreadable(repaired.error());
+    for (const journal::Repaired& one : *repaired) {
+        print(fmt::format("{}: {} bytes of zeros appended\n", one.file, one.zeros));
+    }
+    print(repaired->empty() ? fmt::format("{} needs no repair\n", wanted.directory)
+                            : fmt::format("{} is whole again\n", wanted.directory));
+    return Exit::done;
 }
 
 /// Prints entries as they come by.
@@ -557,7 +578,7 @@ void add_journal_commands(const Command& root, Globals& globals) {
                               .completes = Completes::directory};
 
     const Command journal =
-        root.add("journal", "Journals on disk: looked at, never changed, also while in use.");
+        root.add("journal", "Journals on disk: looked at, also while in use, and not changed.");
     const Command inspecting =
         journal.add("inspect", "What is there: segments, checkpoints, epochs, groups, counts.");
     inspecting.argument(directory, given->directory);
@@ -569,6 +590,14 @@ void add_journal_commands(const Command& root, Globals& globals) {
     verifying.runs(running(verify));
     verifying.footer("Exit codes: 0 good; 1 damaged, the output names each place; 2 no journal, or "
                      "of a newer\nversion; 74 a file cannot be read; 77 not allowed.");
+
+    const Command repairing = journal.add(
+        "repair", "Appends zeros that a segment lacks, where every entry is whole; nothing else.");
+    repairing.argument(directory, given->directory);
+    repairing.runs(running(repair));
+    repairing.footer("Refused while a process has the journal open, and if anything else is damaged. "
+                     "Exit codes:\n0 whole; 1 refused, nothing was changed; 2 no journal, or of a "
+                     "newer version; 74 a file\ncannot be read or written; 77 not allowed.");
 
     const Command replaying =
         journal.add("replay", "Prints each entry; of a registry its state, of an immortal what it was told.");

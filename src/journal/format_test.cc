@@ -40,6 +40,18 @@ TEST(JournalFormat, ASegmentIsWrittenAsDocumented) {
     EXPECT_EQ(segment_name(example_generation), "0000002a00000001.seg");
 }
 
+TEST(JournalFormat, AReserveIsWrittenAndReadAsDocumented) {
+    const ReserveHeader header{
+        .generation = generation + 1, .size_bytes = size_bytes, .durable = {3}};
+    Buffer written;
+    encode(header, written);
+    EXPECT_EQ(written, example("reserve"));
+    const auto read = decode_reserve_header(written, generation + 1);
+    ASSERT_TRUE(read && *read);
+    EXPECT_EQ(**read, header);
+    EXPECT_FALSE(*decode_segment_header(written, generation + 1)) << "it is not begun";
+}
+
 TEST(JournalFormat, ACheckpointIsWrittenAndReadAsDocumented) {
     const Buffer file = example("checkpoint");
     const auto read = decode_checkpoint_header(file);

@@ -1,5 +1,6 @@
 #include "journal/local_journal_core.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "journal/whole_file.h"
@@ -284,6 +285,9 @@ void LocalJournal::Core::make_reserve() {
     if (batcher_.reserve() == Batcher::Reserve::ready || making_reserve_ || poisoned_) return;
     if (reserve_retry_armed_) return;
     if (state_ != State::serving && batcher_.idle()) return;
+    // Only when the present segment's first entries are durable, so that the reserve vouches for
+    // some of them. One without the other is then proof of a loss.
+    if (begins_segment_in_flight()) return;
 
     making_reserve_ = true;
     ++jobs_;
@@ -296,16 +300,23 @@ void LocalJournal::Core::make_reserve() {
     run(
         "reserve",
         [made, retired, &disk = runtime_.disk(), directory = options_.directory,
-         generation = batcher_.tail().generation + 1, size = options_.segment_size_bytes] {
+         generation = batcher_.tail().generation + 1, size = options_.segment_size_bytes,
+         durable = committed_.last] {
             if (retired) {
-                made->file.emplace(reuse_segment(disk, directory, *retired, generation, size));
+                made->file.emplace(
+                    reuse_segment(disk, directory, *retired, generation, size, durable));
                 made->reused = static_cast<bool>(*made->file);
                 if (made->reused || made->file->error().effect == Effect::unknown) return;
                 made->useless = retired;
             }
-            made->file.emplace(make_segment(disk, directory, generation, size));
+            made->file.emplace(make_segment(disk, directory, generation, size, durable));
         },
         [made](Core& core) { core.reserve_made(std::move(*made)); });
+}
+
+bool LocalJournal::Core::begins_segment_in_flight() const {
+    return std::any_of(in_flight_.begin(), in_flight_.end(),
+                       [](const InFlight& one) { return one.batch.begins_segment; });
 }
 
 void LocalJournal::Core::reserve_made(MadeReserve made) {

@@ -90,6 +90,7 @@ private:
 
     void look();
     void make_reserve();
+    [[nodiscard]] bool begins_segment_in_flight() const;
     void reserve_made(MadeReserve made);
     [[nodiscard]] Result<void> may_write(const std::shared_ptr<CheckpointFile>& file) const;
     void checkpoint_step(const std::shared_ptr<CheckpointFile>& file,

@@ -150,9 +150,13 @@ TEST(LocalJournal, ReservesAreMadeOfWrittenZeros) {
     session.opened();
     const auto segments = files(disk, ".seg");
     ASSERT_EQ(segments.size(), 2U);
-    EXPECT_EQ(disk.contents(segments[1]), Buffer(64 * KiB));
+    const auto generation = *parse_segment_name(segments[1].substr(segments[1].rfind('/') + 1));
+    Buffer expected;
+    encode(ReserveHeader{.generation = generation, .size_bytes = 64 * KiB, .durable = {1}}, expected);
+    expected.resize(64 * KiB);
+    EXPECT_EQ(disk.contents(segments[1]), expected);
     disk.power_cut(FakeDisk::Survival::none);
-    EXPECT_EQ(disk.contents(segments[1]), Buffer(64 * KiB)) << "durable, name and all";
+    EXPECT_EQ(disk.contents(segments[1]), expected) << "durable, name and all";
 }
 
 TEST(LocalJournal, AFailedWriteEndsTheTenureForEver) {

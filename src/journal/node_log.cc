@@ -102,7 +102,8 @@ Result<void> NodeLogCore::take_index() {
                 (generations.back() & ~std::uint64_t{UINT32_MAX}) | segment;
             return Error{
                 .code = Errc::corrupt,
-                .detail = fmt::format("entry {} of group {} lay in {} of {}, which is gone",
+                .detail = fmt::format("entry {} of group {} lay in {} of {}, which is gone or not "
+                                      "whole",
                                       group.first.value + i, id.value, segment_name(generation),
                                       options_.directory)};
         }

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/plant.h"
+#include "journal/short_segment.h"
 #include "journal/whole_file.h"
 
 namespace understudy::journal {
@@ -138,9 +139,8 @@ Result<void> Recovery::choose_start() {
     }
 
     for (auto it = found_.begin(); it != start; ++it) {
-        if (options_.keeps_segments) {
-            const Index first = it->header ? it->header->first : Index{};
-            out_.segments.push_back({.generation = it->generation, .first = first});
+        if (options_.keeps_segments && it->whole()) {
+            out_.segments.push_back({.generation = it->generation, .first = it->header->first});
         } else {
             out_.leftovers.push_back(path(segment_name(it->generation)));
         }
@@ -175,6 +175,9 @@ Result<void> Recovery::open_segment() {
     if (reading_ > 0 && found.generation != begun_[reading_ - 1].generation + 1) {
         return damage(chain_.last.next(), fmt::format("the segment before {} is missing", name));
     }
+    if (!found.header && !is_segment_length(found.size_bytes)) {
+        return damage(chain_.last.next(), fmt::format("{}: {}", name, lost_length(found.size_bytes)));
+    }
     if (!found.header) return damage(chain_.last.next(), fmt::format("the header of {}", name));
     if (found.header->first > chain_.last.next()) {
         return damage(chain_.last.next(), fmt::format("{} begins behind it", name));
@@ -183,10 +186,7 @@ Result<void> Recovery::open_segment() {
         return damage(found.header->first,
                       fmt::format("{} does not follow what is before it", name));
     }
-    if (found.header->size_bytes != found.size_bytes) {
-        return damage(found.header->first, fmt::format("{} has {} bytes instead of {}", name,
-                                                       found.size_bytes, found.header->size_bytes));
-    }
+    US_CHECK(check_length(found));
     if (checkpoint_ && checkpoint_->at == chain_.last && checkpoint_->checksum != chain_.checksum) {
         return damage(checkpoint_->at, "it is not the one that the checkpoint is about");
     }
@@ -235,20 +235,78 @@ Result<void> Recovery::leave_segment() {
     return {};
 }
 
+/// A segment has its full length from the moment it has its name.
+Result<void> Recovery::check_length(const Found& found) const {
+    const SegmentHeader& header = *found.header;
+    if (header.size_bytes == found.size_bytes) return {};
+    const std::string name = segment_name(found.generation);
+    const auto file = US_TRY(disk_.open(path(name), Disk::Open::existing));
+    const ShortSegment segment =
+        US_TRY(look_at_short(*file, found.size_bytes, header, segment_header_bytes));
+    if (segment.only_padding) return only_padding_missing(options_.directory, name, segment);
+    return damage(segment.last.next(),
+                  fmt::format("{} has {} bytes instead of {}", name, found.size_bytes,
+                              header.size_bytes));
+}
+
 /// Torn or damaged? Asks whatever lies behind the last entry that could be read.
 Result<void> Recovery::judge() {
-    for (Found& found : unbegun_) {
-        auto file = US_TRY(disk_.open(path(segment_name(found.generation)), Disk::Open::existing));
-        SegmentReader reader(*file, found.size_bytes, found.generation);
-        const auto remains = US_TRY(reader.search(0));
-        claimed_ = std::max(claimed_, remains.claimed);
-        found.remains = remains;
-    }
+    US_CHECK(check_unbegun());
+    for (Found& found : unbegun_) US_CHECK(ask_unbegun(found));
     if (chain_.last < claimed_) {
         if (planted(Plant::damage_cut)) return {};
-        return damage(chain_.last.next(),
-                      fmt::format("entries up to {} were durable", claimed_.value));
+        // One that was never begun has none behind it that vouches for more than those before it.
+        const bool lost = begun_.empty() || unbegun_.size() > 1;
+        const std::string name =
+            segment_name((lost ? unbegun_.front() : begun_.back()).generation);
+        return damage(chain_.last.next(), fmt::format("{} does not hold it, and entries up to {} "
+                                                      "were durable",
+                                                      name, claimed_.value));
     }
+    return {};
+}
+
+/// What is true of segments that are not begun, whenever a process or a machine stopped.
+Result<void> Recovery::check_unbegun() const {
+    if (unbegun_.empty()) return {};
+    const Index next = chain_.last.next();
+    // The one before has its name durably before the next one is made, and is not removed before
+    // the next one has been begun. A new journal's first segment is begun before there is a second.
+    std::uint64_t expected = begun_.empty()
+                                 ? first_generation(journal_id(unbegun_.front().generation))
+                                 : begun_.back().generation + 1;
+    for (const Found& found : unbegun_) {
+        const std::string name = segment_name(found.generation);
+        if (found.generation != expected) {
+            return damage(next, fmt::format("{} is missing, and {} was made after it",
+                                            segment_name(expected), name));
+        }
+        if (!is_segment_length(found.size_bytes)) {
+            return damage(next, fmt::format("{}: {}", name, lost_length(found.size_bytes)));
+        }
+        ++expected;
+    }
+    if (begun_.empty() && unbegun_.size() > 1) {
+        return damage(next, fmt::format("the header of {}, and {} was made after it",
+                                        segment_name(unbegun_[0].generation),
+                                        segment_name(unbegun_[1].generation)));
+    }
+    return {};
+}
+
+/// What a segment that is not begun says of those before it, and what a torn write left in it.
+Result<void> Recovery::ask_unbegun(Found& found) {
+    auto file = US_TRY(disk_.open(path(segment_name(found.generation)), Disk::Open::existing));
+    SegmentReader reader(*file, found.size_bytes, found.generation);
+    const auto reserve = US_TRY(reader.reserve_header());
+    found.remains = US_TRY(reader.search(reserve ? segment_header_bytes : 0));
+    claimed_ = std::max(claimed_, found.remains.claimed);
+    if (!reserve) return {};
+    claimed_ = std::max(claimed_, reserve->durable);
+    // Nothing has been written behind its header: that stays.
+    const bool untouched = found.remains.valid_end == segment_header_bytes;
+    if (untouched) found.remains.valid_end = 0;
+    if (untouched && found.remains.end == segment_header_bytes) found.remains.end = 0;
     return {};
 }
 
@@ -337,7 +395,8 @@ Result<void> Recovery::begin_tenure() {
         tail.segment_bytes = options_.segment_bytes;
         if (!out_.reserve) {
             auto made =
-                make_segment(disk_, options_.directory, tail.generation, tail.segment_bytes);
+                make_segment(disk_, options_.directory, tail.generation, tail.segment_bytes,
+                             chain_.last);
             if (!made) {
                 Error error = std::move(made).error();
                 error.detail = fmt::format("the journal in {} has no room to begin a tenure: {}",

@@ -95,6 +95,9 @@ private:
         std::uint64_t size_bytes = 0;
         std::optional<SegmentHeader> header;
         SegmentReader::Remains remains;  ///< If not begun.
+
+        /// Begun, and as long as it says.
+        [[nodiscard]] bool whole() const { return header && header->size_bytes == size_bytes; }
     };
 
     Result<void> list();
@@ -106,6 +109,9 @@ private:
     Result<bool> read_entry(Slice& slice);
     Result<void> leave_segment();
     Result<void> judge();
+    [[nodiscard]] Result<void> check_unbegun() const;
+    Result<void> ask_unbegun(Found& found);
+    [[nodiscard]] Result<void> check_length(const Found& found) const;
 
     Result<void> settle_tail();
     Result<void> settle_unbegun();

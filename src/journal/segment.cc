@@ -12,6 +12,7 @@ namespace understudy::journal {
 namespace {
 
 constexpr HeaderForm segment_form{.magic = "usjrnseg", .bytes = segment_header_bytes};
+constexpr HeaderForm reserve_form{.magic = "usjrnrsv", .bytes = segment_header_bytes};
 
 }  // namespace
 
@@ -41,6 +42,29 @@ Result<std::optional<SegmentHeader>> decode_segment_header(Bytes bytes, std::uin
     header.reused = reused != 0;
     if (!is_reserved(reader)) return none;
     if (header.generation != generation || header.first == Index{} || reused > 1) return none;
+    return std::optional(header);
+}
+
+void encode(const ReserveHeader& header, Buffer& out) {
+    Buffer fields;
+    ByteWriter body(fields);
+    body.fixed(header.generation);
+    body.fixed(header.size_bytes);
+    body.fixed(header.durable.value);
+    put_header(reserve_form, fields, checksum_seed(header.generation), out);
+}
+
+Result<std::optional<ReserveHeader>> decode_reserve_header(Bytes bytes, std::uint64_t generation) {
+    const std::optional<ReserveHeader> none;
+    auto fields = open_header(reserve_form, "segment " + segment_name(generation), bytes,
+                              checksum_seed(generation));
+    if (!fields && fields.error().code == Errc::corrupt) return none;
+    ByteReader reader = US_TRY(std::move(fields));
+    ReserveHeader header;
+    header.generation = *reader.fixed<std::uint64_t>();
+    header.size_bytes = *reader.fixed<std::uint64_t>();
+    header.durable = {*reader.fixed<std::uint64_t>()};
+    if (!is_reserved(reader) || header.generation != generation) return none;
     return std::optional(header);
 }
 

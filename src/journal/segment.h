@@ -32,6 +32,13 @@ inline constexpr std::uint64_t segment_bytes_min = 64 * KiB;
 inline constexpr std::uint64_t segment_bytes_max = 4 * GiB;
 inline constexpr std::uint64_t segment_bytes_step = 4 * KiB;
 
+/// A segment file has such a length from the moment it has its name, begun or not. Any other length
+/// proves that a part of it was lost.
+[[nodiscard]] constexpr bool is_segment_length(std::uint64_t bytes) {
+    return bytes >= segment_bytes_min && bytes <= segment_bytes_max &&
+           bytes % segment_bytes_step == 0;
+}
+
 /// Kept at the end of a segment for the entries that begin a tenure, so that a journal opens on a
 /// full disk: a hundred times.
 inline constexpr std::uint64_t tenure_bytes = 4 * KiB;
@@ -82,6 +89,26 @@ void encode(const SegmentHeader& header, Buffer& out);
 /// The header at the front of `bytes`, or nullopt if there is no valid one for `generation`.
 /// Errors: bad_config (none) if another version of the format wrote it.
 [[nodiscard]] Result<std::optional<SegmentHeader>> decode_segment_header(Bytes bytes,
+                                                                         std::uint64_t generation);
+
+/// What stands at the front of a segment that has not been begun.
+///
+/// It vouches for entries before that segment: without it, a segment whose content was lost would look
+/// like one that was never begun. The header of the segment takes its place.
+struct ReserveHeader {
+    std::uint64_t generation = 0;
+    std::uint64_t size_bytes = 0;  ///< Of the whole file, from the start.
+    Index durable;                 ///< Entries up to here were, when the segment was made.
+    friend bool operator==(const ReserveHeader&, const ReserveHeader&) = default;
+};
+
+/// Appends the header to `out`: segment_header_bytes.
+/// Source: docs/formats/journal.md, section "Segments".
+void encode(const ReserveHeader& header, Buffer& out);
+
+/// The reserve's header at the front of `bytes`, or nullopt if there is no valid one for `generation`.
+/// Errors: bad_config (none) if another version of the format wrote it.
+[[nodiscard]] Result<std::optional<ReserveHeader>> decode_reserve_header(Bytes bytes,
                                                                          std::uint64_t generation);
 
 /// "0000002a00000001.seg"

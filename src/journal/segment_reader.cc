@@ -37,6 +37,10 @@ Result<std::optional<SegmentHeader>> SegmentReader::header() {
     return decode_segment_header(US_TRY(view(0, segment_header_bytes)), generation_);
 }
 
+Result<std::optional<ReserveHeader>> SegmentReader::reserve_header() {
+    return decode_reserve_header(US_TRY(view(0, segment_header_bytes)), generation_);
+}
+
 Result<std::optional<DecodedEntry>> SegmentReader::entry_at(std::uint64_t offset) {
     const std::optional<DecodedEntry> none;
     const auto header = decode_header(US_TRY(view(offset, entry_header_bytes)), seed_);

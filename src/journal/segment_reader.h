@@ -19,6 +19,9 @@ public:
     /// The segment's header; nullopt if there is no valid one. Also: bad_config (none).
     [[nodiscard]] Result<std::optional<SegmentHeader>> header();
 
+    /// What it says if it has not been begun; nullopt if it says nothing. Also: bad_config (none).
+    [[nodiscard]] Result<std::optional<ReserveHeader>> reserve_header();
+
     /// The valid entry at `offset`, or nullopt. Its body lives until the next call.
     [[nodiscard]] Result<std::optional<DecodedEntry>> entry_at(std::uint64_t offset);
 

@@ -75,6 +75,32 @@ TEST(Segment, EveryPrefixOfTheHeaderIsNone) {
     }
 }
 
+TEST(Segment, EveryFlippedBitAndEveryPrefixOfAReservesHeaderIsNone) {
+    Buffer bytes;
+    encode(ReserveHeader{.generation = 7, .size_bytes = 64 * KiB, .durable = {12}}, bytes);
+    ASSERT_EQ(bytes.size(), segment_header_bytes);
+    for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit) {
+        Buffer flipped = bytes;
+        flipped[bit / 8] ^= static_cast<std::byte>(1U << (bit % 8));
+        const auto found = decode_reserve_header(flipped, 7);
+        EXPECT_TRUE(found && !*found) << "bit " << bit;
+    }
+    for (std::size_t size = 0; size < bytes.size(); ++size) {
+        EXPECT_FALSE(*decode_reserve_header(Bytes(bytes).first(size), 7)) << size;
+    }
+    EXPECT_FALSE(*decode_reserve_header(bytes, 8)) << "of another segment";
+}
+
+TEST(Segment, ALengthIsOneInStepsBetweenTheLeastAndTheMost) {
+    for (const std::uint64_t good : {segment_bytes_min, 68 * KiB, 1 * MiB, segment_bytes_max}) {
+        EXPECT_TRUE(is_segment_length(good)) << good;
+    }
+    for (const std::uint64_t bad : {std::uint64_t{0}, 60 * KiB, 1 * MiB - 1, 1 * MiB + 512,
+                                    segment_bytes_max + segment_bytes_step}) {
+        EXPECT_FALSE(is_segment_length(bad)) << bad;
+    }
+}
+
 TEST(Segment, NamesGoBothWays) {
     EXPECT_EQ(segment_name(0x2a'00000007), "0000002a00000007.seg");
     EXPECT_EQ(parse_segment_name("0000002a00000007.seg"), 0x2a'00000007U);

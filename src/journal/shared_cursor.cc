@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 
 #include "base/plant.h"
+#include "journal/shared_epoch.h"
+#include "journal/short_segment.h"
 
 namespace understudy::journal {
 
@@ -37,6 +39,44 @@ Result<std::optional<SegmentHeader>> read_shared_header(Disk& disk, const std::s
     return US_TRY(reader.header());
 }
 
+namespace {
+
+Result<bool> has_begun_later(Disk& disk, const std::string& directory, const SharedNames& names,
+                             const LostSegment& than) {
+    const auto found = names.segments.find(than.epoch);
+    if (found == names.segments.end()) return false;
+    for (const std::uint64_t generation : found->second) {
+        if (generation <= than.generation) continue;
+        if (US_TRY(read_shared_header(disk, directory, than.epoch, generation))) return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+Result<std::optional<LostSegment>> find_lost_segment(Disk& disk, const std::string& directory,
+                                                     const SharedNames& names) {
+    const std::optional<LostSegment> none;
+    for (auto epoch = names.claims.rbegin(); epoch != names.claims.rend(); ++epoch) {
+        // What a lower one has begun may have been removed since.
+        if (*epoch < names.head()) break;
+        const auto begun = US_TRY(read_last_begun(disk, directory, *epoch));
+        if (!begun) continue;
+        LostSegment lost{.epoch = *epoch,
+                         .generation = begun->generation,
+                         .entry = begun->entry,
+                         .why = "it is missing, and it had been begun"};
+        const auto header = read_shared_header(disk, directory, *epoch, begun->generation);
+        if (!header && header.error().code != Errc::not_found) return header.error();
+        if (header && *header) continue;
+        if (header) lost.why = "it has no header, and it had been begun";
+        // The claim may say it late: then a later one says so, too, and this one may be removed.
+        if (US_TRY(has_begun_later(disk, directory, names, lost))) continue;
+        return std::optional(std::move(lost));
+    }
+    return none;
+}
+
 Result<std::vector<SharedPart>> read_parts(Disk& disk, const std::string& directory,
                                            const SharedNames& names, Index wanted) {
     std::vector<SharedPart> parts;
@@ -51,11 +91,14 @@ Result<std::vector<SharedPart>> read_parts(Disk& disk, const std::string& direct
             const std::string path = path_in(directory, shared_segment_name(epoch, generation));
             const auto file = US_TRY(disk.open(path, Disk::Open::existing));
             Buffer raw(seal_bytes);
-            US_CHECK(file->read_at(segment_header_bytes, raw));
-            part.seal = US_TRY(decode_seal(raw, checksum_seed(generation)));
+            if (US_TRY(file->size()) >= segment_header_bytes + seal_bytes) {
+                US_CHECK(file->read_at(segment_header_bytes, raw));
+                part.seal = US_TRY(decode_seal(raw, checksum_seed(generation)));
+            }
             if (!part.seal || part.seal->epoch != epoch) {
                 return damaged_entry(directory, next ? next->at : wanted,
-                                     fmt::format("the seal of epoch {}", epoch.value));
+                                     fmt::format("the seal of epoch {}, in {}", epoch.value,
+                                                 shared_segment_name(epoch, generation)));
             }
         }
         next = part.seal;
@@ -175,8 +218,13 @@ Result<void> SharedCursor::open_segment() {
         const Index next = at_.chain.last.next();
         if (!header) return damage(next, fmt::format("the header of {}", name));
         if (header->size_bytes != size_bytes_) {
-            return damage(next, fmt::format("{} has {} bytes instead of {}", name, size_bytes_,
-                                            header->size_bytes));
+            const bool sealed = segment_count(at_.generation) == 1;
+            const ShortSegment segment =
+                US_TRY(look_at_short(*file_, size_bytes_, *header,
+                                     sealed ? first_entry_offset : segment_header_bytes));
+            if (segment.only_padding) return only_padding_missing(directory_, name, segment);
+            return damage(segment.last.next(), fmt::format("{} has {} bytes instead of {}", name,
+                                                           size_bytes_, header->size_bytes));
         }
         checked_ = at_.generation;
     }
@@ -219,21 +267,41 @@ Result<void> SharedCursor::judge() {
     read_to(size_bytes_);
     if (!part().next) {
         durable_ = std::max(durable_, US_TRY(reader_->search(at_.offset)).claimed);
+        std::uint64_t before = at_.generation;
         for (const std::uint64_t generation : part().generations) {
             if (generation <= at_.generation) continue;
-            const std::string name = shared_segment_name(part().epoch, generation);
-            const auto file = US_TRY(disk_.open(path_in(directory_, name), Disk::Open::existing));
-            const std::uint64_t size = US_TRY(file->size());
-            SegmentReader later(*file, size, generation);
-            if (const auto header = US_TRY(later.header())) {
-                durable_ = std::max(durable_, Index{header->first.value - 1});
-            }
-            durable_ = std::max(durable_, US_TRY(later.search(0)).claimed);
+            US_CHECK(ask_later(generation, before));
+            before = generation;
         }
     }
     if (at_.chain.last >= durable_) return {};
     return damage(at_.chain.last.next(),
                   fmt::format("entries up to {} were durable", durable_.value));
+}
+
+/// What a later segment of the epoch says of those before it, the last of which is `before`.
+Result<void> SharedCursor::ask_later(std::uint64_t generation, std::uint64_t before) {
+    const Index next = at_.chain.last.next();
+    const std::string name = shared_segment_name(part().epoch, generation);
+    const auto file = US_TRY(disk_.open(path_in(directory_, name), Disk::Open::existing));
+    const std::uint64_t size = US_TRY(file->size());
+    // A segment is made when the one before has its name, and that one is not removed before.
+    if (generation != before + 1) {
+        return damage(next, fmt::format("{} is missing, and {} was made after it",
+                                        shared_segment_name(part().epoch, before + 1), name));
+    }
+    if (!is_segment_length(size)) {
+        return damage(next, fmt::format("{}: {}", name, lost_length(size)));
+    }
+    SegmentReader later(*file, size, generation);
+    if (const auto header = US_TRY(later.header())) {
+        durable_ = std::max(durable_, Index{header->first.value - 1});
+    }
+    if (const auto reserve = US_TRY(later.reserve_header())) {
+        durable_ = std::max(durable_, reserve->durable);
+    }
+    durable_ = std::max(durable_, US_TRY(later.search(0)).claimed);
+    return {};
 }
 
 Error SharedCursor::damage(Index at, std::string_view why) const {

@@ -35,6 +35,22 @@ struct SharedPart {
                                                                       Epoch epoch,
                                                                       std::uint64_t generation);
 
+/// A segment that is not as its maker says it was.
+struct LostSegment {
+    Epoch epoch;
+    std::uint64_t generation = 0;
+    Index entry;  ///< Was committed, and stood in it.
+    std::string why;
+};
+
+/// Asks the claims of the newest epochs for the segment that was begun last. nullopt: all is there.
+///
+/// Requires: who looks has changed the directory since `names` were listed, or nobody has it open.
+/// Errors: bad_config, disk_failed (none).
+[[nodiscard]] Result<std::optional<LostSegment>> find_lost_segment(Disk& disk,
+                                                                   const std::string& directory,
+                                                                   const SharedNames& names);
+
 /// Goes through the entries of a shared journal, over segments and epochs.
 ///
 /// It says what can be read, and beside it what is known to be durable, and what to be committed.
@@ -88,6 +104,7 @@ private:
     void read_to(std::uint64_t end);
     Result<bool> widen();
     Result<bool> next_segment();
+    Result<void> ask_later(std::uint64_t generation, std::uint64_t before);
     void learn(const EntryHeader& header);
 
     Disk& disk_;

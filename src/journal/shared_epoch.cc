@@ -109,6 +109,37 @@ std::optional<Address> decode_address(Bytes bytes) {
     return Address{.host = std::string(as_text(*host)), .port = static_cast<std::uint16_t>(port)};
 }
 
+void encode(const LastBegun& begun, Buffer& out) {
+    Buffer covered;
+    ByteWriter body(covered);
+    body.fixed(std::uint32_t{0});
+    body.fixed(begun.generation);
+    body.fixed(begun.entry.value);
+    ByteWriter writer(out);
+    writer.fixed(crc32c(covered));
+    writer.raw(covered);
+}
+
+Result<std::optional<LastBegun>> read_last_begun(Disk& disk, const std::string& directory,
+                                                 Epoch epoch) {
+    const std::optional<LastBegun> none;
+    const auto file = disk.open(path_in(directory, claim_name(epoch)), Disk::Open::existing);
+    if (!file && file.error().code == Errc::not_found) return none;
+    if (!file) return file.error();
+    if (US_TRY((*file)->size()) < last_begun_offset + last_begun_bytes) return none;
+    Buffer raw(last_begun_bytes);
+    US_CHECK((*file)->read_at(last_begun_offset, raw));
+    ByteReader reader(raw);
+    const auto checksum = *reader.fixed<std::uint32_t>();
+    if (crc32c(reader.rest()) != checksum) return none;
+    (void)reader.fixed<std::uint32_t>();
+    LastBegun begun;
+    begun.generation = *reader.fixed<std::uint64_t>();
+    begun.entry = {*reader.fixed<std::uint64_t>()};
+    if (segment_count(begun.generation) == 0 || begun.entry == Index{}) return none;
+    return std::optional(begun);
+}
+
 Result<std::optional<Contact>> read_contact(Disk& disk, const std::string& directory, Epoch epoch,
                                             std::uint64_t tenure) {
     const std::optional<Contact> none;

@@ -32,6 +32,9 @@ inline constexpr std::size_t boot_bytes_max = 64;
 inline constexpr std::uint64_t address_offset = process_offset + process_bytes;
 inline constexpr std::size_t address_bytes = 272;
 inline constexpr std::size_t address_host_max = 256;
+/// Where a claim says which segment its maker began last; a claim may end before.
+inline constexpr std::uint64_t last_begun_offset = address_offset + address_bytes;
+inline constexpr std::size_t last_begun_bytes = 24;
 
 /// Source: docs/formats/shared-journal.md, section "Epoch and claims".
 [[nodiscard]] Buffer encode(const EpochRecord& record);
@@ -47,6 +50,24 @@ void encode(const ProcessId& process, Buffer& out);
 void encode(const Address& address, Buffer& out);
 /// The address that is told there, or nullopt: it serves to hear sooner, and is no error.
 [[nodiscard]] std::optional<Address> decode_address(Bytes bytes);
+
+/// The segment that the owner of an epoch began last.
+///
+/// It is written to the claim when an entry of that segment has been committed. So a segment that is
+/// lost whole, the last of its epoch, is told from one that was never made.
+struct LastBegun {
+    std::uint64_t generation = 0;
+    Index entry;  ///< In it, and committed.
+    friend bool operator==(const LastBegun&, const LastBegun&) = default;
+};
+
+/// Appends it, last_begun_bytes long.
+void encode(const LastBegun& begun, Buffer& out);
+/// What the claim of `epoch` says of it; nullopt if it says nothing, or there is none.
+/// Errors: disk_failed (none).
+[[nodiscard]] Result<std::optional<LastBegun>> read_last_begun(Disk& disk,
+                                                               const std::string& directory,
+                                                               Epoch epoch);
 
 /// How the owner of an epoch can be reached.
 struct Contact {

@@ -167,6 +167,32 @@ TEST(SharedFormat, AClaimTellsItsProcessAndDamageToThatIsAsIfItDidNot) {
     EXPECT_TRUE(bytes.empty());
 }
 
+TEST(SharedFormat, AClaimTellsWhatWasBegunLastAndDamageToThatIsAsIfItDidNot) {
+    const LastBegun begun{.generation = 0x2b'00000001, .entry = {4}};
+    Buffer bytes;
+    encode(begun, bytes);
+    EXPECT_EQ(bytes, wire::worked_example("shared-journal.md", "last-begun"));
+    ASSERT_EQ(bytes.size(), last_begun_bytes);
+    FakeDisk disk(1);
+    ASSERT_TRUE(disk.make_directory("/d"));
+    const auto told = [&](const Buffer& what) {
+        Buffer claim(last_begun_offset);
+        claim.insert(claim.end(), what.begin(), what.end());
+        disk.put("/d/" + claim_name({2}), claim);
+        return *read_last_begun(disk, "/d", {2});
+    };
+    EXPECT_EQ(told(bytes), begun);
+    for (std::size_t at = 0; at < bytes.size(); ++at) {
+        Buffer damaged = bytes;
+        damaged[at] ^= std::byte{1};
+        EXPECT_EQ(told(damaged), std::nullopt) << at;
+        EXPECT_EQ(told(Buffer(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(at))),
+                  std::nullopt);
+    }
+    EXPECT_EQ(told(Buffer(last_begun_bytes)), std::nullopt);
+    EXPECT_EQ(*read_last_begun(disk, "/d", {3}), std::nullopt) << "there is no such claim";
+}
+
 TEST(SharedFormat, AClaimTellsWhereItsMakerPromptsAndDamageToThatIsAsIfItDidNot) {
     const Address address{.host = "10.0.0.7", .port = 4711};
     Buffer bytes;

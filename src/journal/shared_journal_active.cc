@@ -1,4 +1,5 @@
 // The active: appends, keeps its claim, leaves.
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -16,6 +17,13 @@ Result<void> write_stamp(Disk& disk, const std::string& directory, const EpochRe
     US_CHECK(claim.write_at(stamp_offset, bytes));
     US_CHECK(claim.sync());
     return check_epoch(disk, directory, record);
+}
+
+Result<void> write_last_begun(File& claim, const LastBegun& begun) {
+    Buffer bytes;
+    encode(begun, bytes);
+    US_CHECK(claim.write_at(last_begun_offset, bytes));
+    return claim.sync();
 }
 
 }  // namespace
@@ -37,6 +45,7 @@ void SharedJournal::Core::serve(SharedTenure begun) {
                kv("from", begun.old), kv("sealed", begun.at.value)});
     journal_ = begun.journal;
     const EpochRecord record = begun.record;
+    const LastBegun first{.generation = begun.tail.generation, .entry = begun.tail.chain.last};
     own_ = record;
     tenure_ = std::make_shared<Tenure>(std::move(begun), runtime_.disk(), options_);
     const auto tenure = tenure_;
@@ -50,7 +59,20 @@ void SharedJournal::Core::serve(SharedTenure begun) {
     make_reserve();
     arm_mark();
     arm_stamp();
+    vouch_for(first);
     trim();
+}
+
+/// So that a loss of the whole segment is noticed; without it nothing else is amiss.
+void SharedJournal::Core::vouch_for(const LastBegun& begun) {
+    auto result = std::make_shared<Result<void>>();
+    run(
+        "stamp", [result, begun, claim = tenure_->claim] { *result = write_last_begun(*claim, begun); },
+        [result](Core& core) {
+            if (*result) return;
+            core.log_.warn("journal.claim.failed", {kv("directory", core.options_.directory),
+                                                    kv("error", result->error())});
+        });
 }
 
 void SharedJournal::Core::append(std::vector<Draft> drafts, Urgency urgency, Appended done) {
@@ -157,6 +179,9 @@ void SharedJournal::Core::flushed(const std::shared_ptr<Flush>& flush) {
     }
     US_ASSERT(next == done.batch.placed.size());
     if (options_.on_commit) options_.on_commit(heard_.last, epoch);
+    if (done.batch.begins_segment) {
+        vouch_for({.generation = done.batch.generation, .entry = done.batch.placed.front().index});
+    }
     tenure->batcher.reuse(std::move(flush->bytes));
     arm_mark();
     this->flush();
@@ -176,20 +201,23 @@ void SharedJournal::Core::make_reserve() {
     if (!tenure.batcher.reserve_is_due() || tenure.making_reserve) return;
     if (tenure.reserve_retry_armed) return;
     if (phase_ != Phase::active && tenure.batcher.idle()) return;
+    // Only when the present segment's first entries are durable: so the reserve vouches for them.
+    const bool begins = std::any_of(tenure.in_flight.begin(), tenure.in_flight.end(),
+                                    [](const InFlight& one) { return one.batch.begins_segment; });
+    if (begins) return;
 
     tenure.making_reserve = true;
     auto made = std::make_shared<std::optional<Result<std::unique_ptr<File>>>>();
-    const std::string name =
-        shared_segment_name(tenure.record.epoch, tenure.batcher.tail().generation + 1);
+    const std::uint64_t generation = tenure.batcher.tail().generation + 1;
+    const std::string name = shared_segment_name(tenure.record.epoch, generation);
     run(
         "reserve",
-        [made, name, &disk = runtime_.disk(), directory = options_.directory,
-         size = options_.segment_size_bytes] {
-            made->emplace(
-                make_whole_file(disk, directory, name, [size](File& file) -> Result<void> {
-                    US_CHECK(file.lock());
-                    return write_zeros(file, 0, size);
-                }));
+        [made, name, generation, &disk = runtime_.disk(), directory = options_.directory,
+         size = options_.segment_size_bytes, durable = heard_.last] {
+            made->emplace(make_whole_file(disk, directory, name, [&](File& file) -> Result<void> {
+                US_CHECK(file.lock());
+                return fill_segment(file, generation, size, durable);
+            }));
         },
         tenure_->life.guarded([made](Core& core) { core.reserve_made(std::move(**made)); }));
 }

@@ -143,6 +143,7 @@ private:
 
     // The active: shared_journal_active.cc.
     void serve(SharedTenure begun);
+    void vouch_for(const LastBegun& begun);
     void schedule_flush();
     void flush();
     void submit(Batch batch);

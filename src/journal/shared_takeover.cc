@@ -129,6 +129,13 @@ Result<void> SharedTakeover::scan(const Heard& heard) {
     if (head_ > record_.epoch) {
         return given_up(fmt::format("epoch {} has begun", head_.value));
     }
+    if (const auto lost = US_TRY(find_lost_segment(disk_, options_.directory, names))) {
+        return Error{.code = Errc::corrupt,
+                     .detail = fmt::format("entry {} of the journal in {} is damaged: {}: {}",
+                                           lost->entry.value, options_.directory,
+                                           shared_segment_name(lost->epoch, lost->generation),
+                                           lost->why)};
+    }
     Index known = heard.last;
     if (!names.checkpoints.empty()) known = std::max(known, names.checkpoints.front());
     if (head_ != Epoch{}) {

@@ -173,6 +173,23 @@ void WalkParts::judge_checkpoints() {
                 fmt::format("it is gone, and no checkpoint that is whole reaches up to entry {}",
                             out.first.value));
     }
+    // In use, files come and go while they are listed.
+    if (!out.live && out.first > Index{1} && out.damages.empty()) judge_trimming();
+}
+
+/// Entries are removed when two checkpoints are durable, and only up to the older one.
+void WalkParts::judge_trimming() {
+    if (out.checkpoints.size() < 2) {
+        return damaged({}, {}, 0,
+                       fmt::format("entries before {} are gone, so there were two checkpoints, and one "
+                                   "of them is missing",
+                                   out.first.value));
+    }
+    const std::string& older = out.checkpoints[out.checkpoints.size() - 2].name;
+    const Index needed = parse_checkpoint_name(older).value_or(Index{}).next();
+    if (out.first > needed) {
+        damaged(needed, {}, 0, fmt::format("no segment holds it, and {} needs it", older));
+    }
 }
 
 const Checkpoint* WalkParts::newest_checkpoint() const {
@@ -182,9 +199,30 @@ const Checkpoint* WalkParts::newest_checkpoint() const {
     return nullptr;
 }
 
+Result<void> WalkParts::short_segment(File& file, const SegmentHeader& header,
+                                      const WalkedSegment& segment, std::uint64_t entries_at) {
+    const ShortSegment found =
+        US_TRY(look_at_short(file, segment.size_bytes, header, entries_at));
+    const std::string why = fmt::format("the segment has {} bytes instead of {}",
+                                        segment.size_bytes, header.size_bytes);
+    if (found.only_padding) {
+        damaged({}, segment.name, 0,
+                fmt::format("{}: every entry up to {} is whole, only bytes that were never used are "
+                            "missing (understudy journal repair)",
+                            why, found.last.value));
+        out.damages.back().whole_at = found.wanted_bytes;
+    } else {
+        damaged(found.last.next(), segment.name, 0, why);
+    }
+    return {};
+}
+
 void WalkParts::damaged(Index entry, std::string file, std::uint64_t offset, std::string why) {
-    out.damages.push_back(
-        {.entry = entry, .file = std::move(file), .offset = offset, .why = std::move(why)});
+    out.damages.push_back({.entry = entry,
+                           .file = std::move(file),
+                           .offset = offset,
+                           .why = std::move(why),
+                           .whole_at = 0});
 }
 
 void WalkParts::stray(const std::string& file, std::uint64_t offset, std::uint64_t end) {

@@ -26,6 +26,8 @@ struct Damage {
     std::string file;
     std::uint64_t offset = 0;
     std::string why;
+    /// The length at which the file is whole again, if only zeros are missing; 0: it is not that.
+    std::uint64_t whole_at = 0;
 };
 
 /// Bytes behind the last entry of a segment: a write that was not finished, or is just going on.

@@ -37,9 +37,13 @@ private:
     Result<std::optional<SegmentHeader>> header_of(std::uint64_t generation);
     Result<void> segment(std::size_t at);
     void unreadable_header(std::size_t at, WalkedSegment& segment);
-    void join(std::size_t at, const SegmentHeader& header, WalkedSegment& segment);
+    void check_reserve(std::size_t at, const WalkedSegment& segment);
+    [[nodiscard]] Index first_needed() const;
+    Result<void> join(std::size_t at, const SegmentHeader& header, WalkedSegment& segment);
+    Result<void> short_segment(const SegmentHeader& header, const WalkedSegment& segment);
     Result<void> entries(std::size_t at, File& file, WalkedSegment& segment);
     Result<void> take(const DecodedEntry& found, const WalkedSegment& segment);
+    void vouched(std::size_t at, Index durable);
     Result<Index> claimed_behind(std::size_t at, SegmentReader& reader,
                                  const WalkedSegment& segment, std::uint64_t& end);
 
@@ -93,7 +97,10 @@ Result<void> LocalWalk::run(WalkDepth depth) {
     for (std::size_t at = 0; at < found_.size(); ++at) US_CHECK(segment(at));
 
     Walked& out = parts_.out;
-    if (joined_ && claimed_ > chain_.last) {
+    const bool told = std::any_of(out.damages.begin(), out.damages.end(), [&](const Damage& one) {
+        return one.entry == chain_.last.next();
+    });
+    if (joined_ && claimed_ > chain_.last && !told) {
         const bool none = out.segments.empty();
         parts_.damaged(chain_.last.next(), none ? std::string() : out.segments.back().name, 0,
                        fmt::format("entries up to {} were durable", claimed_.value));
@@ -132,7 +139,8 @@ Result<void> LocalWalk::segment(std::size_t at) {
     auto header = US_TRY(header_of(generation));
     if (!header) {
         SegmentReader reader(*file, segment.size_bytes, generation);
-        const auto remains = US_TRY(reader.search(0));
+        const auto reserve = US_TRY(reader.reserve_header());
+        const auto remains = US_TRY(reader.search(reserve ? segment_header_bytes : 0));
         const auto begun = [](const Found& found) { return found.begun; };
         const auto later = found_.begin() + static_cast<std::ptrdiff_t>(at) + 1;
         const bool was_begun =
@@ -144,17 +152,52 @@ Result<void> LocalWalk::segment(std::size_t at) {
                 unreadable_header(at, segment);
             } else {
                 segment.state = WalkedSegment::State::reserve;
-                parts_.stray(segment.name, 0, remains.valid_end);
+                const bool untouched = reserve && remains.valid_end == segment_header_bytes;
+                if (!untouched) parts_.stray(segment.name, 0, remains.valid_end);
+                check_reserve(at, segment);
+                if (reserve) vouched(at, reserve->durable);
             }
             parts_.read(segment.size_bytes);
         }
     }
     if (header) {
-        join(at, *header, segment);
+        US_CHECK(join(at, *header, segment));
         US_CHECK(entries(at, *file, segment));
     }
     parts_.out.segments.push_back(std::move(segment));
     return {};
+}
+
+/// What is true of a segment that is not begun, whenever a process or a machine stopped.
+void LocalWalk::check_reserve(std::size_t at, const WalkedSegment& segment) {
+    const Index next = chain_.last.next();
+    const std::uint64_t expected =
+        at > 0 ? found_[at - 1].generation + 1 : first_generation(parts_.out.journal);
+    if (found_[at].generation != expected) {
+        parts_.damaged(next, segment_name(expected), 0,
+                       fmt::format("it is missing, and {} was made after it", segment.name));
+    } else if (!is_segment_length(segment.size_bytes)) {
+        parts_.damaged(next, segment.name, 0, lost_length(segment.size_bytes));
+    } else if (at == 1 && !joined_ && !found_[0].begun) {
+        // A new journal's first segment is begun before there is a second.
+        parts_.damaged({1}, segment_name(found_[0].generation), 0,
+                       "the header of the segment is unreadable");
+    }
+}
+
+/// A reserve says that entries up to `durable` were, when it was made. If they are not there, they
+/// stood in the segment before it.
+void LocalWalk::vouched(std::size_t at, Index durable) {
+    const bool lost = durable > chain_.last && durable > claimed_;
+    claimed_ = std::max(claimed_, durable);
+    if (!lost || at == 0 || found_[at].generation != found_[at - 1].generation + 1) return;
+    parts_.damaged(chain_.last.next(), segment_name(found_[at - 1].generation), 0,
+                   fmt::format("entries up to {} were durable", durable.value));
+}
+
+/// Behind the older of two checkpoints.
+Index LocalWalk::first_needed() const {
+    return checkpoints_.size() < 2 ? Index{1} : checkpoints_[checkpoints_.size() - 2].next();
 }
 
 void LocalWalk::unreadable_header(std::size_t at, WalkedSegment& segment) {
@@ -167,13 +210,18 @@ void LocalWalk::unreadable_header(std::size_t at, WalkedSegment& segment) {
 }
 
 /// Does the segment follow what was read? If not, it is gone on with it all the same.
-void LocalWalk::join(std::size_t at, const SegmentHeader& header, WalkedSegment& segment) {
+Result<void> LocalWalk::join(std::size_t at, const SegmentHeader& header,
+                             WalkedSegment& segment) {
     segment.first = header.first;
     segment.reused = header.reused;
     segment.used_bytes = segment_header_bytes;
     const bool gap = at > 0 && found_[at].generation != found_[at - 1].generation + 1;
     if (gap) {
-        parts_.damaged(chain_.last.next(), segment.name, 0, "the segment before it is missing");
+        // Of what nothing needs any more, a machine that stops may bring back any part.
+        if (header.first > first_needed()) {
+            parts_.damaged(chain_.last.next(), segment_name(found_[at].generation - 1), 0,
+                           fmt::format("it is missing, and {} was made after it", segment.name));
+        }
     } else if (joined_ && header.first < chain_.last.next()) {
         parts_.damaged(header.first, segment.name, 0, "the segment begins before it should");
     } else if (joined_ && header.first == chain_.last.next() &&
@@ -182,9 +230,7 @@ void LocalWalk::join(std::size_t at, const SegmentHeader& header, WalkedSegment&
                        "the segment does not follow what is before it");
     }
     if (header.size_bytes != segment.size_bytes) {
-        parts_.damaged(header.first, segment.name, 0,
-                       fmt::format("the segment has {} bytes instead of {}", segment.size_bytes,
-                                   header.size_bytes));
+        US_CHECK(short_segment(header, segment));
     }
     const bool follows = joined_ && header.first == chain_.last.next() &&
                          header.previous == chain_.checksum;
@@ -197,6 +243,12 @@ void LocalWalk::join(std::size_t at, const SegmentHeader& header, WalkedSegment&
         joined_ = true;
     }
     claimed_ = std::max(claimed_, chain_.last);
+    return {};
+}
+
+Result<void> LocalWalk::short_segment(const SegmentHeader& header, const WalkedSegment& segment) {
+    const auto file = US_TRY(parts_.disk.open(parts_.path(segment.name), Disk::Open::existing));
+    return parts_.short_segment(*file, header, segment, segment_header_bytes);
 }
 
 Result<void> LocalWalk::entries(std::size_t at, File& file, WalkedSegment& segment) {

@@ -5,6 +5,7 @@
 
 #include "journal/chain.h"
 #include "journal/segment_reader.h"
+#include "journal/short_segment.h"
 #include "journal/walk.h"
 
 namespace understudy::journal {
@@ -32,6 +33,12 @@ public:
     /// The newest that is whole, or null.
     [[nodiscard]] const Checkpoint* newest_checkpoint() const;
 
+    /// Notes that a begun segment has not the length that its header says, and what of it is lost.
+    /// Errors: disk_failed (none).
+    [[nodiscard]] Result<void> short_segment(File& file, const SegmentHeader& header,
+                                             const WalkedSegment& segment,
+                                             std::uint64_t entries_at);
+
     void damaged(Index entry, std::string file, std::uint64_t offset, std::string why);
     void stray(const std::string& file, std::uint64_t offset, std::uint64_t end);
     void read(std::uint64_t bytes);
@@ -45,6 +52,8 @@ public:
     std::uint64_t total_bytes = 0;
 
 private:
+    void judge_trimming();
+
     std::uint64_t read_bytes_ = 0;
     bool interrupted_ = false;
 };

@@ -35,10 +35,13 @@ private:
     Result<void> read_epoch_and_claims();
     Result<void> read_claim(Epoch epoch);
     Result<void> list_segments();
+    Result<void> check_names();
     Result<void> look_at_segment(Epoch epoch, std::uint64_t generation);
     Result<Index> first_wanted();
     Result<void> follow();
     Result<void> anchor(const std::vector<SharedPart>& found);
+    Result<void> check_length(const WalkedSegment& segment);
+    void check_numbers(const SharedPart& part);
     Result<void> entries(SharedCursor& cursor);
     Result<bool> go_on_behind(SharedCursor& cursor, const Error& error);
     Result<void> take(const SharedCursor& cursor, const SharedCursor::Found& found);
@@ -80,6 +83,7 @@ Result<void> SharedWalk::run() {
     }
     US_CHECK(read_epoch_and_claims());
     US_CHECK(list_segments());
+    US_CHECK(check_names());
     for (auto at = names_.checkpoints.rbegin(); at != names_.checkpoints.rend(); ++at) {
         US_CHECK(parts_.read_checkpoint(*at));
         parts_.out.durable = std::max(parts_.out.durable, *at);
@@ -145,6 +149,30 @@ Result<void> SharedWalk::list_segments() {
         for (const std::uint64_t generation : generations) {
             US_CHECK(look_at_segment(epoch, generation));
         }
+    }
+    return {};
+}
+
+/// What must be there together, whenever a process or a machine stopped.
+Result<void> SharedWalk::check_names() {
+    Walked& out = parts_.out;
+    const bool unreadable = std::any_of(out.damages.begin(), out.damages.end(), [](const auto& one) {
+        return one.file == epoch_name;
+    });
+    if (!out.published && !unreadable && !names_.segments.empty()) {
+        // It is published before the first segment has its name, and never removed.
+        parts_.damaged({}, std::string(epoch_name), 0,
+                       fmt::format("it is missing, and segments of epoch {} are there",
+                                   names_.head().value));
+    }
+    auto lost = US_TRY(find_lost_segment(parts_.disk, parts_.directory, names_));
+    if (lost && out.live) {  // Begun and removed, perhaps, since the names were listed.
+        const SharedNames now = SharedNames::of(US_TRY(parts_.disk.list(parts_.directory)));
+        lost = US_TRY(find_lost_segment(parts_.disk, parts_.directory, now));
+    }
+    if (lost) {
+        parts_.damaged(lost->entry, shared_segment_name(lost->epoch, lost->generation), 0,
+                       lost->why);
     }
     return {};
 }
@@ -237,6 +265,7 @@ Result<void> SharedWalk::anchor(const std::vector<SharedPart>& found) {
             parts_.out.seals.push_back(*part.seal);
             parts_.out.journal = part.seal->journal;
         }
+        if (!part.next) check_numbers(part);
         bool begun_behind = false;
         for (auto it = part.generations.rbegin(); it != part.generations.rend(); ++it) {
             WalkedSegment& segment = *segment_of(*it);
@@ -244,15 +273,43 @@ Result<void> SharedWalk::anchor(const std::vector<SharedPart>& found) {
             segment.state =
                 begun ? WalkedSegment::State::begun : WalkedSegment::State::reserve;
             if (begun) {
+                US_CHECK(check_length(segment));
                 anchors_.push_back({.part = at, .generation = *it, .first = segment.first});
             } else if (begun_behind || segment_count(*it) == 1) {
                 parts_.damaged({}, segment.name, 0, "the header of the segment is unreadable");
+            } else if (!is_segment_length(segment.size_bytes)) {
+                parts_.damaged({}, segment.name, 0, lost_length(segment.size_bytes));
             }
             begun_behind = begun_behind || begun;
         }
     }
     std::sort(anchors_.begin(), anchors_.end());
     return {};
+}
+
+/// A segment has its full length from its first moment.
+Result<void> SharedWalk::check_length(const WalkedSegment& segment) {
+    const auto file = US_TRY(parts_.disk.open(parts_.path(segment.name), Disk::Open::existing));
+    SegmentReader reader(*file, segment.size_bytes, segment.generation);
+    const auto header = US_TRY(reader.header());
+    if (!header || header->size_bytes == segment.size_bytes) return {};
+    const bool sealed = segment_count(segment.generation) == 1;
+    return parts_.short_segment(*file, *header, segment,
+                                segment_header_bytes + (sealed ? seal_bytes : 0));
+}
+
+/// Of the newest epoch: a segment is made when the one before has its name.
+void SharedWalk::check_numbers(const SharedPart& part) {
+    const Index needed = names_.checkpoints.size() < 2 ? Index{1} : names_.checkpoints[1].next();
+    for (std::size_t i = 1; i < part.generations.size(); ++i) {
+        const std::uint64_t before = part.generations[i - 1];
+        const WalkedSegment& segment = *segment_of(part.generations[i]);
+        if (segment.generation == before + 1) continue;
+        // Of what nothing needs any more, a machine that stops may bring back any part.
+        if (segment.first != Index{} && segment.first <= needed) continue;
+        parts_.damaged({}, shared_segment_name(part.epoch, segment.generation - 1), 0,
+                       fmt::format("it is missing, and {} was made after it", segment.name));
+    }
 }
 
 Result<void> SharedWalk::entries(SharedCursor& cursor) {
@@ -287,11 +344,18 @@ Result<bool> SharedWalk::go_on_behind(SharedCursor& cursor, const Error& error) 
     const SharedCursor::Position at = cursor.position();
     const SharedPart& part = cursor.parts()[at.part];
     const std::string file = shared_segment_name(part.epoch, at.generation);
-    const auto& known = parts_.out.damages;
-    const bool noted = std::any_of(known.begin(), known.end(), [&](const Damage& one) {
-        return one.file == file && one.offset < at.offset;  // Its header, or its seal.
+    const std::string prefix = hex16(part.epoch.value) + "-";
+    auto& known = parts_.out.damages;
+    const auto noted = std::find_if(known.begin(), known.end(), [&](const Damage& one) {
+        const bool of_it = one.file == file && one.offset < at.offset;  // Its header, or its seal.
+        const bool of_later = !part.next && one.file > file && one.file.starts_with(prefix);
+        return of_it || of_later;
     });
-    if (!noted) parts_.damaged(at.chain.last.next(), file, at.offset, error.detail);
+    if (noted != known.end()) {
+        if (noted->entry == Index{}) noted->entry = at.chain.last.next();
+    } else {
+        parts_.damaged(at.chain.last.next(), file, at.offset, error.detail);
+    }
     parts_.interrupt();
     for (const Anchor& anchor : anchors_) {
         if (std::pair(anchor.part, anchor.generation) <= std::pair(at.part, at.generation)) {

@@ -21,6 +21,14 @@ std::string temporary(const std::string& directory, const std::string& name) {
     return path_in(directory, name) + std::string(temporary_suffix);
 }
 
+Result<void> write_reserve_header(File& file, std::uint64_t generation, std::uint64_t size_bytes,
+                                  Index durable) {
+    Buffer header;
+    encode(ReserveHeader{.generation = generation, .size_bytes = size_bytes, .durable = durable},
+           header);
+    return file.write_at(0, header);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<File>> begin_whole_file(Disk& disk, const std::string& directory,
@@ -89,15 +97,23 @@ Result<void> write_zeros(File& file, std::uint64_t from, std::uint64_t to) {
     return {};
 }
 
+Result<void> fill_segment(File& file, std::uint64_t generation, std::uint64_t size_bytes,
+                          Index durable) {
+    US_CHECK(write_zeros(file, 0, size_bytes));
+    return write_reserve_header(file, generation, size_bytes, durable);
+}
+
 Result<std::unique_ptr<File>> make_segment(Disk& disk, const std::string& directory,
-                                           std::uint64_t generation, std::uint64_t size_bytes) {
-    return make_whole_file(disk, directory, segment_name(generation),
-                           [&](File& file) { return write_zeros(file, 0, size_bytes); });
+                                           std::uint64_t generation, std::uint64_t size_bytes,
+                                           Index durable) {
+    return make_whole_file(
+        disk, directory, segment_name(generation),
+        [&](File& file) { return fill_segment(file, generation, size_bytes, durable); });
 }
 
 Result<std::unique_ptr<File>> reuse_segment(Disk& disk, const std::string& directory,
                                             std::uint64_t old_generation, std::uint64_t generation,
-                                            std::uint64_t size_bytes) {
+                                            std::uint64_t size_bytes, Index durable) {
     const std::string old_path = path_in(directory, segment_name(old_generation));
     auto file = disk.open(old_path, Disk::Open::existing);
     if (!file) return without_effect(std::move(file).error());
@@ -116,6 +132,10 @@ Result<std::unique_ptr<File>> reuse_segment(Disk& disk, const std::string& direc
         error.effect = Effect::unknown;
         return error;
     }
+    // Only now: under its old name a crash would leave a segment that is damaged.
+    Result<void> vouched = write_reserve_header(**file, generation, size_bytes, durable);
+    if (vouched) vouched = (*file)->sync();
+    if (!vouched) return without_effect(std::move(vouched).error());
     return file;
 }
 

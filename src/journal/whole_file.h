@@ -5,6 +5,7 @@
 #include <string>
 
 #include "runtime/disk.h"
+#include "understudy/types.h"
 
 namespace understudy::journal {
 
@@ -37,15 +38,21 @@ void give_up_whole_file(Disk& disk, const std::string& directory, const std::str
     Disk& disk, const std::string& directory, const std::string& name,
     const std::function<Result<void>(File&)>& fill);
 
-/// Makes a segment of zeros. They are written, not merely allocated: a flush into written blocks
-/// takes half the time, and it cannot find the disk full.
+/// Makes a segment of zeros, behind the header of a reserve. They are written, not merely allocated:
+/// a flush into written blocks takes half the time, and it cannot find the disk full.
+///
+/// `durable`: entries up to that are, now.
 [[nodiscard]] Result<std::unique_ptr<File>> make_segment(Disk& disk, const std::string& directory,
                                                          std::uint64_t generation,
-                                                         std::uint64_t size_bytes);
+                                                         std::uint64_t size_bytes, Index durable);
+/// The same into a new file, for whoever gives it another name. Not synced.
+[[nodiscard]] Result<void> fill_segment(File& file, std::uint64_t generation,
+                                        std::uint64_t size_bytes, Index durable);
 
-/// Makes a segment of one that is needed no more: it gets another name, and nothing is written. What
-/// stands in it counts for nothing under the new generation, with which checksums are seeded.
+/// Makes a segment of one that is needed no more: it gets another name, and the header of a reserve.
+/// What else stands in it counts for nothing under the new generation, with which checksums are seeded.
 ///
+/// `durable`: as in make_segment().
 /// Requires: every checkpoint that makes the old one superfluous is durable, and nobody writes to it,
 ///           now or later: not even a process that was taken for dead.
 /// Errors: not_found, bad_config (none: it has another size), disk_failed (none: make one of zeros
@@ -53,7 +60,7 @@ void give_up_whole_file(Disk& disk, const std::string& directory, const std::str
 [[nodiscard]] Result<std::unique_ptr<File>> reuse_segment(Disk& disk, const std::string& directory,
                                                           std::uint64_t old_generation,
                                                           std::uint64_t generation,
-                                                          std::uint64_t size_bytes);
+                                                          std::uint64_t size_bytes, Index durable);
 
 /// Writes zeros to [from, to). Not synced.
 [[nodiscard]] Result<void> write_zeros(File& file, std::uint64_t from, std::uint64_t to);

@@ -133,6 +133,63 @@ class Journal(Case):
                          [{"file": segment["segment"], "offset": segment["used"], "bytes": 24}])
         self.assertIn("a torn write", self.journal("verify", directory).stdout)
 
+    def lost(self, path):
+        """The ways in which a file is lost; it is whole again in the end."""
+        kept = self.directory / "kept"
+        path.rename(kept)
+        for loss in ["emptied", "cut", "zeros", "removed"]:
+            with open(path, "wb") as file:
+                if loss == "cut":
+                    file.write(kept.read_bytes()[:100])
+                if loss == "zeros":
+                    file.truncate(kept.stat().st_size)
+            if loss == "removed":
+                path.unlink()
+            yield loss
+        path.unlink(missing_ok=True)
+        kept.rename(path)
+
+    def test_a_newest_segment_that_is_lost_is_named_and_ends_the_opening(self):
+        for kind in ["local", "shared", "node"]:
+            directory = self.make(kind)
+            newest = [segment for segment in self.inspected(directory)["segments"]
+                      if segment["state"] == "begun"][-1]["segment"]
+            home = directory.parent if kind == "node" else directory
+            for loss in self.lost(directory / newest):
+                with self.subTest(kind=kind, loss=loss):
+                    self.assertIn(newest, self.journal("verify", directory, code=NO).stdout)
+                    opened = subprocess.run([REPLICA, kind, str(home), "1", free_address()],
+                                            capture_output=True, text=True, timeout=60,
+                                            env=environment(), stdin=subprocess.DEVNULL)
+                    self.assertEqual(opened.returncode, 1, opened.stderr)
+                    self.assertIn("corrupt", opened.stderr)
+                    self.assertIn(newest, opened.stderr)
+            self.assertTrue(self.verified(directory)["good"])
+
+    def test_a_segment_that_lacks_what_was_never_used_is_repaired(self):
+        for kind in ["local", "shared", "node"]:
+            with self.subTest(kind=kind):
+                directory = self.make(kind)
+                newest = [segment for segment in self.inspected(directory)["segments"]
+                          if segment["state"] == "begun"][-1]
+                self.assertIn("needs no repair", self.journal("repair", directory).stdout)
+                path = directory / newest["segment"]
+                os.truncate(path, newest["bytes"] - 1)
+                said = self.journal("verify", directory, code=NO).stdout
+                self.assertIn(f"every entry up to {newest['last']} is whole", said)
+                self.assertIn("1 bytes of zeros appended", self.journal("repair", directory).stdout)
+                self.assertTrue(self.verified(directory)["good"])
+                os.truncate(path, newest["used"])
+                refused = self.journal("repair", directory, code=NO).stderr
+                self.assertIn("nothing was changed", refused)
+                self.assertEqual(path.stat().st_size, newest["used"])
+
+    def test_nothing_is_repaired_beside_a_live_member(self):
+        for kind in ["local", "shared", "node"]:
+            with self.subTest(kind=kind):
+                _, directory = self.staying(kind)
+                self.assertIn("[in_use]", self.journal("repair", directory, code=NO).stderr)
+
     def test_a_foreign_file_is_named(self):
         directory = self.make("local")
         (directory / "notes").write_text("mine")
@@ -143,7 +200,7 @@ class Journal(Case):
         file = self.directory / "file"
         file.write_text("")
         for path in [self.directory / "nowhere", file, self.directory]:
-            for command in ["inspect", "verify", "replay"]:
+            for command in ["inspect", "verify", "repair", "replay"]:
                 result = self.journal(command, path, code=USAGE)
                 self.assert_sentence(result)
                 self.assertIn(str(path), result.stderr)
