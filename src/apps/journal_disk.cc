@@ -96,6 +96,9 @@ Result<void> ReadOnlyDisk::rename(const std::string& from, const std::string&) {
     return refused(from);
 }
 Result<void> ReadOnlyDisk::remove(const std::string& path) { return refused(path); }
+Result<std::uint64_t> ReadOnlyDisk::free_bytes(const std::string& directory) {
+    return platform::PosixDisk().free_bytes(directory);
+}
 Result<void> ReadOnlyDisk::sync_directory(const std::string& path) { return refused(path); }
 
 }  // namespace understudy::apps

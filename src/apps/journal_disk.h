@@ -15,6 +15,7 @@ public:
     [[nodiscard]] Result<void> make_directory(const std::string& path) override;
     [[nodiscard]] Result<void> rename(const std::string& from, const std::string& to) override;
     [[nodiscard]] Result<void> remove(const std::string& path) override;
+    [[nodiscard]] Result<std::uint64_t> free_bytes(const std::string& directory) override;
     [[nodiscard]] Result<void> sync_directory(const std::string& path) override;
 };
 

@@ -134,9 +134,10 @@ void Batcher::reserve_reused() {
     reserve_is_reused_ = true;
 }
 
-void Batcher::reserve_failed() {
+void Batcher::reserve_failed(std::string why) {
     US_ASSERT(reserve_ != Reserve::ready);
     reserve_ = Reserve::failed;
+    why_failed_ = std::move(why);
 }
 
 void Batcher::reuse(Buffer bytes) {
@@ -232,9 +233,10 @@ void Batcher::write(Append append, Index synced, Batch& batch) {
         {.entries = append.drafts.size(), .done = std::move(append.done)});
 }
 
-Error Batcher::no_space() {
+Error Batcher::no_space() const {
     return {.code = Errc::no_space,
-            .detail = "the disk is full; what room is left is kept for promotions"};
+            .detail = fmt::format("{}; what room is left is kept for promotions",
+                                  why_failed_.empty() ? "the disk is full" : why_failed_)};
 }
 
 }  // namespace understudy::journal

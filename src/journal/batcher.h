@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "journal/chain.h"
@@ -110,7 +111,7 @@ public:
 
     void reserve_made();
     void reserve_reused();  ///< Made of a segment that is needed no more, and not zeros therefore.
-    void reserve_failed();
+    void reserve_failed(std::string why = {});  ///< What refused appends are told.
 
     /// Gives back the bytes of a batch that nobody needs any more, for the next one: a long buffer
     /// is dear to make anew, page by page.
@@ -120,7 +121,7 @@ public:
     [[nodiscard]] std::vector<Append> take_waiting();
 
     /// Why an append is refused for want of space.
-    [[nodiscard]] static Error no_space();
+    [[nodiscard]] Error no_space() const;
 
     [[nodiscard]] Space space() const { return space_; }
     [[nodiscard]] Reserve reserve() const { return reserve_; }
@@ -157,6 +158,7 @@ private:
     const Options options_;
     Tail tail_;
     Reserve reserve_;
+    std::string why_failed_;
     bool reserve_is_reused_ = false;
     bool awaited_ = false;  ///< The reserve, by the append that comes next.
     Space space_ = Space::ok;

@@ -196,6 +196,11 @@ Result<void> FakeDisk::remove(const std::string& path) {
     return {};
 }
 
+Result<std::uint64_t> FakeDisk::free_bytes(const std::string& directory) {
+    US_CHECK(enter("free_bytes", directory));
+    return capacity_ - std::min(capacity_, used());
+}
+
 Result<void> FakeDisk::sync_directory(const std::string& path) {
     US_CHECK(enter("sync_directory", path));
     const auto inside = [&](const std::string& name) {

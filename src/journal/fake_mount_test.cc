@@ -91,6 +91,11 @@ Result<void> FakeMount::remove(const std::string& path) {
     return store_.remove(path);
 }
 
+Result<std::uint64_t> FakeMount::free_bytes(const std::string& directory) {
+    US_CHECK(enter("free_bytes"));
+    return store_.free_bytes(directory);
+}
+
 Result<void> FakeMount::sync_directory(const std::string& path) {
     US_CHECK(enter("sync_directory"));
     return store_.sync_directory(path);

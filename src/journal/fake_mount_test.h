@@ -29,6 +29,7 @@ public:
     Result<void> make_directory(const std::string& path) override;
     Result<void> rename(const std::string& from, const std::string& to) override;
     Result<void> remove(const std::string& path) override;
+    Result<std::uint64_t> free_bytes(const std::string& directory) override;
     Result<void> sync_directory(const std::string& path) override;
 
     /// From this call on none has an effect. Calls are counted from 1.

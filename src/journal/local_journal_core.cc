@@ -143,7 +143,7 @@ void LocalJournal::Core::flush() {
         Batcher::Formed formed = batcher_.form();
         const bool formed_batch = formed.batch.has_value();
         if (formed_batch) submit(std::move(*formed.batch));
-        refuse(std::move(formed.refused), Batcher::no_space());
+        refuse(std::move(formed.refused), batcher_.no_space());
         if (state_ == State::detached) return;
         if (!formed_batch) break;
     }
@@ -341,7 +341,7 @@ void LocalJournal::Core::reserve_made(MadeReserve made) {
         log_.warn("journal.reserve.failed",
                   {kv("directory", options_.directory), kv("error", file.error())});
     }
-    batcher_.reserve_failed();
+    batcher_.reserve_failed(file.error().detail);
     reserve_retry_armed_ = true;
     reserve_timer_ =
         runtime_.at(runtime_.now() + options_.reserve_retry_interval, life_.guarded([this] {
@@ -403,7 +403,7 @@ void LocalJournal::Core::settle() {
     if (!poisoned_) {
         // What waits for a full disk to get room would keep the journal open for ever.
         const bool stuck = batcher_.reserve() == Batcher::Reserve::failed && !making_reserve_;
-        if (!batcher_.idle() && stuck) refuse(batcher_.take_waiting(), Batcher::no_space());
+        if (!batcher_.idle() && stuck) refuse(batcher_.take_waiting(), batcher_.no_space());
         if (state_ == State::detached || !batcher_.idle()) return;
         if (!batcher_.marked() && !mark_offered_) {
             mark_offered_ = true;

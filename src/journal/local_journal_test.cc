@@ -325,6 +325,8 @@ TEST(LocalJournal, OnAFullDiskOrdinaryAppendsAreRefusedAndPromotionsAreNot) {
     EXPECT_GT(accepted, 100) << "the rest of this segment and most of the reserve";
     EXPECT_EQ(session.journal->space(), Space::reserve_only);
     EXPECT_THAT(session.recorder.spaces, ElementsAre(Space::reserve_only));
+    EXPECT_THAT(session.outcomes.back().error().detail,
+                HasSubstr("0 KiB free, 64 KiB wanted for a segment"));
     EXPECT_EQ(session.recorder.commands().size(), static_cast<std::size_t>(accepted));
 
     std::uint64_t promoted = 0;

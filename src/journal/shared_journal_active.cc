@@ -114,7 +114,7 @@ void SharedJournal::Core::flush() {
         Batcher::Formed formed = batcher.form();
         const bool formed_batch = formed.batch.has_value();
         if (formed_batch) submit(std::move(*formed.batch));
-        if (!refuse(std::move(formed.refused), Batcher::no_space())) return;
+        if (!refuse(std::move(formed.refused), batcher.no_space())) return;
         if (tenure_ != tenure) return;
         if (!formed_batch) break;
     }
@@ -218,6 +218,9 @@ void SharedJournal::Core::make_reserve() {
                 US_CHECK(file.lock());
                 return fill_segment(file, generation, size, durable);
             }));
+            if (**made) return;
+            const Error error = (*made)->error();
+            made->emplace(explain_no_room(disk, directory, size, error));
         },
         tenure_->life.guarded([made](Core& core) { core.reserve_made(std::move(**made)); }));
 }
@@ -240,7 +243,7 @@ void SharedJournal::Core::reserve_made(Result<std::unique_ptr<File>> file) {
         log_.warn("journal.reserve.failed",
                   {kv("directory", options_.directory), kv("error", file.error())});
     }
-    tenure.batcher.reserve_failed();
+    tenure.batcher.reserve_failed(file.error().detail);
     tenure.reserve_retry_armed = true;
     tenure.reserve_timer =
         runtime_.at(runtime_.now() + options_.reserve_retry_interval, tenure.life.guarded([this] {

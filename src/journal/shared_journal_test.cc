@@ -542,6 +542,7 @@ TEST_F(Shared, AFullDiskStillAllowsATakeoverAndPromotions) {
     for (int i = 0; i < 6; ++i) refused += b->append(1, third_of_a_segment) ? 0 : 1;
     EXPECT_GT(refused, 2);
     EXPECT_EQ(b->last_error->code, Errc::no_space);
+    EXPECT_THAT(b->last_error->detail, HasSubstr("4 KiB free, 64 KiB wanted for a segment"));
     EXPECT_EQ(b->journal->space(), Space::reserve_only);
     bool promoted = false;
     b->journal->append(std::vector<Draft>(1), Urgency::promotion,

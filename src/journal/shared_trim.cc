@@ -1,6 +1,7 @@
 #include "journal/shared_trim.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -74,7 +75,10 @@ public:
 
 private:
     void remove(const std::string& name) {
-        if (disk_.remove(path_in(directory_, name))) ++removed_;
+        // A checkpoint whose maker has died may be there and not be durable, and what it makes
+        // superfluous must not go before it is.
+        if (!settled_) settled_ = disk_.sync_directory(directory_);
+        if (*settled_ && disk_.remove(path_in(directory_, name))) ++removed_;
     }
     [[nodiscard]] bool free(const std::string& name) {
         const auto file = disk_.open(path_in(directory_, name), Disk::Open::existing);
@@ -85,6 +89,7 @@ private:
     const std::string& directory_;
     const EpochRecord& own_;
     const SharedNames names_;
+    std::optional<Result<void>> settled_;  ///< The names that were listed are durable.
     std::size_t removed_ = 0;
 };
 

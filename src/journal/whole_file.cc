@@ -21,6 +21,10 @@ std::string temporary(const std::string& directory, const std::string& name) {
     return path_in(directory, name) + std::string(temporary_suffix);
 }
 
+std::string rounded(std::uint64_t bytes) {
+    return bytes < MiB ? fmt::format("{} KiB", bytes / KiB) : fmt::format("{} MiB", bytes / MiB);
+}
+
 Result<void> write_reserve_header(File& file, std::uint64_t generation, std::uint64_t size_bytes,
                                   Index durable) {
     Buffer header;
@@ -106,9 +110,21 @@ Result<void> fill_segment(File& file, std::uint64_t generation, std::uint64_t si
 Result<std::unique_ptr<File>> make_segment(Disk& disk, const std::string& directory,
                                            std::uint64_t generation, std::uint64_t size_bytes,
                                            Index durable) {
-    return make_whole_file(
+    auto made = make_whole_file(
         disk, directory, segment_name(generation),
         [&](File& file) { return fill_segment(file, generation, size_bytes, durable); });
+    if (!made) return explain_no_room(disk, directory, size_bytes, std::move(made).error());
+    return made;
+}
+
+Error explain_no_room(Disk& disk, const std::string& directory, std::uint64_t size_bytes,
+                      Error error) {
+    if (error.code != Errc::no_space) return error;
+    const auto free = disk.free_bytes(directory);
+    if (!free) return error;
+    error.detail = fmt::format("{} free, {} wanted for a segment: {}", rounded(*free),
+                               rounded(size_bytes), error.detail);
+    return error;
 }
 
 Result<std::unique_ptr<File>> reuse_segment(Disk& disk, const std::string& directory,

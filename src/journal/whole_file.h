@@ -49,6 +49,10 @@ void give_up_whole_file(Disk& disk, const std::string& directory, const std::str
 [[nodiscard]] Result<void> fill_segment(File& file, std::uint64_t generation,
                                         std::uint64_t size_bytes, Index durable);
 
+/// Why no segment could be made: where the disk is full, with what one wants and what is free.
+[[nodiscard]] Error explain_no_room(Disk& disk, const std::string& directory,
+                                    std::uint64_t size_bytes, Error error);
+
 /// Makes a segment of one that is needed no more: it gets another name, and the header of a reserve.
 /// What else stands in it counts for nothing under the new generation, with which checksums are seeded.
 ///

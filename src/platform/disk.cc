@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "platform/fd.h"
@@ -234,6 +235,12 @@ Result<void> PosixDisk::rename(const std::string& from, const std::string& to) {
 Result<void> PosixDisk::remove(const std::string& path) {
     if (std::remove(path.c_str()) != 0) return failure("remove", path);
     return {};
+}
+
+Result<std::uint64_t> PosixDisk::free_bytes(const std::string& directory) {
+    struct statvfs status{};
+    if (::statvfs(directory.c_str(), &status) != 0) return failure("statvfs", directory);
+    return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
 }
 
 Result<void> PosixDisk::sync_directory(const std::string& path) {

@@ -207,6 +207,10 @@ bool DiskStore::has_room(std::uint64_t pages) const {
 
 std::uint64_t DiskStore::used_bytes() const { return *used_pages_ * PagedFile::page_bytes; }
 
+std::uint64_t DiskStore::free_bytes() const {
+    return options_.capacity_bytes - std::min(options_.capacity_bytes, used_bytes());
+}
+
 bool DiskStore::exists(const std::string& path) const {
     return file_at(path) || directory_at(path);
 }

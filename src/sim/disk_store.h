@@ -63,6 +63,7 @@ public:
     void wipe();
     void set_capacity(std::uint64_t bytes) { options_.capacity_bytes = bytes; }
     [[nodiscard]] std::uint64_t used_bytes() const;
+    [[nodiscard]] std::uint64_t free_bytes() const;
     [[nodiscard]] DiskOptions& options() { return options_; }
     [[nodiscard]] const std::string& name() const { return name_; }
 

@@ -20,6 +20,7 @@ enum class SimDisk::Call : std::uint8_t {
     make_directory,
     rename,
     remove,
+    free_bytes,
     sync_directory,
     size,
     read,
@@ -216,6 +217,12 @@ Result<void> SimDisk::remove(const std::string& path) {
     const auto [store, inside] = runtime_.node().store_of(path);
     US_CHECK(enter(Call::remove, store, path));
     return store->remove(inside, runtime_.owner());
+}
+
+Result<std::uint64_t> SimDisk::free_bytes(const std::string& directory) {
+    const auto [store, inside] = runtime_.node().store_of(directory);
+    US_CHECK(enter(Call::free_bytes, store, directory));
+    return store->free_bytes();
 }
 
 Result<void> SimDisk::sync_directory(const std::string& path) {
