@@ -54,17 +54,28 @@ enum class Errc : std::uint16_t {
     unavailable = 8,      ///< Nobody answers there now.
     refused = 9,          ///< The peer understood and said no; `detail` says why.
     not_found = 10,       ///< No such service, member, record or call.
-    already_exists = 11,  ///< The name is taken by somebody who is alive.
+    already_exists = 11,  ///< The name is taken: by somebody who is alive, or by a file.
     no_space = 12,        ///< The disk is full; nothing was written.
     closed = 13,          ///< The object or the connection was closed.
     stale_epoch = 14,     ///< The sender's epoch is below one already seen.
-    denied = 15,          ///< Not authenticated or not allowed.
+    denied = 15,          ///< Not authenticated, or not allowed by the peer.
     in_use = 16,          ///< Another process holds the resource.
     failed = 17,          ///< The remote handler ran and reported a failure.
+    no_descriptors = 18,  ///< The process or the system has no descriptor left; it may pass.
+    no_memory = 19,       ///< The system has no memory left for this; it may pass.
+    bad_path = 20,        ///< Too long, or a file stands where a directory is wanted, or the reverse.
+    not_permitted = 21,   ///< The system does not permit it: rights of a file, a low port.
+    no_such_file = 22,    ///< There is no such file or directory.
 };
 
 /// The stable name of a code, as logs and `--json` print it.
 [[nodiscard]] US_API std::string_view name(Errc code);
+
+/// Is it a shortage of the process or the system, which may pass by itself? Whoever meets it before
+/// a write has lost nothing, and tries again.
+[[nodiscard]] constexpr bool is_shortage(Errc code) {
+    return code == Errc::no_descriptors || code == Errc::no_memory;
+}
 
 /// What the caller may conclude about the world after a failure.
 enum class Effect : std::uint8_t {

@@ -1,17 +1,18 @@
 #include "apps/backup_file.h"
 
-#include <unistd.h>
-
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <utility>
+#include <vector>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <fmt/format.h>
 
 #include "base/bytes.h"
 #include "base/checksum.h"
+#include "platform/fd.h"
 
 namespace understudy::apps {
 
@@ -97,28 +98,24 @@ Result<void> write_backup(Disk& disk, const std::string& path, Bytes content, Ex
 }
 
 Result<Buffer> read_file(const std::string& path, std::size_t size_max) {
-    std::ifstream stream(path, std::ios::binary);
-    if (!stream) {
-        const bool absent = errno == ENOENT;
-        return Error{.code = absent ? Errc::not_found : Errc::disk_failed,
-                     .detail = fmt::format("{}: {}", path, std::strerror(errno))};
-    }
+    const auto failed = [&](int error) {
+        return platform::system_error(platform::file_code(error), "read " + path, error);
+    };
+    const platform::Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+    if (!file) return failed(errno);
     Buffer content;
-    std::vector<char> chunk(64 * KiB);
-    while (stream) {
-        stream.read(chunk.data(), static_cast<std::streamsize>(chunk.size()));
-        const auto part = std::as_bytes(std::span(chunk)).first(
-            static_cast<std::size_t>(stream.gcount()));
-        content.insert(content.end(), part.begin(), part.end());
+    std::vector<std::byte> chunk(64 * KiB);
+    for (;;) {
+        const auto got = ::read(file.get(), chunk.data(), chunk.size());
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return failed(errno);
+        if (got == 0) return content;
+        content.insert(content.end(), chunk.begin(), chunk.begin() + got);
         if (content.size() > size_max) {
             return Error{.code = Errc::limit_exceeded,
                          .detail = fmt::format("{} is larger than {} bytes", path, size_max)};
         }
     }
-    if (stream.bad()) {
-        return Error{.code = Errc::disk_failed, .detail = fmt::format("{}: cannot be read", path)};
-    }
-    return content;
 }
 
 }  // namespace understudy::apps

@@ -25,7 +25,7 @@ enum class Existing : std::uint8_t { refuse, replace };
 [[nodiscard]] Result<void> write_backup(Disk& disk, const std::string& path, Bytes content,
                                         Existing existing);
 
-/// A whole file. Errors: not_found, limit_exceeded, disk_failed (none).
+/// A whole file. Errors: no_such_file, not_permitted, bad_path, limit_exceeded, disk_failed (none).
 [[nodiscard]] Result<Buffer> read_file(const std::string& path, std::size_t size_max);
 
 }  // namespace understudy::apps

@@ -96,7 +96,7 @@ TEST_F(BackupFile, AFailedWriteLeavesNothingBehind) {
 }
 
 TEST_F(BackupFile, AbsentAndTooLargeFilesAreTold) {
-    EXPECT_EQ(read_file(path(), 10).error().code, Errc::not_found);
+    EXPECT_EQ(read_file(path(), 10).error().code, Errc::no_such_file);
     ASSERT_TRUE(write_backup(disk_, path(), content, Existing::refuse));
     EXPECT_EQ(read_file(path(), 10).error().code, Errc::limit_exceeded);
 }

@@ -14,7 +14,7 @@ namespace {
 [[nodiscard]] bool may_pass(Errc code) {
     return code == Errc::in_use || code == Errc::unavailable || code == Errc::timed_out ||
            code == Errc::not_active || code == Errc::closed || code == Errc::no_space ||
-           code == Errc::stale_epoch;
+           code == Errc::stale_epoch || is_shortage(code);
 }
 
 }  // namespace

@@ -63,7 +63,7 @@ public:
         virtual void failed(const Error& error) = 0;
     };
 
-    /// All outlive it. Errors: in_use, bad_config, denied (none): where applications come.
+    /// All outlive it. Errors: those of Network::listen (none): where applications come.
     [[nodiscard]] static Result<std::unique_ptr<Coordinator>> open(World world, Options options,
                                                                    Observer& observer);
     ~Coordinator() override;

@@ -234,7 +234,10 @@ Result<Exit> run_coordinator(const Invocation& invocation) {
     }
     platform::AsioRuntime runtime(log);
     CoordinatorProgram program(runtime, log, Supervisor::of_this_process());
-    US_CHECK(program.run(std::move(options)));
+    const std::string directory = directory_of(options.journal);
+    if (auto ended = program.run(std::move(options)); !ended) {
+        return advise_path(std::move(ended).error(), directory);
+    }
     return Exit::done;
 }
 

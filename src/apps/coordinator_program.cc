@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 
 #include "apps/invocation.h"
+#include "journal/access.h"
+#include "platform/memory.h"
 
 namespace understudy::apps {
 
@@ -27,7 +29,15 @@ CoordinatorProgram::CoordinatorProgram(platform::AsioRuntime& runtime, Log& log,
                                        Supervisor supervisor)
     : runtime_(runtime), log_(log), supervisor_(std::move(supervisor)) {}
 
+std::string directory_of(const ReplicaOptions& journal) {
+    if (const auto* local = std::get_if<LocalDirectory>(&journal.journal)) return local->path;
+    if (const auto* shared = std::get_if<SharedDirectory>(&journal.journal)) return shared->path;
+    return std::get<ReplicatedGroup>(journal.journal).directory;
+}
+
 Result<void> CoordinatorProgram::run(Options options) {
+    // Its application may come in hours: what will keep it from serving then is said now.
+    US_CHECK(journal::check_access(runtime_.disk(), directory_of(options.journal)));
     name_ = options.journal.service + "/" + options.journal.member;
     signals_ = US_TRY(platform::Signals::open(runtime_, {SIGTERM, SIGINT}, [this](int signal) {
         log_.info("coordinator.signal", {kv("signal", signal == SIGTERM ? "SIGTERM" : "SIGINT")});
@@ -47,6 +57,7 @@ Result<void> CoordinatorProgram::run(Options options) {
     coordinator_ = US_TRY(
         Coordinator::open(std::move(world), std::move(options.coordinator), *this));
     keep_watchdog_quiet();
+    const platform::MemoryWatch memory(runtime_, log_);
     runtime_.run();
     // Everything that lives on the loop goes before it does; no loop runs any more.
     close_timer_.reset();

@@ -13,6 +13,9 @@
 
 namespace understudy::apps {
 
+/// Where the journal lies.
+[[nodiscard]] std::string directory_of(const ReplicaOptions& journal);
+
 /// A coordinator as the main thing of this process: from its first application to a clean end.
 ///
 /// Prints one line when applications may come, and one for each change of what this copy is. SIGTERM
@@ -31,8 +34,8 @@ public:
 
     CoordinatorProgram(platform::AsioRuntime& runtime, Log& log, Supervisor supervisor);
 
-    /// Returns when all is closed. Errors: in_use, bad_config, denied (none): an address; of the
-    /// journal, if it can never be used again.
+    /// Returns when all is closed. Errors: those of Network::listen (none); of the journal, if it
+    /// cannot be used now (not_permitted, bad_path), or never again.
     [[nodiscard]] Result<void> run(Options options);
 
 private:

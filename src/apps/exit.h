@@ -13,8 +13,8 @@ enum class Exit : int {
     no = 1,             ///< The answer is no, or not healthy; nothing will change by asking again.
     usage = 2,          ///< The command line or a configuration is wrong.
     unreachable = 69,   ///< Nobody answers there (EX_UNAVAILABLE).
-    again = 75,         ///< No active member yet, timed out, outcome unknown (EX_TEMPFAIL).
-    denied = 77,        ///< Not authenticated or not allowed (EX_NOPERM).
+    again = 75,         ///< No active member yet, timed out, a shortage, outcome unknown (EX_TEMPFAIL).
+    denied = 77,        ///< Not authenticated, not allowed, not permitted by the system (EX_NOPERM).
     interrupted = 130,  ///< Ctrl-C.
 };
 
@@ -22,6 +22,10 @@ enum class Exit : int {
 
 /// The same error with the next command to type, which print_error() puts on a line of its own.
 [[nodiscard]] Error advise(Error error, std::string_view next);
+
+/// Advises what is to be done about a file or directory that cannot be used; other errors stay as they
+/// are.
+[[nodiscard]] Error advise_path(Error error, const std::string& path);
 
 /// "understudy: no registry answers at 127.0.0.1:22222 [unavailable]", then the advice.
 [[nodiscard]] std::string error_text(const Error& error);

@@ -11,7 +11,7 @@ namespace {
 
 TEST(Exit, AnUnknownOutcomeIsAlwaysTryAgain) {
     for (const ErrorCode& one : error_codes()) {
-        if (one.code == Errc::denied) continue;
+        if (one.code == Errc::denied || one.code == Errc::not_permitted) continue;
         EXPECT_EQ(exit_of({.code = one.code, .effect = Effect::unknown}), Exit::again)
             << name(one.code);
     }
@@ -22,6 +22,11 @@ TEST(Exit, EachSortOfTroubleHasItsCode) {
     EXPECT_EQ(exit_of({.code = Errc::unavailable}), Exit::unreachable);
     EXPECT_EQ(exit_of({.code = Errc::timed_out}), Exit::again);
     EXPECT_EQ(exit_of({.code = Errc::denied}), Exit::denied);
+    EXPECT_EQ(exit_of({.code = Errc::not_permitted}), Exit::denied);
+    EXPECT_EQ(exit_of({.code = Errc::no_descriptors}), Exit::again);
+    EXPECT_EQ(exit_of({.code = Errc::no_memory}), Exit::again);
+    EXPECT_EQ(exit_of({.code = Errc::bad_path}), Exit::usage);
+    EXPECT_EQ(exit_of({.code = Errc::no_such_file}), Exit::no);
     EXPECT_EQ(exit_of({.code = Errc::not_found}), Exit::no);
     EXPECT_EQ(exit_of({.code = Errc::in_use}), Exit::no);
     EXPECT_EQ(exit_of({.code = static_cast<Errc>(999)}), Exit::no);

@@ -156,7 +156,7 @@ Result<Walked> GroupWalk::checkpoints(const std::string& directory) const {
     Walked held;
     const auto names = disk_.list(directory);
     if (!names) {
-        if (names.error().code == Errc::not_found) return held;  // There was none yet.
+        if (names.error().code == Errc::no_such_file) return held;  // There was none yet.
         return names.error();
     }
     for (const std::string& each : *names) {

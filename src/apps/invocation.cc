@@ -114,7 +114,12 @@ Result<std::vector<Given>> given_by_environment() {
 Result<std::vector<Given>> given_by_file(const std::string& path) {
     auto content = read_file(path, config_size_max);
     if (!content) {
-        return Error{.code = Errc::bad_config, .detail = content.error().detail};
+        Error error = std::move(content).error();
+        // A wrong option, unless the system has a reason of its own.
+        if (error.code == Errc::no_such_file || error.code == Errc::bad_path) {
+            error.code = Errc::bad_config;
+        }
+        return error;
     }
     ConfigFile file = read_config(as_text(*content), path);
     if (!file.problems.empty()) {

@@ -100,8 +100,8 @@ protected:
 };
 
 /// Whether a journal is damaged nobody knows if its files cannot be read.
-[[nodiscard]] Result<Exit> unreadable(const Error& error) {
-    if (error.code != Errc::disk_failed) return error;
+[[nodiscard]] Result<Exit> unreadable(const Error& error, const std::string& directory) {
+    if (error.code != Errc::disk_failed) return advise_path(error, directory);
     (void)print_error(error);
     return unreadable_file;
 }
@@ -110,7 +110,7 @@ protected:
     ReadOnlyDisk disk;
     Looking looking;
     const auto walked = journal::walk(disk, wanted.directory, WalkDepth::entries, looking);
-    if (!walked) return unreadable(walked.error());
+    if (!walked) return unreadable(walked.error(), wanted.directory);
     switch (invocation.format) {
         case Format::table:
             print(walked_text(*walked, wanted.directory, invocation.paint));
@@ -132,7 +132,7 @@ protected:
         Looking looking;
         walked.emplace(journal::walk(disk, wanted.directory, WalkDepth::everything, looking));
     }
-    if (!*walked) return unreadable(walked->error());
+    if (!*walked) return unreadable(walked->error(), wanted.directory);
     const Walked& found = **walked;
     switch (invocation.format) {
         case Format::table: print(verdict_text(found, wanted.directory)); break;
@@ -546,7 +546,7 @@ void print_found(const GroupWalk::Found& found, bool uncommitted, bool people) {
     journal::WalkVisitor& visitor =
         group ? static_cast<journal::WalkVisitor&>(*group) : replaying;
     const auto walked = journal::walk(disk, wanted.directory, WalkDepth::entries, visitor);
-    if (!walked && walked.error().code != Errc::closed) return unreadable(walked.error());
+    if (!walked && walked.error().code != Errc::closed) return unreadable(walked.error(), wanted.directory);
     if (walked && !walked->damages.empty()) {
         const auto& first = walked->damages.front();
         return advise({.code = Errc::corrupt,

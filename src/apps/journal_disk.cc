@@ -16,14 +16,11 @@ namespace {
 
 [[nodiscard]] Error path_failure(std::string_view call, const std::string& path) {
     const int error = errno;
-    const Errc code = error == ENOENT || error == ENOTDIR ? Errc::not_found
-                      : error == EACCES || error == EPERM ? Errc::denied
-                                                          : Errc::disk_failed;
-    return platform::system_error(code, std::string(call) + " " + path, error);
+    return platform::system_error(platform::file_code(error), std::string(call) + " " + path, error);
 }
 
 [[nodiscard]] Error refused(const std::string& path) {
-    return {.code = Errc::denied, .detail = path + " was opened for looking only"};
+    return {.code = Errc::not_permitted, .detail = path + " was opened for looking only"};
 }
 
 class ReadOnlyFile final : public File {

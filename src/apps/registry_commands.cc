@@ -42,10 +42,7 @@ namespace {
         return advise(std::move(error), "another --data or --listen, or end the other registry "
                                         "(understudy registry status shows who answers)");
     }
-    if (error.code == Errc::no_space) {
-        return advise(std::move(error), fmt::format("df {}", settings.data));
-    }
-    return error;
+    return advise_path(std::move(error), settings.data);
 }
 
 Result<Exit> run_registry(const Invocation& invocation) {

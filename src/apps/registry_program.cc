@@ -9,6 +9,7 @@
 #include "base/errors.h"
 #include "library/registry_nodes.h"
 #include "platform/log.h"
+#include "platform/memory.h"
 #include "understudy/limits.h"
 
 namespace understudy::apps {
@@ -91,6 +92,7 @@ Result<void> RegistryProgram::run(RegistryServer::Options options,
     server_ = std::make_unique<RegistryServer>(
         runtime_, log_, std::move(options), [this](const Result<void>& result) { opened(result); });
     server_->on_failed([this](const Error& error) { end(error); });
+    const platform::MemoryWatch memory(runtime_, log_);
     runtime_.run();
     // Everything that lives on the loop goes before it does; no loop runs any more.
     close_timer_.reset();

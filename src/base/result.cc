@@ -29,6 +29,11 @@ std::string_view name(Errc code) {
         case Errc::denied: return "denied";
         case Errc::in_use: return "in_use";
         case Errc::failed: return "failed";
+        case Errc::no_descriptors: return "no_descriptors";
+        case Errc::no_memory: return "no_memory";
+        case Errc::bad_path: return "bad_path";
+        case Errc::not_permitted: return "not_permitted";
+        case Errc::no_such_file: return "no_such_file";
     }
     return "unrecognized";  // A code of a newer peer.
 }

@@ -49,7 +49,9 @@ void ApplicationPort::accepted(std::unique_ptr<Connection> connection) {
     if (closing_) {
         made.end({.code = Errc::closed, .detail = "the coordinator ends"});
     } else if (silent_.size() + ready_.size() > candidates_max) {
-        made.end({.code = Errc::limit_exceeded, .detail = "too many applications wait here"});
+        // Who has said nothing for longest makes way, be it the one that has just come.
+        silent_.front()->end(
+            {.code = Errc::limit_exceeded, .detail = "too many applications wait here"});
     }
 }
 

@@ -17,14 +17,15 @@ namespace understudy::immortal {
 /// the earliest is next. That is how a process that is restarted finds its place again at once.
 ///
 /// Thread: loop only.
-/// Bounds: candidates_max; who comes then is refused with limit_exceeded.
+/// Bounds: candidates_max; then the one that has said nothing for longest is refused with
+/// limit_exceeded, be it the one that comes.
 class ApplicationPort final : private RemoteApplication::Owner {
 public:
     static constexpr std::size_t candidates_max = 16;
 
     using Arrived = std::function<void(std::unique_ptr<RemoteApplication>)>;
 
-    /// Errors: in_use, bad_config, denied (none): the address.
+    /// Errors: those of Network::listen (none): the address.
     [[nodiscard]] static Result<std::unique_ptr<ApplicationPort>> open(
         Runtime& runtime, Log& log, const Address& listen, RemoteApplication::Options options);
     ~ApplicationPort() override;

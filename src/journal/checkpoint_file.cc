@@ -37,6 +37,10 @@ Result<void> CheckpointFile::finish() {
     const auto file = std::move(file_);
     auto named = name_whole_file(disk_, directory_, name_, *file);
     if (!named) failed_ = named.error();
+    // It may have its name, and nobody would remove it in time.
+    if (!named && is_shortage(failed_->code)) {
+        static_cast<void>(disk_.remove(path_in(directory_, name_)));
+    }
     named_ = named || failed_->effect == Effect::unknown;
     return named;
 }

@@ -57,7 +57,7 @@ public:
     };
 
     /// Reads all of it once: nobody is given a slice of a file that turns out to be damaged.
-    /// Errors: corrupt, not_found, disk_failed (none); bad_config (none) for another version.
+    /// Errors: corrupt, no_such_file, disk_failed (none); bad_config (none) for another version.
     [[nodiscard]] static Result<std::unique_ptr<CheckpointReader>> open(
         Disk& disk, const std::string& directory, Index at);
 

@@ -15,7 +15,7 @@ Result<std::optional<DirectoryIdentity>> read_identity(Disk& disk, const std::st
     const std::string path = path_in(directory, identity_name);
     const auto file = disk.open(path, Disk::Open::existing);
     if (!file) {
-        if (file.error().code == Errc::not_found) return std::optional<DirectoryIdentity>();
+        if (file.error().code == Errc::no_such_file) return std::optional<DirectoryIdentity>();
         return file.error();
     }
     const std::uint64_t size = US_TRY((*file)->size());
@@ -43,7 +43,7 @@ constexpr std::size_t below_max = 64;
 /// No names if there is no such directory.
 Result<std::vector<std::string>> names_in(Disk& disk, const std::string& directory) {
     auto names = disk.list(directory);
-    if (!names && names.error().code == Errc::not_found) return std::vector<std::string>();
+    if (!names && names.error().code == Errc::no_such_file) return std::vector<std::string>();
     return names;
 }
 
@@ -164,7 +164,7 @@ Result<std::unique_ptr<DirectoryHold>> DirectoryHold::take(
         // A journal that is there opens on a full disk, too; the next opening writes it. And an
         // active member may have removed what looked left over.
         const Errc why = written.error().code;
-        if (why != Errc::no_space && why != Errc::not_found) return written.error();
+        if (why != Errc::no_space && why != Errc::no_such_file) return written.error();
     }
     US_CHECK(hold->hold_identities(wanted));
     return hold;
@@ -200,7 +200,7 @@ Result<void> DirectoryHold::hold_identities(const std::vector<DirectoryWanted>& 
     for (const DirectoryWanted& one : wanted) {
         const std::string path = path_in(one.directory, identity_name);
         auto file = disk_.open(path, Disk::Open::existing);
-        if (!file && file.error().code == Errc::not_found) continue;  // No room for it.
+        if (!file && file.error().code == Errc::no_such_file) continue;  // No room for it.
         if (!file) return std::move(file).error();
         // Whoever wrote it last has it, where two began at the same time.
         const auto found = US_TRY(read_identity(disk_, one.directory));
@@ -224,7 +224,7 @@ bool DirectoryHold::is_gone(Held& held) {
     if (!there || *there) return false;
     if (!held.identifies) return true;
     auto file = disk_.open(held.path, Disk::Open::existing);
-    if (!file) return file.error().code == Errc::not_found;
+    if (!file) return file.error().code == Errc::no_such_file;
     const auto found = read_identity(disk_, held.identifies->directory);
     if (!found) return found.error().code == Errc::corrupt;
     if (!*found || !admit_directory(*held.identifies, *found, {})) return true;
@@ -246,7 +246,7 @@ Result<void> DirectoryHold::look() {
     for (Held& held : held_) {
         if (!is_gone(held)) continue;
         return Error{
-            .code = Errc::not_found,
+            .code = Errc::no_such_file,
             .detail = fmt::format("{} was removed or replaced while this process had it open ({}): "
                                   "it must not go on\ntry: stop whoever did that, put the "
                                   "directory back or restore a backup, and start again",

@@ -303,12 +303,12 @@ protected:
     void expect_failed() {
         ASSERT_EQ(session_.recorder.failures.size(), 1U);
         const Error& why = session_.recorder.failures.front();
-        EXPECT_EQ(why.code, Errc::not_found);
+        EXPECT_EQ(why.code, Errc::no_such_file);
         EXPECT_THAT(why.detail, HasSubstr(GetParam().named));
         EXPECT_THAT(why.detail, HasSubstr("was removed or replaced"));
         const auto after = session_.append("late");
         ASSERT_FALSE(after);
-        EXPECT_EQ(after.error().code, Errc::not_found);
+        EXPECT_EQ(after.error().code, Errc::no_such_file);
         EXPECT_TRUE(session_.close());
     }
 
@@ -386,7 +386,7 @@ TEST(DirectoryHold, ARemovedSegmentIsNoticedBeforeMoreIsWrittenToIt) {
     disk.erase(segment);
     const auto late = session.append("two");
     ASSERT_FALSE(late);
-    EXPECT_EQ(late.error().code, Errc::not_found);
+    EXPECT_EQ(late.error().code, Errc::no_such_file);
     EXPECT_THAT(late.error().detail, HasSubstr(segment));
 }
 
@@ -405,7 +405,7 @@ TEST(DirectoryHold, ASegmentThatBeginsIsTheOneOfItsName) {
         if (!result) refused = result.error();
     }
     ASSERT_TRUE(refused) << "the first segment is full by now";
-    EXPECT_EQ(refused->code, Errc::not_found);
+    EXPECT_EQ(refused->code, Errc::no_such_file);
     EXPECT_THAT(refused->detail, HasSubstr(reserve));
 }
 
@@ -427,7 +427,7 @@ protected:
     }
     static void expect_failed(SharedMember& member, const std::string& named) {
         ASSERT_EQ(member.failures().size(), 1U);
-        EXPECT_EQ(member.failures().front().code, Errc::not_found);
+        EXPECT_EQ(member.failures().front().code, Errc::no_such_file);
         EXPECT_THAT(member.failures().front().detail, HasSubstr(named));
     }
 

@@ -60,7 +60,7 @@ public:
     }
 
     Result<void> truncate(std::uint64_t) override {
-        return failure(Errc::denied, "truncate", path_);
+        return failure(Errc::not_permitted, "truncate", path_);
     }
 
     Result<void> sync() override {
@@ -143,12 +143,12 @@ Result<std::unique_ptr<File>> FakeDisk::open(const std::string& path, Open how) 
     US_CHECK(enter("open", path));
     if (how == Open::directory) {
         const auto held = tree_.directories.find(path);
-        if (held == tree_.directories.end()) return failure(Errc::not_found, "open", path);
+        if (held == tree_.directories.end()) return failure(Errc::no_such_file, "open", path);
         return std::unique_ptr<File>(std::make_unique<OpenFile>(*this, held->second, path));
     }
     auto found = tree_.names.find(path);
     if (found == tree_.names.end()) {
-        if (how == Open::existing) return failure(Errc::not_found, "open", path);
+        if (how == Open::existing) return failure(Errc::no_such_file, "open", path);
         change({.gone = "", .there = path, .inode = std::make_shared<Inode>()});
         found = tree_.names.find(path);
     } else if (how == Open::create_new) {
@@ -159,7 +159,9 @@ Result<std::unique_ptr<File>> FakeDisk::open(const std::string& path, Open how) 
 
 Result<std::vector<std::string>> FakeDisk::list(const std::string& directory) {
     US_CHECK(enter("list", directory));
-    if (!tree_.directories.contains(directory)) return failure(Errc::not_found, "list", directory);
+    if (!tree_.directories.contains(directory)) {
+        return failure(Errc::no_such_file, "list", directory);
+    }
     std::set<std::string> found;
     const std::string prefix = directory + "/";
     for (const Names* names : {&tree_.names, &tree_.directories}) {
@@ -184,14 +186,14 @@ Result<void> FakeDisk::make_directory(const std::string& path) {
 Result<void> FakeDisk::rename(const std::string& from, const std::string& to) {
     US_CHECK(enter("rename", to));
     const auto found = tree_.names.find(from);
-    if (found == tree_.names.end()) return failure(Errc::not_found, "rename", from);
+    if (found == tree_.names.end()) return failure(Errc::no_such_file, "rename", from);
     change({.gone = from, .there = to, .inode = found->second});
     return {};
 }
 
 Result<void> FakeDisk::remove(const std::string& path) {
     US_CHECK(enter("remove", path));
-    if (!tree_.names.contains(path)) return failure(Errc::not_found, "remove", path);
+    if (!tree_.names.contains(path)) return failure(Errc::no_such_file, "remove", path);
     change({.gone = path, .there = "", .inode = nullptr});
     return {};
 }

@@ -149,7 +149,7 @@ void LocalJournal::Core::remove(std::vector<std::string> superfluous) {
         [kept, &disk = runtime_.disk(), superfluous = std::move(superfluous)] {
             for (const std::string& path : superfluous) {
                 const auto removed = disk.remove(path);
-                if (!removed && removed.error().code != Errc::not_found) kept->push_back(path);
+                if (!removed && removed.error().code != Errc::no_such_file) kept->push_back(path);
             }
         },
         [kept](Core& core) {

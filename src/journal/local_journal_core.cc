@@ -138,6 +138,11 @@ void LocalJournal::Core::schedule_flush() {
 }
 
 void LocalJournal::Core::flush() {
+    if (queue_.rises(batcher_.waiting_bytes(), options_.queue_bytes_max)) {
+        log_.warn("journal.queue", {kv("directory", options_.directory),
+                                    kv("waiting_bytes", batcher_.waiting_bytes()),
+                                    kv("limit_bytes", options_.queue_bytes_max)});
+    }
     while (!poisoned_ && in_flight_.size() < flushes_in_flight_max) {
         if (!in_flight_.empty() && batcher_.waiting_bytes() < full_batch_bytes) break;
         Batcher::Formed formed = batcher_.form();
@@ -231,8 +236,8 @@ void LocalJournal::Core::refuse(std::vector<Append> refused, const Error& error)
 /// Ends the tenure: nobody knows any more what is on the disk.
 void LocalJournal::Core::poison(Error error) {
     if (poisoned_) return;
-    const bool gone = error.code == Errc::not_found;
-    poisoned_ = Error{.code = gone ? Errc::not_found : Errc::disk_failed,
+    const bool gone = error.code == Errc::no_such_file;
+    poisoned_ = Error{.code = gone ? Errc::no_such_file : Errc::disk_failed,
                       .effect = Effect::unknown,
                       .detail = std::move(error.detail)};
     standing_.role = Role::standby;
@@ -328,6 +333,7 @@ void LocalJournal::Core::reserve_made(MadeReserve made) {
     }
     Result<std::unique_ptr<File>>& file = *made.file;
     if (file) {
+        reserve_failing_ = false;
         reserve_ = std::move(*file);
         reserve_is_ours_ = true;
         made.reused ? batcher_.reserve_reused() : batcher_.reserve_made();
@@ -335,13 +341,14 @@ void LocalJournal::Core::reserve_made(MadeReserve made) {
         return;
     }
     if (file.error().effect == Effect::unknown) return poison(std::move(file).error());
-    if (file.error().code == Errc::not_found) look();
+    if (file.error().code == Errc::no_such_file) look();
 
-    if (batcher_.reserve() != Batcher::Reserve::failed) {
+    if (!std::exchange(reserve_failing_, true)) {
         log_.warn("journal.reserve.failed",
                   {kv("directory", options_.directory), kv("error", file.error())});
     }
-    batcher_.reserve_failed(file.error().detail);
+    // In a shortage, what needs the segment waits for the next try: the disk is not full.
+    if (!is_shortage(file.error().code)) batcher_.reserve_failed(file.error().detail);
     reserve_retry_armed_ = true;
     reserve_timer_ =
         runtime_.at(runtime_.now() + options_.reserve_retry_interval, life_.guarded([this] {
@@ -401,9 +408,14 @@ void LocalJournal::Core::close(std::function<void()> done) {
 void LocalJournal::Core::settle() {
     if (state_ != State::closing || jobs_ > 0 || !in_flight_.empty()) return;
     if (!poisoned_) {
-        // What waits for a full disk to get room would keep the journal open for ever.
-        const bool stuck = batcher_.reserve() == Batcher::Reserve::failed && !making_reserve_;
-        if (!batcher_.idle() && stuck) refuse(batcher_.take_waiting(), batcher_.no_space());
+        // What waits for a full disk to get room, or for a descriptor, would keep the journal open
+        // for ever.
+        const bool full = batcher_.reserve() == Batcher::Reserve::failed && !making_reserve_;
+        const bool stuck = full || (reserve_retry_armed_ && !making_reserve_);
+        if (!batcher_.idle() && stuck) {
+            const Error closed{.code = Errc::closed, .detail = "the journal is being closed"};
+            refuse(batcher_.take_waiting(), full ? batcher_.no_space() : closed);
+        }
         if (state_ == State::detached || !batcher_.idle()) return;
         if (!batcher_.marked() && !mark_offered_) {
             mark_offered_ = true;

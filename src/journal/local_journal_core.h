@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/high_water.h"
 #include "base/lifetime.h"
 #include "journal/checkpoint_file.h"
 #include "journal/local_journal.h"
@@ -133,6 +134,8 @@ private:
     bool making_reserve_ = false;
     std::unique_ptr<Timer> reserve_timer_;
     bool reserve_retry_armed_ = false;
+    bool reserve_failing_ = false;  ///< Has been logged.
+    HighWater queue_;
 
     std::vector<SegmentPlace> segments_;  ///< Oldest first; the last is the one appended to.
     std::deque<std::uint64_t> retired_;   ///< Generations before those, to be used again.

@@ -116,6 +116,7 @@ private:
 
     void loaded(const std::vector<WantedBody>& wanted, Result<std::vector<GroupEntry>> found,
                 std::size_t bytes_max, const Read& done);
+    void load_later(const Error& error, std::function<void()> again);
     template <class Work>
     void read_bodies(std::vector<WantedBody> wanted, Work done);
 
@@ -165,6 +166,8 @@ private:
     bool trimmed_ = false;            ///< Since the last snapshot.
     std::optional<Cleaning> cleaning_;
     bool closing_ = false;
+    std::vector<std::function<void()>> loads_short_;  ///< Wait for a descriptor.
+    std::unique_ptr<Timer> load_timer_;
 
     std::shared_ptr<PlaceReader> reader_;  ///< The reader worker's.
     Lifetime life_;

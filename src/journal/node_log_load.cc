@@ -18,6 +18,9 @@ constexpr std::uint64_t clean_bytes_max = 64 * KiB;
 
 constexpr std::size_t segments_worth_cleaning = 4;
 
+// How soon one that lacks a descriptor looks again whether there is one.
+constexpr Duration read_retry = 50ms;
+
 Error gone(GroupId group, Index index) {
     return {.code = Errc::not_found,
             .detail = fmt::format("group {} has no entry {}", group.value, index.value)};
@@ -94,8 +97,25 @@ void NodeLogCore::loaded(const std::vector<WantedBody>& wanted,
         return load(first.group, first.index, valid, bytes_max, done);
     }
     Error error = std::move(found).error();
-    if (error.code == Errc::not_found) error.code = Errc::corrupt;
+    if (is_shortage(error.code)) {
+        return load_later(error, [this, group = first.group, from = first.index, valid, bytes_max,
+                                  done] { load(group, from, valid, bytes_max, done); });
+    }
+    if (error.code == Errc::no_such_file) error.code = Errc::corrupt;
     done(std::move(error));
+}
+
+/// Nobody is told of a shortage: nothing is wrong with the entries.
+void NodeLogCore::load_later(const Error& error, std::function<void()> again) {
+    if (loads_short_.empty()) {
+        log_.warn("node_log.read.stalled",
+                  {kv("directory", options_.directory), kv("error", error)});
+        load_timer_ = runtime_.at(runtime_.now() + read_retry, [this] {
+            const auto waiting = std::exchange(loads_short_, {});
+            for (const auto& load : waiting) load();
+        });
+    }
+    loads_short_.push_back(std::move(again));
 }
 
 /// Starts to write again what is live in the oldest segments, if that frees more than it takes.

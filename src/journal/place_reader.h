@@ -25,7 +25,7 @@ class PlaceReader {
 public:
     PlaceReader(Disk& disk, std::string directory, std::uint32_t journal);
 
-    /// Errors: not_found (none: the segment is gone), corrupt, disk_failed (none).
+    /// Errors: no_such_file (none: the segment is gone), corrupt, disk_failed (none).
     [[nodiscard]] Result<std::vector<GroupEntry>> read(const std::vector<WantedBody>& wanted);
 
 private:

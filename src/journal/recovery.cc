@@ -377,7 +377,7 @@ Result<void> Recovery::settle_names() {
     for (auto up = parent_of(options_.directory); up; up = parent_of(*up)) {
         auto synced = disk_.sync_directory(*up);
         // One that is not ours to open was not made by us.
-        if (!synced && synced.error().code != Errc::denied) return synced;
+        if (!synced && synced.error().code != Errc::not_permitted) return synced;
     }
     return {};
 }

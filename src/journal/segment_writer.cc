@@ -43,7 +43,7 @@ Result<void> SegmentWriter::look(const Flush& flush, const std::string& path) {
     if (failed_ || file == nullptr) return {};
     const auto there = file->is_at(path);
     if (!there || *there) return {};
-    return Error{.code = Errc::not_found,
+    return Error{.code = Errc::no_such_file,
                  .detail = path + " was removed or replaced while this process wrote to it: it must "
                                   "not go on\ntry: restore a backup, and start again"};
 }

@@ -13,6 +13,8 @@ struct Flush {
     std::uint64_t offset = 0;
     Buffer bytes;
     std::unique_ptr<File> next_segment;  ///< If set, the bytes go there, and so do all later ones.
+    bool looks_first = false;  ///< Whether directory and segment are still there, before it writes.
+    std::string path;          ///< Of the segment, where it looks first.
     Result<void> result;                 ///< Set by the worker.
 };
 

@@ -67,7 +67,7 @@ Result<std::optional<LostSegment>> find_lost_segment(Disk& disk, const std::stri
                          .entry = begun->entry,
                          .why = "it is missing, and it had been begun"};
         const auto header = read_shared_header(disk, directory, *epoch, begun->generation);
-        if (!header && header.error().code != Errc::not_found) return header.error();
+        if (!header && header.error().code != Errc::no_such_file) return header.error();
         if (header && *header) continue;
         if (header) lost.why = "it has no header, and it had been begun";
         // The claim may say it late: then a later one says so, too, and this one may be removed.

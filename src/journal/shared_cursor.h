@@ -25,7 +25,7 @@ struct SharedPart {
 /// The epochs that count, oldest first, as far back as entry `wanted` needs. Empty: no segments.
 ///
 /// The highest epoch that has a segment, the one that its seal names, and so on; no other.
-/// Errors: not_found (none) if it changes meanwhile: look again; corrupt, bad_config, disk_failed.
+/// Errors: no_such_file (none) if it changes meanwhile: look again; corrupt, bad_config, disk_failed.
 [[nodiscard]] Result<std::vector<SharedPart>> read_parts(Disk& disk, const std::string& directory,
                                                          const SharedNames& names, Index wanted);
 
@@ -56,7 +56,7 @@ struct LostSegment {
 /// It says what can be read, and beside it what is known to be durable, and what to be committed.
 ///
 /// Thread: a worker.
-/// Errors: of all: disk_failed (none); not_found (none) if a segment has been removed.
+/// Errors: of all: disk_failed (none); no_such_file (none) if a segment has been removed.
 /// Source: docs/protocols/fencing.md, "Reading".
 class SharedCursor {
 public:

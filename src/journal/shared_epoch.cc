@@ -124,7 +124,7 @@ Result<std::optional<LastBegun>> read_last_begun(Disk& disk, const std::string& 
                                                  Epoch epoch) {
     const std::optional<LastBegun> none;
     const auto file = disk.open(path_in(directory, claim_name(epoch)), Disk::Open::existing);
-    if (!file && file.error().code == Errc::not_found) return none;
+    if (!file && file.error().code == Errc::no_such_file) return none;
     if (!file) return file.error();
     if (US_TRY((*file)->size()) < last_begun_offset + last_begun_bytes) return none;
     Buffer raw(last_begun_bytes);
@@ -145,7 +145,7 @@ Result<std::optional<Contact>> read_contact(Disk& disk, const std::string& direc
     const std::optional<Contact> none;
     const auto file = disk.open(path_in(directory, claim_name(epoch)), Disk::Open::existing);
     if (!file) {
-        if (file.error().code == Errc::not_found) return none;
+        if (file.error().code == Errc::no_such_file) return none;
         return file.error();
     }
     Buffer raw(address_offset + address_bytes);
@@ -161,7 +161,7 @@ Result<std::optional<Contact>> read_contact(Disk& disk, const std::string& direc
 
 Result<std::optional<EpochRecord>> read_epoch(Disk& disk, const std::string& directory) {
     auto file = disk.open(path_in(directory, epoch_name), Disk::Open::existing);
-    if (!file && file.error().code == Errc::not_found) return std::optional<EpochRecord>();
+    if (!file && file.error().code == Errc::no_such_file) return std::optional<EpochRecord>();
     if (!file) return std::move(file).error();
     Buffer raw(epoch_record_bytes);
     US_CHECK((*file)->read_at(0, raw));
@@ -193,8 +193,9 @@ Error superseded(const EpochRecord& own, const std::optional<EpochRecord>& found
 Result<void> check_epoch(Disk& disk, const std::string& directory, const EpochRecord& own) {
     const auto found = read_epoch(disk, directory);
     if (!found) {
-        return Error{
-            .code = Errc::disk_failed, .effect = Effect::unknown, .detail = found.error().detail};
+        const Errc code =
+            is_shortage(found.error().code) ? found.error().code : Errc::disk_failed;
+        return Error{.code = code, .effect = Effect::unknown, .detail = found.error().detail};
     }
     if (*found != own) return superseded(own, *found, Effect::unknown);
     return {};

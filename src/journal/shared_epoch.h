@@ -94,7 +94,7 @@ struct Contact {
                                Effect effect);
 
 /// Reads `epoch` once more. Errors: not_active (unknown) if it is not what `own` published;
-/// disk_failed (unknown) if that cannot be told.
+/// disk_failed (unknown) if that cannot be told; a shortage (unknown) if it cannot be told now.
 [[nodiscard]] Result<void> check_epoch(Disk& disk, const std::string& directory,
                                        const EpochRecord& own);
 

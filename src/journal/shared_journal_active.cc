@@ -10,13 +10,17 @@ namespace understudy::journal {
 
 namespace {
 
+// How soon one that lacks a descriptor looks again whether there is one.
+constexpr Duration shortage_retry = 20ms;
+
 Result<void> write_stamp(Disk& disk, const std::string& directory, const EpochRecord& record,
                          File& claim, std::uint64_t stamp) {
+    // First, so that nobody waits for one that cannot read the epoch, and so acknowledges nothing.
+    US_CHECK(check_epoch(disk, directory, record));
     Buffer bytes(sizeof stamp);
     std::memcpy(bytes.data(), &stamp, sizeof stamp);
     US_CHECK(claim.write_at(stamp_offset, bytes));
-    US_CHECK(claim.sync());
-    return check_epoch(disk, directory, record);
+    return claim.sync();
 }
 
 Result<void> write_last_begun(File& claim, const LastBegun& begun) {
@@ -108,6 +112,11 @@ void SharedJournal::Core::schedule_flush() {
 
 void SharedJournal::Core::flush() {
     const auto tenure = tenure_;
+    if (tenure->queue.rises(tenure->batcher.waiting_bytes(), options_.queue_bytes_max)) {
+        log_.warn("journal.queue", {kv("directory", options_.directory),
+                                    kv("waiting_bytes", tenure->batcher.waiting_bytes()),
+                                    kv("limit_bytes", options_.queue_bytes_max)});
+    }
     while (tenure->in_flight.size() < flushes_in_flight_max) {
         Batcher& batcher = tenure->batcher;
         if (!tenure->in_flight.empty() && batcher.waiting_bytes() < full_batch_bytes) break;
@@ -132,19 +141,25 @@ void SharedJournal::Core::submit(Batch batch) {
         US_ASSERT(tenure_->reserve != nullptr);
         flush->next_segment = std::move(tenure_->reserve);
     }
-    const auto place = flush->bytes.size() <= inline_flush_bytes_max ? Worker::Place::inline_if_idle
-                                                                     : Worker::Place::worker_thread;
-    const bool looks = batch.begins_segment || runtime_.now() - checked_ >= options_.lease;
-    if (looks) checked_ = runtime_.now();
-    auto path = path_in(options_.directory,
-                        shared_segment_name(tenure_->record.epoch, batch.generation));
+    if (batch.begins_segment || runtime_.now() - checked_ >= options_.lease) {
+        checked_ = runtime_.now();
+        flush->looks_first = true;
+        flush->path = path_in(options_.directory,
+                              shared_segment_name(tenure_->record.epoch, batch.generation));
+    }
     tenure_->in_flight.push_back({.batch = std::move(batch), .flush = flush});
+    write(flush);
+}
+
+void SharedJournal::Core::write(const std::shared_ptr<Flush>& flush) {
+    const auto place = flush->bytes.size() <= inline_flush_bytes_max ? Worker::Place::inline_if_idle
+                                                               : Worker::Place::worker_thread;
     run(
         "journal",
-        [writer = tenure_->writer, flush, hold = looks ? hold_ : nullptr, path = std::move(path)] {
-            if (hold) {
+        [writer = tenure_->writer, flush, hold = hold_] {
+            if (std::exchange(flush->looks_first, false)) {
                 auto there = hold->look();
-                if (there) there = writer->look(*flush, path);
+                if (there) there = writer->look(*flush, flush->path);
                 if (!there) writer->give_up(std::move(there).error());
             }
             writer->run(*flush);
@@ -154,12 +169,14 @@ void SharedJournal::Core::submit(Batch batch) {
 
 void SharedJournal::Core::flushed(const std::shared_ptr<Flush>& flush) {
     const auto tenure = tenure_;
-    US_ASSERT(!tenure->in_flight.empty());
-    US_ASSERT(tenure->in_flight.front().flush == flush);
+    US_ASSERT(tenure->stalled < tenure->in_flight.size());
+    US_ASSERT(tenure->in_flight[tenure->stalled].flush == flush);
     if (!flush->result) {
         const Error& error = flush->result.error();
+        if (is_shortage(error.code)) return stall(error);
         return error.code == Errc::not_active ? end_tenure(error) : fail(error);
     }
+    tenure->short_of = false;
     const InFlight done = std::move(tenure->in_flight.front());
     tenure->in_flight.pop_front();
     const Epoch epoch = tenure->record.epoch;
@@ -185,6 +202,30 @@ void SharedJournal::Core::flushed(const std::shared_ptr<Flush>& flush) {
     tenure->batcher.reuse(std::move(flush->bytes));
     arm_mark();
     this->flush();
+}
+
+/// A batch waits, written or not, for the epoch to be read: there is no descriptor for that now.
+/// Nothing is acknowledged meanwhile, and the progress stamp stands still.
+void SharedJournal::Core::stall(const Error& error) {
+    Tenure& tenure = *tenure_;
+    ++tenure.stalled;
+    if (!std::exchange(tenure.short_of, true)) {
+        log_.warn("journal.stalled", {kv("directory", options_.directory), kv("error", error)});
+    }
+    if (tenure.stalled == 1) go_on_soon();
+}
+
+void SharedJournal::Core::go_on_soon() {
+    tenure_->stall_timer = runtime_.at(runtime_.now() + shortage_retry,
+                                       tenure_->life.guarded([this] { go_on(); }));
+}
+
+/// Tries again what stalled, in its order: once all that is under way has come back.
+void SharedJournal::Core::go_on() {
+    Tenure& tenure = *tenure_;
+    if (tenure.stalled < tenure.in_flight.size()) return go_on_soon();
+    tenure.stalled = 0;
+    for (const InFlight& one : tenure.in_flight) write(one.flush);
 }
 
 /// False if somebody destroyed the journal.
@@ -229,6 +270,7 @@ void SharedJournal::Core::reserve_made(Result<std::unique_ptr<File>> file) {
     Tenure& tenure = *tenure_;
     tenure.making_reserve = false;
     if (file) {
+        tenure.reserve_failing = false;
         tenure.reserve = *std::move(file);
         tenure.batcher.reserve_made();
         trim();
@@ -239,11 +281,12 @@ void SharedJournal::Core::reserve_made(Result<std::unique_ptr<File>> file) {
         error.code = Errc::disk_failed;
         return fail(std::move(error));
     }
-    if (tenure.batcher.reserve() != Batcher::Reserve::failed) {
+    if (!std::exchange(tenure.reserve_failing, true)) {
         log_.warn("journal.reserve.failed",
                   {kv("directory", options_.directory), kv("error", file.error())});
     }
-    tenure.batcher.reserve_failed(file.error().detail);
+    // In a shortage, what needs the segment waits for the next try: the disk is not full.
+    if (!is_shortage(file.error().code)) tenure.batcher.reserve_failed(file.error().detail);
     tenure.reserve_retry_armed = true;
     tenure.reserve_timer =
         runtime_.at(runtime_.now() + options_.reserve_retry_interval, tenure.life.guarded([this] {
@@ -302,6 +345,7 @@ void SharedJournal::Core::stamped(const Result<void>& result) {
     if (!result) {
         Error error = result.error();
         if (error.code == Errc::not_active) return end_tenure(error);
+        if (is_shortage(error.code)) return arm_stamp();
         error = {.code = Errc::disk_failed, .effect = Effect::unknown, .detail = error.detail};
         return fail(std::move(error));
     }
@@ -347,7 +391,7 @@ void SharedJournal::Core::run_confirms() {
             }
             if (tenure.ended()) return;
             core.tenure_->confirming = false;
-            if (*result) return core.run_confirms();
+            if (*result || is_shortage(result->error().code)) return core.run_confirms();
             if (result->error().code == Errc::not_active) return core.end_tenure(result->error());
             core.fail(result->error());
         });
@@ -391,6 +435,7 @@ void SharedJournal::Core::release(std::shared_ptr<Tenure> tenure) {
     tenure->reserve_timer.reset();
     tenure->mark_timer.reset();
     tenure->stamp_timer.reset();
+    tenure->stall_timer.reset();
     auto job = [writer = tenure->writer, claim = std::move(tenure->claim),
                 reserve = std::shared_ptr<File>(std::move(tenure->reserve))]() mutable {
         writer->release();

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/high_water.h"
 #include "base/lifetime.h"
 #include "journal/checkpoint_file.h"
 #include "journal/directory_hold.h"
@@ -99,14 +100,20 @@ private:
         bool making_reserve = false;
         std::unique_ptr<Timer> reserve_timer;
         bool reserve_retry_armed = false;
+        bool reserve_failing = false;  ///< Has been logged.
+        HighWater queue;
         std::unique_ptr<Timer> mark_timer;
         bool mark_armed = false;
         bool mark_offered = false;  ///< When leaving: once is enough.
+        std::size_t stalled = 0;  ///< Of `in_flight`, from the front: wait for another try.
+        bool short_of = false;    ///< That they do has been logged.
+        std::unique_ptr<Timer> stall_timer;
         std::unique_ptr<Timer> stamp_timer;
         std::uint64_t stamp = 0;
         std::vector<Done> confirms;  ///< Waiting for the next reading of the epoch.
         bool confirming = false;
         bool trimming = false;
+        bool trim_failing = false;  ///< Has been logged.
         Space told_space = Space::ok;
     };
 
@@ -147,7 +154,11 @@ private:
     void schedule_flush();
     void flush();
     void submit(Batch batch);
+    void write(const std::shared_ptr<Flush>& flush);
     void flushed(const std::shared_ptr<Flush>& flush);
+    void stall(const Error& error);
+    void go_on_soon();
+    void go_on();
     bool refuse(std::vector<Append> refused, const Error& error);
     void make_reserve();
     void reserve_made(Result<std::unique_ptr<File>> file);

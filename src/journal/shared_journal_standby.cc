@@ -74,11 +74,11 @@ void SharedJournal::Core::followed(Result<SharedReader::Slice> slice) {
         Error error = std::move(slice).error();
         if (phase_ == Phase::taking) return takeover_failed(std::move(error));
         // Files come and go; if the directory is gone, the look says so.
-        const bool missing = error.code == Errc::not_found && phase_ == Phase::standby;
+        const bool missing = error.code == Errc::no_such_file && phase_ == Phase::standby;
         if (missing) check_directory();
-        const bool passing =
-            missing || (error.code == Errc::disk_failed && phase_ == Phase::standby);
-        if (!passing) return fail(std::move(error));
+        const bool may_pass =
+            missing || error.code == Errc::disk_failed || is_shortage(error.code);
+        if (!may_pass || phase_ != Phase::standby) return fail(std::move(error));
         // Only reading failed: nothing is in doubt, and the next poll may find it well again.
         if (!std::exchange(read_failing_, true)) {
             log_.warn("journal.read.failed",
@@ -158,7 +158,8 @@ void SharedJournal::Core::come_to_rest() {
 
 void SharedJournal::Core::judged(const Result<void>& judged) {
     following_ = false;
-    if (!judged && phase_ == Phase::standby && judged.error().code != Errc::disk_failed) {
+    if (!judged && phase_ == Phase::standby && judged.error().code != Errc::disk_failed &&
+        !is_shortage(judged.error().code)) {
         return fail(judged.error());
     }
     follow();
@@ -176,7 +177,7 @@ Result<SharedJournal::Core::Look> SharedJournal::Core::look_into(Disk& disk,
     sighting.epoch = (*published)->epoch;
     sighting.tenure = (*published)->tenure;
     auto claim = disk.open(path_in(directory, claim_name(sighting.epoch)), Disk::Open::existing);
-    if (!claim && claim.error().code == Errc::not_found) return look;
+    if (!claim && claim.error().code == Errc::no_such_file) return look;
     if (!claim) return std::move(claim).error();
     Buffer bytes(sizeof sighting.stamp + process_bytes);
     if ((*claim)->read_at(stamp_offset, bytes)) {
@@ -392,10 +393,10 @@ void SharedJournal::Core::takeover_failed(Error error) {
     const Duration pause = runtime_.random().between(claims_.interval(), options_.lease);
     claims_.stand_back(runtime_.now() + pause);
     const bool over = error.code != Errc::not_active && error.code != Errc::in_use &&
-                      error.code != Errc::no_space && error.code != Errc::not_found &&
-                      error.code != Errc::closed;
+                      error.code != Errc::no_space && error.code != Errc::no_such_file &&
+                      error.code != Errc::closed && !is_shortage(error.code);
     const auto done = std::exchange(taken_, {});
-    if (error.code == Errc::not_found) error.code = Errc::not_active;
+    if (error.code == Errc::no_such_file) error.code = Errc::not_active;
     done(error);
     if (phase_ == Phase::detached) return;
     if (over) return fail(std::move(error));

@@ -38,7 +38,7 @@ Result<SharedReader::Slice> SharedReader::next() {
         cursor_.reset();
         restoring_.reset();
         // Files were removed under it: by a trim, so a checkpoint is there instead.
-        if (slice.error().code != Errc::not_found) return slice;
+        if (slice.error().code != Errc::no_such_file) return slice;
         if (looks == looks_max) {
             return Error{.code = Errc::disk_failed, .detail = std::move(slice).error().detail};
         }
@@ -121,7 +121,7 @@ Result<void> SharedReader::find_checkpoint() {
         }
         // A damaged one is passed over; what cannot be told apart from a passing trouble is not.
         if (!opened && opened.error().code != Errc::corrupt &&
-            opened.error().code != Errc::not_found) {
+            opened.error().code != Errc::no_such_file) {
             return std::move(opened).error();
         }
     }
@@ -204,7 +204,7 @@ Result<void> SharedReader::judge() {
     };
     const auto judged = look_on();
     cursor_->go_back(place);
-    if (!judged && judged.error().code == Errc::not_found) return {};
+    if (!judged && judged.error().code == Errc::no_such_file) return {};
     return judged;
 }
 

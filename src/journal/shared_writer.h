@@ -22,7 +22,9 @@ public:
                  std::unique_ptr<File> segment);
 
     /// Errors, in flush.result: disk_failed (unknown), not_active (unknown for the batch after
-    /// which it was found, none for those that were not written); the same for ever.
+    /// which it was found, none for those that were not written); the same for ever. A shortage
+    /// (unknown): the epoch cannot be read now. Then the same flush is to be run again before any
+    /// other, which are refused with that error until then, and are to be run again after it.
     void run(Flush& flush);
 
     /// Nothing is written any more; whatever comes fails with this.
@@ -40,6 +42,8 @@ private:
     const EpochRecord record_;
     SegmentWriter writer_;
     std::optional<Error> superseded_;
+    const Flush* unchecked_ = nullptr;  ///< Written, and the epoch not read after it.
+    Error shortage_{.code = Errc::no_descriptors, .detail = {}};  ///< Why not.
 };
 
 }  // namespace understudy::journal

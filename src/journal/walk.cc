@@ -60,7 +60,7 @@ Result<Walked> walk_once(Disk& disk, const std::string& directory, WalkDepth dep
                          WalkVisitor& visitor) {
     const auto names = disk.list(directory);
     if (!names) {
-        if (names.error().code != Errc::not_found) return names.error();
+        if (names.error().code != Errc::no_such_file) return names.error();
         return Error{.code = Errc::bad_config,
                      .detail = fmt::format("{} is no directory", directory)};
     }
@@ -93,7 +93,7 @@ Result<Walked> walk(Disk& disk, const std::string& directory, WalkDepth depth,
                     WalkVisitor& visitor) {
     for (int walks = 1;; ++walks) {
         auto walked = walk_once(disk, directory, depth, visitor);
-        if (walked || walked.error().code != Errc::not_found) return walked;
+        if (walked || walked.error().code != Errc::no_such_file) return walked;
         if (walks == walks_max) {
             return Error{.code = Errc::disk_failed, .detail = std::move(walked).error().detail};
         }

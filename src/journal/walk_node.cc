@@ -143,9 +143,9 @@ Result<void> WalkNode::read_bodies(GroupId id, const GroupIndex& group) {
             const auto found = reader.read({one});
             if (found) continue;
             const Errc code = found.error().code;
-            if (code != Errc::corrupt && code != Errc::not_found) return found.error();
+            if (code != Errc::corrupt && code != Errc::no_such_file) return found.error();
             // Who has it open may have removed the segment, or used it again: look again, at all.
-            if (code == Errc::not_found && parts_.out.live) return found.error();
+            if (code == Errc::no_such_file && parts_.out.live) return found.error();
             const std::uint64_t generation =
                 std::uint64_t{parts_.out.journal} << 32 | one.entry.segment;
             if (parts_.out.live) {

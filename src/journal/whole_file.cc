@@ -33,6 +33,16 @@ Result<void> write_reserve_header(File& file, std::uint64_t generation, std::uin
     return file.write_at(0, header);
 }
 
+/// Makes changed names durable. If that could not even be begun for want of a descriptor or of
+/// memory, nothing is in doubt: whoever makes the next file makes these durable too.
+Result<void> sync_names(Disk& disk, const std::string& directory) {
+    auto synced = disk.sync_directory(directory);
+    if (synced) return synced;
+    Error error = std::move(synced).error();
+    error.effect = is_shortage(error.code) ? Effect::none : Effect::unknown;
+    return error;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<File>> begin_whole_file(Disk& disk, const std::string& directory,
@@ -40,7 +50,7 @@ Result<std::unique_ptr<File>> begin_whole_file(Disk& disk, const std::string& di
     const std::string path = temporary(directory, name);
     // A new file each time, never the rest of an older attempt: a sync that failed on that one
     // would be reported as a success the second time.
-    if (auto removed = disk.remove(path); !removed && removed.error().code != Errc::not_found) {
+    if (auto removed = disk.remove(path); !removed && removed.error().code != Errc::no_such_file) {
         return without_effect(std::move(removed).error());
     }
     auto file = disk.open(path, Disk::Open::create_new);
@@ -61,12 +71,7 @@ Result<void> name_whole_file(Disk& disk, const std::string& directory, const std
         give_up_whole_file(disk, directory, name);
         return without_effect(std::move(named).error());
     }
-    if (auto synced = disk.sync_directory(directory); !synced) {
-        Error error = std::move(synced).error();
-        error.effect = Effect::unknown;
-        return error;
-    }
-    return {};
+    return sync_names(disk, directory);
 }
 
 void give_up_whole_file(Disk& disk, const std::string& directory, const std::string& name) {
@@ -143,11 +148,7 @@ Result<std::unique_ptr<File>> reuse_segment(Disk& disk, const std::string& direc
     const auto renamed = disk.rename(old_path, path_in(directory, segment_name(generation)));
     if (!renamed) return without_effect(renamed.error());
     // Before anything is written to it: under its old name a crash would have it removed.
-    if (auto synced = disk.sync_directory(directory); !synced) {
-        Error error = std::move(synced).error();
-        error.effect = Effect::unknown;
-        return error;
-    }
+    US_CHECK(sync_names(disk, directory));
     // Only now: under its old name a crash would leave a segment that is damaged.
     Result<void> vouched = write_reserve_header(**file, generation, size_bytes, durable);
     if (vouched) vouched = (*file)->sync();

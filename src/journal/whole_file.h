@@ -14,7 +14,8 @@ namespace understudy::journal {
 /// Each is made under a temporary name, filled, synced, given its own name, and the directory
 /// synced. Until the last step an error means that nothing happened: what was made is removed, and
 /// the next attempt makes another file. A failed sync of the directory is another matter: nobody
-/// knows which names are durable, and so nobody may go on in it (effect: unknown).
+/// knows which names are durable, and so nobody may go on in it (effect: unknown). A shortage before
+/// that sync is none of this: the file stays under its name, whole, and does not count.
 ///
 /// Thread: a worker.
 
@@ -25,7 +26,8 @@ namespace understudy::journal {
                                                              const std::string& name);
 
 /// The second half: makes what was filled in durable and gives it its name, replacing a file of
-/// that name. Errors: no_space, disk_failed (none); disk_failed, no_space (unknown: the directory).
+/// that name. Errors: no_space, disk_failed (none); a shortage (none: the name may stay);
+/// disk_failed, no_space (unknown: the directory).
 [[nodiscard]] Result<void> name_whole_file(Disk& disk, const std::string& directory,
                                            const std::string& name, File& file);
 
@@ -59,7 +61,7 @@ void give_up_whole_file(Disk& disk, const std::string& directory, const std::str
 /// `durable`: as in make_segment().
 /// Requires: every checkpoint that makes the old one superfluous is durable, and nobody writes to it,
 ///           now or later: not even a process that was taken for dead.
-/// Errors: not_found, bad_config (none: it has another size), disk_failed (none: make one of zeros
+/// Errors: no_such_file, bad_config (none: it has another size), disk_failed (none: make one of zeros
 ///         instead; the old name may be there or not); disk_failed (unknown: the directory).
 [[nodiscard]] Result<std::unique_ptr<File>> reuse_segment(Disk& disk, const std::string& directory,
                                                           std::uint64_t old_generation,

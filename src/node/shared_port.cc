@@ -167,7 +167,8 @@ Result<std::unique_ptr<SharedPort>> SharedPort::open(Runtime& runtime, const Add
 Runtime& SharedPort::for_nodes() { return *node_runtime_; }
 
 void SharedPort::arrived(std::unique_ptr<Connection> connection) {
-    if (visitors_.size() >= undecided_max) return;
+    // Honest ones speak at once: who has said nothing for longest makes way.
+    if (visitors_.size() >= undecided_max) visitors_.erase(visitors_.begin());
     const std::uint64_t id = ++visitor_last_;
     auto visitor = std::make_unique<Visitor>(*this, id, std::move(connection));
     visitor->listen();

@@ -16,8 +16,8 @@ namespace understudy::node {
 /// other is that of a frame. for_nodes() is the runtime to give to whoever speaks to nodes: it
 /// listens here, and marks what it dials.
 ///
-/// Thread: loop only. Bounds: `undecided_max` connections that have said nothing yet; one more is
-/// closed. Each has `first_byte_limit`.
+/// Thread: loop only. Bounds: `undecided_max` connections that have said nothing yet; for one more
+/// the oldest is closed. Each has `first_byte_limit`.
 /// Source: docs/protocols/control.md, "Several nodes".
 class SharedPort {
 public:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -11,30 +12,25 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "platform/fd.h"
+#include "platform/descriptors.h"
 
 namespace understudy::platform {
 
 namespace {
 
-Errc code_of(int error) {
-    switch (error) {
-        case ENOENT:
-        case ENOTDIR: return Errc::not_found;
-        case EEXIST: return Errc::already_exists;
-        case ENOSPC:
-        case EDQUOT: return Errc::no_space;
-        case EACCES:
-        case EPERM:
-        case EROFS: return Errc::denied;
-        default: return Errc::disk_failed;
-    }
+/// Whoever reads the message may be in another directory.
+std::string absolute(const std::string& path) {
+    std::error_code unknown;
+    const auto whole = std::filesystem::absolute(path, unknown);
+    return unknown ? path : whole.lexically_normal().string();
 }
 
 Error failure(std::string_view call, const std::string& path, Effect effect = Effect::none) {
     const int error = errno;
-    return system_error(code_of(error), std::string(call) + " " + path, error, effect);
+    return system_error(file_code(error), std::string(call) + " " + absolute(path), error, effect);
 }
+
+DescriptorReserve& reserve() { return DescriptorReserve::of_this_process(); }
 
 template <class Call>
 auto retry_interrupted(Call call) {
@@ -63,6 +59,9 @@ Result<bool> names_file(const std::string& path, const Fd& fd, const std::string
 class PosixFile final : public File {
 public:
     PosixFile(Fd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+    ~PosixFile() override { reserve().give_back(std::move(fd_)); }
+    PosixFile(const PosixFile&) = delete;
+    PosixFile& operator=(const PosixFile&) = delete;
 
     Result<std::uint64_t> size() override {
         struct stat status{};
@@ -93,7 +92,7 @@ public:
                 return ::pwrite(fd_.get(), data.data(), data.size(), static_cast<off_t>(offset));
             });
             if (put < 0) {
-                const bool full = code_of(errno) == Errc::no_space;
+                const bool full = file_code(errno) == Errc::no_space;
                 return failure("write", path_, full ? effect : Effect::unknown);
             }
             effect = Effect::unknown;
@@ -114,7 +113,9 @@ public:
     // that allocate late.
     Result<void> sync() override {
         if (::fdatasync(fd_.get()) != 0) {
-            return system_error(Errc::disk_failed, "sync " + path_, errno, Effect::unknown);
+            const int error = errno;
+            return system_error(Errc::disk_failed, "sync " + absolute(path_), error,
+                                Effect::unknown);
         }
         return {};
     }
@@ -131,7 +132,7 @@ public:
     Result<bool> is_at(const std::string& path) override { return names_file(path, fd_, path_); }
 
 private:
-    const Fd fd_;
+    Fd fd_;
     const std::string path_;
 };
 
@@ -180,6 +181,10 @@ int flags_of(Disk::Open how) {
     return 0;
 }
 
+int open_directory(const std::string& path) {
+    return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<File>> PosixDisk::open(const std::string& path, Open how) {
@@ -189,14 +194,22 @@ Result<std::unique_ptr<File>> PosixDisk::open(const std::string& path, Open how)
         return std::make_unique<PosixDirectory>(std::move(fd), path);
     }
     const int flags = O_RDWR | O_CLOEXEC | flags_of(how);
-    Fd fd(retry_interrupted([&] { return ::open(path.c_str(), flags, 0600); }));
+    Fd fd = reserve().open(
+        [&] { return retry_interrupted([&] { return ::open(path.c_str(), flags, 0600); }); });
     if (!fd) return failure("open", path);
     return std::make_unique<PosixFile>(std::move(fd), path);
 }
 
 Result<std::vector<std::string>> PosixDisk::list(const std::string& directory) {
-    const std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir(directory.c_str()), &::closedir);
+    Fd fd = reserve().open([&] { return open_directory(directory); });
+    if (!fd) return failure("list", directory);
+    const auto close = [](DIR* listed) {
+        (void)::closedir(listed);
+        (void)reserve().fill();
+    };
+    const std::unique_ptr<DIR, decltype(close)> open(::fdopendir(fd.get()), close);
     if (!open) return failure("list", directory);
+    (void)fd.release();
     std::vector<std::string> names;
     for (;;) {
         errno = 0;
@@ -218,16 +231,20 @@ Result<void> PosixDisk::make_directory(const std::string& path) {
         // A read-only or closed parent that is there is no obstacle; the last part decides.
         const int error = errno;
         struct stat status{};
-        if (::stat(part.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) continue;
-        return system_error(code_of(error), "make directory " + part, error);
+        const bool there = ::stat(part.c_str(), &status) == 0;
+        if (there && S_ISDIR(status.st_mode)) continue;
+        return system_error(there ? Errc::bad_path : file_code(error),
+                            "make directory " + absolute(part), there ? ENOTDIR : error);
     }
     return {};
 }
 
 Result<void> PosixDisk::rename(const std::string& from, const std::string& to) {
     if (::rename(from.c_str(), to.c_str()) != 0) {
-        const bool refused = code_of(errno) != Errc::disk_failed;
-        return failure("rename", from + " to " + to, refused ? Effect::none : Effect::unknown);
+        const int error = errno;
+        const Errc code = file_code(error);
+        return system_error(code, "rename " + absolute(from) + " to " + absolute(to), error,
+                            code == Errc::disk_failed ? Effect::unknown : Effect::none);
     }
     return {};
 }
@@ -244,12 +261,15 @@ Result<std::uint64_t> PosixDisk::free_bytes(const std::string& directory) {
 }
 
 Result<void> PosixDisk::sync_directory(const std::string& path) {
-    const Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    Fd fd = reserve().open([&] { return open_directory(path); });
     if (!fd) return failure("open", path);
+    Result<void> synced;
     if (::fsync(fd.get()) != 0) {
-        return system_error(Errc::disk_failed, "sync " + path, errno, Effect::unknown);
+        const int error = errno;
+        synced = system_error(Errc::disk_failed, "sync " + absolute(path), error, Effect::unknown);
     }
-    return {};
+    reserve().give_back(std::move(fd));
+    return synced;
 }
 
 }  // namespace understudy::platform

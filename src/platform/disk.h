@@ -4,7 +4,8 @@
 
 namespace understudy::platform {
 
-/// The file system of the kernel. Files are made with mode 0600, and closed on exec.
+/// The file system of the kernel. Files are made with mode 0600, and closed on exec. What is opened
+/// comes out of the process's reserve when there is no other descriptor (descriptors.h).
 ///
 /// Thread: any; it has no state.
 class PosixDisk final : public Disk {

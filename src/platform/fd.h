@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <utility>
 
 #include <unistd.h>
@@ -29,6 +30,12 @@ public:
 private:
     int fd_ = -1;
 };
+
+/// What an errno of a file or a directory means; disk_failed if it is none of those with a remedy of
+/// their own.
+[[nodiscard]] Errc file_code(int number);
+/// The code if `number` says that something has run out which may be there again later.
+[[nodiscard]] std::optional<Errc> shortage_code(int number);
 
 /// The Error for a system call that set `number`: "open /x/y: Permission denied".
 [[nodiscard]] Error system_error(Errc code, std::string_view what, int number,

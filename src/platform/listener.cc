@@ -1,7 +1,9 @@
 #include <cerrno>
+#include <deque>
 #include <list>
 #include <utility>
 
+#include "platform/descriptors.h"
 #include "platform/local_socket.h"
 #include "platform/network.h"
 #include "platform/socket.h"
@@ -13,8 +15,15 @@ namespace {
 
 constexpr int accepts_per_turn = 64;  // So that a flood of clients does not starve those we have.
 
-bool out_of_resources(int error) {
-    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+/// As accept_next(), but leaves to the journal what is the journal's.
+Incoming accept_unless_short(int listener) {
+    DescriptorReserve& reserve = DescriptorReserve::of_this_process();
+    if (!reserve.whole() && !reserve.fill()) {
+        Incoming none;
+        none.error = EMFILE;
+        return none;
+    }
+    return accept_next(listener);
 }
 
 // An open port, and the connections that come in through it until they are handed over.
@@ -46,6 +55,7 @@ public:
         pause_.reset();
         for (Handshake& each : handshakes_) each.stream->abandon();
         handshakes_.clear();
+        silent_.clear();
         boost::system::error_code ignored;
         descriptor_.close(ignored);
     }
@@ -56,18 +66,25 @@ private:
         std::unique_ptr<Timer> deadline;
     };
 
+    /// A connection that has been handed over, and of which nothing has come yet.
+    struct Silent {
+        std::weak_ptr<Stream> stream;
+        TimePoint since;
+    };
+
     void accept_ready() {
         for (int i = 0; i < accepts_per_turn && open_; ++i) {
             const Loop::Frame frame(loop_);
-            Incoming incoming = accept_next(descriptor_.native_handle());
+            Incoming incoming = accept_unless_short(descriptor_.native_handle());
             if (incoming.socket) {
-                short_of_resources_ = false;
+                if (!loop_.descriptors().high()) short_of_resources_ = false;
                 if (auto socket = loop_.adopt(std::move(incoming.socket))) {
                     // A process that comes through a path has no address of its own.
                     const bool local = is_local(address_);
                     welcome(std::move(*socket), local ? address_ : to_address(incoming.peer));
                 }  // Else the kernel watches too much already: that client is turned away.
-            } else if (out_of_resources(incoming.error)) {
+            } else if (shortage_code(incoming.error)) {
+                if (make_room(loop_.now() - SocketNetwork::silence_min)) continue;
                 return pause(incoming.error);
             } else if (would_block(incoming.error)) {
                 break;
@@ -79,7 +96,7 @@ private:
     void pause(int error) {
         if (!std::exchange(short_of_resources_, true)) {
             loop_.log().warn("network.accept_paused",
-                             {kv("error", system_error(Errc::limit_exceeded, "accept", error))});
+                             {kv("error", system_error(*shortage_code(error), "accept", error))});
         }
         ++loop_.figures().accept_pauses;
         pause_ = loop_.at(loop_.now() + SocketNetwork::accept_pause, [this] { await_clients(); });
@@ -128,9 +145,37 @@ private:
         stream.abandon();
     }
 
+    /// Closes the one that has said nothing for longest, if that began at `latest` or before. Returns
+    /// whether it did. Honest clients speak first, within milliseconds.
+    bool make_room(TimePoint latest) {
+        while (!silent_.empty() && silent_.front().since <= latest) {
+            const auto stream = silent_.front().stream.lock();
+            silent_.pop_front();
+            const auto self = shared_from_this();  // Whoever hears of it may close the port.
+            if (!stream || !stream->silent() || !stream->make_way()) continue;
+            ++loop_.figures().silent_closed;
+            return true;
+        }
+        return false;
+    }
+
+    /// Notes that nothing has come of `stream` yet; at the bound, another makes way.
+    void note_silent(const std::shared_ptr<Stream>& stream) {
+        if (silent_.size() >= SocketNetwork::silent_max) {
+            std::erase_if(silent_, [](const Silent& each) {
+                const auto one = each.stream.lock();
+                return !one || !one->silent();
+            });
+        }
+        if (silent_.size() >= SocketNetwork::silent_max) (void)make_room(TimePoint::max());
+        if (open_) silent_.push_back({.stream = stream, .since = loop_.now()});
+    }
+
     // The receiver may destroy the listener meanwhile, hence not what it is called through.
     void hand_over(std::shared_ptr<Stream> stream) {
         const auto self = shared_from_this();
+        note_silent(stream);
+        if (!open_) return stream->abandon();
         Network::Accepted accepted = std::exchange(accepted_, nullptr);
         accepted(make_connection(std::move(stream)));
         if (open_) accepted_ = std::move(accepted);
@@ -146,6 +191,7 @@ private:
     bool waiting_ = false;
     bool short_of_resources_ = false;
     std::list<Handshake> handshakes_;
+    std::deque<Silent> silent_;  // Oldest first; some have spoken since.
     std::unique_ptr<Timer> pause_;
 };
 

@@ -36,7 +36,7 @@ constexpr int tries_max = 64;  // Each is lost to another that ends or begins ju
         if (!file) return system_error(listen_code(errno), "listen on " + path, errno);
         if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
             if (errno == EWOULDBLOCK) return taken(path, "another process does");
-            return system_error(Errc::bad_config, "lock " + name, errno);
+            return system_error(file_code(errno), "lock " + name, errno);
         }
         if (is_at(file, name)) return file;
     }
@@ -54,7 +54,7 @@ constexpr int tries_max = 64;  // Each is lost to another that ends or begins ju
         return taken(path, "another process does");
     }
     if (::unlink(path.c_str()) != 0) {
-        return system_error(Errc::denied, "replace " + path, errno);
+        return system_error(file_code(errno), "replace " + path, errno);
     }
     return {};
 }

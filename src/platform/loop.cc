@@ -61,7 +61,7 @@ private:
 };
 
 Loop::Loop(Log& log)
-    : log_(log), context_(1), work_(asio::make_work_guard(context_)), wake_(context_) {}
+    : log_(log), descriptors_(log), context_(1), work_(asio::make_work_guard(context_)), wake_(context_) {}
 
 Loop::~Loop() {
     // A task that never runs may own timers or connections: it goes while they still can.
@@ -162,6 +162,7 @@ void Loop::flush_now() {
 }
 
 Result<Descriptor> Loop::adopt(Fd fd) {
+    descriptors_.saw(fd.get());
     Descriptor descriptor(context_);
     boost::system::error_code error;
     descriptor.assign(fd.get(), error);

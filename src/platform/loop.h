@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "platform/asio.h"
 #include "platform/asio_runtime.h"
+#include "platform/descriptors.h"
 #include "platform/fd.h"
 #include "platform/timer_heap.h"
 #include "runtime/runtime.h"
@@ -65,6 +66,7 @@ public:
     /// Has the kernel watch `fd` for this loop. Errors: limit_exceeded (none).
     [[nodiscard]] Result<Descriptor> adopt(Fd fd);
     [[nodiscard]] Log& log() { return log_; }
+    [[nodiscard]] const DescriptorWatch& descriptors() const { return descriptors_; }
     [[nodiscard]] LoopFigures& figures() { return figures_; }
 
     /// Where received bytes land. One for all: it is free again when the handler returns.
@@ -84,6 +86,7 @@ private:
     void arm_wake_timer();
 
     Log& log_;
+    DescriptorWatch descriptors_;
     LoopFigures figures_;
     std::unique_ptr<std::byte[]> read_buffer_;
     std::unique_ptr<std::byte[]> plain_buffer_;

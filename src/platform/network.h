@@ -14,6 +14,11 @@ public:
     /// Incoming connections of one listener that have not proven who they are. At the bound the
     /// one that has been at it for longest makes way.
     static constexpr std::size_t handshakes_max = 256;
+    /// Connections of one listener of which nothing has come yet, after the handshake if there is
+    /// one. At the bound the one that has been silent for longest is closed.
+    static constexpr std::size_t silent_max = 256;
+    /// When there is no descriptor left, one that has been silent for so long makes way.
+    static constexpr Duration silence_min = 1s;
     /// How long a listener rests when there is no descriptor left. The clients wait meanwhile.
     static constexpr Duration accept_pause = 100ms;
 

@@ -74,19 +74,17 @@ bool connected_to_itself(int socket) {
 Result<Fd> open_socket(const SocketAddress& address) {
     Fd socket(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!socket) {
-        const bool none_left = errno == EMFILE || errno == ENFILE || errno == ENOBUFS;
-        return system_error(none_left ? Errc::limit_exceeded : Errc::unavailable, "socket", errno);
+        const int error = errno;
+        return system_error(shortage_code(error).value_or(Errc::unavailable), "socket", error);
     }
     return socket;
 }
 
 Errc listen_code(int error) {
-    switch (error) {
-        case EADDRINUSE: return Errc::in_use;
-        case EACCES:
-        case EPERM: return Errc::denied;
-        default: return Errc::bad_config;
-    }
+    if (error == EADDRINUSE) return Errc::in_use;
+    // What a path has besides what a port has; all else is an address that is not ours.
+    const Errc code = file_code(error);
+    return code == Errc::disk_failed ? Errc::bad_config : code;
 }
 
 std::optional<SocketAddress> numeric_address(const Address& address) {
@@ -176,7 +174,7 @@ Result<Fd> begin_connect(const SocketAddress& address) {
     if (::connect(socket.get(), address.raw(), address.size) != 0 && errno != EINPROGRESS) {
         const int error = errno;
         const bool not_ours = address.storage.ss_family == AF_UNIX && error == EACCES;
-        return system_error(not_ours ? Errc::denied : Errc::unavailable,
+        return system_error(not_ours ? Errc::not_permitted : Errc::unavailable,
                             "connect to " + to_string(to_address(address)), error);
     }
     return socket;

@@ -34,7 +34,7 @@ struct SocketAddress {
 
 // All sockets made here are non-blocking, closed on exec, and without Nagle's delay.
 
-/// Errors: in_use, denied, bad_config, limit_exceeded (none).
+/// Errors: in_use, not_permitted, bad_config, no_descriptors, no_memory (none).
 [[nodiscard]] Result<Fd> open_listener(const SocketAddress& address);
 /// Where a listener really listens. Errors: bad_config (none).
 [[nodiscard]] Result<Address> local_address(const Fd& socket);
@@ -47,13 +47,13 @@ struct Incoming {
 };
 [[nodiscard]] Incoming accept_next(int listener);
 
-/// A socket for `address`, not bound yet. Errors: unavailable, limit_exceeded (none).
+/// A socket for `address`, not bound yet. Errors: unavailable, no_descriptors, no_memory (none).
 [[nodiscard]] Result<Fd> open_socket(const SocketAddress& address);
 /// What it means that `bind` or `listen` failed with this errno.
 [[nodiscard]] Errc listen_code(int error);
 
 /// Begins to connect. The outcome is connect_outcome() once the socket is writable.
-/// Errors: unavailable, limit_exceeded (none).
+/// Errors: unavailable, not_permitted, no_descriptors, no_memory (none).
 [[nodiscard]] Result<Fd> begin_connect(const SocketAddress& address);
 /// Errors: unavailable (none).
 [[nodiscard]] Result<void> connect_outcome(int socket);

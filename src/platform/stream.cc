@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <utility>
 
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "platform/socket.h"
@@ -82,6 +83,13 @@ void Stream::abandon() {
     close_descriptor();
 }
 
+bool Stream::make_way() {
+    int waiting = 0;
+    if (::ioctl(descriptor_.native_handle(), FIONREAD, &waiting) == 0 && waiting > 0) return false;
+    conclude({.code = Errc::timed_out, .detail = "it has said nothing, and others wait"});
+    return true;
+}
+
 std::size_t Stream::backlog_bytes() const {
     return out_.size() - sent_ + plain_.size();
 }
@@ -129,7 +137,10 @@ bool Stream::read_once() {
 void Stream::take(Bytes data) {
     switch (phase_) {
         case Phase::shaking: return take_cipher(data);
-        case Phase::open: return tls_ ? take_cipher(data) : observer_->received(data);
+        case Phase::open:
+            if (tls_) return take_cipher(data);
+            heard_ = true;
+            return observer_->received(data);
         case Phase::finishing:
         case Phase::lingering: return;
         case Phase::fresh:
@@ -149,6 +160,7 @@ void Stream::take_plain() {
         const auto plain = tls_->read(loop_.plain_buffer());
         if (!plain) return conclude(plain.error());
         if (plain->empty()) break;
+        heard_ = true;
         observer_->received(*plain);
     }
     if (phase_ == Phase::open && tls_->ended()) return peer_ended();

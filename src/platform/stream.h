@@ -32,6 +32,12 @@ public:
     /// Ends it without another call to anybody.
     void abandon();
 
+    /// Nothing has come of the peer, after the handshake if there is one.
+    [[nodiscard]] bool silent() const { return !heard_ && phase_ == Phase::open; }
+    /// Ends it for the sake of others; its user hears why. False if something has come just now.
+    /// Requires: silent().
+    bool make_way();
+
     // As Connection has them.
     void start(Connection::Observer& observer);
     void send(Bytes data);
@@ -84,6 +90,7 @@ private:
     std::uint32_t round_ = 0;    // Counts the registrations; a wait of an older one is void.
     bool flush_wanted_ = false;  // On the loop's list.
     bool was_high_ = false;      // drained() is owed.
+    bool heard_ = false;         // Something has come for its user.
     int send_error_ = 0;         // The peer takes nothing more; what it said before is being read.
     Connection::Observer* observer_ = nullptr;
 

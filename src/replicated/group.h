@@ -142,6 +142,7 @@ private:
     // group.cc
     /// Runs `task` on the loop, in a later turn, unless it is detached by then.
     void later(std::function<void(Group&)> task);
+    void later_when_short(std::function<void(Group&)> task);
     void schedule_turn();
     void turn();
     /// The consensus runs here.
@@ -261,6 +262,7 @@ private:
     bool turn_scheduled_ = false;
     bool blocked_ = false;  ///< The consensus takes no proposals just now.
     std::unique_ptr<Timer> timer_;
+    std::unique_ptr<Timer> shortage_timer_;  ///< Of the one thing that waits for a descriptor.
     TimePoint timer_at_ = TimePoint::max();
     TimePoint tend_at_ = TimePoint::max();
 

@@ -299,7 +299,8 @@ void Group::installed(Result<consensus::SnapshotRef> result, bool wanted_by_core
         if (!wanted_by_core && result.error().code == Errc::unavailable) return tend_soon();
         log_.warn("replicated.checkpoint_lost",
                   {kv("service", options_.service), kv("error", result.error())});
-        if (result.error().code == Errc::disk_failed || result.error().code == Errc::no_space) {
+        const Errc code = result.error().code;
+        if (code == Errc::disk_failed || code == Errc::no_space || code == Errc::not_permitted) {
             if (wanted_by_core) return fail(std::move(result).error());
             return;
         }

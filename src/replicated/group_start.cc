@@ -169,6 +169,11 @@ void Group::prepare_directory() {
     run([job, directory = directory_, newest = checkpoint(),
          &disk = runtime_.disk()] { job->kept = sweep(disk, directory, newest); },
         [job](Group& self) {
+            if (!job->kept && is_shortage(job->kept.error().code)) {
+                return self.later_when_short([](Group& group) {
+                    if (group.phase_ == Phase::reading) group.prepare_directory();
+                });
+            }
             if (!job->kept) return self.fail(std::move(job->kept).error());
             self.checkpoints_ = *std::move(job->kept);
             self.read_log();
@@ -247,6 +252,9 @@ void Group::restore(std::function<void(Group&)> then) {
             job->reader = journal::CheckpointReader::open(disk, directory, at);
         },
         [job, snapshot, then = std::move(then)](Group& self) {
+            if (!job->reader && is_shortage(job->reader.error().code)) {
+                return self.later_when_short([then](Group& group) { group.restore(then); });
+            }
             if (!job->reader) return self.fail(std::move(job->reader).error());
             self.restore_slice(*std::move(job->reader), snapshot, then);
         });

@@ -169,7 +169,8 @@ void Peers::link_welcome(link::Link& link, Bytes opaque) {
 // --- Being dialled ---------------------------------------------------------------------------
 
 void Peers::accepted(std::unique_ptr<Connection> connection) {
-    if (strangers_.size() >= strangers_max) return;
+    // Honest ones say who they are at once: who has not for longest makes way.
+    if (strangers_.size() >= strangers_max) strangers_.erase(strangers_.begin());
     strangers_.push_back(std::make_unique<link::Link>(runtime_, std::move(connection),
                                                       wire::Side::accepting, link::Link::Options{},
                                                       static_cast<link::Link::Observer&>(*this)));

@@ -10,6 +10,9 @@
 
 namespace understudy {
 
+// What each call may return besides what it says: no_descriptors or no_memory (none: nothing was
+// done, and it may pass), bad_path, not_permitted, no_such_file (none), disk_failed.
+
 /// One open file. Destroying it closes it and releases its lock.
 class File {
 public:
@@ -39,7 +42,7 @@ public:
 class Disk {
 public:
     enum class Open {
-        existing,       ///< Read and write; not_found if absent.
+        existing,       ///< Read and write; no_such_file if absent.
         create,         ///< Read and write; made empty if absent.
         create_new,     ///< already_exists if present (O_EXCL).
         directory,      ///< One that exists; only lock(), is_at() and sync() are for it.
@@ -48,9 +51,10 @@ public:
     virtual ~Disk() = default;
 
     [[nodiscard]] virtual Result<std::unique_ptr<File>> open(const std::string& path, Open how) = 0;
-    /// Names in the directory, sorted, without "." and "..". Errors: not_found.
+    /// Names in the directory, sorted, without "." and "..". Errors: no_such_file; bad_path for a file.
     [[nodiscard]] virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;
     /// Makes the directory and its parents; no error if it is there. Mode 0700.
+    /// Errors: bad_path if a file is in the way.
     [[nodiscard]] virtual Result<void> make_directory(const std::string& path) = 0;
     [[nodiscard]] virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
     [[nodiscard]] virtual Result<void> remove(const std::string& path) = 0;

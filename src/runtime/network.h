@@ -98,15 +98,17 @@ public:
 
     /// Requires of `accepted`: start() each connection within the call, or destroy it.
     /// With TLS, a connection is handed over after its handshake (deadline 5 s).
+    /// Who connects speaks first: a connection of which nothing comes may be closed for others, when
+    /// there are many or no descriptor is left.
     /// An empty host is 127.0.0.1. A name is looked up within the call.
-    /// Errors: in_use, bad_config, denied, limit_exceeded (none).
+    /// Errors: in_use, bad_config, bad_path, not_permitted, no_descriptors, limit_exceeded (none).
     [[nodiscard]] virtual Result<std::unique_ptr<Listener>> listen(
         const Address& address, const std::optional<TlsOptions>& tls, Accepted accepted) = 0;
 
     /// Resolves the name anew, tries each of its addresses, then calls `connected` once, never
     /// within this call. `connected` too starts the connection within the call, or destroys it.
     /// A peer that refuses our certificate may say so only after that: closed() with `denied`.
-    /// Errors: unavailable, timed_out, denied, bad_config (none).
+    /// Errors: unavailable, timed_out, denied, bad_config, not_permitted, no_descriptors (none).
     [[nodiscard]] virtual std::unique_ptr<Attempt> connect(const Address& address,
                                                            const std::optional<TlsOptions>& tls,
                                                            Duration timeout,

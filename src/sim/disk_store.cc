@@ -24,11 +24,11 @@ std::vector<std::string> parts_of(const std::string& path) {
 }
 
 Error no_such(const std::string& path) {
-    return {.code = Errc::not_found, .detail = fmt::format("{}: no such file", path)};
+    return {.code = Errc::no_such_file, .detail = fmt::format("{}: no such file", path)};
 }
 
 Error wrong_kind(const std::string& path) {
-    return {.code = Errc::disk_failed, .detail = fmt::format("{}: a directory or not", path)};
+    return {.code = Errc::bad_path, .detail = fmt::format("{}: a directory or not", path)};
 }
 
 const DirectoryPtr* as_directory(const StoredDirectory::Entry& entry) {
@@ -135,8 +135,7 @@ void DiskStore::erase_directory(const std::string& path) {
 }
 
 Result<std::vector<std::string>> DiskStore::list(const std::string& directory) const {
-    const DirectoryPtr found = directory_at(directory);
-    if (!found) return no_such(directory);
+    const DirectoryPtr found = US_TRY(directory_of(directory));
     std::vector<std::string> names;
     for (const auto& [name, entry] : found->entries()) names.push_back(name);
     return names;
@@ -195,9 +194,7 @@ Result<void> DiskStore::remove(const std::string& path, Owner owner) {
 }
 
 Result<void> DiskStore::sync_directory(const std::string& path) {
-    const DirectoryPtr found = directory_at(path);
-    if (!found) return no_such(path);
-    found->sync();
+    US_TRY(directory_of(path))->sync();
     return {};
 }
 
@@ -284,20 +281,25 @@ Result<DiskStore::Place> DiskStore::place(const std::string& path) const {
         const auto found = at->entries().find(part);
         if (found == at->entries().end()) return no_such(path);
         const DirectoryPtr* next = as_directory(found->second);
-        if (!next) return no_such(path);
+        if (!next) return wrong_kind(path);
         at = DirectoryPtr(*next);
     }
     return Place{std::move(at), name};
 }
 
-DirectoryPtr DiskStore::directory_at(const std::string& path) const {
+Result<DirectoryPtr> DiskStore::directory_of(const std::string& path) const {
     if (parts_of(path).empty()) return root_;
-    const Result<Place> at = place(path);
-    if (!at) return nullptr;
-    const auto found = at->directory->entries().find(at->name);
-    if (found == at->directory->entries().end()) return nullptr;
+    const Place at = US_TRY(place(path));
+    const auto found = at.directory->entries().find(at.name);
+    if (found == at.directory->entries().end()) return no_such(path);
     const DirectoryPtr* directory = as_directory(found->second);
-    return directory ? *directory : nullptr;
+    if (directory == nullptr) return wrong_kind(path);
+    return DirectoryPtr(*directory);
+}
+
+DirectoryPtr DiskStore::directory_at(const std::string& path) const {
+    const auto found = directory_of(path);
+    return found ? *found : nullptr;
 }
 
 FilePtr DiskStore::file_at(const std::string& path) const {

@@ -78,6 +78,7 @@ private:
     };
     /// The directory that holds, or would hold, the last part of `path`.
     [[nodiscard]] Result<Place> place(const std::string& path) const;
+    [[nodiscard]] Result<StoredDirectory::DirectoryPtr> directory_of(const std::string& path) const;
     [[nodiscard]] StoredDirectory::DirectoryPtr directory_at(const std::string& path) const;
     [[nodiscard]] StoredDirectory::FilePtr file_at(const std::string& path) const;
     StoredDirectory::FilePtr new_file();

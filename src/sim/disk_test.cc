@@ -103,6 +103,23 @@ TEST_F(DiskFaults, CallsFailAtTheirRatesAndEffectsAreTold) {
     });
 }
 
+TEST_F(DiskFaults, AShortageOfDescriptorsHasNoEffectAndPasses) {
+    begin();
+    DiskOptions& options = node->disk().options();
+    in_job([&](Disk& disk) {
+        const auto file = make(disk, "/a", "contents");
+        options.shortage_rate = 1'000'000;
+        const auto opened = disk.open("/b", Disk::Open::create);
+        EXPECT_EQ(opened.error().code, Errc::no_descriptors);
+        EXPECT_EQ(opened.error().effect, Effect::none);
+        EXPECT_EQ(disk.list("/").error().code, Errc::no_descriptors);
+        EXPECT_EQ(disk.sync_directory("/").error().code, Errc::no_descriptors);
+        EXPECT_TRUE(file->write_at(0, as_bytes("x"))) << "what is open may be used";
+        options.shortage_rate = 0;
+        EXPECT_EQ(disk.open("/b", Disk::Open::existing).error().code, Errc::no_such_file);
+    });
+}
+
 TEST_F(DiskFaults, AFailedSyncIsReportedOnceAndItsDataIsGoneAfterThePowerWas) {
     int gone = 0;
     for (std::uint64_t seed = 1; seed <= 40; ++seed) {

@@ -34,6 +34,7 @@ struct DiskOptions {
     std::uint32_t read_error_rate = 0;
     std::uint32_t write_error_rate = 0;
     std::uint32_t sync_error_rate = 0;  ///< The unsynced data is lost; the next sync succeeds.
+    std::uint32_t shortage_rate = 0;    ///< Opens that find no descriptor.
     std::uint64_t capacity_bytes = 1024 * GiB;
     /// Stricter than kill -9, which leaves the page cache whole: a crashed process loses what it
     /// has not synced itself. Off: only a power cut does.

@@ -188,6 +188,7 @@ private:
 Result<std::unique_ptr<File>> SimDisk::open(const std::string& path, Open how) {
     const auto [store, inside] = runtime_.node().store_of(path);
     US_CHECK(enter(Call::open, store, path));
+    US_CHECK(take_descriptor(*store, path));
     auto file = how == Open::directory ? US_TRY(store->open_directory(inside))
                                        : US_TRY(store->open(inside, how, runtime_.owner()));
     return std::unique_ptr<File>(std::make_unique<SimFile>(*this, *store, std::move(file), path));
@@ -196,6 +197,7 @@ Result<std::unique_ptr<File>> SimDisk::open(const std::string& path, Open how) {
 Result<std::vector<std::string>> SimDisk::list(const std::string& directory) {
     const auto [store, inside] = runtime_.node().store_of(directory);
     US_CHECK(enter(Call::list, store, directory));
+    US_CHECK(take_descriptor(*store, directory));
     return store->list(inside);
 }
 
@@ -228,6 +230,7 @@ Result<std::uint64_t> SimDisk::free_bytes(const std::string& directory) {
 Result<void> SimDisk::sync_directory(const std::string& path) {
     const auto [store, inside] = runtime_.node().store_of(path);
     US_CHECK(enter(Call::sync_directory, store, path));
+    US_CHECK(take_descriptor(*store, path));
     if (happens(store->random(), store->options().sync_error_rate)) {
         return failed(path, "sync: input/output error", Effect::unknown);
     }
@@ -260,6 +263,12 @@ Result<void> SimDisk::enter(Call call, DiskStore* store, const std::string& path
     if (store == nullptr) return failed(path, "storage is out of reach");
     *runtime_.meter() += cost_of(call, *store, bytes);
     return {};
+}
+
+Result<void> SimDisk::take_descriptor(DiskStore& store, const std::string& path) {
+    if (!happens(store.random(), store.options().shortage_rate)) return {};
+    return Error{.code = Errc::no_descriptors,
+                 .detail = fmt::format("{}: too many open files", path)};
 }
 
 Duration SimDisk::cost_of(Call call, DiskStore& store, std::uint64_t bytes) {

@@ -45,6 +45,7 @@ private:
     /// What precedes the effect of each call. Errors: disk_failed: dead, unreachable, broken.
     [[nodiscard]] Result<void> enter(Call call, DiskStore* store, const std::string& path,
                                      std::uint64_t bytes = 0);
+    [[nodiscard]] Result<void> take_descriptor(DiskStore& store, const std::string& path);
     [[nodiscard]] Duration cost_of(Call call, DiskStore& store, std::uint64_t bytes);
 
     SimRuntime& runtime_;

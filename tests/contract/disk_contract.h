@@ -45,13 +45,31 @@ protected:
     const std::string directory_;
 };
 
-TEST_P(DiskContract, OpeningWhatIsNotThereIsNotFound) {
+TEST_P(DiskContract, WhatIsNotThereIsNoSuchFile) {
     in_job([this](Disk& disk) {
-        EXPECT_EQ(code(disk.open(path("a"), Disk::Open::existing)), Errc::not_found);
-        EXPECT_EQ(code(disk.open(path("no/a"), Disk::Open::create)), Errc::not_found);
-        EXPECT_EQ(code(disk.list(path("no"))), Errc::not_found);
-        EXPECT_EQ(code(disk.remove(path("a"))), Errc::not_found);
-        EXPECT_EQ(code(disk.rename(path("a"), path("b"))), Errc::not_found);
+        EXPECT_EQ(code(disk.open(path("a"), Disk::Open::existing)), Errc::no_such_file);
+        EXPECT_EQ(code(disk.open(path("no/a"), Disk::Open::create)), Errc::no_such_file);
+        EXPECT_EQ(code(disk.list(path("no"))), Errc::no_such_file);
+        EXPECT_EQ(code(disk.remove(path("a"))), Errc::no_such_file);
+        EXPECT_EQ(code(disk.sync_directory(path("no"))), Errc::no_such_file);
+        EXPECT_EQ(code(disk.rename(path("a"), path("b"))), Errc::no_such_file);
+    });
+}
+
+TEST_P(DiskContract, AFileInPlaceOfADirectoryIsABadPathAndTheReverseToo) {
+    in_job([this](Disk& disk) {
+        (void)must_open(disk, path("file"));
+        ASSERT_TRUE(disk.make_directory(path("directory")));
+        EXPECT_EQ(code(disk.make_directory(path("file"))), Errc::bad_path);
+        EXPECT_EQ(code(disk.make_directory(path("file/below"))), Errc::bad_path);
+        EXPECT_EQ(code(disk.open(path("file/below"), Disk::Open::existing)), Errc::bad_path);
+        EXPECT_EQ(code(disk.open(path("file/below"), Disk::Open::create)), Errc::bad_path);
+        EXPECT_EQ(code(disk.open(path("directory"), Disk::Open::existing)), Errc::bad_path);
+        EXPECT_EQ(code(disk.list(path("file"))), Errc::bad_path);
+        EXPECT_EQ(code(disk.sync_directory(path("file"))), Errc::bad_path);
+        EXPECT_EQ(code(disk.rename(path("file"), path("directory"))), Errc::bad_path);
+        EXPECT_EQ(code(disk.rename(path("directory"), path("file"))), Errc::bad_path);
+        EXPECT_TRUE(must_open(disk, path("file"), Disk::Open::existing));
     });
 }
 
@@ -134,7 +152,7 @@ TEST_P(DiskContract, RenameReplacesAndSyncDirectoryMakesItDurable) {
         ASSERT_TRUE(disk.sync_directory(directory_));
 
         EXPECT_EQ(read(*must_open(disk, path("current")), 0, 3), "new");
-        EXPECT_EQ(code(disk.open(path("new"), Disk::Open::existing)), Errc::not_found);
+        EXPECT_EQ(code(disk.open(path("new"), Disk::Open::existing)), Errc::no_such_file);
     });
 }
 
@@ -144,7 +162,7 @@ TEST_P(DiskContract, AnOpenFileSurvivesItsRemoval) {
         ASSERT_TRUE(disk.remove(path("a")));
         ASSERT_TRUE(file->write_at(0, as_bytes("x")));
         EXPECT_EQ(read(*file, 0, 1), "x");
-        EXPECT_EQ(code(disk.open(path("a"), Disk::Open::existing)), Errc::not_found);
+        EXPECT_EQ(code(disk.open(path("a"), Disk::Open::existing)), Errc::no_such_file);
     });
 }
 
@@ -217,7 +235,7 @@ TEST_P(DiskContract, AFileIsAtItsNameUntilThatIsRemovedOrGivenToAnother) {
 
 TEST_P(DiskContract, ALockOfADirectoryExcludesEveryOtherOpenOfIt) {
     in_job([this](Disk& disk) {
-        EXPECT_EQ(code(disk.open(path("d"), Disk::Open::directory)), Errc::not_found);
+        EXPECT_EQ(code(disk.open(path("d"), Disk::Open::directory)), Errc::no_such_file);
         ASSERT_TRUE(disk.make_directory(path("d")));
         auto holder = must_open(disk, path("d"), Disk::Open::directory);
         const auto other = must_open(disk, path("d"), Disk::Open::directory);

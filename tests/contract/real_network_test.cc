@@ -18,7 +18,10 @@
 #include "tests/contract/end.h"
 #include "tests/contract/platform_harness.h"
 #include "platform/asio_runtime.h"
+#include "platform/descriptors.h"
+#include "platform/disk.h"
 #include "platform/local_socket.h"
+#include "platform/network.h"
 #include "platform/signals.h"
 #include "platform/socket.h"
 
@@ -82,7 +85,20 @@ protected:
         US_ASSERT(run_until([&] { return clients_.size() == wanted; }));
     }
 
+    /// Sockets of strangers, to be used when no descriptor is left.
+    void prepare_strangers(int count) {
+        for (int i = 0; i < count; ++i) {
+            strangers_.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        }
+    }
+    /// One connects, and says nothing: the kernel accepts it whether we do or not.
+    void connect_stranger(std::size_t which) {
+        const auto place = platform::numeric_address(listener_->address());
+        US_ASSERT(::connect(strangers_.at(which).get(), place->raw(), place->size) == 0);
+    }
+
     const std::unique_ptr<Harness> harness_ = make_platform_harness(2);
+    std::vector<platform::Fd> strangers_;
     std::unique_ptr<Listener> listener_;
     std::unique_ptr<Attempt> attempt_;
     std::vector<std::unique_ptr<Attempt>> attempts_;
@@ -183,11 +199,11 @@ TEST_F(RealLocalNetwork, FilesThatAnotherHasMadeSinceAreNotRemoved) {
     EXPECT_FALSE(error_);
 }
 
-TEST_F(RealLocalNetwork, ADirectoryThatIsNotThereIsBadConfig) {
+TEST_F(RealLocalNetwork, ADirectoryThatIsNotThereIsNoSuchFile) {
     const auto listener =
         node(0).network().listen({directory_.path + "/none/s", 0}, std::nullopt, [](auto) {});
     ASSERT_FALSE(listener);
-    EXPECT_EQ(listener.error().code, Errc::bad_config);
+    EXPECT_EQ(listener.error().code, Errc::no_such_file);
 }
 
 // One name, many who want it at once: one has it and is found there, and all others are told.
@@ -436,6 +452,23 @@ private:
     rlimit before_{};
 };
 
+/// Takes all descriptors that are left, but for `spare` of them.
+class AllDescriptors {
+public:
+    explicit AllDescriptors(std::size_t spare = 0) {
+        for (;;) {
+            platform::Fd fd(::fcntl(0, F_DUPFD_CLOEXEC, 0));
+            if (!fd) break;
+            taken_.push_back(std::move(fd));
+        }
+        give_back(spare);
+    }
+    void give_back(std::size_t count) { taken_.resize(taken_.size() - count); }
+
+private:
+    std::vector<platform::Fd> taken_;
+};
+
 // Without descriptors the listener rests instead of spinning, and goes on when there are some.
 TEST_F(RealNetwork, RunningOutOfDescriptorsDelaysClientsAndLosesNone) {
     listen();
@@ -459,6 +492,103 @@ TEST_F(RealNetwork, RunningOutOfDescriptorsDelaysClientsAndLosesNone) {
     }
 
     EXPECT_TRUE(run_until([&] { return servers_.size() == 5; }));
+}
+
+// What keeps connections from being accepted must not keep the journal from going on.
+TEST_F(RealNetwork, AFileIsOpenedWhenConnectionsHaveUsedUpAllDescriptors) {
+    listen();
+    const std::string directory = harness_->directory(0);
+    platform::PosixDisk disk;
+    ASSERT_TRUE(disk.list(directory));  // From here on some are held.
+    prepare_strangers(1);
+    const DescriptorLimit limit(200);
+    AllDescriptors all;
+    ASSERT_FALSE(platform::Fd(::fcntl(0, F_DUPFD_CLOEXEC, 0)));
+    std::vector<std::unique_ptr<File>> files;
+    for (int i = 0; i < 8; ++i) {
+        auto file = disk.open(directory + "/" + std::to_string(i), Disk::Open::create);
+        ASSERT_TRUE(file) << to_string(file.error());
+        files.push_back(*std::move(file));
+        EXPECT_TRUE(disk.list(directory));
+        EXPECT_TRUE(disk.sync_directory(directory));
+    }
+    EXPECT_FALSE(platform::DescriptorReserve::of_this_process().whole());
+    // A descriptor that is free now is the journal's first.
+    connect_stranger(0);
+    all.give_back(4);
+    (void)run_until([] { return false; }, 300ms);
+    EXPECT_TRUE(servers_.empty());
+    // With what the files give back the reserve is whole, and the client is let in.
+    files.clear();
+    EXPECT_TRUE(platform::DescriptorReserve::of_this_process().whole());
+    EXPECT_TRUE(run_until([&] { return servers_.size() == 1; }));
+    for (int i = 0; i < 40; ++i) EXPECT_TRUE(disk.sync_directory(directory));
+}
+
+TEST_F(RealNetwork, WithoutADescriptorForAFileItIsSaidAndNothingIsDone) {
+    const std::string directory = harness_->directory(0);
+    platform::PosixDisk disk;
+    const DescriptorLimit limit(200);
+    AllDescriptors all;
+    std::vector<std::unique_ptr<File>> files;
+    std::optional<Error> error;
+    while (!error) {
+        auto file = disk.open(directory + "/" + std::to_string(files.size()), Disk::Open::create);
+        if (file) {
+            files.push_back(*std::move(file));
+        } else {
+            error = file.error();
+        }
+    }
+    EXPECT_GE(files.size(), 8U);
+    EXPECT_EQ(error->code, Errc::no_descriptors) << to_string(*error);
+    EXPECT_EQ(error->effect, Effect::none);
+    EXPECT_EQ(disk.list(directory).error().code, Errc::no_descriptors);
+    EXPECT_EQ(disk.sync_directory(directory).error().code, Errc::no_descriptors);
+    EXPECT_EQ(disk.sync_directory(directory).error().effect, Effect::none);
+    EXPECT_TRUE(files.front()->write_at(0, as_bytes("what is open may be written")));
+    EXPECT_TRUE(files.front()->sync());
+    error_.reset();
+    attempt_ = node(1).network().connect({"127.0.0.1", 1}, std::nullopt, 1s, [this](auto result) {
+        error_ = result.error();
+    });
+    EXPECT_TRUE(run_until([&] { return error_.has_value(); }));
+    EXPECT_EQ(error_->code, Errc::no_descriptors);
+}
+
+// Nobody who says nothing keeps others out: not by number, and not by descriptors.
+TEST_F(RealNetwork, OfManySilentConnectionsTheOldestMakeWay) {
+    listen();
+    constexpr std::size_t many = platform::SocketNetwork::silent_max + 20;
+    connect_many(1);
+    ASSERT_TRUE(run_until([&] { return servers_.size() == 1; }));
+    clients_.front()->connection().send(as_bytes("I speak"));
+    ASSERT_TRUE(run_until([&] { return servers_.front()->text == "I speak"; }));
+    connect_many(many);
+    ASSERT_TRUE(run_until([&] { return servers_.size() == many + 1; }));
+    const auto closed = [&] {
+        return std::count_if(servers_.begin(), servers_.end(),
+                             [](const auto& server) { return server->is_closed(); });
+    };
+    EXPECT_EQ(closed(), 20);
+    EXPECT_FALSE(servers_[0]->is_closed());
+    EXPECT_TRUE(servers_[1]->is_closed());
+    EXPECT_FALSE(servers_.back()->is_closed());
+    EXPECT_EQ(node(0).figures().silent_closed, 20u);
+}
+
+TEST_F(RealNetwork, WithoutADescriptorASilentConnectionMakesWayAfterASecond) {
+    listen();
+    connect_many(1);
+    ASSERT_TRUE(run_until([&] { return servers_.size() == 1; }));
+    prepare_strangers(1);
+    const DescriptorLimit limit(200);
+    const AllDescriptors all;
+    connect_stranger(0);
+    ASSERT_TRUE(run_until([&] { return servers_.size() >= 2; }));
+    EXPECT_TRUE(servers_[0]->is_closed());
+    EXPECT_FALSE(servers_[1]->is_closed());
+    EXPECT_GT(node(0).figures().accept_pauses, 0u);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // are.
 
 #include "tests/contract/certificates.h"
+#include "tests/process/descriptors.h"
 #include "tests/process/journal_stage.h"
 
 namespace understudy::process {
@@ -58,6 +59,30 @@ TEST_F(I3Group, AHungLeaderIsReplacedAndAcknowledgesNothingWhenItGoesOn) {
         recorder().fault("continue", member(hung).name);
         run_for(500ms);
     }
+    finish();
+}
+
+TEST_F(I3Group, NodesWhosePortsHaveTakenAllDescriptorsGoOn) {
+    add_group(3);
+    start_all();
+    begin_clients();
+    const std::size_t leader = active();
+    for (const std::size_t victim : {leader, (leader + 1) % 3}) {
+        recorder().fault("no descriptors", member(victim).name);
+        NoDescriptorsLeft gone(*member(victim).process);
+        for (int turn = 0; turn < 4; ++turn) {
+            recorder().await_service();
+            run_for(500ms);
+        }
+        EXPECT_TRUE(member(victim).process->running());
+    }
+    recorder().fault("heal", "all");
+    recorder().await_service();
+    EXPECT_EQ(active(), leader);
+    // Nodes find each other again through the same ports.
+    kill((leader + 1) % 3);
+    start((leader + 1) % 3);
+    run_for(300ms);
     finish();
 }
 

@@ -2,6 +2,7 @@
 // killed. What is counted at the end: every call was carried out once.
 
 #include <atomic>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -11,6 +12,7 @@
 
 #include "base/random.h"
 #include "platform/asio_runtime.h"
+#include "tests/process/descriptors.h"
 #include "tests/process/immortal_parts.h"
 #include "tests/process/process.h"
 #include "understudy/immortal_client.h"
@@ -96,6 +98,29 @@ TEST_F(Immortals, KilledInAnyOrderLoseNothingAndDoNothingTwice) {
         << shown("server") << ", not " << greetings;
 }
 
+TEST_F(Immortals, WithoutADescriptorTheyGoOn) {
+    start("server", "A");
+    copies_.at({"server", "A"})->expect("role active");
+    start("client", "A");
+    Process& client = *copies_.at({"client", "A"});
+    client.expect("role active");
+    client.say("begin 100");
+    EXPECT_TRUE(eventually([&] { return shown("client") == "shown answers=100 wrong=0 asks=0"; }));
+    {
+        const NoDescriptorsLeft at_server(*copies_.at({"server", "A"}));
+        const NoDescriptorsLeft at_client(client);
+        client.say("begin 2000");
+        EXPECT_TRUE(
+            eventually([&] { return shown("client") == "shown answers=2100 wrong=0 asks=0"; }))
+            << shown("client");
+    }
+    start("server", "B");
+    copies_.at({"server", "A"})->kill();
+    copies_.at({"server", "B"})->expect("role active");
+    client.say("begin 100");
+    EXPECT_TRUE(eventually([&] { return shown("client") == "shown answers=2200 wrong=0 asks=0"; }));
+}
+
 // The same class beside a coordinator, which has the journal and the connections.
 class Beside : public ::testing::Test {
 protected:
@@ -156,6 +181,51 @@ TEST_F(Beside, AClassActsForACoordinatorAndEitherMayBeKilled) {
         EXPECT_TRUE(eventually([&] { return greetings(*member) == turn * each; }));
     }
     EXPECT_EQ(wrong, 0);
+}
+
+TEST_F(Beside, ACoordinatorWithoutADescriptorGoesOn) {
+    start_coordinator();
+    auto member = open_member();
+    ASSERT_TRUE(member.wait_active());
+    auto client = ImmortalClient::open(
+                      {.service = "server", .members = {address_}, .log = [](std::string_view) {}})
+                      .value_or_throw();
+    EXPECT_EQ(client.call<&Server::greet>().value_or_throw(), 1);
+    {
+        NoDescriptorsLeft gone(*coordinator_);
+        for (std::int64_t i = 2; i <= 100; ++i) {
+            EXPECT_EQ(client.call<&Server::greet>().value_or_throw(), i);
+        }
+        EXPECT_LT(gone.load(), 0.9) << "it spins";
+    }
+    EXPECT_EQ(client.call<&Server::greet>().value_or_throw(), 101);
+}
+
+// What will keep it from serving is said before its application comes.
+TEST_F(Beside, ACoordinatorOfAnotherUserIsRefusedAtItsStart) {
+    if (::geteuid() != 0) GTEST_SKIP() << "only root can become another user";
+    start_coordinator();
+    {
+        auto member = open_member();
+        ASSERT_TRUE(member.wait_active());
+        EXPECT_TRUE(member.impulse<&Server::note>());
+    }
+    coordinator_->kill();
+    std::filesystem::permissions(directory_.path(), std::filesystem::perms(0755));
+    const auto as_nobody = [](std::vector<std::string> command) {
+        command.insert(command.begin(), {"/usr/bin/setpriv", "--reuid=65534", "--regid=65534",
+                                         "--clear-groups", UNDERSTUDY_PROGRAM});
+        return run({.arguments = std::move(command)});
+    };
+    if (as_nobody({"--version"}).ending.code != 0) GTEST_SKIP() << "nobody may run the program";
+    const Finished other =
+        as_nobody({"coordinator", "--instance", "server", "--log", directory_ / "logs", "--journal",
+                   "local", "--port", "0", "--app-port", "0"});
+    EXPECT_EQ(other.ending.code, 77) << other.output << other.errors;
+    EXPECT_NE(other.errors.find("not_permitted"), std::string::npos) << other.errors;
+    EXPECT_NE(other.errors.find(directory_ / "logs"), std::string::npos) << other.errors;
+    EXPECT_NE(other.errors.find("\ntry: "), std::string::npos) << other.errors;
+    EXPECT_EQ(other.output.find("waits for its application"), std::string::npos);
 }
 
 TEST_F(Beside, AnImpulseIsDurableAndHasNoAnswer) {

@@ -186,7 +186,11 @@ public:
         print_line("started pid=" + std::to_string(::getpid()));
         while (true) {
             const int client = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
-            if (client >= 0) std::thread([this, client] { attend(client); }).detach();
+            if (client >= 0) {
+                std::thread([this, client] { attend(client); }).detach();
+            } else {
+                std::this_thread::sleep_for(std::chrono::milliseconds(20));  // No descriptor left.
+            }
         }
     }
 

@@ -2,8 +2,11 @@
 // killed; one of them with an empty disk.
 
 #include <filesystem>
+#include <list>
 #include <optional>
+#include <thread>
 
+#include "tests/process/descriptors.h"
 #include "tests/process/network.h"
 #include "tests/process/stage.h"
 
@@ -133,6 +136,25 @@ TEST_F(Nodes, TheLeadingOneKilledUnderLoadChangesNothingThatRuns) {
                   << " ms, a lookup answered after " << ms(Clock::now()) << " ms\n";
         start_node(killed);
     }
+    expect_undisturbed();
+}
+
+TEST_F(Nodes, WithoutADescriptorAtAnyOfThemTheRegistryGoesOn) {
+    start_nodes();
+    start_service();
+    const std::size_t leader = leading();
+    {
+        std::list<NoDescriptorsLeft> gone;
+        for (std::size_t i = 0; i < 3; ++i) gone.emplace_back(node(i));
+        std::this_thread::sleep_for(2s);
+        for (const NoDescriptorsLeft& one : gone) EXPECT_LT(one.load(), 0.5) << "it spins";
+        const Finished shown = understudy({"service", "show", "Foo", "--timeout", "25s"});
+        EXPECT_EQ(shown.ending.code, 0) << shown.errors;
+        for (std::size_t i = 0; i < 3; ++i) {
+            EXPECT_EQ(times_in_errors(node(i), "network.accept_paused"), 1U);
+        }
+    }
+    EXPECT_EQ(leading(), leader) << "nobody had to be chosen";
     expect_undisturbed();
 }
 

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/process/descriptors.h"
 #include "tests/process/journal_stage.h"
 
 namespace understudy::process {
@@ -90,6 +91,28 @@ INSTANTIATE_TEST_SUITE_P(Between, I3Stopped,
                              std::erase(name, '-');
                              return name;
                          });
+
+TEST_F(I3Shared, AnOwnerWhosePortHasTakenAllDescriptorsGoesOn) {
+    add_pair(directory() / "shared");
+    start_pair();
+    const std::size_t owner = active();
+    const std::string epoch = status(owner, "epoch");
+    recorder().fault("no descriptors", member(owner).name);
+    {
+        NoDescriptorsLeft gone(*member(owner).process);
+        for (int turn = 0; turn < 4; ++turn) {
+            recorder().await_service();
+            run_for(500ms);
+        }
+        EXPECT_TRUE(member(owner).process->running());
+        EXPECT_EQ(times_in_errors(*member(owner).process, "network.accept_paused"), 1U);
+    }
+    recorder().fault("heal", member(owner).name);
+    recorder().await_service();
+    EXPECT_EQ(active(), owner);
+    EXPECT_EQ(status(owner, "epoch"), epoch) << "nobody took over";
+    finish();
+}
 
 TEST_F(I3Shared, OwnersAreKilledInTurnAndNothingAcknowledgedIsLost) {
     add_pair(directory() / "shared");
