@@ -17,6 +17,14 @@ namespace {
            code == Errc::stale_epoch || is_shortage(code);
 }
 
+[[nodiscard]] library::ImmortalCopy::World world_of(const Coordinator::World& world) {
+    return {.runtime = world.runtime,
+            .log = world.log,
+            .locator = world.locator,
+            .agent = world.agent,
+            .make_journal = world.make_journal};
+}
+
 }  // namespace
 
 Coordinator::Coordinator(World world, Options options, Observer& observer)
@@ -25,21 +33,21 @@ Coordinator::Coordinator(World world, Options options, Observer& observer)
       log_(world_.log),
       options_(std::move(options)),
       observer_(observer),
-      handover_(runtime_, log_, options_.member.service, options_.member.member, *this) {}
+      copy_(world_of(world_), options_.member, static_cast<library::ImmortalCopy::Owner&>(*this)) {}
 
 Coordinator::~Coordinator() { *alive_ = false; }
 
 Result<std::unique_ptr<Coordinator>> Coordinator::open(World world, Options options,
                                                        Observer& observer) {
-    std::unique_ptr<Coordinator> made(
-        new Coordinator(std::move(world), std::move(options), observer));
     // The registry is told the port before the journal is open, and again by each life the same.
-    Address& listen = made->options_.member.listen;
+    Address& listen = options.member.listen;
     if (listen.port == 0) {
-        const auto probe = US_TRY(made->runtime_.network().listen(
+        const auto probe = US_TRY(world.runtime.network().listen(
             listen, std::nullopt, [](std::unique_ptr<Connection>) {}));
         listen.port = probe->address().port;
     }
+    std::unique_ptr<Coordinator> made(
+        new Coordinator(std::move(world), std::move(options), observer));
     made->port_ = US_TRY(immortal::ApplicationPort::open(
         made->runtime_, made->log_, made->options_.applications, made->options_.application));
     made->later(&Coordinator::wait);
@@ -66,159 +74,99 @@ void Coordinator::wait() {
 void Coordinator::arrived(std::unique_ptr<RemoteApplication> application) {
     ++life_;
     ending_ = false;
-    designation_.reset();
+    retry_timer_.reset();
+    told_.reset();
     application_ = std::move(application);
     application_->give_to(*this);
     application_->welcome();
     log_.info("application.taken", {kv("application", application_->name())});
-    if (world_.agent == nullptr) return open_member();
-    register_copy();
+    if (auto entered = enter(); !entered) {
+        log_.warn("coordinator.not_registered", {kv("error", entered.error())});
+        fatal_ = entered.error();
+        return end_life();
+    }
+    copy_.open(*application_);
 }
 
 /// The registry says what this copy is to be: it is started when its application is there.
-void Coordinator::register_copy() {
+Result<void> Coordinator::enter() {
+    if (world_.agent == nullptr || copy_.entered()) return {};
     Address endpoint = options_.member.listen;
     if (!options_.advertise.empty()) endpoint.host = options_.advertise;
     client::JournaledOptions how;
     how.family = options_.member.service;
     how.member = options_.member.member;
     how.endpoint = std::move(endpoint);
-    auto entered = world_.agent->create_journaled(std::move(how), *this);
-    if (!entered) {
-        log_.warn("coordinator.not_registered", {kv("error", entered.error())});
-        fatal_ = entered.error();
-        return end_life();
-    }
-    copy_ = *entered;
-    report_again();
+    return copy_.enter(std::move(how));
 }
 
-void Coordinator::designated(const role::Designation& what, Epoch known) {
-    log_.info("coordinator.designated",
-              {kv("role", name(what.role)), kv("electable", what.electable),
-               kv("takes_checkpoints", what.takes_checkpoints), kv("known", known)});
-    designation_ = what;
-    if (ending_ || application_ == nullptr) return;
-    handover_.designated(what);
-    if (opening_ == nullptr && member_ == nullptr) return later(&Coordinator::open_member);
-    if (member_ == nullptr) return;  // opened() looks.
-    member_->set_checkpoint_duty(what.takes_checkpoints);
-    const bool was = electable_ == Electable::yes;
-    if (was == what.electable || member_->replica().active()) return;
-    log_.info("coordinator.reopens", {kv("electable", what.electable)});
+void Coordinator::copy_opened() {
+    retry_ = retry_min;
+    observer_.opened(*copy_.member());
+}
+
+void Coordinator::copy_failed(const Error& error) {
+    log_.warn("coordinator.member_failed", {kv("error", error)});
+    // What the application could not do says nothing about the journal.
+    const bool ours = application_ != nullptr && !application_->ended();
+    if (ours && !may_pass(error.code)) fatal_ = error;
     end_life();
 }
 
-void Coordinator::handover_wanted(const client::Handover& what) { handover_.wanted(what); }
-
-ImmortalMember* Coordinator::handover_member() { return ending_ ? nullptr : member_.get(); }
-
-void Coordinator::handover_ready(Epoch epoch) {
-    if (copy_ != nullptr) copy_->ready(epoch);
+void Coordinator::copy_leaves_application() {
+    if (application_ != nullptr) application_->leave_stage();
 }
 
-bool Coordinator::handover_takes() const {
-    return journal_ != nullptr &&
-           journal_->handover() == library::ReplicaJournal::Handover::taken;
-}
-
-void Coordinator::handover_take(Epoch above, node::ImmortalHandover::Done done) {
-    journal_->take(above, std::move(done));
-}
-
-void Coordinator::handover_give(const std::string& to, node::ImmortalHandover::Done done) {
-    journal_->give(to, std::move(done));
-}
-
-void Coordinator::registered(std::uint64_t order) {
-    log_.info("coordinator.registered", {kv("order", order)});
-}
-
-void Coordinator::refused(const Error& reason) {
-    log_.warn("coordinator.registration_refused", {kv("error", reason)});
-}
-
-void Coordinator::open_member() {
-    if (ending_ || opening_ != nullptr || member_ != nullptr) return;
-    electable_ =
-        designation_ && !designation_->electable ? Electable::no : Electable::yes;
-    if (designation_) {
-        options_.member.checkpoint_duty = designation_->takes_checkpoints
-                                              ? replica::CheckpointDuty::mine
-                                              : replica::CheckpointDuty::others;
-    }
-    journal_ = world_.make_journal(electable_);
-    opening_ = ImmortalMember::open(
-        runtime_, log_, options_.member, journal_->open(), *application_, world_.locator,
-        [this](Result<std::unique_ptr<ImmortalMember>> member) { opened(std::move(member)); });
-}
-
-void Coordinator::opened(Result<std::unique_ptr<ImmortalMember>> member) {
-    if (ending_ || !member) application_->leave_stage();
-    if (ending_) return;  // It is destroyed with the result.
-    if (!member) {
-        const Error& error = member.error();
-        log_.warn("coordinator.not_opened", {kv("error", error)});
-        // What the application could not do says nothing about the journal.
-        if (!application_->ended() && !may_pass(error.code)) fatal_ = error;
-        return end_life();
-    }
-    member_ = *std::move(member);
-    retry_ = retry_min;
-    member_->on_failed([this](const Error& error) {
-        log_.warn("coordinator.member_failed", {kv("error", error)});
-        if (!application_->ended() && !may_pass(error.code)) fatal_ = error;
-        end_life();
-    });
-    member_->on_standing([this](const replica::Standing&) { standing_changed(); });
-    observer_.opened(*member_);
-    if (designation_) {
-        member_->set_checkpoint_duty(designation_->takes_checkpoints);
-        if (designation_->electable != (electable_ == Electable::yes)) return end_life();
-    }
-    standing_changed();
-}
-
-void Coordinator::standing_changed() {
-    if (ending_) return;
-    const replica::Standing& standing = member_->replica().standing();
-    const bool checkpointer = standing.role == Role::standby && designation_ &&
-                              designation_->role == Role::checkpointer;
-    const Role role = checkpointer ? Role::checkpointer : standing.role;
-    application_->set_role(role, standing.epoch);
-    observer_.standing_changed(role, standing.epoch);
-    report();
-    handover_.standing_changed();
+/// The next application begins with nothing, as it must: what this one knows is of another life.
+void Coordinator::copy_reopens() {
     upgrade_timer_.reset();
-    if (role == Role::active) upgrade_behind(member_->machine().position());
+    look_timer_.reset();
+    end_application(Errc::unavailable, "this copy of the service begins anew");
+    wait();
+    // Nobody may count on a copy that has no application.
+    retry_timer_ = runtime_.at(runtime_.now() + return_max, [this] {
+        log_.warn("coordinator.no_application", {});
+        copy_.leave();
+    });
 }
 
-void Coordinator::report() {
-    if (copy_ == nullptr) return;
-    client::JournaledReport report;
-    if (member_ != nullptr) {
-        const replica::Replica& replica = member_->replica();
-        if (replica.checkpoint() != checkpoint_) {
-            checkpoint_ = replica.checkpoint();
-            checkpoint_at_ = runtime_.now();
-        }
-        report.role = replica.standing().role;
-        report.epoch = replica.standing().epoch;
-        report.has_checkpoint = checkpoint_ > Index{};
-        report.applied = replica.applied();
-        report.committed = replica.applied();
-        report.checkpoint = checkpoint_;
-        if (report.has_checkpoint) report.checkpoint_age = runtime_.now() - checkpoint_at_;
+/// A predecessor that has ended is out of the line soon; two that live would take turns.
+void Coordinator::copy_refused(const Error& reason, Duration since) {
+    if (ending_) return;
+    observer_.refused(reason);
+    if (reason.code != Errc::already_exists || since < taken_max) return;
+    fatal_ = reason;
+    end_life();
+}
+
+void Coordinator::copy_standing_changed() {
+    if (ending_ || copy_.member() == nullptr) return;
+    const ImmortalMember& member = *copy_.member();
+    const Role role = copy_.role();
+    const Epoch epoch = member.replica().standing().epoch;
+    const std::pair<Role, Epoch> now{role, epoch};
+    if (std::exchange(told_, now) == now) return;
+    application_->set_role(role, epoch);
+    observer_.standing_changed(role, epoch);
+    upgrade_timer_.reset();
+    look_timer_.reset();
+    if (role == Role::active) upgrade_behind(member.machine().position());
+    if (role == Role::checkpointer) {
+        look_timer_ = runtime_.at(runtime_.now() + look_interval, [this] { look_who_is_active(); });
     }
-    copy_->report(std::move(report));
 }
 
-void Coordinator::report_again() {
-    report();
-    report_timer_ = runtime_.at(runtime_.now() + report_interval, [this] { report_again(); });
+/// A checkpointer may be alone for ever: nobody should have to guess what it waits for.
+void Coordinator::look_who_is_active() {
+    const wire::pb::ServiceInfo* service = world_.agent->directory().find(options_.member.service);
+    if (service != nullptr && service->active().empty()) {
+        observer_.nobody_active();
+    } else if (told_) {
+        observer_.standing_changed(told_->first, told_->second);
+    }
+    look_timer_ = runtime_.at(runtime_.now() + look_interval, [this] { look_who_is_active(); });
 }
 
-/// Once it is in the journal there is no way back for code that lacks that version.
 void Coordinator::upgrade_behind(immortal::Position told) {
     upgrade_timer_.reset();
     if (ending_ || options_.upgrade == 0) return;
@@ -229,11 +177,13 @@ void Coordinator::upgrade_behind(immortal::Position told) {
 
 void Coordinator::upgrade() {
     const std::uint32_t wanted = options_.upgrade;
-    if (!member_->machine().started() || member_->machine().version() >= wanted) return;
+    ImmortalMember* const member = copy_.member();
+    if (member == nullptr) return;
+    if (!member->machine().started() || member->machine().version() >= wanted) return;
     if (!application_->has_version(wanted)) {
         return log_.warn("coordinator.upgrade", {kv("version", wanted), kv("error", "no such code")});
     }
-    member_->upgrade(wanted, [this, wanted, alive = alive_](const Result<void>& result) {
+    member->upgrade(wanted, [this, wanted, alive = alive_](const Result<void>& result) {
         if (!*alive) return;
         if (result) return log_.info("coordinator.upgrade", {kv("version", wanted)});
         log_.warn("coordinator.upgrade", {kv("version", wanted), kv("error", result.error())});
@@ -243,39 +193,20 @@ void Coordinator::upgrade() {
 /// The application ends first or last; the member, and what it runs on, in between.
 void Coordinator::end_life() {
     if (std::exchange(ending_, true)) return;
-    handover_.stop();
+    leaving_ = true;
     later(&Coordinator::leave);
 }
 
 void Coordinator::leave() {
-    opening_.reset();
-    report_timer_.reset();
     upgrade_timer_.reset();
-    if (member_ == nullptr) return member_closed();
-    member_->close([this, alive = alive_] {
-        if (*alive) later(&Coordinator::member_closed);
-    });
+    look_timer_.reset();
+    copy_.end([this] { later(&Coordinator::ended); });
 }
 
-void Coordinator::member_closed() {
-    if (application_ != nullptr) application_->leave_stage();
-    member_.reset();
-    // The others hear it when nothing of this copy is in the journal any more.
-    if (copy_ != nullptr) world_.agent->remove_journaled(*std::exchange(copy_, nullptr), [] {});
-    if (journal_ == nullptr) return journal_closed();
-    journal_->close([this, alive = alive_] {
-        if (*alive) later(&Coordinator::journal_closed);
-    });
-}
-
-void Coordinator::journal_closed() {
-    journal_.reset();
-    if (application_ != nullptr) {
-        application_->end({.code = closing_ ? Errc::closed : Errc::unavailable,
-                           .detail = closing_ ? "the coordinator ends"
-                                              : "this copy of the service has ended"});
-        application_.reset();
-    }
+void Coordinator::ended() {
+    leaving_ = false;
+    end_application(closing_ ? Errc::closed : Errc::unavailable,
+                    closing_ ? "the coordinator ends" : "this copy of the service has ended");
     if (closing_) return std::exchange(closed_, nullptr)();
     if (fatal_) {
         port_->close(*fatal_);
@@ -285,12 +216,19 @@ void Coordinator::journal_closed() {
     retry_ = std::min(2 * retry_, retry_max);
 }
 
+void Coordinator::end_application(Errc code, const char* why) {
+    if (application_ == nullptr) return;
+    application_->end({.code = code, .detail = why});
+    application_.reset();
+}
+
 void Coordinator::close(std::function<void()> done) {
     closing_ = true;
     closed_ = std::move(done);
     retry_timer_.reset();
     port_->close({.code = Errc::closed, .detail = "the coordinator ends"});
-    ending_ = ending_ && application_ != nullptr;
+    if (leaving_) return;
+    ending_ = false;
     end_life();
 }
 
@@ -302,25 +240,26 @@ void Coordinator::application_here(RemoteApplication&) {
 
 void Coordinator::application_impulse(RemoteApplication& application, std::uint64_t id,
                                       std::string_view name, Bytes arguments) {
-    if (ending_ || member_ == nullptr) {
+    if (ending_ || copy_.member() == nullptr) {
         return application.answer(id, Error{.code = Errc::closed, .detail = "this copy ends"});
     }
-    member_->impulse(name, arguments,
-                     [this, id, life = life_, alive = alive_](const Result<Bytes>& result) {
-                         if (!*alive || life != life_ || application_ == nullptr) return;
-                         application_->answer(id, result ? Result<void>() : result.error());
-                     });
+    copy_.member()->impulse(
+        name, arguments, [this, id, life = life_, alive = alive_](const Result<Bytes>& result) {
+            if (!*alive || life != life_ || application_ == nullptr) return;
+            application_->answer(id, result ? Result<void>() : result.error());
+        });
 }
 
 void Coordinator::application_upgrade(RemoteApplication& application, std::uint64_t id,
                                       std::uint32_t version) {
-    if (ending_ || member_ == nullptr) {
+    if (ending_ || copy_.member() == nullptr) {
         return application.answer(id, Error{.code = Errc::closed, .detail = "this copy ends"});
     }
-    member_->upgrade(version, [this, id, life = life_, alive = alive_](const Result<void>& result) {
-        if (!*alive || life != life_ || application_ == nullptr) return;
-        application_->answer(id, result);
-    });
+    copy_.member()->upgrade(
+        version, [this, id, life = life_, alive = alive_](const Result<void>& result) {
+            if (!*alive || life != life_ || application_ == nullptr) return;
+            application_->answer(id, result);
+        });
 }
 
 void Coordinator::application_ended(RemoteApplication&, const Error&) { end_life(); }

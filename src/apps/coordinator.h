@@ -4,13 +4,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/log.h"
 #include "client/agent.h"
-#include "client/journaled.h"
 #include "immortal/application_port.h"
-#include "library/replica_journal.h"
-#include "node/immortal_handover.h"
+#include "library/immortal_copy.h"
 #include "node/immortal_member.h"
 #include "node/locator.h"
 #include "runtime/runtime.h"
@@ -21,18 +20,23 @@ namespace understudy::apps {
 /// from the registry what this copy is to be, opens the journal, and lets the application act; when
 /// that ends, leaves the journal to the other copies and waits for the next one.
 ///
+/// A copy that is designated otherwise begins anew with the next application, and keeps its place in
+/// the registry's line meanwhile, if one comes in `return_max`.
+///
 /// Thread: loop only.
 class Coordinator final : private immortal::RemoteApplication::Owner,
-                          private client::JournaledObserver,
-                          private node::ImmortalHandover::Copy {
+                          private library::ImmortalCopy::Owner {
 public:
     static constexpr Duration retry_min = 100ms;  ///< Doubles up to the other.
     static constexpr Duration retry_max = 5s;
-    static constexpr Duration report_interval = 1s;  ///< To the registry, of how far it is.
     static constexpr Duration upgrade_interval = 20ms;  ///< Between looks whether it may be asked for.
+    static constexpr Duration return_max = 5s;
+    static constexpr Duration look_interval = 1s;  ///< Whether somebody is active.
+    /// Who has this copy's name and is gone is out of the line by then; who is not, lives.
+    static constexpr Duration taken_max = 5s;
 
-    using Electable = library::ReplicaJournal::Electable;
-    using MakeJournal = std::function<std::unique_ptr<library::ReplicaJournal>(Electable)>;
+    using Electable = library::ImmortalCopy::Electable;
+    using MakeJournal = library::ImmortalCopy::MakeJournal;
 
     struct Options {
         Address applications;  ///< Where they come.
@@ -59,6 +63,10 @@ public:
         virtual void waiting_for_application() = 0;
         virtual void opened(const node::ImmortalMember& member) = 0;
         virtual void standing_changed(Role role, Epoch epoch) = 0;
+        /// The registry refuses this copy, for now.
+        virtual void refused(const Error& reason) = 0;
+        /// This copy is the checkpointer, and there is no active one: as long as nothing else is said.
+        virtual void nobody_active() = 0;
         /// The journal cannot be used: nobody but an operator can help. The last call.
         virtual void failed(const Error& error) = 0;
     };
@@ -78,18 +86,14 @@ private:
 
     void wait();
     void arrived(std::unique_ptr<immortal::RemoteApplication> application);
-    void register_copy();
-    void open_member();
-    void opened(Result<std::unique_ptr<node::ImmortalMember>> member);
-    void standing_changed();
+    [[nodiscard]] Result<void> enter();
+    void look_who_is_active();
     void upgrade_behind(immortal::Position told);
     void upgrade();
-    void report();
-    void report_again();
     void end_life();
     void leave();
-    void member_closed();
-    void journal_closed();
+    void ended();
+    void end_application(Errc code, const char* why);
     void later(void (Coordinator::*what)());
 
     void application_here(immortal::RemoteApplication&) override;
@@ -99,17 +103,12 @@ private:
                              std::uint32_t version) override;
     void application_ended(immortal::RemoteApplication& application, const Error& reason) override;
 
-    void designated(const role::Designation& what, Epoch known) override;
-    void handover_wanted(const client::Handover& what) override;
-    void registered(std::uint64_t order) override;
-    void refused(const Error& reason) override;
-
-    node::ImmortalMember* handover_member() override;
-    void handover_report() override { report(); }
-    void handover_ready(Epoch epoch) override;
-    [[nodiscard]] bool handover_takes() const override;
-    void handover_take(Epoch above, node::ImmortalHandover::Done done) override;
-    void handover_give(const std::string& to, node::ImmortalHandover::Done done) override;
+    void copy_opened() override;
+    void copy_standing_changed() override;
+    void copy_leaves_application() override;
+    void copy_reopens() override;
+    void copy_failed(const Error& error) override;
+    void copy_refused(const Error& reason, Duration since) override;
 
     const World world_;
     Runtime& runtime_;
@@ -120,26 +119,20 @@ private:
 
     std::uint64_t life_ = 0;  ///< Counts applications: what is late is of an earlier one.
     bool ending_ = false;     ///< This life.
+    bool leaving_ = false;    ///< It has not ended yet.
     bool closing_ = false;    ///< For good.
     std::optional<Error> fatal_;
     std::function<void()> closed_;
     Duration retry_ = retry_min;
     std::unique_ptr<Timer> retry_timer_;
 
-    client::JournaledMember* copy_ = nullptr;  ///< In the registry.
-    std::optional<role::Designation> designation_;
-    Electable electable_ = Electable::yes;  ///< As the journal was opened.
-    Index checkpoint_;                      ///< The newest ...
-    TimePoint checkpoint_at_;               ///< ... was seen first then.
-    std::unique_ptr<Timer> report_timer_;
+    std::optional<std::pair<Role, Epoch>> told_;  ///< The application.
     std::unique_ptr<Timer> upgrade_timer_;
-    node::ImmortalHandover handover_;
+    std::unique_ptr<Timer> look_timer_;
 
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
     std::unique_ptr<immortal::RemoteApplication> application_;
-    std::unique_ptr<library::ReplicaJournal> journal_;
-    std::unique_ptr<journal::Opening> opening_;
-    std::unique_ptr<node::ImmortalMember> member_;
+    library::ImmortalCopy copy_;
 };
 
 }  // namespace understudy::apps

@@ -90,6 +90,15 @@ void CoordinatorProgram::standing_changed(Role role, Epoch epoch) {
     say(fmt::format("is {}", name(role)));
 }
 
+void CoordinatorProgram::refused(const Error& reason) {
+    say(fmt::format("is refused by the registry: {}", reason.detail));
+}
+
+void CoordinatorProgram::nobody_active() {
+    say("is checkpointer, and nobody is active: it waits for another copy (--last-resort of the "
+        "service lets it be active itself)");
+}
+
 void CoordinatorProgram::failed(const Error& error) { end(error); }
 
 void CoordinatorProgram::keep_watchdog_quiet() {

@@ -42,6 +42,8 @@ private:
     void waiting_for_application() override;
     void opened(const node::ImmortalMember& member) override;
     void standing_changed(Role role, Epoch epoch) override;
+    void refused(const Error& reason) override;
+    void nobody_active() override;
     void failed(const Error& error) override;
 
     void close();

@@ -79,6 +79,7 @@ namespace {
                          {"agent", add.agent()},
                          {"incarnation", journal::hex16(add.incarnation())},
                          {"replaces", add.replaces() == 0 ? "" : journal::hex16(add.replaces())},
+                         {"unconfirmed", add.unconfirmed()},
                          {"endpoint", fmt::format("{}:{}", wanted.endpoint().host(),
                                                   wanted.endpoint().port())},
                          {"known_epoch", wanted.known_epoch()},
@@ -104,7 +105,9 @@ namespace {
         case pb::RegistryCommand::kRaise:
             return told({{"do", "raise_epoch"},
                          {"service", command.raise().family()},
-                         {"epoch", command.raise().epoch()}});
+                         {"epoch", command.raise().epoch()},
+                         {"reporter", command.raise().reporter()},
+                         {"unconfirmed", command.raise().unconfirmed()}});
         case pb::RegistryCommand::kStopWaiting:
             return told({{"do", "stop_waiting"},
                          {"service", command.stop_waiting().family()},

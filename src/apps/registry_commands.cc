@@ -206,6 +206,7 @@ Result<Exit> backup_registry(const Invocation& invocation, const std::string& to
             {"active_node", or_nil(journal.active_node())},
             {"epoch", journal.epoch()},
             {"checkpoint", journal.checkpoint()},
+            {"waiting", or_nil(journal.waiting())},
             {"nodes", std::move(nodes)}};
 }
 
@@ -235,9 +236,10 @@ Result<Exit> show_status(const Invocation& invocation) {
         print(to_json_line(status));
     }
     if (info.journal().active_node().empty()) {
-        remark(fmt::format("understudy: {} answers, and knows of no active node: changes wait until "
-                           "more than half of the nodes are there",
-                           info.journal().node()));
+        const std::string& waiting = info.journal().waiting();
+        remark(fmt::format("understudy: {} answers, and knows of no active node: {}",
+                           info.journal().node(),
+                           waiting.empty() ? "one is being chosen" : waiting));
         return Exit::no;
     }
     // Anything but "ok": changes are refused, the rest goes on.

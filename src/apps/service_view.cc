@@ -295,6 +295,7 @@ Dynamic::Map service_json(const pb::ServiceInfo& service) {
             {"active", text_or_nil(service.active())},
             {"next", text_or_nil(next_in_line(service))},
             {"awaited", text_or_nil(service.awaited())},
+            {"waiting", text_or_nil(service.waiting())},
             {"epoch", service.epoch()},
             {"promotions", service.promotions()},
             {"lease_ms", service.config().lease_ms()},
@@ -318,10 +319,6 @@ std::string service_text(const pb::ServiceInfo& service, Paint paint) {
     std::string out = fmt::format("{}  {}, epoch {}, lease {}\n", service.config().family(),
                                   redundancy_of(service), service.epoch(),
                                   format_duration_ms(service.config().lease_ms()));
-    if (!service.awaited().empty()) {
-        out += fmt::format("awaited: {} holds the role by what others report, and is not back yet\n",
-                           service.awaited());
-    }
     if (service.has_definition()) out += definition_text(service);
     if (service.config().redundancy() != static_cast<std::uint32_t>(Redundancy::load_balanced)) {
         const std::string next = next_in_line(service);
@@ -329,6 +326,7 @@ std::string service_text(const pb::ServiceInfo& service, Paint paint) {
                            service.active().empty() ? "nobody" : service.active(),
                            next.empty() ? "nobody" : next);
     }
+    if (!service.waiting().empty()) out += fmt::format("waiting: {}\n", service.waiting());
     if (service.members().empty() && !service.has_definition()) return out + "no members\n";
     return out + to_text(list_members(service), Format::table, paint);
 }

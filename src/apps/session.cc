@@ -55,6 +55,7 @@ constexpr Duration failover_max = 2s;
                                              reason.detail)},
                       "--tls-cert, --tls-key and --tls-ca with files of the same authority");
     }
+    if (reason.code == Errc::not_active) return advise(reason, "understudy registry status");
     return advise({.code = Errc::unavailable,
                    .detail = fmt::format("no registry answers at {} ({})", where, reason.detail)},
                   "understudy registry --data DIR, or --registry HOST:PORT");

@@ -1,6 +1,7 @@
 #include "client/registry_link.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/bytes.h"
 #include "wire/control.h"
@@ -78,14 +79,15 @@ void RegistryLink::learn(const Message& message) {
 
 /// The next address at once; after a whole round without an answer, a pause.
 void RegistryLink::retry(const Error& reason) {
-    last_error_ = reason;
     const bool was_up = up_;
+    if (was_up) answered_.reset();
+    last_error_ = answered_.value_or(reason);
     if (was_up || (!told_down_ && round_.empty())) {
         told_down_ = true;
         up_ = false;
         log_.warn("agent.registry_down",
                   {kv("registry", to_string(current_)), kv("error", reason)});
-        observer_.registry_down(reason);
+        observer_.registry_down(last_error_);
         if (stopped_) return;
     }
     const bool silent = !was_up || reason.code == Errc::timed_out;
@@ -103,6 +105,7 @@ void RegistryLink::retry(const Error& reason) {
 
 /// All there are, the present one last.
 void RegistryLink::begin_round() {
+    if (!std::exchange(answered_now_, false)) answered_.reset();
     const std::vector<Address> all = candidates();
     round_.assign(all.begin(), all.end());
     const auto here = std::find(round_.begin(), round_.end(), current_);
@@ -131,8 +134,14 @@ void RegistryLink::go_to(const Address& address, Duration wait) {
 /// This node is not active. Where it sends us we go at once, unless nobody answered there.
 void RegistryLink::sent_on(const pb::Welcome& welcome) {
     link_.reset();
-    last_error_ = {.code = Errc::not_active,
-                   .detail = welcome.peer() + " is not the active node of the registry"};
+    std::string why = welcome.peer() + " answers, and ";
+    why += welcome.active_node().empty()
+               ? "no node of the registry is active yet"
+               : "its active node, " + welcome.active_node() + ", does not";
+    if (!welcome.reason().empty()) why = "no node of the registry is active: " + welcome.reason();
+    last_error_ = {.code = Errc::not_active, .detail = std::move(why)};
+    answered_ = last_error_;
+    answered_now_ = true;
     failed_.insert(current_);
     const auto active = nodes_.find(welcome.active_node());
     log_.debug("agent.registry_sent_on",
@@ -159,6 +168,7 @@ void RegistryLink::link_welcome(Link& link, Bytes opaque) {
     learn(*welcome);
     if (welcome->not_active() && !options_.any_node) return sent_on(*welcome);
     up_ = true;
+    answered_.reset();
     told_down_ = false;
     failed_.clear();
     round_.clear();

@@ -117,6 +117,9 @@ private:
     std::uint64_t beat_answered_ = 0;
     std::deque<std::pair<std::uint64_t, TimePoint>> beats_;  ///< Not answered yet.
     Error last_error_{.code = Errc::unavailable, .detail = "not tried yet"};
+    /// Of a node that answers, and is not active: says more than that another one is not there.
+    std::optional<Error> answered_;
+    bool answered_now_ = false;  ///< In this round.
     Buffer scratch_;
 };
 

@@ -1,16 +1,12 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 
-#include "client/journaled.h"
 #include "immortal/linked.h"
 #include "library/immortal_body.h"
+#include "library/immortal_copy.h"
 #include "library/immortal_places.h"
-#include "library/replica_journal.h"
-#include "node/immortal_handover.h"
-#include "node/immortal_member.h"
 
 namespace understudy::library {
 
@@ -18,12 +14,8 @@ namespace understudy::library {
 ///
 /// With a registry, that one says before the journal is opened who takes checkpoints and who may
 /// become active; without one the members see to it among themselves. The journal elects.
-class ImmortalHere final : public ImmortalBody,
-                           private client::JournaledObserver,
-                           private node::ImmortalHandover::Copy {
+class ImmortalHere final : public ImmortalBody, private ImmortalCopy::Owner {
 public:
-    static constexpr Duration report_interval = 1s;  ///< To the registry, of how far it is.
-
     ImmortalHere(Runtime& runtime, Log& log, const ImmortalOptions& options,
                  const ImmortalMember::Classes& classes, Observer& observer);
     ~ImmortalHere() override;
@@ -37,53 +29,30 @@ public:
 
 private:
     void begin();
-    void open_member();
-    void reopen();
-    void opened(Result<std::unique_ptr<node::ImmortalMember>> result);
+    [[nodiscard]] Result<client::JournaledOptions> place_in_line();
+    void open();
     void fail(const Error& error);
-    void enter_registry();
-    void report();
-    void report_again();
-    /// The member and its journal end; then `done`, later.
-    void close_member(std::function<void()> done);
     void close_places();
     void later(std::function<void()> task);
+    [[nodiscard]] node::ImmortalMember* member() const { return copy_ ? copy_->member() : nullptr; }
 
-    // client::JournaledObserver
-    void designated(const role::Designation& what, Epoch known) override;
-    void follow(const role::Designation& what);
-    void handover_wanted(const client::Handover& what) override;
-    void registered(std::uint64_t order) override;
-    void refused(const Error& reason) override;
-
-    // node::ImmortalHandover::Copy
-    node::ImmortalMember* handover_member() override;
-    void handover_report() override { report(); }
-    void handover_ready(Epoch epoch) override;
-    [[nodiscard]] bool handover_takes() const override;
-    void handover_take(Epoch above, Done done) override;
-    void handover_give(const std::string& to, Done done) override;
+    // ImmortalCopy::Owner
+    void copy_opened() override {}
+    void copy_standing_changed() override { observer_.standing_changed(); }
+    void copy_leaves_application() override {}
+    void copy_reopens() override { open(); }
+    void copy_failed(const Error& error) override { fail(error); }
+    void copy_refused(const Error&, Duration) override {}
 
     Runtime& runtime_;
     Log& log_;
     const ImmortalOptions& options_;
     Observer& observer_;
     const ImmortalMember::Classes classes_;
+    Address listen_;
     std::unique_ptr<immortal::LinkedApplication> application_;  ///< As new when the journal opens.
     std::unique_ptr<ImmortalPlaces> places_;
-    Address listen_;
-    std::unique_ptr<ReplicaJournal> journal_;
-    std::unique_ptr<journal::Opening> opening_;
-    std::unique_ptr<node::ImmortalMember> member_;
-    client::JournaledMember* journaled_ = nullptr;  ///< In the registry.
-    std::optional<role::Designation> designation_;
-    bool electable_ = true;   ///< As the journal was opened.
-    bool reopening_ = false;
-    bool failed_ = false;
-    std::unique_ptr<Timer> report_timer_;
-    Index checkpoint_;       ///< The newest ...
-    TimePoint checkpoint_at_;  ///< ... was seen first then.
-    node::ImmortalHandover handover_;
+    std::unique_ptr<ImmortalCopy> copy_;
     bool closing_ = false;
     std::function<void()> closed_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "journal/local_journal.h"
 #include "wire/control.h"
 
@@ -14,6 +16,63 @@ namespace {
 
 constexpr const char* group_service = "understudy.registry";  // The group of the registry's nodes.
 constexpr Duration transfer_max = 1s;                   // Before this node ends without it.
+constexpr Duration reach_max = 3s;                      // A node that is added: whoever asks waits.
+
+[[nodiscard]] std::string listed(const std::vector<std::string>& names) {
+    std::string text;
+    for (std::size_t at = 0; at < names.size(); ++at) {
+        if (at > 0) text += at + 1 == names.size() ? " and " : ", ";
+        text += names[at];
+    }
+    return text;
+}
+
+/// "r1 answers", "r1 and r2 answer".
+[[nodiscard]] std::string with_verb(const std::vector<std::string>& names, const char* one,
+                                    const char* many) {
+    return listed(names) + (names.size() == 1 ? one : many);
+}
+
+/// What has to happen before a node of the registry can be active, for people. Empty: nothing.
+[[nodiscard]] std::string waiting_of(const replicated::GroupStatus& status) {
+    const std::size_t founders = status.founders_here.size() + status.founders_missing.size();
+    if (!status.founders_missing.empty()) {
+        return fmt::format("{}; {} never been there: all {} must be up once",
+                           with_verb(status.founders_here, " answers", " answer"),
+                           with_verb(status.founders_missing, " has", " have"), founders);
+    }
+    const bool listed_here = std::any_of(
+        status.members.begin(), status.members.end(),
+        [&](const replicated::MemberStatus& row) { return row.member.name == status.self; });
+    if (status.outside && listed_here) {
+        return fmt::format("{0} is no node of this registry any more: it was removed", status.self);
+    }
+    if (status.outside) {
+        return fmt::format("{} is no node of this registry yet: it waits to be added", status.self);
+    }
+    if (!status.leader.empty()) return {};
+    std::vector<std::string> here;
+    std::vector<std::string> missing;
+    for (const replicated::MemberStatus& row : status.members) {
+        if (row.votes) (row.connected ? here : missing).push_back(row.member.name);
+    }
+    if (missing.empty() || here.size() > missing.size()) return {};
+    return fmt::format("{} not reached by {}: more than half of the nodes must be there",
+                       with_verb(missing, " is", " are"), status.self);
+}
+
+/// The asker is told in the registry's words what became of a node that is to be added.
+[[nodiscard]] Error explain_add(Error error, const std::string& name) {
+    if (error.code != Errc::unavailable) return error;
+    if (error.effect == Effect::none) {
+        error.code = Errc::timed_out;
+        error.detail = fmt::format("{} was not added: {}\ntry: start it, then add it again", name,
+                                   error.detail);
+        return error;
+    }
+    error.detail = fmt::format("{} is added, and does not count yet: {}", name, error.detail);
+    return error;
+}
 
 }  // namespace
 
@@ -57,6 +116,7 @@ void RegistryJournal::open_node() {
     node.tls = options_.tls;
     node.directory = options_.directory;
     node.identities = {identity(journal::DirectoryForm::node)};
+    node.reach_timeout = reach_max;
     node.election_timeout = several.election_timeout;
     node.heartbeat_interval = several.heartbeat_interval;
     node.segment_size_bytes = options_.segment_size_bytes;
@@ -160,6 +220,19 @@ pb::JournalInfo RegistryJournal::info() const {
     if (node_ == nullptr) return info;
     const auto status = node_->status(group_service);
     if (!status) return info;
+    info.set_waiting(waiting_of(*status));
+    for (const registry::Node& founder : options_.several->founders) {
+        const auto is_among = [&](const std::vector<std::string>& names) {
+            return std::find(names.begin(), names.end(), founder.name) != names.end();
+        };
+        const bool here = is_among(status->founders_here);
+        if (!here && !is_among(status->founders_missing)) continue;
+        pb::NodeInfo& node = *info.add_nodes();
+        node.set_name(founder.name);
+        *node.mutable_endpoint() = wire::to_endpoint(founder.address);
+        node.set_role(static_cast<std::uint32_t>(Role::joining));
+        node.set_connected(here);
+    }
     info.set_epoch(status->term.value);
     for (const replicated::MemberStatus& row : status->members) {
         pb::NodeInfo& node = *info.add_nodes();
@@ -185,7 +258,9 @@ void RegistryJournal::change(const pb::NodesAsk& change, Done done) {
         node_->add_member(
             group_service,
             {.name = change.add().name(), .address = wire::from_endpoint(change.add().endpoint())},
-            std::move(done));
+            [name = change.add().name(), done = std::move(done)](const Result<void>& added) {
+                done(added ? added : explain_add(added.error(), name));
+            });
     } else if (change.has_remove()) {
         node_->remove_member(group_service, change.remove().name(), std::move(done));
     } else {

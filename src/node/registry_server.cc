@@ -19,6 +19,7 @@ namespace {
 constexpr std::size_t links_max = registry::Machine::sessions_max + 1000;
 constexpr Duration standby_turn =
     50ms;  // How often a node that is not active looks at its journal.
+constexpr Duration waiting_patience = 1s;  // Before it is logged.
 
 const Error moved{.code = Errc::not_active, .detail = "this node of the registry is not active"};
 
@@ -119,12 +120,13 @@ void RegistryServer::restore() {
                                  .detail = options_.directory + " holds platform " +
                                            state_.platform() + "; restore wants a new directory"});
     }
+    command.mutable_restore()->set_restored(true);
     Buffer body;
     (void)wire::encode(command, body);
     journal_->replica()->propose(body, replica::Urgency::promotion,
                                  [this](const Result<Index>& done) {
-                                     if (!done) return tell_opened(done.error());
-                                     begin_tenure();
+                                     // Members have a lease from when it is in service, not from now.
+                                     tell_opened(done ? Result<void>() : done.error());
                                  });
 }
 
@@ -371,11 +373,25 @@ void RegistryServer::committed(std::uint64_t token, const Result<Applied>& resul
 void RegistryServer::look_at_journal() {
     if (options_.several && journal_->up_to_date()) standby_.set_heard(runtime_.now());
     standby_.set_nodes(journal_->nodes());
-    standby_.set_journal(journal_->info());
+    const pb::JournalInfo info = journal_->info();
+    standby_.set_journal(info);
+    say_waiting(info.waiting());
     if (!machine_) return;
     machine_->set_space(journal_->replica()->space() == replica::Space::ok ? "ok" : "reserve_only");
-    machine_->set_journal(journal_->info());
+    machine_->set_journal(info);
     carry_out(machine_->set_nodes(journal_->nodes()));
+}
+
+/// Once for each thing, and not what is over in a moment.
+void RegistryServer::say_waiting(const std::string& waiting) {
+    if (waiting != waiting_) {
+        waiting_ = waiting;
+        waiting_since_ = runtime_.now();
+        return;
+    }
+    if (waiting.empty() || runtime_.now() < waiting_since_ + waiting_patience) return;
+    if (std::exchange(waiting_said_, waiting) == waiting) return;
+    log_.warn("registry.no_active_node", {kv("waiting", waiting)});
 }
 
 void RegistryServer::arm() {

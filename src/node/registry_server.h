@@ -32,8 +32,8 @@ public:
         std::string directory;
         std::uint64_t segment_size_bytes = 1 * MiB;
         registry::Machine::Options machine;
-        /// The content of a backup file (BackupAsk): starts from it. Refused on a directory in use,
-        /// and with several nodes.
+        /// The content of a backup file (BackupAsk): the directory begins with it, and nothing is
+        /// served; the next start does. Refused on a directory in use, and with several nodes.
         std::optional<Buffer> restore;
         std::optional<RegistryJournal::Several> several = {};
     };
@@ -55,7 +55,8 @@ public:
 
     /// Requires: opened without an error.
     [[nodiscard]] const Address& address() const {
-        return port_ ? port_->address() : listener_->address();
+        if (port_) return port_->address();
+        return listener_ ? listener_->address() : options_.listen;
     }
     [[nodiscard]] const registry::State& state() const { return state_; }
     /// Null while this node is not active.
@@ -96,6 +97,7 @@ private:
     void tick();
     void arm();
     void look_at_journal();
+    void say_waiting(const std::string& waiting);
     void journal_failed(const Error& error);
     void close_journal(std::function<void()> done);
     [[nodiscard]] registry::SessionId id_of(const client::Link& link) const;
@@ -128,6 +130,9 @@ private:
     std::map<const client::Link*, registry::SessionId> ids_;
     std::map<Incarnation, std::unique_ptr<ProcessWatch>> watches_;
     std::uint64_t session_last_ = 0;
+    std::string waiting_;  ///< What is waited for ...
+    TimePoint waiting_since_;  ///< ... since then, ...
+    std::string waiting_said_;  ///< ... and what was logged of it.
 };
 
 }  // namespace understudy::node

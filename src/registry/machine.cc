@@ -27,6 +27,7 @@ constexpr std::size_t changes_of_nodes_max = 16;
 /// Does a member that is known say more than that it is back?
 [[nodiscard]] bool tells_news(const Service& service, const Member& member,
                               const pb::Register& wanted) {
+    if (member.unheard) return true;
     if (!service.journaled()) return false;
     if (member.node != wire::from_endpoint(wanted.node())) return true;
     pb::MemberReported reported;
@@ -77,7 +78,7 @@ Effects Machine::start(TimePoint now, std::uint64_t wall_ms, std::uint64_t regis
         for (const auto& [order, member] : service.line) {
             adopt(turn, {family, member}, member.process);
         }
-        if (!service.awaited.empty()) arm_waiting(now, family);
+        arm_waiting(now, family);
         arm_last_resort(now, family);
         if (service.handing) {
             handings_.emplace(family, Handing{.session = {},
@@ -91,6 +92,7 @@ Effects Machine::start(TimePoint now, std::uint64_t wall_ms, std::uint64_t regis
                                               .ready = true});
         }
     }
+    if (state_.restored()) restored_until_ = now + lease_max;
     return std::move(turn.out);
 }
 
@@ -243,6 +245,7 @@ void Machine::on(Turn& turn, SessionId id, const pb::Register& wanted) {
     add.set_agent(session.agent);
     add.set_incarnation(session.incarnation.value);
     *add.mutable_process() = session.process;
+    add.set_unconfirmed(unconfirmed(pending.family));
     (void)agent_of(session, id);
     propose(turn, std::move(pending), std::move(command), add.replaces() != 0);
 }
@@ -325,6 +328,9 @@ void Machine::on(Turn& turn, SessionId id, const pb::Watch& watch) {
         pb::RegistryCommand command;
         command.mutable_raise()->set_family(known.family());
         command.mutable_raise()->set_epoch(known.epoch());
+        const std::string& reporter = sessions_.at(id).agent;
+        command.mutable_raise()->set_reporter(reporter.empty() ? "without a name" : reporter);
+        command.mutable_raise()->set_unconfirmed(unconfirmed(known.family()));
         propose(turn,
                 {.kind = Pending::Kind::raise,
                  .session = {},
@@ -697,23 +703,31 @@ Effects Machine::tick(TimePoint now, std::uint64_t wall_ms) {
         const auto current = waiting++;
         if (now < current->second) continue;
         const Service* service = state_.find(current->first);
-        if (service != nullptr && !service->awaited.empty()) {
-            pb::RegistryCommand command;
-            command.mutable_stop_waiting()->set_family(current->first);
-            command.mutable_stop_waiting()->set_epoch(service->epoch.value);
-            propose(turn,
-                    {.kind = Pending::Kind::stop_waiting,
-                     .session = {},
-                     .agent = {},
-                     .family = current->first,
-                     .member = {},
-                     .since = now},
-                    std::move(command), true);
-        }
+        const std::string family = current->first;
         waiting_.erase(current);
+        if (service != nullptr && service->waits()) stop_waiting(turn, family, service->epoch);
+    }
+    if (now >= restored_until_) {
+        restored_until_ = TimePoint::max();
+        stop_waiting(turn, {}, {});
     }
     tick_journaled(turn);
     return std::move(turn.out);
+}
+
+/// Without a family: for members of services that the backup does not know.
+void Machine::stop_waiting(Turn& turn, const std::string& family, Epoch epoch) {
+    pb::RegistryCommand command;
+    command.mutable_stop_waiting()->set_family(family);
+    command.mutable_stop_waiting()->set_epoch(epoch.value);
+    propose(turn,
+            {.kind = Pending::Kind::stop_waiting,
+             .session = {},
+             .agent = {},
+             .family = family,
+             .member = {},
+             .since = turn.now},
+            std::move(command), true);
 }
 
 /// A question that was on its way may have been carried out: the effect is unknown. Members ask
@@ -808,6 +822,12 @@ void Machine::refuse(Turn& turn, const Pending& pending, const Error& error) {
     }
     if (pending.kind == Pending::Kind::report) settle_report(turn, pending, turn.now + removal_retry);
     if (pending.kind == Pending::Kind::last_resort) arm_last_resort(turn.now, pending.family);
+    if (pending.kind == Pending::Kind::stop_waiting && !pending.family.empty()) {
+        arm_waiting(turn.now, pending.family);
+    }
+    if (pending.kind == Pending::Kind::stop_waiting && pending.family.empty()) {
+        restored_until_ = turn.now + lease_max;
+    }
     if (pending.kind == Pending::Kind::hand_over || pending.kind == Pending::Kind::call_off) {
         return end_handing(turn, pending.family, error);
     }
@@ -857,12 +877,9 @@ void Machine::settle(Turn& turn, const Pending& pending, Outcome outcome) {
                  kv("evidence", row.evidence()), kv("decided_us", took)});
         }
         publish(turn, change);
-        if (change.awaited().empty()) {
-            waiting_.erase(change.family());
-        } else {
-            arm_waiting(turn.now, change.family());
-        }
     }
+    arm_waiting(turn.now, pending.family);
+    say_waiting(pending.family);
     const bool asked =
         pending.kind == Pending::Kind::remove || pending.kind == Pending::Kind::define;
     if (asked && pending.session.value != 0) {
@@ -889,6 +906,7 @@ void Machine::settle(Turn& turn, const Pending& pending, Outcome outcome) {
 }
 
 void Machine::confirm(Turn& turn, const Pending& pending, const Grant& grant) {
+    confirmed_active(grant);
     const Service& service = *state_.find(pending.family);
     pb::Registered answer;
     answer.set_request(pending.request);
@@ -935,6 +953,7 @@ void Machine::end_handing(Turn& turn, const std::string& family,
 void Machine::tell(Turn& turn, const Grant& grant) {
     const auto agent = agents_.find(grant.member.incarnation);
     if (agent == agents_.end() || agent->second.session.value == 0) return;  // Hears it on return.
+    confirmed_active(grant);
     pb::RoleGrant message;
     message.set_family(grant.family);
     message.set_member(grant.member.name);
@@ -998,8 +1017,44 @@ void Machine::note_removed(Turn& turn, const std::string& family, const Member& 
     agents_.erase(found);
 }
 
+/// From the first member on: before that there is nobody to be promoted.
 void Machine::arm_waiting(TimePoint now, const std::string& family) {
-    waiting_.emplace(family, now + lease_of(family));
+    const Service* service = state_.find(family);
+    if (service != nullptr && service->waits() && !service->line.empty()) {
+        waiting_.emplace(family, now + lease_of(family));
+    } else {
+        waiting_.erase(family);
+    }
+}
+
+void Machine::confirmed_active(const Grant& grant) {
+    if (grant.member.role == Role::active) confirmed_[grant.family] = grant.member.name;
+}
+
+/// The member that the state takes for the active one, if it does not know so from this tenure: a
+/// state that is older than what has happened since names the wrong one.
+std::string Machine::unconfirmed(const std::string& family) const {
+    const Service* service = state_.find(family);
+    if (service == nullptr || service->redundancy() != Redundancy::fault_tolerant) return {};
+    const Member* const active = service->active_member();
+    if (active == nullptr) return {};
+    const auto known = confirmed_.find(family);
+    return known != confirmed_.end() && known->second == active->name ? "" : active->name;
+}
+
+/// Once for each thing that is waited for.
+void Machine::say_waiting(const std::string& family) {
+    const Service* service = state_.find(family);
+    std::string waiting = service == nullptr ? "" : waiting_of(*service);
+    if (waiting.empty()) {
+        said_waiting_.erase(family);
+        return;
+    }
+    std::string& said = said_waiting_[family];
+    if (std::exchange(said, std::move(waiting)) == said) return;
+    const bool stuck = service->journaled() && service->start_order->active().empty();
+    log_.write(stuck ? LogLevel::warn : LogLevel::info, "registry.nobody_active",
+               {kv("service", family), kv("waiting", said)});
 }
 
 bool Machine::connected(Incarnation agent) const {

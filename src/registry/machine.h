@@ -250,6 +250,10 @@ private:
     void note_removed(Turn& turn, const std::string& family, const Member& member);
     void end_handing(Turn& turn, const std::string& family, const std::optional<Error>& error);
     void arm_waiting(TimePoint now, const std::string& family);
+    void stop_waiting(Turn& turn, const std::string& family, Epoch epoch);
+    void confirmed_active(const Grant& grant);
+    [[nodiscard]] std::string unconfirmed(const std::string& family) const;
+    void say_waiting(const std::string& family);
     [[nodiscard]] Agent& agent_of(const Session& session, SessionId id);
     [[nodiscard]] bool connected(Incarnation agent) const;
     [[nodiscard]] Duration lease_of(const std::string& family) const;
@@ -267,6 +271,10 @@ private:
     std::map<std::pair<std::string, std::string>, TimePoint> refused_removals_;
     std::map<std::string, Handing> handings_;
     std::map<std::string, TimePoint> waiting_;  ///< Family to when the awaited holder is given up.
+    TimePoint restored_until_ = TimePoint::max();
+    /// Family to the active member that knows it: by its own word, or by ours of this tenure.
+    std::map<std::string, std::string> confirmed_;
+    std::map<std::string, std::string> said_waiting_;  ///< Family to what was logged last.
     std::map<Key, Reported> reported_;
     std::map<std::string, TimePoint> resorts_;  ///< Family to when a last resort is taken.
     std::map<std::string, std::uint64_t> turns_;

@@ -139,6 +139,65 @@ TEST(Evidence, TheRegistrysOwnPauseCostsNobodyTheRole) {
     EXPECT_TRUE(stage.proposals.empty());
 }
 
+// The data directory was put back as it was some time ago: not a restore that anybody announced.
+TEST(OldDirectory, WhoSaysThatItIsNotActiveAnyMoreDoesNotGetTheRoleBack) {
+    Stage stage;
+    SessionId a = stage.connect(1);
+    stage.join(a, "Bar1");
+    stage.commit();
+    ASSERT_EQ(stage.active(), "Bar1");
+    stage.restart();
+    const auto returns = [&](SessionId from, const std::string& member, bool holds) {
+        pb::Register wanted;
+        wanted.set_request(++stage.request_last);
+        wanted.mutable_config()->set_family(stage.family);
+        wanted.mutable_config()->set_redundancy(1);
+        wanted.mutable_config()->set_lease_ms(1000);
+        wanted.set_member(member);
+        wanted.mutable_endpoint()->set_host("127.0.0.1");
+        wanted.mutable_endpoint()->set_port(7000);
+        wanted.set_known_epoch(2);
+        wanted.set_known_registry(77);
+        wanted.set_known_active("Bar2");
+        wanted.set_holds_role(holds);
+        stage.say(from, MessageType::register_member, wanted);
+        stage.commit();
+    };
+    a = stage.connect(1);
+    returns(a, "Bar1", false);
+    EXPECT_EQ(stage.active(), "");
+    const SessionId b = stage.connect(2);
+    returns(b, "Bar2", true);
+    EXPECT_EQ(stage.active(), "Bar2");
+    EXPECT_EQ(stage.state.find("Foo")->epoch, Epoch{2});
+    stage.pass(3s, {a, b});
+    EXPECT_EQ(stage.active(), "Bar2");
+}
+
+TEST(OldDirectory, AHolderThatIsNotBackIsGivenUpAfterALease) {
+    Stage stage;
+    SessionId a = stage.connect(1);
+    stage.join(a, "Bar1");
+    stage.commit();
+    stage.restart();
+    const SessionId client = stage.connect(9);
+    pb::Watch watch;
+    watch.set_watch(1);
+    watch.set_family("Foo");
+    watch.add_known()->set_family("Foo");
+    watch.mutable_known(0)->set_epoch(7);
+    stage.say(client, MessageType::watch, watch);
+    stage.commit();
+    EXPECT_EQ(stage.active(), "") << "Bar1 has not said that it is active";
+    a = stage.connect(1);
+    stage.join(a, "Bar1");
+    stage.commit();
+    EXPECT_EQ(stage.active(), "");
+    stage.pass(1200ms, {a, client});
+    EXPECT_EQ(stage.active(), "Bar1");
+    EXPECT_EQ(stage.state.find("Foo")->epoch, Epoch{8});
+}
+
 TEST(Names, ASecondProcessWithALiveMembersNameIsRefused) {
     MachineStage stage;
     const SessionId a = stage.connect(1);

@@ -23,12 +23,14 @@ namespace {
 
 void fill_lookup(const State& state, const std::string& family, pb::LookupAnswer& answer) {
     answer.set_revision(state.revision().value);
+    const auto add = [&](const Service& service) {
+        pb::ServiceInfo& info = *answer.add_services() = to_info(service);
+        info.set_waiting(waiting_of(service));
+    };
     if (family.empty()) {
-        for (const auto& [name, service] : state.services()) {
-            *answer.add_services() = to_info(service);
-        }
+        for (const auto& [name, service] : state.services()) add(service);
     } else if (const Service* service = state.find(family)) {
-        *answer.add_services() = to_info(*service);
+        add(*service);
     }
 }
 
@@ -84,6 +86,7 @@ pb::Welcome Standby::welcome() const {
     tell_nodes(nodes_, welcome);
     welcome.set_active_node(active_);
     welcome.set_not_active(true);
+    if (active_.empty()) welcome.set_reason(journal_.waiting());
     return welcome;
 }
 
@@ -125,7 +128,8 @@ pb::Answer Standby::answer(TimePoint now, const pb::Ask& ask) const {
     } else {
         *answer.mutable_failure() = wire::to_failure(
             {.code = Errc::not_active,
-             .detail = fmt::format("registry node {} is not active", options_.name)});
+             .detail = fmt::format("registry node {} is not active{}{}", options_.name,
+                                   journal_.waiting().empty() ? "" : ": ", journal_.waiting())});
     }
     return answer;
 }

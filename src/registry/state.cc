@@ -15,6 +15,17 @@ namespace understudy::registry {
 namespace pb = wire::pb;
 using role::Cause;
 
+namespace {
+
+/// Has the active member said nothing since this registry started?
+template <class Command>
+[[nodiscard]] bool unconfirmed(const Service& service, const Command& command) {
+    const Member* const active = service.active_member();
+    return active != nullptr && active->name == command.unconfirmed();
+}
+
+}  // namespace
+
 Redundancy Service::redundancy() const { return static_cast<Redundancy>(config.redundancy()); }
 
 const Member* Service::find(const std::string& member) const {
@@ -128,7 +139,35 @@ Outcome State::on(const pb::RegistryState& backup) {
         return outcome;
     }
     load(backup);
+    if (restored_) {
+        for (auto& [family, service] : services_) forget_roles(service);
+    }
     return outcome;
+}
+
+/// The backup is older than whatever happened since: nobody is active before a member says that it
+/// is, and nobody is promoted for a lease. Requires: loaded from a backup.
+void State::forget_roles(Service& service) {
+    if (planted(Plant::backup_believed)) return;
+    for (auto& [order, member] : service.line) {
+        member.unheard = true;
+        if (member.role != Role::active) continue;
+        member.role = service.journaled() ? Role::joining : Role::standby;
+        member.epoch = {};
+    }
+    const Member* const active = service.active_member();
+    if (service.redundancy() == Redundancy::fault_tolerant) {
+        if (active != nullptr) service.awaited = active->name;
+        service.unsettled = true;
+    }
+    service.active = {};
+    // A switchover that was under way is over, one way or the other: the journal knows.
+    if (const auto handing = std::exchange(service.handing, std::nullopt)) {
+        (void)service.start_order->elected(handing->from());
+        for (auto& [order, member] : service.line) {
+            member.designation = *service.start_order->find(member.name);
+        }
+    }
 }
 
 Outcome State::on(const pb::AddMember& add, std::uint64_t wall_ms) {
@@ -147,6 +186,8 @@ Outcome State::on(const pb::AddMember& add, std::uint64_t wall_ms) {
                           fmt::format("the platform has {} services", services_max));
         }
         found = services_.emplace(family, Service{.config = wanted.config()}).first;
+        found->second.unsettled =
+            restored_ && found->second.redundancy() == Redundancy::fault_tolerant;
     }
     Service& service = found->second;
     if (service.line.empty() && !service.definition) configure(service, wanted.config());
@@ -179,6 +220,10 @@ Outcome State::on(const pb::AddMember& add, std::uint64_t wall_ms) {
         if (service.journaled()) {
             leave(service, old->order, why, change);
         } else {
+            if (service.awaited == old->name) {
+                service.awaited.clear();
+                lose(service, why);
+            }
             erase(service, old->order, change);
             if (was_active) promote_next(service, {}, std::move(why), change);
         }
@@ -191,7 +236,7 @@ Outcome State::on(const pb::AddMember& add, std::uint64_t wall_ms) {
 
     JoinOrder order;
     if (old != nullptr) {
-        order = old->order;
+        order = old->unheard ? take_back(service, old->order, wanted, change) : old->order;
         Member& member = service.line.at(order);
         const Address endpoint = wire::from_endpoint(wanted.endpoint());
         if (member.endpoint != endpoint) {
@@ -208,7 +253,8 @@ Outcome State::on(const pb::AddMember& add, std::uint64_t wall_ms) {
         const JoinOrder known{wanted.known_order()};
         const bool foreign =
             wanted.known_registry() != 0 && wanted.known_registry() != registry_id_;
-        const bool ahead = wanted.known_registry() == registry_id_ && known >= service.next_order;
+        const bool ahead = wanted.known_registry() == registry_id_ &&
+                           (known >= service.next_order || restored_);
         const bool keep_place =
             !service.journaled() && known.value != 0 && (foreign || ahead || planted(Plant::keeps_place)) &&
             known.value < std::uint64_t{1} << 62 && !service.line.contains(known);
@@ -236,24 +282,49 @@ Outcome State::on(const pb::AddMember& add, std::uint64_t wall_ms) {
     if (service.redundancy() == Redundancy::load_balanced) {
         Member& member = service.line.at(order);
         if (member.role != Role::active) {
-            service.epoch = std::max(service.epoch, Epoch{wanted.known_epoch()}).next();
+            // What this registry has forgotten, or never knew, goes on under its own epoch.
+            const Epoch known{wanted.known_epoch()};
+            const bool forgotten = (wanted.known_registry() != 0 &&
+                                    wanted.known_registry() != registry_id_) ||
+                                   known > service.epoch || restored_;
+            const bool goes_on = wanted.holds_role() && known.value != 0 && forgotten;
+            service.epoch = std::max(service.epoch, known);
+            if (!goes_on) service.epoch = service.epoch.next();
             member.role = Role::active;
-            member.epoch = service.epoch;
+            member.epoch = goes_on ? known : service.epoch;
             change.touched.insert(order);
         }
         return finish(service, change);
     }
 
     learn_epoch(service, add, change, wall_ms);
-    if (service.active.value == 0 && service.awaited.empty()) {
+    if (service.active.value == 0 && !service.waits()) {
         promote_next(service, {},
                      {.cause = Cause::first_member,
-                      .evidence = "nobody was active",
+                      .evidence = service.lost ? "nobody else was in line" : "nobody was active",
                       .previous = {},
                       .wall_ms = wall_ms},
                      change);
     }
     return finish(service, change);
+}
+
+/// A member of the backup says for the first time what it is. It may have gone to the back since.
+JoinOrder State::take_back(Service& service, JoinOrder order, const pb::Register& wanted,
+                           Change& change) {
+    auto row = service.line.extract(order);
+    Member& member = row.mapped();
+    member.unheard = false;
+    const JoinOrder known{wanted.known_order()};
+    if (!service.journaled() && wanted.known_registry() == registry_id_ && known > order &&
+        known.value < std::uint64_t{1} << 62 && !service.line.contains(known)) {
+        row.key() = member.order = known;
+        service.next_order = std::max(service.next_order, known.next());
+    }
+    const JoinOrder place = member.order;
+    change.touched.insert(place);
+    service.line.insert(std::move(row));
+    return place;
 }
 
 /// Takes in what a joining member knows of epochs that this registry has forgotten, or never saw.
@@ -268,7 +339,9 @@ void State::learn_epoch(Service& service, const pb::AddMember& add, Change& chan
     if (known == service.epoch) {
         const bool foreign =
             wanted.known_registry() != 0 && wanted.known_registry() != registry_id_;
-        if (!wanted.holds_role() && foreign) return await(service, wanted, change);
+        if (!wanted.holds_role() && (foreign || service.unsettled)) {
+            return await(service, wanted, change);
+        }
         if (!wanted.holds_role() || service.active == self) return;
         if (service.active.value != 0) {
             // Granted by a registry whose data is lost, and by us: nobody keeps this epoch.
@@ -286,29 +359,12 @@ void State::learn_epoch(Service& service, const pb::AddMember& add, Change& chan
     service.epoch = known;
     change.changed = true;
     if (wanted.holds_role()) {
-        // Adopted as it is: a healthy active member is not demoted by our forgetfulness.
-        if (service.active.value != 0 && service.active != self) {
-            Member& usurper = service.line.at(service.active);
-            usurper.role = Role::standby;
-            change.touched.insert(usurper.order);
-            change.told.insert(usurper.order);
-        }
-        Member& member = service.line.at(self);
-        member.role = Role::active;
-        member.epoch = known;
-        service.active = self;
-        service.awaited.clear();
-        change.touched.insert(self);
-        change.told.insert(self);
-        ++service.promotions;
-        pb::Promotion& row = service.story.emplace_back();
-        row.set_wall_ms(wall_ms);
-        row.set_family(service.config.family());
-        row.set_epoch(known.value);
-        row.set_member(member.name);
-        row.set_cause(static_cast<std::uint32_t>(Cause::reported));
-        row.set_evidence("the member reports that it holds the role");
-        return;
+        return adopt(service, service.line.at(self), known, wall_ms, change);
+    }
+    const std::string& holder = wanted.known_active();
+    const bool knows_another = !holder.empty() && holder != wanted.member();
+    if (unconfirmed(service, add) && (knows_another || service.active != self)) {
+        return doubt(service, knows_another ? holder : std::string(), change);
     }
     if (service.active.value != 0) {
         // The same member goes on, above the epoch that somebody has already seen elsewhere.
@@ -324,11 +380,58 @@ void State::learn_epoch(Service& service, const pb::AddMember& add, Change& chan
     await(service, wanted, change);
 }
 
+/// A healthy active member is not demoted by our forgetfulness.
+void State::adopt(Service& service, Member& member, Epoch epoch, std::uint64_t wall_ms,
+                  Change& change) {
+    if (service.active.value != 0 && service.active != member.order) {
+        Member& usurper = service.line.at(service.active);
+        usurper.role = Role::standby;
+        change.touched.insert(usurper.order);
+        change.told.insert(usurper.order);
+    }
+    member.role = Role::active;
+    member.epoch = epoch;
+    service.active = member.order;
+    service.awaited.clear();
+    service.unsettled = false;
+    service.lost.reset();
+    change.changed = true;
+    change.touched.insert(member.order);
+    change.told.insert(member.order);
+    // Of the backup's own tenure: it has not been promoted anew.
+    const bool is_known = !service.story.empty() && service.story.back().epoch() == epoch.value &&
+                          service.story.back().member() == member.name;
+    if (is_known) return;
+    ++service.promotions;
+    pb::Promotion& row = service.story.emplace_back();
+    row.set_wall_ms(wall_ms);
+    row.set_family(service.config.family());
+    row.set_epoch(epoch.value);
+    row.set_member(member.name);
+    row.set_cause(static_cast<std::uint32_t>(Cause::reported));
+    row.set_evidence("the member reports that it holds the role");
+}
+
+/// Whom we took for the holder has not said so since we started, and others have heard of a higher
+/// epoch: our memory is older than that. Empty: they do not say whose it is.
+void State::doubt(Service& service, const std::string& holder, Change& change) {
+    US_ASSERT(service.active.value != 0);
+    Member& believed = service.line.at(service.active);
+    believed.role = Role::standby;
+    service.active = {};
+    service.awaited = holder.empty() ? believed.name : holder;
+    service.unsettled = true;
+    change.changed = true;
+    change.touched.insert(believed.order);
+    change.told.insert(believed.order);
+}
+
 /// Nobody is promoted over a holder that others know and that is merely slower to come back.
 void State::await(Service& service, const pb::Register& wanted, Change& change) {
     const std::string& holder = wanted.known_active();
     if (service.active.value != 0 || holder.empty() || holder == wanted.member()) return;
-    if (service.find(holder) != nullptr) return;
+    const Member* const here = service.find(holder);
+    if (here != nullptr && !here->unheard) return;
     service.awaited = holder;
     change.changed = true;
 }
@@ -355,14 +458,19 @@ Outcome State::on(const pb::RemoveMember& remove, std::uint64_t wall_ms) {
         return finish(service, change);
     }
     erase(service, member->order, change);
-    if (was_active && service.redundancy() == Redundancy::fault_tolerant) {
-        promote_next(service, {remove.suspects().begin(), remove.suspects().end()},
-                     {.cause = static_cast<Cause>(remove.cause()),
-                      .evidence = remove.evidence(),
-                      .previous = previous,
-                      .noticed_us = remove.noticed_us(),
-                      .wall_ms = wall_ms},
-                     change);
+    if (service.redundancy() != Redundancy::fault_tolerant) return finish(service, change);
+    const Why why{.cause = static_cast<Cause>(remove.cause()),
+                  .evidence = remove.evidence(),
+                  .previous = previous,
+                  .noticed_us = remove.noticed_us(),
+                  .wall_ms = wall_ms};
+    if (was_active) {
+        promote_next(service, {remove.suspects().begin(), remove.suspects().end()}, why, change);
+    } else if (service.awaited == previous) {
+        // It is gone; that others have heard of no holder since is another matter.
+        service.awaited.clear();
+        lose(service, why);
+        if (!service.waits()) promote_next(service, {}, why, change);
     }
     return finish(service, change);
 }
@@ -419,6 +527,7 @@ Outcome State::on(const pb::RaiseEpoch& raise, std::uint64_t wall_ms) {
         service.config.set_family(raise.family());
         service.config.set_redundancy(static_cast<std::uint32_t>(Redundancy::fault_tolerant));
         service.epoch = Epoch{raise.epoch()};
+        service.unsettled = !raise.reporter().empty();
         services_.emplace(raise.family(), std::move(service));
         return {};
     }
@@ -428,11 +537,19 @@ Outcome State::on(const pb::RaiseEpoch& raise, std::uint64_t wall_ms) {
     service.epoch = Epoch{raise.epoch()};
     Change change;
     change.changed = true;
-    if (service.redundancy() == Redundancy::fault_tolerant && service.active.value != 0) {
+    if (service.redundancy() != Redundancy::fault_tolerant) return finish(service, change);
+    if (service.active.value == 0) {
+        service.unsettled = service.unsettled || !raise.reporter().empty();
+    } else if (unconfirmed(service, raise)) {
+        doubt(service, {}, change);
+    } else {
         Member& member = service.line.at(service.active);
         promote(service, member,
                 {.cause = Cause::higher_epoch,
-                 .evidence = fmt::format("a client reports epoch {}", raise.epoch()),
+                 .evidence = fmt::format("{} reports epoch {}",
+                                         raise.reporter().empty() ? "an agent"
+                                                                  : "agent " + raise.reporter(),
+                                         raise.epoch()),
                  .previous = member.name,
                  .wall_ms = wall_ms},
                 change);
@@ -441,17 +558,27 @@ Outcome State::on(const pb::RaiseEpoch& raise, std::uint64_t wall_ms) {
 }
 
 Outcome State::on(const pb::StopWaiting& stop, std::uint64_t wall_ms) {
+    if (stop.family().empty()) {
+        restored_ = false;
+        return {};
+    }
     const auto found = services_.find(stop.family());
     if (found == services_.end()) return {};
     Service& service = found->second;
-    if (service.awaited.empty() || service.epoch.value != stop.epoch()) return {};
+    if (!service.waits() || service.epoch.value != stop.epoch()) return {};
     const std::string awaited = std::exchange(service.awaited, {});
+    service.unsettled = false;
     Change change;
     change.changed = true;
     if (service.active.value == 0) {
         promote_next(service, {},
                      {.cause = Cause::never_returned,
-                      .evidence = awaited + " was reported active and did not return in a lease",
+                      .evidence = awaited.empty()
+                                      ? fmt::format("nobody reported in a lease that it holds "
+                                                    "epoch {}",
+                                                    service.epoch.value)
+                                      : awaited + " was reported active and did not return in a "
+                                                  "lease",
                       .previous = awaited,
                       .wall_ms = wall_ms},
                      change);
@@ -471,16 +598,38 @@ void State::erase(Service& service, JoinOrder order, Change& change) {
 
 void State::promote_next(Service& service, const std::vector<std::string>& suspects, Why why,
                          Change& change) {
-    if (service.line.empty()) return;
+    const auto heard = [](const auto& row) { return !row.second.unheard; };
     auto next = std::find_if(service.line.begin(), service.line.end(), [&](const auto& row) {
-        return std::find(suspects.begin(), suspects.end(), row.second.name) == suspects.end();
+        return heard(row) && std::find(suspects.begin(), suspects.end(), row.second.name) ==
+                                 suspects.end();
     });
-    if (next == service.line.end()) next = service.line.begin();
+    if (next == service.line.end()) {
+        next = std::find_if(service.line.begin(), service.line.end(), heard);
+    }
+    if (next == service.line.end()) return lose(service, why);
     if (planted(Plant::last_in_line)) next = std::prev(service.line.end());
     promote(service, next->second, std::move(why), change);
 }
 
+/// Somebody was active, and nobody takes over now: the cause of the next promotion.
+void State::lose(Service& service, const Why& why) {
+    if (service.lost || why.previous.empty()) return;
+    pb::Loss& lost = service.lost.emplace();
+    lost.set_member(why.previous);
+    lost.set_cause(static_cast<std::uint32_t>(why.cause));
+    lost.set_evidence(why.evidence);
+    lost.set_noticed_us(why.noticed_us);
+}
+
 void State::promote(Service& service, Member& member, Why why, Change& change) {
+    if (const auto lost = std::exchange(service.lost, std::nullopt)) {
+        why.cause = static_cast<Cause>(lost->cause());
+        why.evidence = why.evidence == lost->evidence()
+                           ? why.evidence
+                           : fmt::format("{}; {}", lost->evidence(), why.evidence);
+        why.previous = lost->member();
+        why.noticed_us = lost->noticed_us();
+    }
     if (!planted(Plant::epoch_not_raised) || service.epoch.value == 0) {
         service.epoch = service.epoch.next();
     }
@@ -492,6 +641,7 @@ void State::promote(Service& service, Member& member, Why why, Change& change) {
     }
     service.active = member.order;
     service.awaited.clear();
+    service.unsettled = false;
     member.role = Role::active;
     member.epoch = service.epoch;
     change.touched.insert(member.order);
@@ -551,11 +701,17 @@ void State::snapshot(Buffer& out) const {
     state.set_platform(platform_);
     state.set_registry_id(registry_id_);
     state.set_revision(revision_.value);
+    state.set_restored(restored_);
     for (const auto& [family, service] : services_) {
         pb::ServiceState& row = *state.add_services();
         *row.mutable_info() = to_info(service);
         row.set_next_order(service.next_order.value);
         for (const pb::Promotion& promotion : service.story) *row.add_story() = promotion;
+        if (service.lost) *row.mutable_lost() = *service.lost;
+        row.set_unsettled(service.unsettled);
+        for (const auto& [place, member] : service.line) {
+            if (member.unheard) row.add_unheard(place.value);
+        }
         if (!service.journaled()) continue;
         const role::StartOrder::Saved saved = service.start_order->save();
         pb::StartOrderState& order = *row.mutable_start_order();
@@ -568,7 +724,6 @@ void State::snapshot(Buffer& out) const {
         order.set_had_checkpointer(saved.had_checkpointer);
         order.set_may_resort(saved.may_resort);
         row.set_holder(service.holder);
-        if (service.lost) *row.mutable_lost() = *service.lost;
         if (service.handing) *row.mutable_handing() = *service.handing;
     }
     const std::size_t start = out.size();
@@ -591,6 +746,7 @@ void State::load(const pb::RegistryState& state) {
     platform_ = state.platform();
     registry_id_ = state.registry_id();
     revision_ = Revision{state.revision()};
+    restored_ = state.restored();
     services_.clear();
     outcomes_.clear();
     for (const pb::ServiceState& row : state.services()) {
@@ -615,6 +771,12 @@ void State::load(const pb::RegistryState& state) {
                                                .joined_wall_ms = info.joined_wall_ms(),
                                                .node = wire::from_endpoint(info.node())});
         }
+        for (const std::uint64_t place : row.unheard()) {
+            const auto member = service.line.find(JoinOrder{place});
+            if (member != service.line.end()) member->second.unheard = true;
+        }
+        service.unsettled = row.unsettled();
+        if (row.has_lost()) service.lost = row.lost();
         if (service.journaled()) restore_start_order(service, row);
         for (const pb::Promotion& promotion : row.story()) service.story.push_back(promotion);
         services_.emplace(service.config.family(), std::move(service));
@@ -629,9 +791,9 @@ void State::check_invariants() const {
         US_ASSERT(service.journaled() == service.start_order.has_value());
         US_ASSERT(service.journaled() || !service.definition);
         if (service.redundancy() == Redundancy::load_balanced) continue;
+        US_ASSERT(service.active.value == 0 || !service.lost);
         if (service.journaled()) {
             service.start_order->check_invariants();
-            US_ASSERT(service.active.value == 0 || !service.lost);
             US_ASSERT(!service.handing || (service.find(service.handing->from()) != nullptr &&
                                            service.find(service.handing->to()) != nullptr));
             US_ASSERT(service.active.value == 0 || service.active_member()->name == service.holder);
@@ -653,9 +815,10 @@ void State::check_invariants() const {
             }
         }
         US_ASSERT(active == (service.active.value == 0 ? 0u : 1u));
-        US_ASSERT(service.awaited.empty() || active == 0);
-        US_ASSERT(active == 1 || service.line.empty() || !service.awaited.empty() ||
-                  service.journaled());
+        US_ASSERT(!service.waits() || active == 0);
+        const bool heard = std::any_of(service.line.begin(), service.line.end(),
+                                       [](const auto& row) { return !row.second.unheard; });
+        US_ASSERT(active == 1 || !heard || service.waits() || service.journaled());
     }
 }
 

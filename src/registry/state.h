@@ -27,6 +27,7 @@ struct Member {
     Epoch epoch;  ///< Of its role. Load-balanced members have one each.
     wire::pb::Process process;
     std::uint64_t joined_wall_ms = 0;
+    bool unheard = false;  ///< Known from a backup, and has said nothing since: not promoted.
     // Of a journaled service. The role above is what the member itself has reported: a checkpointer
     // is a standby that is designated so.
     role::Designation designation = {};
@@ -41,6 +42,9 @@ struct Service {
     JoinOrder next_order{1};
     JoinOrder active = {};     ///< 0: nobody.
     std::string awaited = {};  ///< Reported holder that has not come back yet. Nobody is promoted.
+    /// An epoch that was not granted here may have a holder: nobody is promoted before it had a lease
+    /// to say so.
+    bool unsettled = false;
     std::uint64_t revision = 0;
     std::uint64_t promotions = 0;
     std::deque<wire::pb::Promotion> story = {};  ///< Oldest first.
@@ -50,12 +54,14 @@ struct Service {
     /// active its members report.
     std::optional<role::StartOrder> start_order = {};
     std::string holder = {};  ///< Who has reported `epoch`. Empty: nobody yet.
-    std::optional<wire::pb::Loss> lost = {};  ///< Why nobody is active.
+    std::optional<wire::pb::Loss> lost = {};  ///< Why nobody is active, if somebody was.
     /// A switchover is under way: `to` is designated, `from` active until its journal says otherwise.
     std::optional<wire::pb::HandOver> handing = {};
 
     [[nodiscard]] bool journaled() const { return redundancy() == Redundancy::journaled; }
     [[nodiscard]] Redundancy redundancy() const;
+    /// Nobody is promoted now; StopWaiting ends it.
+    [[nodiscard]] bool waits() const { return !awaited.empty() || unsettled; }
     [[nodiscard]] const Member* find(const std::string& member) const;
     [[nodiscard]] const Member* active_member() const;
     [[nodiscard]] wire::pb::MemberInfo to_info(const Member& member) const;
@@ -90,7 +96,8 @@ struct Applied {
 /// Election is part of the state machine: a command carries evidence, applying it decides. The
 /// earliest member still in line and not suspected is active; a returning member gets a new place
 /// at the back. Epochs only grow, also over what members report, so that a registry restored from
-/// a backup, or empty, never grants an epoch twice.
+/// a backup, or empty, never grants an epoch twice. What a backup says of roles is not believed: who
+/// holds one says so itself, or nobody is active for a lease.
 ///
 /// On a journaled service the journal elects. The state designates who may be elected and who takes
 /// checkpoints (role::StartOrder), and records who reports itself active, under which epoch: a lower
@@ -122,6 +129,9 @@ public:
     [[nodiscard]] Outcome take_outcome(Applied command);
 
     [[nodiscard]] bool founded() const { return registry_id_ != 0; }
+    /// Members of services that its backup does not know may still come; StopWaiting without a
+    /// family ends it.
+    [[nodiscard]] bool restored() const { return restored_; }
     [[nodiscard]] const std::string& platform() const { return platform_; }
     [[nodiscard]] std::uint64_t registry_id() const { return registry_id_; }
     [[nodiscard]] Revision revision() const { return revision_; }
@@ -139,6 +149,7 @@ private:
     Outcome on(const wire::pb::RaiseEpoch& raise, std::uint64_t wall_ms);
     Outcome on(const wire::pb::StopWaiting& stop, std::uint64_t wall_ms);
     Outcome on(const wire::pb::RegistryState& backup);
+    static void forget_roles(Service& service);
     Outcome on(const wire::pb::MemberReported& reported, std::uint64_t wall_ms);
     Outcome on(const wire::pb::DefinitionAsk& wanted);
     Outcome on(const wire::pb::LastResort& resort);
@@ -159,7 +170,12 @@ private:
 
     void learn_epoch(Service& service, const wire::pb::AddMember& add, Change& change,
                      std::uint64_t wall_ms);
-    void await(Service& service, const wire::pb::Register& wanted, Change& change);
+    static void await(Service& service, const wire::pb::Register& wanted, Change& change);
+    static void adopt(Service& service, Member& member, Epoch epoch, std::uint64_t wall_ms,
+                      Change& change);
+    static void doubt(Service& service, const std::string& holder, Change& change);
+    JoinOrder take_back(Service& service, JoinOrder order, const wire::pb::Register& wanted,
+                        Change& change);
     void erase(Service& service, JoinOrder order, Change& change);
     void configure(Service& service, const wire::pb::ServiceConfig& wanted);
     [[nodiscard]] static Result<void> check_copy(const Service& service, const std::string& member);
@@ -177,7 +193,8 @@ private:
     static void restore_start_order(Service& service, const wire::pb::ServiceState& row);
     void promote_next(Service& service, const std::vector<std::string>& suspects, Why why,
                       Change& change);
-    void promote(Service& service, Member& member, Why why, Change& change);
+    static void promote(Service& service, Member& member, Why why, Change& change);
+    static void lose(Service& service, const Why& why);
     Outcome finish(Service& service, Change& change);
 
     std::string platform_;
@@ -185,6 +202,7 @@ private:
     Revision revision_;
     std::map<std::string, Service> services_;
     std::map<Applied, Outcome> outcomes_;  ///< Of those whose proposer has not asked yet.
+    bool restored_ = false;
     bool live_ = false;
 };
 
@@ -195,5 +213,7 @@ private:
 [[nodiscard]] wire::pb::MemberInfo to_info(const Member& member);
 [[nodiscard]] wire::pb::Designation to_designation(const role::Designation& what);
 [[nodiscard]] wire::pb::ServiceInfo to_info(const Service& service);
+/// What is waited for while nobody is active, for people. Empty: somebody is, or nobody is in line.
+[[nodiscard]] std::string waiting_of(const Service& service);
 
 }  // namespace understudy::registry

@@ -70,13 +70,64 @@ bool is_news(const Service& service, const Member& member, const pb::MemberRepor
     return active || member.role != role_of(reported);
 }
 
+namespace {
+
+[[nodiscard]] std::string joined_names(const std::vector<std::string>& names) {
+    std::string text;
+    for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+    return text;
+}
+
+/// Requires: nobody is active, and somebody is in line.
+[[nodiscard]] std::string journaled_waiting_of(const Service& service) {
+    const role::StartOrder& order = *service.start_order;
+    if (!order.active().empty()) {
+        return fmt::format("{} is to be active: its journal has not made it so yet", order.active());
+    }
+    std::vector<std::string> others;
+    for (const std::string& copy : order.copies()) {
+        if (service.find(copy) == nullptr) others.push_back(copy);
+    }
+    const std::string who = others.empty() ? "another copy" : joined_names(others);
+    const std::string duty(order.duty());
+    if (last_resort_of(service.config) == role::LastResort::allow) {
+        return fmt::format("{} is the checkpointer, and becomes active as the last resort if {} "
+                           "does not come soon",
+                           duty, who);
+    }
+    return fmt::format("nobody may become active: {} is the checkpointer, and last_resort = never; "
+                       "start {}",
+                       duty, who);
+}
+
+}  // namespace
+
+std::string waiting_of(const Service& service) {
+    if (service.redundancy() == Redundancy::load_balanced) return {};
+    if (service.active.value != 0 || service.line.empty()) return {};
+    if (service.journaled()) return journaled_waiting_of(service);
+    if (!service.awaited.empty()) {
+        return fmt::format("{} holds the role by what is known, and is not back yet: it has a lease",
+                           service.awaited);
+    }
+    if (service.unsettled) {
+        return fmt::format("somebody may hold epoch {}: who does has a lease to say so",
+                           service.epoch.value);
+    }
+    return "no member of the backup is back yet";
+}
+
 /// Requires: nobody is in line, and the service is not registered beforehand.
 void State::configure(Service& service, const pb::ServiceConfig& wanted) {
+    const Redundancy before = service.redundancy();
     service.config = wanted;
+    if (service.redundancy() != before) {
+        service.lost.reset();
+        service.unsettled = false;
+    }
     if (!service.journaled()) {
         service.start_order.reset();
         service.holder.clear();
-        service.lost.reset();
         service.handing.reset();
         return;
     }
@@ -445,7 +496,6 @@ void State::restore_start_order(Service& service, const pb::ServiceState& row) {
     }
     if (row.info().has_definition()) service.definition = row.info().definition();
     service.holder = row.holder();
-    if (row.has_lost()) service.lost = row.lost();
     if (row.has_handing()) service.handing = row.handing();
     if (const Member* active = service.active_member()) {
         service.holder = active->name;

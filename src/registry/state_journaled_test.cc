@@ -711,6 +711,118 @@ TEST(DefinedService, ALastResortAllowedLaterElectsWhoIsLeft) {
     EXPECT_EQ(story.designated(), "1=active+");
 }
 
+// --- A backup ------------------------------------------------------------------------------------
+
+/// Restores what `story` knew when `backup` was taken.
+void restore_backup(Story& story, const Buffer& backup) {
+    story.state = State();
+    story.state.go_live();
+    pb::RegistryCommand command;
+    ASSERT_TRUE(
+        command.mutable_restore()->ParseFromArray(backup.data(), static_cast<int>(backup.size())));
+    command.mutable_restore()->set_restored(true);
+    (void)story.apply(command);
+}
+
+TEST(JournaledBackup, MakesNobodyActiveAndTheJournalsWordDecides) {
+    Story story;
+    story.define_three();
+    story.start(0u);
+    story.start(1u);
+    story.start(2u);
+    story.report(0u, Role::active, 1, true);
+    Buffer backup;
+    story.state.snapshot(backup);
+    restore_backup(story, backup);
+    EXPECT_EQ(story.active(), "");
+    // The role has moved since.
+    story.start("replica-0", 1);
+    story.report(0u, Role::standby, 2);
+    EXPECT_EQ(story.active(), "");
+    story.start("replica-2", 3, {.epoch = 2, .has_checkpoint = true});
+    EXPECT_EQ(story.active(), "replica-2");
+    EXPECT_EQ(story.epoch(), 2U);
+    EXPECT_EQ(story.service().find("replica-2")->designation.role, Role::active);
+}
+
+TEST(JournaledBackup, WhoStillHoldsItsEpochIsActiveWithoutAPromotion) {
+    Story story;
+    story.define_three();
+    story.start(0u);
+    story.start(1u);
+    story.report(0u, Role::active, 1, true);
+    Buffer backup;
+    story.state.snapshot(backup);
+    restore_backup(story, backup);
+    story.start("replica-1", 2);
+    EXPECT_EQ(story.active(), "");
+    story.start("replica-0", 1, {.epoch = 1, .has_checkpoint = true});
+    EXPECT_EQ(story.active(), "replica-0");
+    EXPECT_EQ(story.service().promotions, 1U);
+}
+
+TEST(JournaledBackup, ASwitchoverThatWasUnderWayIsOver) {
+    Story story;
+    story.define_three();
+    story.start(0u);
+    story.start(1u);
+    story.start(2u);
+    story.report(0u, Role::active, 1, true);
+    pb::RegistryCommand hand_over;
+    hand_over.mutable_hand_over()->set_family("server");
+    hand_over.mutable_hand_over()->set_from("replica-0");
+    hand_over.mutable_hand_over()->set_to("replica-2");
+    hand_over.mutable_hand_over()->set_epoch(1);
+    EXPECT_FALSE(story.apply(hand_over).error);
+    Buffer backup;
+    story.state.snapshot(backup);
+    restore_backup(story, backup);
+    EXPECT_FALSE(story.service().handing);
+    EXPECT_EQ(story.designated(), "0=active 1=checkpointer+ 2=standby");
+}
+
+// --- The last resort -----------------------------------------------------------------------------
+
+// A copy that opens its journal anew for its designation is still the one that was designated.
+TEST(LastResort, WhoKeepsItsPlaceWhileItsJournalOpensAnewBecomesActive) {
+    Story story;
+    story.define([](pb::DefineAsk& define) { define.set_last_resort(1); });
+    story.add(1);
+    story.start(0u);
+    story.start(1u);
+    story.report(0u, Role::active, 1, true);
+    story.report(1u, Role::standby, 1);
+    const JoinOrder place = story.service().find("replica-1")->order;
+    story.stop(0u);
+    EXPECT_EQ(story.designated(), "1=active+");
+    story.report(1u, Role::joining, 1);
+    story.report(1u, Role::standby, 1);
+    story.restart();
+    EXPECT_EQ(story.designated(), "1=active+");
+    story.report(1u, Role::active, 2);
+    EXPECT_EQ(story.active(), "replica-1");
+    EXPECT_EQ(story.service().find("replica-1")->order, place);
+    EXPECT_EQ(static_cast<Cause>(story.service().story.back().cause()), Cause::process_gone);
+}
+
+TEST(LastResort, WhoMayNotBecomeActiveIsSaidToOperators) {
+    Story story;
+    story.define();
+    story.add(1);
+    story.start(0u);
+    story.start(1u);
+    EXPECT_EQ(waiting_of(story.service()),
+              "replica-0 is to be active: its journal has not made it so yet");
+    story.report(0u, Role::active, 1, true);
+    EXPECT_EQ(waiting_of(story.service()), "");
+    story.stop(0u);
+    EXPECT_EQ(waiting_of(story.service()),
+              "nobody may become active: replica-1 is the checkpointer, and last_resort = never; "
+              "start replica-0");
+    story.stop(1u);
+    EXPECT_EQ(waiting_of(story.service()), "");
+}
+
 TEST(DefinedService, AnOldCheckpointOfTheRegistryStillLoads) {
     pb::RegistryState old;
     old.set_platform("test");

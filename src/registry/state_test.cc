@@ -19,6 +19,7 @@ public:
         std::uint64_t known_registry = 0;
         bool holds_role = false;
         const char* known_active = "";
+        const char* unconfirmed = "";
     };
 
     Outcome join(const std::string& member, std::uint64_t incarnation) {
@@ -43,8 +44,41 @@ public:
         add.set_agent(member + "-agent");
         add.set_incarnation(incarnation);
         add.set_replaces(how.replaces);
+        add.set_unconfirmed(how.unconfirmed);
         return apply(command);
     }
+
+    Outcome raise(std::uint64_t epoch, const std::string& reporter,
+                  const std::string& unconfirmed = {}) {
+        pb::RegistryCommand command;
+        command.mutable_raise()->set_family("Foo");
+        command.mutable_raise()->set_epoch(epoch);
+        command.mutable_raise()->set_reporter(reporter);
+        command.mutable_raise()->set_unconfirmed(unconfirmed);
+        return apply(command);
+    }
+    Outcome stop_waiting() {
+        pb::RegistryCommand command;
+        command.mutable_stop_waiting()->set_family("Foo");
+        command.mutable_stop_waiting()->set_epoch(epoch());
+        return apply(command);
+    }
+    /// The registry is another one, made from what this one knew before.
+    void restore_backup(const Buffer& backup) {
+        state = State();
+        state.go_live();
+        pb::RegistryCommand command;
+        ASSERT_TRUE(command.mutable_restore()->ParseFromArray(backup.data(),
+                                                              static_cast<int>(backup.size())));
+        command.mutable_restore()->set_restored(true);
+        (void)apply(command);
+    }
+    [[nodiscard]] Buffer backup() const {
+        Buffer image;
+        state.snapshot(image);
+        return image;
+    }
+    [[nodiscard]] const pb::Promotion& told_last() const { return service().story.back(); }
 
     Outcome leave(const std::string& member, std::uint64_t incarnation, Cause cause,
                   std::vector<std::string> suspects = {}) {
@@ -359,6 +393,231 @@ TEST(RestoredEmpty, OurOwnFormerMemberCannotReclaimItsPlace) {
                 .known_active = "Bar1"});
     EXPECT_EQ(story.active(), "Bar2");
     EXPECT_EQ(story.line(), (Names{"Bar2", "Bar1"}));
+}
+
+// The role has moved since the backup: who has it says so, and keeps it.
+class RestoredBackup : public testing::Test {
+protected:
+    RestoredBackup() {
+        story.join("Bar1", 1);
+        backup = story.backup();
+        story.join("Bar2", 2);
+        story.hand_over("Bar1", "Bar2", 1);
+        story.restore_backup(backup);
+    }
+    void bar1_returns() {
+        story.join("Bar1", 1,
+                   {.known_epoch = 2, .known_order = 3, .known_registry = 77, .known_active = "Bar2"});
+    }
+    void bar2_returns() {
+        story.join("Bar2", 2,
+                   {.known_epoch = 2,
+                    .known_order = 2,
+                    .known_registry = 77,
+                    .holds_role = true,
+                    .known_active = "Bar2"});
+    }
+    void expect_bar2() {
+        EXPECT_EQ(story.active(), "Bar2");
+        EXPECT_EQ(story.epoch(), 2U);
+        EXPECT_EQ(story.line(), (Names{"Bar2", "Bar1"}));
+        EXPECT_EQ(static_cast<Cause>(story.told_last().cause()), Cause::reported);
+        EXPECT_FALSE(story.service().waits());
+    }
+
+    Story story;
+    Buffer backup;
+};
+
+TEST_F(RestoredBackup, MakesNobodyActiveByItself) {
+    EXPECT_EQ(story.active(), "");
+    EXPECT_EQ(story.service().awaited, "Bar1");
+    EXPECT_TRUE(story.service().waits());
+}
+
+TEST_F(RestoredBackup, WhoHasLostTheRoleSinceDoesNotGetItByReturningFirst) {
+    bar1_returns();
+    EXPECT_EQ(story.active(), "");
+    EXPECT_EQ(story.service().awaited, "Bar2");
+    bar2_returns();
+    expect_bar2();
+}
+
+TEST_F(RestoredBackup, WhoHasTheRoleKeepsItWhoeverReturnsFirst) {
+    bar2_returns();
+    bar1_returns();
+    expect_bar2();
+}
+
+TEST_F(RestoredBackup, AClientThatKnowsTheEpochChangesNothing) {
+    story.raise(2, "client");
+    EXPECT_EQ(story.active(), "");
+    bar1_returns();
+    EXPECT_EQ(story.active(), "");
+    story.raise(2, "client");
+    bar2_returns();
+    expect_bar2();
+}
+
+TEST_F(RestoredBackup, ANewcomerIsNotPromotedBeforeTheLeaseIsUp) {
+    story.join("Bar9", 9);
+    EXPECT_EQ(story.active(), "");
+    bar2_returns();
+    EXPECT_EQ(story.active(), "Bar2");
+    EXPECT_EQ(story.epoch(), 2U);
+    EXPECT_EQ(story.service().find("Bar9")->role, Role::standby);
+}
+
+TEST_F(RestoredBackup, AHolderThatDoesNotReturnInALeaseIsSucceededAboveItsEpoch) {
+    bar1_returns();
+    story.stop_waiting();
+    EXPECT_EQ(story.active(), "Bar1");
+    EXPECT_EQ(story.epoch(), 3U);
+    EXPECT_EQ(story.told_last().previous(), "Bar2");
+    EXPECT_EQ(static_cast<Cause>(story.told_last().cause()), Cause::never_returned);
+}
+
+TEST_F(RestoredBackup, WhoHasSaidNothingIsNotPromoted) {
+    story.stop_waiting();
+    EXPECT_EQ(story.active(), "");
+    bar1_returns();
+    EXPECT_EQ(story.service().awaited, "Bar2");
+    story.stop_waiting();
+    EXPECT_EQ(story.active(), "Bar1");
+}
+
+TEST_F(RestoredBackup, AHolderOfTheBackupThatIsGoneIsNamedAsTheReason) {
+    story.join("Bar9", 9);
+    story.leave("Bar1", 1, Cause::process_gone);
+    EXPECT_EQ(story.active(), "") << "somebody may hold the role that the backup does not know";
+    story.stop_waiting();
+    EXPECT_EQ(story.active(), "Bar9");
+    EXPECT_EQ(story.told_last().previous(), "Bar1");
+    EXPECT_EQ(static_cast<Cause>(story.told_last().cause()), Cause::process_gone);
+}
+
+TEST_F(RestoredBackup, OfAServiceItDoesNotKnowNobodyIsPromotedAtOnceEither) {
+    story.restore_backup([] {
+        Story empty;
+        return empty.backup();
+    }());
+    story.join("Bar9", 9);
+    EXPECT_EQ(story.active(), "");
+    bar2_returns();
+    EXPECT_EQ(story.active(), "Bar2");
+    EXPECT_EQ(story.epoch(), 2U);
+}
+
+TEST_F(RestoredBackup, OneThatIsUpToDateAddsNothingToTheStory) {
+    Story now;
+    now.join("Bar1", 1);
+    now.join("Bar2", 2);
+    now.restore_backup(now.backup());
+    now.join("Bar2", 2,
+             {.known_epoch = 1, .known_order = 2, .known_registry = 77, .known_active = "Bar1"});
+    EXPECT_EQ(now.active(), "");
+    now.join("Bar1", 1,
+             {.known_epoch = 1,
+              .known_order = 1,
+              .known_registry = 77,
+              .holds_role = true,
+              .known_active = "Bar1"});
+    EXPECT_EQ(now.active(), "Bar1");
+    EXPECT_EQ(now.epoch(), 1U);
+    EXPECT_EQ(now.line(), (Names{"Bar1", "Bar2"}));
+    EXPECT_EQ(now.service().story.size(), 1U);
+}
+
+TEST_F(RestoredBackup, ALoadBalancedMemberKeepsTheEpochThatItHas) {
+    Story many;
+    many.join("Bar1", 1, {.redundancy = Redundancy::load_balanced});
+    const Buffer old = many.backup();
+    many.leave("Bar1", 1, Cause::silence);
+    many.join("Bar2", 2, {.redundancy = Redundancy::load_balanced});
+    many.join("Bar1", 1, {.redundancy = Redundancy::load_balanced});
+    many.restore_backup(old);
+    EXPECT_EQ(many.service().find("Bar1")->role, Role::standby) << "it has not said anything";
+    const auto returns = [&](const char* name, std::uint64_t incarnation, std::uint64_t epoch) {
+        many.join(name, incarnation,
+                  {.redundancy = Redundancy::load_balanced,
+                   .known_epoch = epoch,
+                   .known_registry = 77,
+                   .holds_role = true});
+    };
+    returns("Bar1", 1, 3);
+    returns("Bar2", 2, 2);
+    EXPECT_EQ(many.service().find("Bar1")->epoch, Epoch{3});
+    EXPECT_EQ(many.service().find("Bar2")->epoch, Epoch{2});
+    many.join("Bar3", 3, {.redundancy = Redundancy::load_balanced});
+    EXPECT_EQ(many.service().find("Bar3")->epoch, Epoch{4});
+}
+
+// Not restored, but as old: a copy of the directory.
+TEST(OldData, WhoIsTakenForTheHolderAndSaysThatItIsNotLosesNothingForTheOther) {
+    Story story;
+    story.join("Bar1", 1);
+    story.join("Bar1", 1,
+               {.known_epoch = 2,
+                .known_order = 3,
+                .known_registry = 77,
+                .known_active = "Bar2",
+                .unconfirmed = "Bar1"});
+    EXPECT_EQ(story.active(), "");
+    EXPECT_EQ(story.service().awaited, "Bar2");
+    story.join("Bar2", 2,
+               {.known_epoch = 2,
+                .known_order = 2,
+                .known_registry = 77,
+                .holds_role = true,
+                .known_active = "Bar2"});
+    EXPECT_EQ(story.active(), "Bar2");
+    EXPECT_EQ(story.epoch(), 2U);
+}
+
+TEST(OldData, AReportedEpochDoesNotPromoteWhoHasSaidNothing) {
+    Story story;
+    story.join("Bar1", 1);
+    story.raise(5, "client", "Bar1");
+    EXPECT_EQ(story.active(), "");
+    EXPECT_EQ(story.service().awaited, "Bar1");
+    story.stop_waiting();
+    EXPECT_EQ(story.active(), "Bar1");
+    EXPECT_EQ(story.epoch(), 6U);
+}
+
+TEST(OldData, AnActiveMemberThatKnowsItGoesOnAboveAReportedEpoch) {
+    Story story;
+    story.join("Bar1", 1);
+    story.raise(5, "shop-7");
+    EXPECT_EQ(story.active(), "Bar1");
+    EXPECT_EQ(story.epoch(), 6U);
+    EXPECT_EQ(story.told_last().evidence(), "agent shop-7 reports epoch 5");
+}
+
+// An emptied registry hears of an epoch before it hears of its holder.
+TEST(RestoredEmpty, AReportedEpochGivesItsHolderALeaseBeforeANewcomer) {
+    Story story;
+    story.raise(9, "client");
+    story.join("Bar9", 9);
+    EXPECT_EQ(story.active(), "");
+    story.join("Bar1", 1,
+               {.known_epoch = 9, .known_registry = 3, .holds_role = true, .known_active = "Bar1"});
+    EXPECT_EQ(story.active(), "Bar1");
+    EXPECT_EQ(story.epoch(), 9U);
+}
+
+TEST(I30Explain, WhoeverComesAfterALossIsToldWhyTheOneBeforeWasLost) {
+    Story story;
+    story.join("Bar1", 1);
+    story.leave("Bar1", 1, Cause::silence);
+    story.restart();
+    story.join("Bar1", 2);
+    EXPECT_EQ(static_cast<Cause>(story.told_last().cause()), Cause::silence);
+    EXPECT_EQ(story.told_last().previous(), "Bar1");
+    EXPECT_EQ(story.told_last().evidence(), "test; nobody else was in line");
+    story.join("Bar1", 3, {.replaces = 2});
+    EXPECT_EQ(static_cast<Cause>(story.told_last().cause()), Cause::new_incarnation);
+    EXPECT_EQ(story.told_last().previous(), "Bar1");
 }
 
 TEST(Snapshot, RestoreGivesTheSameHashAndTheSameFuture) {

@@ -51,6 +51,14 @@ Result<void> Founding::accept(const Members& members, std::uint64_t own_identity
     return {};
 }
 
+std::vector<std::string> Founding::here() const {
+    std::vector<std::string> names;
+    for (const Member& founder : founders_) {
+        if (founder.name == self_ || heard_.contains(founder.name)) names.push_back(founder.name);
+    }
+    return names;
+}
+
 std::vector<std::string> Founding::missing() const {
     std::vector<std::string> names;
     for (const Member& founder : founders_) {

@@ -35,7 +35,9 @@ public:
     [[nodiscard]] Result<void> accept(const Members& members, std::uint64_t own_identity) const;
 
     [[nodiscard]] const std::vector<Member>& founders() const { return founders_; }
-    [[nodiscard]] std::vector<std::string> missing() const;  ///< For people.
+    /// For people: who has been heard, oneself too, and who has not.
+    [[nodiscard]] std::vector<std::string> here() const;
+    [[nodiscard]] std::vector<std::string> missing() const;
 
 private:
     const GroupId group_;

@@ -135,6 +135,7 @@ void Group::close_when_idle() {
 void Group::received(ServerId from, ConsensusMessage message) {
     if (!alive()) return;
     if (const auto* request = std::get_if<consensus::AppendRequest>(&message.message)) {
+        outside_ = false;
         if (!request->entries.empty()) {
             // A full disk takes only what may use the reserve. The leader sends it again.
             if (surroundings_.disk_congested()) return;
@@ -371,6 +372,8 @@ void Group::state_changed(const consensus::StateChanged& change) {
     if (leader_.value != 0) {
         leader_term_ = change.term;
         campaign_at_.reset();
+    } else {
+        tend_soon();
     }
     outbox_.lead(leading_);
     if (handover_ && leader_ == handover_->to) {

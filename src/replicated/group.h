@@ -184,6 +184,9 @@ private:
     void found_group(const Members& members);
     void open(Result<void> result);
     void ask_to_join();
+    void ask_whether_outside();
+    [[nodiscard]] std::string not_reached(const Member& member) const;
+    void say_founding();
 
     // group_apply.cc
     void apply();
@@ -297,7 +300,11 @@ private:
     std::optional<Index> list_index_;  ///< Where a list of members is on its way.
 
     TimePoint join_asked_at_;
+    TimePoint leaderless_since_ = TimePoint::max();
+    bool outside_ = false;  ///< The leader does not count this one.
     std::optional<Founding> founding_;
+    std::vector<std::string> founding_said_;  ///< Who was missing when that was logged.
+    TimePoint founding_since_;                ///< The same are missing.
     consensus::Recovered recovered_;
     bool own_checkpointing_ = false;  ///< One is being written here.
     std::unique_ptr<Incoming> incoming_;

@@ -50,7 +50,7 @@ void Group::add_member(Member member, Done done) {
                         .removal = false,
                         .done = std::move(done),
                         .stage = Change::Stage::wanted,
-                        .deadline = runtime_.now() + node_.join_timeout,
+                        .deadline = runtime_.now() + std::min(node_.join_timeout, node_.reach_timeout),
                         .id = {}});
     schedule_turn();
 }
@@ -116,10 +116,14 @@ void Group::set_last_resort(bool allow) {
 void Group::join(const Member& member, std::uint64_t identity) {
     if (!check_leads()) return;
     const MemberRow* row = members_.find(member.name);
-    if (row == nullptr || row->id == server_of(identity, id_)) return;
+    if (row != nullptr && row->id == server_of(identity, id_)) return;
     const bool known = std::any_of(changes_.begin(), changes_.end(), [&](const Change& change) {
         return change.member.name == member.name;
     });
+    if (row == nullptr && !known) {
+        return surroundings_.tell_node(member.name, wire::MessageType::founded,
+                                       encode(Founded{.group = id_, .members = std::nullopt}));
+    }
     if (known || changes_.size() >= changes_max) return;
     log_.warn("replicated.member_replaced",
               {kv("service", options_.service), kv("member", member.name)});
@@ -165,6 +169,7 @@ void Group::tend() {
         if (!changes_.empty()) finish_change({});
         if (handover_) tend_handover();
         if (self_.kind == MemberKind::witness) store_for_witness();
+        ask_whether_outside();
         return;
     }
     if (applied_term_ != leading_) return tend_soon();
@@ -195,12 +200,12 @@ void Group::tend_changes() {
                     if (overdue) {
                         return finish_change(Error{
                             .code = Errc::unavailable,
-                            .detail =
-                                fmt::format("node {} at {} is not reached", change.member.name,
-                                            to_string(change.member.address))});
+                            .detail = not_reached(change.member)});
                     }
                     break;
                 }
+                // Reached: from now on it has time to catch up.
+                if (change.id.value == 0) change.deadline = runtime_.now() + node_.join_timeout;
                 change.id = server_of(*identity, id_);
             }
             return list(change);
@@ -227,6 +232,12 @@ void Group::tend_changes() {
         }
     }
     tend_soon();
+}
+
+std::string Group::not_reached(const Member& member) const {
+    const std::string why = surroundings_.trouble_with(member.name);
+    return fmt::format("node {} at {} is not reached{}", member.name, to_string(member.address),
+                       why.empty() ? "" : " (" + why + ")");
 }
 
 void Group::list(Change& change) {
@@ -359,6 +370,11 @@ GroupStatus Group::status() const {
     status.applied = applied_;
     status.first = node_log_.first(id_);
     status.checkpoint = checkpoint();
+    status.outside = outside_;
+    if (phase_ == Phase::founding) {
+        status.founders_here = founding_->here();
+        status.founders_missing = founding_->missing();
+    }
     if (!alive()) return status;
     status.role = standing_.role;
     if (status.role == Role::standby && self_.kind == MemberKind::checkpointer) {

@@ -1,5 +1,6 @@
 // How a group comes to run: found or found again on the disk, read, restored, started.
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -18,6 +19,8 @@ constexpr std::size_t read_entries_max = 4096;
 constexpr std::size_t read_bytes_max = 4 * MiB;
 constexpr Duration founding_retry = 200ms;
 constexpr Duration join_interval = 500ms;
+constexpr Duration founding_patience = 1s;  // Before it is logged who is missing.
+constexpr Duration outside_interval = 2s;   // Without a leader, between questions why.
 
 std::string parent(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
@@ -84,8 +87,26 @@ void Group::ask_founders() {
         if (founder.name == self_.name) continue;
         surroundings_.tell_node(founder.name, wire::MessageType::found, question);
     }
+    say_founding();
     tend_at_ = runtime_.now() + founding_retry;
     arm();
+}
+
+// Once for each that changes: at a first start all have to be there at the same time.
+void Group::say_founding() {
+    auto missing = founding_->missing();
+    if (missing != founding_said_) {
+        founding_said_ = std::move(missing);
+        founding_since_ = runtime_.now();
+        return;
+    }
+    const TimePoint due = founding_since_ + founding_patience;
+    if (founding_since_ == TimePoint::max() || founding_said_.empty() || runtime_.now() < due) return;
+    founding_since_ = TimePoint::max();
+    log_.warn("replicated.founding_waits",
+              {kv("service", options_.service),
+               kv("missing", fmt::format("{}", fmt::join(founding_said_, ","))),
+               kv("founders", founding_->founders().size())});
 }
 
 void Group::found(const std::string& node, std::uint64_t identity) {
@@ -116,6 +137,12 @@ void Group::found(const std::string& node, std::uint64_t identity) {
 }
 
 void Group::founded(Founded message) {
+    if (phase_ == Phase::running && !message.members && !leads()) {
+        if (std::exchange(outside_, true)) return;
+        const bool removed = members_.find(self_.name) != nullptr;
+        return log_.warn(removed ? "replicated.removed" : "replicated.not_added",
+                         {kv("service", options_.service), kv("member", self_.name)});
+    }
     if (phase_ != Phase::founding) return;
     if (!message.members) {
         log_.info("replicated.joins_late", {kv("service", options_.service)});
@@ -349,6 +376,25 @@ void Group::open(Result<void> result) {
     later([result = std::move(result)](Group& self) {
         if (auto opened = std::exchange(self.opened_, nullptr)) opened(result);
     });
+}
+
+// Who was removed while it was away is told nothing by anybody. A leader that does not count it says
+// so; one that does, and is about to be heard, has nothing to answer.
+void Group::ask_whether_outside() {
+    const TimePoint now = runtime_.now();
+    if (leader_.value != 0) {
+        leaderless_since_ = TimePoint::max();
+        return;
+    }
+    if (leaderless_since_ == TimePoint::max()) leaderless_since_ = now;
+    TimePoint due = std::max(leaderless_since_, join_asked_at_) + outside_interval;
+    if (now >= due) {
+        join_asked_at_ = now;
+        surroundings_.tell_all(wire::MessageType::join,
+                               encode(Join{.group = id_, .member = self_}));
+        due = now + outside_interval;
+    }
+    tend_at_ = std::min(tend_at_, due);
 }
 
 void Group::ask_to_join() {

@@ -76,7 +76,8 @@ public:
         Duration heartbeat_interval = 50ms;
         Duration succession_delay =
             20ms;                     ///< On evidence of death, between heirs in joining order.
-        Duration join_timeout = 30s;  ///< For a member that is added: to be reached.
+        Duration join_timeout = 30s;   ///< For a member that is added: to catch up ...
+        Duration reach_timeout = 30s;  ///< ... and before that: to be reached.
         Duration connect_timeout = 1s;
         Duration retry_min = 20ms;
         Duration retry_max = 500ms;
@@ -127,7 +128,7 @@ public:
 
     /// Adds a member, or gives a member another disk or address: it gets all entries, and votes
     /// when it has caught up. Its node must have opened the journal. Errors: unavailable (none: not
-    /// reached within join_timeout; unknown: added, but did not catch
+    /// reached within reach_timeout; unknown: added, but did not catch
     ///         up in that time and goes on trying), limit_exceeded (none), bad_config (none).
     virtual void add_member(const std::string& service, Member member, Done done) = 0;
     /// Errors: refused (none): it leads, or fewer than two voters would be left.

@@ -302,6 +302,10 @@ std::string NodeCore::name_of(ServerId server, GroupId group) const {
     return peer == nullptr ? std::string() : peer->name;
 }
 
+std::string NodeCore::trouble_with(std::string_view name) const {
+    return peers_ == nullptr ? std::string() : peers_->trouble(name);
+}
+
 void NodeCore::learn(const Member& member) { peers_->learn(member.name, member.address); }
 
 Result<journal::LogPosition> NodeCore::write(GroupId group, journal::GroupWrite write,

@@ -87,6 +87,7 @@ private:
     std::optional<std::uint64_t> identity_of(std::string_view name) const override;
     std::string name_of(ServerId server, GroupId group) const override;
     void learn(const Member& member) override;
+    [[nodiscard]] std::string trouble_with(std::string_view name) const override;
     Result<journal::LogPosition> write(GroupId group, journal::GroupWrite write,
                                        journal::Urgency urgency) override;
     Bytes state_of(GroupId group) const override;

@@ -65,6 +65,11 @@ const Peers::Peer* Peers::find(std::string_view name) const {
     return &found->second.peer;
 }
 
+std::string Peers::trouble(std::string_view name) const {
+    const auto found = rows_.find(name);
+    return found == rows_.end() ? std::string() : found->second.trouble;
+}
+
 std::vector<const Peers::Peer*> Peers::connected() const {
     std::vector<const Peer*> result;
     for (const auto& [name, row] : rows_) {
@@ -137,6 +142,7 @@ void Peers::connected(Row& row, Result<std::unique_ptr<Connection>> made) {
     const auto attempt = std::move(row.attempt);
     const bool suspected = std::exchange(row.suspected, false);
     if (!made) {
+        row.trouble = made.error().detail;
         retry(row);
         if (suspected && made.error().code == Errc::unavailable) gone(row.peer.name);
         return;
@@ -234,6 +240,7 @@ void Peers::establish(Row& row, std::unique_ptr<link::Link> link, const Hello& h
     row.peer.identity = hello.identity;
     row.wait = Duration::zero();
     row.suspected = false;
+    row.trouble.clear();
     row.process = hello.process;
     row.since = runtime_.now();
     trust(row, hello.address);

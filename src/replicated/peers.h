@@ -76,6 +76,8 @@ public:
     void learn(const std::string& name, const Address& address);
     [[nodiscard]] const Peer* find(std::string_view name) const;
     [[nodiscard]] std::vector<const Peer*> connected() const;
+    /// Why it is not connected, by the last try. Empty: it is, or nothing is known.
+    [[nodiscard]] std::string trouble(std::string_view name) const;
     [[nodiscard]] const Address& address() const;
 
 private:
@@ -91,6 +93,7 @@ private:
         ProcessId process;  ///< The other end.
         TimePoint since;    ///< Connected.
         Duration wait{};
+        std::string trouble;
         bool suspected = false;  ///< It has just been lost: a refusal would be evidence.
     };
 

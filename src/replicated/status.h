@@ -34,6 +34,11 @@ struct GroupStatus {
     Index first;                        ///< The oldest entry that is kept.
     Index checkpoint;                   ///< 0: none.
     std::vector<MemberStatus> members;  ///< In joining order. Empty while it waits to be founded.
+    /// While it waits to be founded: who has been heard, oneself too, and who has not.
+    std::vector<std::string> founders_here = {};
+    std::vector<std::string> founders_missing = {};
+    /// The leader says that this one is not among its members, or not any more.
+    bool outside = false;
 };
 
 }  // namespace understudy::replicated

@@ -42,6 +42,8 @@ public:
     /// The name of the node that is this server, if it is connected or oneself.
     [[nodiscard]] virtual std::string name_of(ServerId server, GroupId group) const = 0;
     virtual void learn(const Member& member) = 0;
+    /// Why the node of this name is not connected, as far as it is known.
+    [[nodiscard]] virtual std::string trouble_with(std::string_view) const { return {}; }
 
     // The log.
 

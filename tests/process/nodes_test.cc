@@ -17,6 +17,11 @@ namespace {
 class Nodes : public Stage {
 protected:
     void start_nodes(std::size_t count = 3) {
+        choose_addresses(count);
+        for (std::size_t i = 0; i < count; ++i) start_node(i);
+        (void)leading();
+    }
+    void choose_addresses(std::size_t count = 3) {
         const auto ports = free_ports(count + 1);  // One more, for a node that is added.
         std::string peers;
         std::string all;
@@ -31,8 +36,6 @@ protected:
         directories_.resize(count + 1);
         for (std::size_t i = 0; i <= count; ++i) directories_[i] = directory() / name_of(i);
         set_registry_address(all);
-        for (std::size_t i = 0; i < count; ++i) start_node(i);
-        (void)leading();
     }
     Process& start_node(std::size_t i, const Options& more = {}) {
         Command command{.arguments = {UNDERSTUDY_PROGRAM, "registry", "--name", name_of(i),
@@ -265,7 +268,7 @@ TEST_F(Nodes, WithoutAMajorityCachedLookupsAreAnsweredAndOthersAreNot) {
     EXPECT_NE(cached.output.find("active: m1"), std::string::npos) << cached.output;
     EXPECT_NE(cached.errors.find("from " + name_of((lead + 2) % 3)), std::string::npos)
         << cached.errors;
-    EXPECT_EQ(understudy({"service", "show", "Foo", "--timeout", "1s"}).ending.code, 69);
+    EXPECT_EQ(understudy({"service", "show", "Foo", "--timeout", "1s"}).ending.code, 75);
     const Finished shown = status();
     EXPECT_EQ(shown.ending.code, 1) << shown.output;
     start_node(lead);
@@ -274,6 +277,62 @@ TEST_F(Nodes, WithoutAMajorityCachedLookupsAreAnsweredAndOthersAreNot) {
     client_->skip();
     (void)leading();
     expect_undisturbed();
+}
+
+// Each command says what is the matter, and none that nobody answers.
+TEST_F(Nodes, AFirstStartWithOneMissingSaysWhoIsMissing) {
+    choose_addresses();
+    start_node(0);
+    start_node(1);
+    const std::string why = "r1 and r2 answer; r3 has never been there: all 3 must be up once";
+    Finished shown;
+    const auto limit = Clock::now() + patience;
+    do {
+        shown = understudy({"registry", "status"});
+    } while (shown.errors.find(why) == std::string::npos && Clock::now() < limit);
+    EXPECT_NE(shown.errors.find(why), std::string::npos) << shown.errors;
+    EXPECT_EQ(shown.ending.code, 1);
+    for (const Options& command :
+         {Options{"service", "list"}, Options{"registry", "backup", "--to", directory() / "b"},
+          Options{"call", "Foo", "append"}}) {
+        const Finished refused = understudy(command);
+        EXPECT_EQ(refused.ending.code, 75) << refused.errors;
+        EXPECT_NE(refused.errors.find(why), std::string::npos) << refused.errors;
+    }
+    node(0).expect_error("missing=r3");
+    node(1).expect_error("registry.no_active_node");
+    start_node(2);
+    (void)leading();
+    EXPECT_EQ(understudy({"service", "list"}).ending.code, 0);
+}
+
+TEST_F(Nodes, AddingOneThatIsNotThereSaysSoAndAddsNothing) {
+    start_nodes();
+    const Finished added = understudy({"registry", "add", "r4=" + addresses_[3]});
+    EXPECT_EQ(added.ending.code, 75) << added.errors;
+    EXPECT_NE(added.errors.find("r4 was not added: node r4 at " + addresses_[3] + " is not reached"),
+              std::string::npos)
+        << added.errors;
+    EXPECT_NE(added.errors.find("refused"), std::string::npos) << added.errors;
+    EXPECT_EQ(status().output.find("\"r4\""), std::string::npos);
+    start_node(3, {"--advertise", addresses_[3]});
+    const Finished again = understudy({"registry", "add", "r4=" + addresses_[3]});
+    EXPECT_EQ(again.ending.code, 0) << again.errors;
+}
+
+TEST_F(Nodes, OneThatWasRemovedWhileItWasAwayIsToldSo) {
+    start_nodes();
+    const std::size_t away = (leading() + 1) % 3;
+    kill(away);
+    const Finished removed = understudy({"registry", "remove", name_of(away)});
+    ASSERT_EQ(removed.ending.code, 0) << removed.errors;
+    start_node(away);
+    node(away).expect_error("replicated.removed");
+    set_registry_address(addresses_[away]);
+    const std::string why = name_of(away) + " is no node of this registry any more";
+    const Finished shown = understudy({"registry", "status"});
+    EXPECT_EQ(shown.ending.code, 1);
+    EXPECT_NE(shown.errors.find(why), std::string::npos) << shown.errors;
 }
 
 TEST_F(Nodes, WrongPeersAreRefusedWithAReason) {

@@ -385,6 +385,80 @@ TEST_F(RegistryRestore, AnOldBackupNeverGivesAnEpochTwiceNorDemotesTheActive) {
     check_services(watcher);
 }
 
+// Row for row what an operator did: the role was handed over after the backup. It went back to the
+// member that the backup names.
+TEST_F(RegistryRestore, AnOldBackupDoesNotTakeTheRoleFromWhoHasIt) {
+    for (int round = 0; round < 4; ++round) {
+        const std::string suffix = std::to_string(round);
+        set_data(directory() / ("data" + suffix));
+        start_registry();
+        Process& bar1 = start_member_as("active", "Bar1");
+        Process* const client = round % 2 == 0 ? nullptr : &start_client("client" + suffix);
+        if (client != nullptr) client->expect("image Ticks from=Bar1");
+        const std::string backup = directory() / ("backup" + suffix);
+        ASSERT_EQ(understudy({"registry", "backup", "--to", backup}).ending.code, 0);
+        Process& bar2 = start_member_as("standby", "Bar2");
+        const Finished moved = understudy({"service", "switchover", "Foo"});
+        ASSERT_EQ(moved.ending.code, 0) << moved.errors;
+        const std::uint64_t epoch = bar2.expect("role Foo Bar2 active").number("epoch");
+        bar1.expect("role Foo Bar1 standby");
+        if (client != nullptr) client->expect("image Ticks from=Bar2");
+
+        kill_registry();
+        bar1.expect("registry down");
+        bar2.expect("registry down");
+        set_data(directory() / ("restored" + suffix));
+        const Finished restored =
+            understudy_alone({"registry", "restore", "--from", backup, "--data", data()});
+        ASSERT_EQ(restored.ending.code, 0) << restored.errors;
+        start_registry();
+        Process& watcher = start_watcher("Foo");
+        watcher.expect("both in line, Bar2 active", [&](const Line& line) {
+            return line.matches("service active=Bar2") && line.value("line") == "Bar2,Bar1" &&
+                   line.number("epoch") == epoch;
+        });
+        EXPECT_EQ(bar2.lines("role").size(), 2U) << "standby, then active: nothing else";
+        EXPECT_EQ(bar1.lines("role").size(), 2U) << "active, then standby: nothing else";
+        const Finished story = understudy({"service", "explain", "Foo"});
+        EXPECT_NE(story.output.find("reported"), std::string::npos) << story.output;
+        EXPECT_EQ(story.output.find("higher_epoch"), std::string::npos) << story.output;
+        EXPECT_EQ(story.output.find("client"), std::string::npos) << story.output;
+        if (client != nullptr) {
+            EXPECT_EQ(client->lines("image Ticks").size(), 2U) << "it had to begin anew";
+            end(*client);
+            check_ticks(*client);
+        }
+        for (Process* const each : {&bar1, &bar2, &watcher}) {
+            each->kill();
+            (void)each->wait();
+        }
+        kill_registry();
+    }
+}
+
+// The holder is gone for good: who is there takes over when the holder has had its lease.
+TEST_F(RegistryRestore, AHolderThatIsGoneIsSucceededAndNamed) {
+    start_registry();
+    Process& bar1 = start_member_as("active", "Bar1");
+    const std::string backup = directory() / "backup";
+    ASSERT_EQ(understudy({"registry", "backup", "--to", backup}).ending.code, 0);
+    Process& bar2 = start_member_as("standby", "Bar2");
+    ASSERT_EQ(understudy({"service", "switchover", "Foo"}).ending.code, 0);
+    const std::uint64_t epoch = bar2.expect("role Foo Bar2 active").number("epoch");
+    kill_registry();
+    bar2.kill();
+    (void)bar2.wait();
+    set_data(directory() / "restored");
+    ASSERT_EQ(understudy_alone({"registry", "restore", "--from", backup, "--data", data()})
+                  .ending.code,
+              0);
+    start_registry();
+    EXPECT_GT(bar1.expect("role Foo Bar1 active", patience).number("epoch"), epoch);
+    const Finished story = understudy({"service", "explain", "Foo"});
+    EXPECT_NE(story.output.find("Bar2"), std::string::npos) << story.output;
+    EXPECT_NE(story.output.find("never_returned"), std::string::npos) << story.output;
+}
+
 // All is lost but what runs: members and clients bring it back.
 TEST_F(I1Epochs, ARegistryThatLostItsDirectoryNeverGivesAnEpochTwice) {
     start_registry();

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/scenario/stage.h"
+#include "tests/scenario/old_backup.h"
 
 namespace understudy::scenario {
 namespace {
@@ -145,6 +145,52 @@ TEST(RegistryEmptied, NoEpochIsGrantedTwiceAndTheActiveStaysActive) {
     EXPECT_GE(trio.stage.service().epoch, Epoch{2});
     EXPECT_EQ(trio.member(1).role(), Role::active);
     EXPECT_EQ(trio.member(2).heard, Lines{"standby 1"});
+}
+
+TEST(OldBackupRestored, WhoHasTheRoleKeepsIt) {
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        OldBackup old(seed, seed % 2 == 0);
+        old.registry->restart();
+        ASSERT_TRUE(old.stage.until([&] {
+            return old.stage.registry().serving && old.stage.line().size() == 2 &&
+                   !old.stage.active().empty();
+        })) << seed;
+        old.stage.world.run_for(5s);
+        EXPECT_EQ(old.stage.active(), "Bar2") << seed;
+        EXPECT_EQ(old.stage.service().epoch, Epoch{2}) << seed;
+        EXPECT_EQ(old.stage.line(), (Lines{"Bar2", "Bar1"})) << seed;
+        EXPECT_EQ(old.bar2->app<MemberApp>().heard, (Lines{"standby 1", "active 2"})) << seed;
+        EXPECT_EQ(old.bar1->app<MemberApp>().heard, (Lines{"active 1", "standby 2"})) << seed;
+        if (old.client != nullptr) {
+            EXPECT_EQ(old.client->app<ClientApp>().status.member, "Bar2") << seed;
+        }
+    }
+}
+
+TEST(OldBackupRestored, AStandbyThatReturnsLongBeforeTheHolderWaitsForIt) {
+    OldBackup old(1, true);
+    old.stage.world.cut("n2", "r");
+    old.registry->restart();
+    ASSERT_TRUE(old.stage.until([&] { return old.bar1->app<MemberApp>().agent->registry_up(); }));
+    EXPECT_EQ(old.stage.active(), "");
+    EXPECT_EQ(old.stage.service().awaited, "Bar2");
+    ASSERT_TRUE(old.stage.until([&] { return old.stage.active() == "Bar1"; }));
+    EXPECT_EQ(old.stage.service().epoch, Epoch{3});
+    EXPECT_EQ(old.stage.service().story.back().previous(), "Bar2");
+    old.stage.world.heal("n2", "r");
+    ASSERT_TRUE(old.stage.until(
+        [&] { return old.bar2->app<MemberApp>().role() == Role::standby; }));
+}
+
+TEST(OldBackupRestored, AHolderThatIsGoneIsSucceededByWhoIsThere) {
+    OldBackup old(1, false);
+    old.bar2->crash();
+    old.registry->restart();
+    ASSERT_TRUE(old.stage.until([&] { return old.stage.active() == "Bar1"; }));
+    EXPECT_EQ(old.stage.service().epoch, Epoch{3});
+    EXPECT_EQ(old.stage.service().story.back().previous(), "Bar2");
+    EXPECT_TRUE(old.stage.until(
+        [&] { return old.bar1->app<MemberApp>().heard.back() == "active 3"; }));
 }
 
 TEST(SecondRegistry, OnTheSameDirectoryIsRefused) {

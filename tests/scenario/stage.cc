@@ -19,11 +19,13 @@ namespace {
 
 }  // namespace
 
-RegistryApp::RegistryApp(Runtime& runtime, Log& log, const std::string& directory) {
+RegistryApp::RegistryApp(Runtime& runtime, Log& log, const std::string& directory,
+                         std::optional<Buffer> backup) {
     node::RegistryServer::Options options;
     options.listen = {"r", registry_port};
     options.directory = directory;
     options.segment_size_bytes = 64 * KiB;
+    options.restore = std::move(backup);
     server = std::make_unique<node::RegistryServer>(runtime, log, std::move(options),
                                                     [this](const Result<void>& opened) {
                                                         if (opened) {
@@ -139,6 +141,21 @@ sim::Process& Stage::start_registry() {
     });
     US_ASSERT(until([this] { return registry().serving; }));
     return process;
+}
+
+Buffer Stage::backup() {
+    Buffer image;
+    registry().server->state().snapshot(image);
+    return image;
+}
+
+void Stage::restore(const Buffer& backup, const std::string& into) {
+    auto& process = node("r").start("restore", [&](Runtime& runtime, Log& log) {
+        return std::make_unique<RegistryApp>(runtime, log, into, backup);
+    });
+    US_ASSERT(until([&] { return process.app<RegistryApp>().serving; }));
+    process.crash();
+    directory = into;
 }
 
 sim::Process& Stage::start_member(const std::string& host, const MemberPlan& plan) {

@@ -19,7 +19,9 @@ inline constexpr std::uint16_t registry_port = 22222;
 
 /// A registry, as the program runs it.
 struct RegistryApp {
-    RegistryApp(Runtime& runtime, Log& log, const std::string& directory);
+    /// With a backup the directory begins with it, and nothing is served.
+    RegistryApp(Runtime& runtime, Log& log, const std::string& directory,
+                std::optional<Buffer> backup = {});
     bool serving = false;
     std::optional<Error> refusal;
     std::unique_ptr<node::RegistryServer> server;
@@ -131,6 +133,9 @@ public:
 
     const SeedLine seed_line;
     sim::World world;
+    /// What `understudy registry backup` writes, and `restore` makes of it, in another directory.
+    [[nodiscard]] Buffer backup();
+    void restore(const Buffer& backup, const std::string& into);
     std::string directory = "/data";
 
 private:

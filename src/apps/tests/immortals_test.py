@@ -184,6 +184,122 @@ class Replicated(Copies):
         self.typed("greet Ann", f"Hello Ann, number {count + 1}, {count + 1} answers")
 
 
+class LastResort(Copies):
+    """Two copies beside their coordinators: when one is lost, the other may be active, or may not."""
+
+    def begin(self, *more):
+        self.running_registry = self.registry()
+        self.platform = self.running_registry.address
+        self.ask(self.platform, "service", "register", "server", "--kind", "immortal", "--log",
+                 self.directory / "logs", *more)
+        self.ask(self.platform, "service", "add-replica", "server", "--replica", 1)
+        for number, role in ((0, "is active"), (1, "is checkpointer")):
+            self.begin_copy(number)
+            self.wait_until(lambda n=number, r=role: self.copies[f"server{n}"].has_said(r),
+                            "a copy has its role")
+
+    def begin_copy(self, number):
+        place = f"server{number}"
+        self.follow(place, self.start("coordinator", "--instance", "server", "--replica", number,
+                                      "--registry", self.platform))
+        self.act("server", place)
+
+    def kill_copy(self, number):
+        self.copies.pop(f"server{number}").kill()
+        self.end_application(self.applications.pop(f"server{number}"))
+
+    def shown(self):
+        return self.ask_json(self.platform, "service", "show", "server")
+
+    def row(self, number):
+        return next(row for row in self.shown()["members"]
+                    if row["member"] == f"replica-{number}")
+
+    def left(self):
+        """Whom the registry's journal says to have unregistered."""
+        rows = run("journal", "replay", self.directory / "data", "--json").stdout.splitlines()
+        commands = [each["command"] for row in map(json.loads, rows)
+                    for each in row.get("commands", [])]
+        return [command["member"] for command in commands
+                if command["do"] == "remove" and command["cause"] == "left"]
+
+    def wait_for_last_resort(self, number):
+        place = f"server{number}"
+        self.wait_until(lambda: self.copies[place].active, "the last resort is active")
+        self.wait_until(lambda: self.shown()["active"] == f"replica-{number}",
+                        "the registry knows it")
+
+    def test_the_one_that_remains_is_active_at_its_old_place(self):
+        self.begin("--last-resort")
+        before = self.row(1)
+        self.kill_copy(0)
+        self.wait_for_last_resort(1)
+        after = self.row(1)
+        self.assertEqual((after["order"], after["joined_ms"], after["pid"]),
+                         (before["order"], before["joined_ms"], before["pid"]))
+        self.assertEqual(self.left(), [])
+        story = self.ask_json(self.platform, "service", "explain", "server")
+        self.assertEqual((story[-1]["cause"], story[-1]["previous"], story[-1]["member"]),
+                         ("process_gone", "replica-0", "replica-1"))
+        # It goes on when the other one is back: nobody is demoted for that.
+        self.begin_copy(0)
+        self.wait_until(lambda: self.copies["server0"].has_said("is checkpointer"), "it is back")
+        self.assertTrue(self.copies["server1"].active)
+
+    def test_one_that_comes_back_alone_after_a_full_stop_is_active(self):
+        self.begin("--last-resort")
+        self.kill_copy(0)
+        self.wait_for_last_resort(1)
+        self.kill_copy(1)
+        self.begin_copy(0)
+        self.wait_for_last_resort(0)
+        self.assertEqual(self.left(), [])
+
+    def test_restarts_of_registry_and_coordinator_change_nothing_about_it(self):
+        self.begin("--last-resort")
+        self.kill_copy(0)
+        self.running_registry.process.kill()
+        self.running_registry.process.wait()
+        again = self.start("registry", "--listen", self.platform, "--data", self.directory / "data")
+        self.assertTrue(again.line().startswith("registry ready on "), again.error_text())
+        self.wait_for_last_resort(1)
+        self.copies.pop("server1").kill()
+        self.begin_copy(1)
+        self.wait_for_last_resort(1)
+        self.assertEqual(self.left(), [])
+
+    def test_without_it_nobody_is_active_and_everybody_says_why(self):
+        self.begin()
+        self.kill_copy(0)
+        self.wait_until(lambda: self.copies["server1"].has_said("nobody is active"), "it says so")
+        shown = self.shown()
+        self.assertIsNone(shown["active"])
+        self.assertEqual(shown["waiting"], "nobody may become active: replica-1 is the checkpointer, "
+                         "and last_resort = never; start replica-0")
+        text = self.ask(self.platform, "service", "show", "server").stdout
+        self.assertIn("waiting: nobody may become active: replica-1", text)
+        self.assertIn("registry.nobody_active", self.running_registry.error_text())
+        self.assertFalse(self.copies["server1"].active)
+        # The service may still be told otherwise.
+        self.ask(self.platform, "service", "register", "server", "--update", "--last-resort")
+        self.wait_for_last_resort(1)
+        self.assertEqual(self.left(), [])
+
+    def test_a_second_coordinator_of_a_copy_is_refused_with_the_pid_of_the_first(self):
+        self.begin()
+        first = self.copies["server1"].running.process.pid
+        second = self.start("coordinator", "--instance", "server", "--replica", 1, "--registry",
+                            self.platform)
+        second_port = int(second.line().rpartition(":")[2])
+        self.ports["second-app"] = second_port
+        self.application("server", place="second")
+        code = second.process.wait(60)
+        self.assertNotEqual(code, 0)
+        self.assertIn(f"(pid {first})", second.error_text())
+        self.assertIsNone(self.copies["server1"].running.process.poll())
+        self.assertEqual(self.row(1)["pid"], first)
+
+
 # Code of two versions: the newer one answers otherwise. Perhaps it cannot live with the past.
 NEWER = """
 import os, sys, time

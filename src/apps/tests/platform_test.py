@@ -55,7 +55,7 @@ class Platform(Case):
         shown = self.ask_json(self.address, "service", "show", "Foo")
         self.assertEqual(sorted(shown), ["active", "awaited", "epoch", "lease_ms", "members", "next",
                                          "on_registry_loss", "promotions", "redundancy", "served",
-                                         "service"])
+                                         "service", "waiting"])
         self.assertEqual([(m["member"], m["role"], m["place"]) for m in shown["members"]],
                          [("Bar1", "active", 1), ("Bar2", "standby", 2)])
         self.assertEqual(shown["members"][0]["pid"], self.bar1.process.pid)

@@ -85,7 +85,7 @@ class Registry(Case):
         self.assertEqual(sorted(status), ["active_node", "address", "agents", "checkpoint", "epoch",
                                           "journal_index", "members", "node", "nodes", "platform",
                                           "registry_id", "revision", "services", "sessions", "space",
-                                          "uptime_ms", "version"])
+                                          "uptime_ms", "version", "waiting"])
         self.assertEqual(status["nodes"], [])  # It runs alone.
         self.assertEqual(status["platform"], "Stage")
         self.assertEqual(status["space"], "ok")
