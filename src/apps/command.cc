@@ -1,6 +1,5 @@
 #include "apps/command.h"
 
-#include <cstdio>
 #include <map>
 #include <sstream>
 #include <string_view>
@@ -10,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "apps/nearest.h"
+#include "apps/output.h"
 
 namespace understudy::apps {
 
@@ -184,8 +184,7 @@ CommandInfo CommandLine::describe() const {
 Exit CommandLine::run(int argc, const char* const* argv) {
     CLI::App& app = parts_->app;
     const auto usage = [&](const std::string& text) {
-        (void)std::fprintf(stderr, "understudy: %s\ntry: %s --help\n", text.c_str(),
-                           full_name(innermost(app)).c_str());
+        tell(fmt::format("understudy: {}\ntry: {} --help\n", text, full_name(innermost(app))));
         return Exit::usage;
     };
     try {
@@ -196,10 +195,10 @@ Exit CommandLine::run(int argc, const char* const* argv) {
         while (text.ends_with("\n\n")) text.pop_back();
         const auto footer = parts_->footers.find(&wanted);
         if (footer != parts_->footers.end()) text += '\n' + footer->second + '\n';
-        (void)std::fputs(text.c_str(), stdout);
+        print(text);
         return Exit::done;
     } catch (const CLI::CallForVersion& version) {
-        (void)std::fprintf(stdout, "%s\n", version.what());
+        print(fmt::format("{}\n", version.what()));
         return Exit::done;
     } catch (const CLI::ParseError& error) {
         const std::string unknown = explain_unknown_word(

@@ -1,6 +1,5 @@
 #include "apps/coordinator_commands.h"
 
-#include <csignal>
 #include <utility>
 
 #include <fmt/format.h>
@@ -227,8 +226,6 @@ Result<Exit> run_coordinator(const Invocation& invocation) {
     platform::LineLog log(
         {.level = US_TRY(platform::parse_log_level(settings.coordinator.log_level)),
          .format = US_TRY(platform::parse_log_format(settings.coordinator.log_format))});
-    // Whoever reads our first line may go away; the coordinator stays.
-    (void)std::signal(SIGPIPE, SIG_IGN);
     if (const auto raised = platform::raise_descriptor_limit(); !raised) {
         log.warn("coordinator.descriptor_limit", {kv("error", raised.error())});
     }

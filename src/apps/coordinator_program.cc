@@ -71,7 +71,7 @@ Result<void> CoordinatorProgram::run(Options options) {
 
 void CoordinatorProgram::say(const std::string& what) {
     if (std::exchange(said_, what) == what) return;
-    print(fmt::format("{} {}\n", name_, what));
+    announce(fmt::format("{} {}\n", name_, what));
     supervisor_.tell(fmt::format("STATUS={} {}", name_, what));
 }
 

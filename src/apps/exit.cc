@@ -1,8 +1,8 @@
 #include "apps/exit.h"
 
-#include <cstdio>
-
 #include <fmt/format.h>
+
+#include "apps/output.h"
 
 namespace understudy::apps {
 
@@ -72,8 +72,7 @@ std::string error_text(const Error& error) {
 }
 
 Exit print_error(const Error& error) {
-    (void)std::fflush(stdout);
-    (void)std::fputs(error_text(error).c_str(), stderr);
+    tell(error_text(error));
     return exit_of(error);
 }
 

@@ -13,6 +13,7 @@ enum class Exit : int {
     no = 1,             ///< The answer is no, or not healthy; nothing will change by asking again.
     usage = 2,          ///< The command line or a configuration is wrong.
     unreachable = 69,   ///< Nobody answers there (EX_UNAVAILABLE).
+    io_failed = 74,     ///< Standard output cannot be written, or a file not read (EX_IOERR).
     again = 75,         ///< No active member yet, timed out, a shortage, outcome unknown (EX_TEMPFAIL).
     denied = 77,        ///< Not authenticated, not allowed, not permitted by the system (EX_NOPERM).
     interrupted = 130,  ///< Ctrl-C.

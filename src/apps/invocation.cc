@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <cstdio>
 #include <cstdlib>
 #include <utility>
 
@@ -131,16 +130,5 @@ Result<std::vector<Given>> given_by_file(const std::string& path) {
     }
     return std::move(file.given);
 }
-
-void print(std::string_view text) {
-    (void)std::fwrite(text.data(), 1, text.size(), stdout);
-    (void)std::fflush(stdout);
-}
-
-void remark(std::string_view line) {
-    (void)std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data());
-}
-
-bool is_terminal(int descriptor) { return ::isatty(descriptor) == 1; }
 
 }  // namespace understudy::apps

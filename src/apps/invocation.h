@@ -8,6 +8,7 @@
 #include "apps/command.h"
 #include "apps/configuration.h"
 #include "apps/listing.h"
+#include "apps/output.h"
 
 namespace understudy::apps {
 
@@ -51,12 +52,5 @@ private:
 [[nodiscard]] Result<std::vector<Given>> given_by_file(const std::string& path);
 
 inline constexpr std::size_t config_size_max = 1 * MiB;
-
-/// Writes to standard output and flushes it: a watcher sees each line as it comes.
-void print(std::string_view text);
-/// A line for people on standard error: progress, hints, what is not data.
-void remark(std::string_view line);
-
-[[nodiscard]] bool is_terminal(int descriptor);
 
 }  // namespace understudy::apps

@@ -4,7 +4,6 @@
 
 #include <charconv>
 #include <chrono>
-#include <cstdio>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -38,9 +37,6 @@ namespace {
 // A larger state is not tried only to find out whether it is a registry's.
 constexpr std::uint64_t guess_bytes_max = 256 * MiB;
 
-// A file cannot be read (EX_IOERR). These commands alone tell it from damage.
-constexpr Exit unreadable_file{74};
-
 struct JournalWanted {
     std::string directory;
     std::string from = "1";
@@ -68,12 +64,11 @@ public:
         if (now - begun_ < 1s || now - shown_ < 200ms) return;
         shown_ = now;
         visible_ = true;
-        (void)std::fprintf(stderr, "\r%3u %% of %u MiB",
-                           static_cast<unsigned>(of_bytes == 0 ? 100 : bytes * 100 / of_bytes),
-                           static_cast<unsigned>(of_bytes / MiB));
+        tell(fmt::format("\r{:3} % of {} MiB", of_bytes == 0 ? 100 : bytes * 100 / of_bytes,
+                         of_bytes / MiB));
     }
     void clear() {
-        if (visible_) (void)std::fprintf(stderr, "\r\x1b[K");
+        if (visible_) tell("\r\x1b[K");
         visible_ = false;
     }
     void restart() { looked_at_ = 0; }
@@ -103,7 +98,7 @@ protected:
 [[nodiscard]] Result<Exit> unreadable(const Error& error, const std::string& directory) {
     if (error.code != Errc::disk_failed) return advise_path(error, directory);
     (void)print_error(error);
-    return unreadable_file;
+    return Exit::io_failed;
 }
 
 [[nodiscard]] Result<Exit> inspect(const Invocation& invocation, const JournalWanted& wanted) {

@@ -23,7 +23,7 @@ if(UNDERSTUDY_TESTS)
                     "UNDERSTUDY_SANITIZED=${UNDERSTUDY_SANITIZE}" "UNDERSTUDY_RAFT=${UNDERSTUDY_RAFT}"
                     "PYTHONDONTWRITEBYTECODE=1")
     foreach(name command_line completion configuration coordinator definition demo documents
-                 group_replay journal immortals platform registry tls)
+                 group_replay journal immortals output platform registry tls)
         add_test(NAME program/${name}
             COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/tests/${name}_test.py -v)
         set_tests_properties(program/${name} PROPERTIES TIMEOUT 180 LABELS process

@@ -1,6 +1,5 @@
 #include "apps/registry_commands.h"
 
-#include <csignal>
 #include <memory>
 #include <span>
 #include <utility>
@@ -51,8 +50,6 @@ Result<Exit> run_registry(const Invocation& invocation) {
     auto options = US_TRY(registry_options(settings));
     const bool several = options.several.has_value();
     platform::LineLog log(US_TRY(log_options(settings)));
-    // Whoever reads our first line may go away; the registry stays.
-    (void)std::signal(SIGPIPE, SIG_IGN);
     if (const auto raised = platform::raise_descriptor_limit(); !raised) {
         log.warn("registry.descriptor_limit", {kv("error", raised.error())});
     }
@@ -60,9 +57,9 @@ Result<Exit> run_registry(const Invocation& invocation) {
     RegistryProgram program(runtime, log, Supervisor::of_this_process());
     const auto ended = program.run(std::move(options), [&](const node::RegistryServer& server) {
         if (several) {
-            print(fmt::format("registry ready on {}, node {} of {}, platform {}\n",
-                              to_string(server.address()), settings.name,
-                              server.journal().nodes().size(), settings.platform));
+            announce(fmt::format("registry ready on {}, node {} of {}, platform {}\n",
+                                 to_string(server.address()), settings.name,
+                                 server.journal().nodes().size(), settings.platform));
             return;
         }
         if (server.state().platform() != settings.platform &&
@@ -70,9 +67,9 @@ Result<Exit> run_registry(const Invocation& invocation) {
             remark(fmt::format("understudy: {} was founded as platform {}; that name stays",
                                settings.data, server.state().platform()));
         }
-        print(fmt::format("registry ready on {}, platform {}, revision {}\n",
-                          to_string(server.address()), server.state().platform(),
-                          server.state().revision().value));
+        announce(fmt::format("registry ready on {}, platform {}, revision {}\n",
+                             to_string(server.address()), server.state().platform(),
+                             server.state().revision().value));
     });
     if (!ended) return explain_start(ended.error(), settings);
     return Exit::done;

@@ -6,6 +6,7 @@
 namespace understudy {
 
 void assert_failed(const char* condition, const char* file, int line) {
+    // tidy: allow(fprintf, stderr) because the process ends here, and nothing may be relied on
     std::fprintf(stderr, "%s:%d: broken expectation: %s\n", file, line, condition);
     std::abort();
 }

@@ -112,6 +112,17 @@ class TidyTest(unittest.TestCase):
         self.assert_none({"src/base/b.h": "#include <algorithm>\n",
                           "src/base/a.cc": '#include "base/b.h"\nvoid f() { std::sort(a, b); }\n'})
 
+    def test_what_prints_past_the_one_place_is_found(self):
+        for code in ("std::cout << a;", "std::fprintf(f, a);", "printf(a);", "fmt::print(a);",
+                     "std::puts(a);", "f(stderr);", "(void)!::write(STDOUT_FILENO, p, n);",
+                     "(void)!::write(1, p, n);", "std::fflush(nullptr);"):
+            with self.subTest(code):
+                for name in ("src/apps/a.cc", "src/platform/a.cc"):
+                    self.assert_one({name: "#include <cstdio>\n" + code + "\n"}, name + ":2:")
+                self.assert_none({"src/apps/output.cc": "#include <cstdio>\n" + code + "\n"})
+                self.assert_none({"src/apps/a_test.cc": "#include <cstdio>\n" + code + "\n"})
+        self.assert_none({"src/apps/a.cc": "print(a);\nsnprintf(a, n, b);\n::write(fd, p, 12);\n"})
+
     def test_coroutines_are_found_everywhere(self):
         self.assert_one({"src/platform/a.cc": "co_await f();\n"}, "co_await")
 

@@ -46,6 +46,11 @@ INCLUDES = {
     "random": CHANCE, "ctime": TIME, "coroutine": "g++ 12 miscompiles coroutines; write a machine",
 }
 
+# One place writes what the program says, and checks that it was written; libraries say nothing.
+PRINTED = re.compile(r"\bstd::(cout|cerr|clog|puts|putc)\b|\b(v?f?printf|fputs|fwrite|fputc|putchar|fflush|perror)\b"
+                     r"|\bfmt::print\b|\b(stdout|stderr)\b|::write\s*\(\s*(STD(OUT|ERR)_FILENO|[12]\b)")
+PRINTER = "src/apps/output.cc"
+
 COROUTINES = re.compile(r"\bco_(await|yield|return)\b")
 INCLUDE = re.compile(r"^[ \t]*#[ \t]*include[ \t]*<([^>]+)>", re.MULTILINE)
 UNORDERED = re.compile(r"\bunordered_(?:flat_)?(?:multi)?(?:map|set)\s*<")
@@ -102,6 +107,16 @@ def check_machine_words(file, code):
                   f"{INCLUDES[match.group(1)]}"
 
 
+def check_printing(file, code):
+    if file.name == PRINTER or file.is_test or file.name.startswith("src/apps/tests/"):
+        return
+    for match in PRINTED.finditer(code):
+        word = match.group().strip(" (")
+        if not excused(file, match.start(), word.removeprefix("std::")):
+            yield f"{file.name}:{file.line_of(match.start())}: {word}: print(), remark() or tell() " \
+                  f"(apps/output.h), or a Log"
+
+
 def check(tree):
     bare = {file.name: without_comments_and_strings(file.text) for file in tree.code()}
     headers = {name: code for name, code in bare.items() if name.endswith(".h")}
@@ -112,6 +127,8 @@ def check(tree):
         for match in COROUTINES.finditer(code):
             yield f"{file.name}:{file.line_of(match.start())}: {match.group()}: " \
                   f"{INCLUDES['coroutine']}"
+        if file.module is not None:
+            yield from check_printing(file, code)
         if file.module is None or file.module in SHELLS or file.is_test:
             continue
         yield from check_machine_words(file, code)

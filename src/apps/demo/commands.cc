@@ -1,5 +1,4 @@
 #include <charconv>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
@@ -35,8 +34,8 @@ public:
         return std::unique_ptr<TemporaryDirectory>(new TemporaryDirectory(std::move(path)));
     }
     ~TemporaryDirectory() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
+        before_output_fails({});
+        remove(path_);
     }
     TemporaryDirectory(const TemporaryDirectory&) = delete;
     TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
@@ -44,7 +43,13 @@ public:
     [[nodiscard]] const std::string& path() const { return path_; }
 
 private:
-    explicit TemporaryDirectory(std::string path) : path_(std::move(path)) {}
+    explicit TemporaryDirectory(std::string path) : path_(std::move(path)) {
+        before_output_fails([path = path_] { remove(path); });
+    }
+    static void remove(const std::string& path) {
+        std::error_code ignored;
+        std::filesystem::remove_all(path, ignored);
+    }
     const std::string path_;
 };
 
@@ -103,7 +108,7 @@ Result<Exit> perform(const Invocation& invocation, const DemoWanted& wanted) {
     if (const auto played = play.play(); !played) {
         exit = played.error().code == Errc::closed ? Exit::interrupted : Exit::no;
         (void)print_error(played.error());
-        if (exit == Exit::no) (void)std::fputs(play.errors().c_str(), stderr);
+        if (exit == Exit::no) tell(play.errors());
     }
     if (options.summary_only && exit != Exit::interrupted) {
         auto summary = play.summary_json();

@@ -1,13 +1,12 @@
 #include "apps/demo/play.h"
 
 #include <csignal>
-#include <cstdio>
 #include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
 
-#include "apps/invocation.h"
+#include "apps/output.h"
 
 namespace understudy::apps::demo {
 
@@ -19,7 +18,7 @@ constexpr std::string_view ready_begin = "registry ready on ";
 
 void show(const PlayOptions& options, const std::string& text) {
     if (options.summary_only) {
-        (void)std::fputs(text.c_str(), stderr);
+        tell(text);
     } else {
         print(text);
     }

@@ -16,7 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 SANITIZED = os.environ.get("UNDERSTUDY_SANITIZED", "") != ""
 LIMIT = 60
 
-DONE, NO, USAGE, UNREACHABLE, AGAIN, DENIED, INTERRUPTED = 0, 1, 2, 69, 75, 77, 130
+DONE, NO, USAGE, UNREACHABLE, IO_FAILED, AGAIN, DENIED, INTERRUPTED = 0, 1, 2, 69, 74, 75, 77, 130
 
 
 def environment(extra=None):
