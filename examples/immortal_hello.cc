@@ -72,7 +72,7 @@ void run(ImmortalOptions options, const std::function<void(const T&)>& say) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
     const std::string part = argc > 1 ? argv[1] : "";
     const std::map<std::string, std::vector<std::string>> peers{
         {"server", {"127.0.0.1:7701", "127.0.0.1:7702", "127.0.0.1:7703"}},
@@ -80,7 +80,8 @@ int main(int argc, char** argv) {
     if (part == "ask" && argc == 3) {
         auto client = ImmortalClient::open({.service = "server", .members = peers.at("server")});
         const auto count = std::move(client).value_or_throw().call<&Server::greet>(argv[2]);
-        return std::cout << (count ? std::to_string(*count) : to_string(count.error())) << "\n", 0;
+        if (!count) return std::cerr << "immortal_hello: " << to_string(count.error()) << "\n", 1;
+        return std::cout << *count << "\n", 0;
     }
     const std::string copy = argc == 4 ? argv[2] : "";
     if (!peers.contains(part) || (copy != "A" && copy != "B" && copy != "C")) {
@@ -97,4 +98,7 @@ int main(int argc, char** argv) {
     run<Client>(options, [](const Client& client) {
         std::cout << client.answers << " answers to " << client.greetings << std::endl;
     });
+} catch (const std::exception& exception) {
+    std::cerr << "immortal_hello: " << exception.what() << "\n";
+    return 1;
 }

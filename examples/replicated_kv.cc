@@ -68,7 +68,7 @@ private:
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
     if (argc < 3) return std::cerr << "replicated_kv NAME DIRECTORY [NAME=HOST:PORT ...]\n", 2;
     ReplicaOptions options{.service = "kv", .member = argv[1], .journal = SharedDirectory{argv[2]}};
     if (argc > 3) {
@@ -97,4 +97,7 @@ int main(int argc, char** argv) {
             std::cout << as_text(*reply) << std::endl;
         }
     }
+} catch (const std::exception& exception) {
+    std::cerr << "replicated_kv: " << exception.what() << "\n";
+    return 1;
 }

@@ -67,7 +67,10 @@ private:
             }
             const auto text = toml_text(*spec, node);
             if (!text) {
-                problem(node.source(), fmt::format("{}: a {} is no value for it", name, type_name(node)));
+                const bool timed = spec->unit == Unit::milliseconds && node.is_number();
+                problem(node.source(),
+                        fmt::format("{}: a {} is no value for it{}", name, type_name(node),
+                                    timed ? ": text with its unit, as in \"5s\" (ms, s, m or h)" : ""));
                 continue;
             }
             Settings scratch;

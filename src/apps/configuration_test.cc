@@ -33,6 +33,18 @@ TEST(Configuration, AValueOutOfRangeIsRefusedNotClamped) {
     EXPECT_THAT(first_problem("[registry]\nlog_level = \"loud\"\n"),
                 HasSubstr("expected one of debug|info|warn|error"));
     EXPECT_THAT(first_problem("[registry]\nlisten = \"nowhere\"\n"), HasSubstr("expected HOST:PORT"));
+    EXPECT_THAT(first_problem("[registry]\nlisten = \"::1:22222\"\n"),
+                HasSubstr("an IPv6 host goes in brackets: [::1]:22222"));
+    EXPECT_THAT(first_problem("[client]\nregistry = \"a:1,fe80::2:7\"\n"),
+                HasSubstr("address 'fe80::2:7': an IPv6 host goes in brackets: [fe80::2]:7"));
+    EXPECT_THAT(first_problem("[registry]\nlisten = \"a:70000\"\n"),
+                HasSubstr("a port is a number from 0 to 65535"));
+    EXPECT_THAT(first_problem("[registry]\npeers = \"r1=::1:7\"\n"),
+                HasSubstr("an IPv6 host goes in brackets: [::1]:7"));
+    EXPECT_THAT(first_problem("[client]\ntimeout = \"5\"\n"),
+                HasSubstr("expected 1ms to 3600s: the unit is missing, as in 5s (ms, s, m or h)"));
+    EXPECT_THAT(first_problem("[registry]\nsegment_size = \"1MB\"\n"),
+                HasSubstr("expected 64KiB to 4GiB: MB is no unit here, as in 1MiB"));
     EXPECT_THAT(first_problem("[client]\nregistry = \"a:1,b\"\n"), HasSubstr("expected HOST:PORT"));
 }
 

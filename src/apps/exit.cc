@@ -8,6 +8,8 @@ namespace understudy::apps {
 
 Exit exit_of(const Error& error) {
     if (error.code == Errc::denied || error.code == Errc::not_permitted) return Exit::denied;
+    // It ran, and said so: how far it came, asking again does not tell.
+    if (error.code == Errc::failed) return Exit::no;
     if (error.effect == Effect::unknown) return Exit::again;
     switch (error.code) {
         case Errc::bad_config:

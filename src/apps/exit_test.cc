@@ -12,9 +12,15 @@ namespace {
 TEST(Exit, AnUnknownOutcomeIsAlwaysTryAgain) {
     for (const ErrorCode& one : error_codes()) {
         if (one.code == Errc::denied || one.code == Errc::not_permitted) continue;
+        if (one.code == Errc::failed) continue;
         EXPECT_EQ(exit_of({.code = one.code, .effect = Effect::unknown}), Exit::again)
             << name(one.code);
     }
+}
+
+TEST(Exit, WhatRanAndFailedIsNoEvenIfNobodyKnowsHowFarItCame) {
+    EXPECT_EQ(exit_of({.code = Errc::failed, .effect = Effect::unknown}), Exit::no);
+    EXPECT_EQ(exit_of({.code = Errc::failed}), Exit::no);
 }
 
 TEST(Exit, EachSortOfTroubleHasItsCode) {

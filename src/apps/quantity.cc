@@ -38,6 +38,15 @@ struct Split {
     return value * factor;
 }
 
+[[nodiscard]] std::string unit_advice(std::string_view text, std::string_view units,
+                                      std::string_view unit, std::string_view usual) {
+    const auto [number, given] = split(text);
+    if (number.empty()) return fmt::format("a number and its unit, as in {} ({})", usual, units);
+    const std::string example = whole(number) ? fmt::format("{}{}", number, unit) : std::string(usual);
+    if (given.empty()) return fmt::format("the unit is missing, as in {} ({})", example, units);
+    return fmt::format("{} is no unit here, as in {} ({})", given, example, units);
+}
+
 }  // namespace
 
 std::optional<std::uint64_t> parse_size(std::string_view text) {
@@ -66,6 +75,25 @@ std::optional<std::uint64_t> parse_duration_ms(std::string_view text) {
     const double milliseconds = std::round(value * static_cast<double>(factor));
     if (!(milliseconds >= 0 && milliseconds < 1e15)) return std::nullopt;
     return static_cast<std::uint64_t>(milliseconds);
+}
+
+std::string size_advice(std::string_view text) {
+    constexpr std::string_view units = "B, KiB, MiB or GiB";
+    const auto [number, unit] = split(text);
+    if (!number.empty() && !whole(number)) {
+        return fmt::format("a whole number and its unit, as in 64MiB ({})", units);
+    }
+    if (parse_size(fmt::format("1{}", unit))) return "a smaller number";
+    return unit_advice(text, units, "MiB", "64MiB");
+}
+
+std::string duration_advice(std::string_view text) {
+    constexpr std::string_view units = "ms, s, m or h";
+    const auto [number, unit] = split(text);
+    if (!number.empty() && parse_duration_ms(fmt::format("1{}", unit))) {
+        return fmt::format("a number and its unit, as in 1.5s ({})", units);
+    }
+    return unit_advice(text, units, "s", "5s");
 }
 
 std::string format_size(std::uint64_t bytes) {

@@ -14,6 +14,11 @@ namespace understudy::apps {
 /// "200ms", "5s", "1.5s", "2m", to milliseconds. A number without a unit is refused: which one?
 [[nodiscard]] std::optional<std::uint64_t> parse_duration_ms(std::string_view text);
 
+/// What to write instead of a text that parse_size() refuses: the units there are, and an example.
+[[nodiscard]] std::string size_advice(std::string_view text);
+/// The same for parse_duration_ms().
+[[nodiscard]] std::string duration_advice(std::string_view text);
+
 /// "64KiB" where the size is a whole number of them, else bytes; parse_size() reads it back.
 [[nodiscard]] std::string format_size(std::uint64_t bytes);
 /// "1500ms", "5s"; parse_duration_ms() reads it back.

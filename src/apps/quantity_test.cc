@@ -38,6 +38,18 @@ TEST(Quantity, DurationsAreRead) {
     EXPECT_EQ(parse_duration_ms("0ms"), 0U);
 }
 
+TEST(Quantity, WhoForgetsAUnitIsToldWhichThereAre) {
+    EXPECT_EQ(duration_advice("5"), "the unit is missing, as in 5s (ms, s, m or h)");
+    EXPECT_EQ(duration_advice("1.5"), "the unit is missing, as in 5s (ms, s, m or h)");
+    EXPECT_EQ(duration_advice("5 parsecs"), "parsecs is no unit here, as in 5s (ms, s, m or h)");
+    EXPECT_EQ(duration_advice("soon"), "a number and its unit, as in 5s (ms, s, m or h)");
+    EXPECT_EQ(duration_advice("1.2.3s"), "a number and its unit, as in 1.5s (ms, s, m or h)");
+    EXPECT_EQ(size_advice("1MB"), "MB is no unit here, as in 1MiB (B, KiB, MiB or GiB)");
+    EXPECT_EQ(size_advice("1.5MiB"), "a whole number and its unit, as in 64MiB (B, KiB, MiB or GiB)");
+    EXPECT_EQ(size_advice(""), "a number and its unit, as in 64MiB (B, KiB, MiB or GiB)");
+    EXPECT_EQ(size_advice("18446744073709551615GiB"), "a smaller number");
+}
+
 TEST(Quantity, WhatIsWrittenReadsBack) {
     for (const std::uint64_t size : {0ULL, 1ULL, 1024ULL, 1025ULL, 3ULL << 20, 5ULL << 30}) {
         EXPECT_EQ(parse_size(format_size(size)), size);

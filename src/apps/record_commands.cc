@@ -185,7 +185,10 @@ Result<Exit> put(const Invocation& invocation, const RecordWanted& given) {
 Result<Exit> call(const Invocation& invocation, const RecordWanted& given) {
     const auto deadline_ms = parse_duration_ms(given.deadline);
     if (!deadline_ms || *deadline_ms == 0) {
-        return Error{.code = Errc::bad_config, .detail = "--deadline wants a duration: 500ms, 5s"};
+        return Error{.code = Errc::bad_config,
+                     .detail = fmt::format("--deadline {}: expected more than 0ms{}",
+                                           given.deadline,
+                                           deadline_ms ? "" : ": " + duration_advice(given.deadline))};
     }
     Arguments arguments;
     if (!given.arguments.empty()) arguments = US_TRY(Arguments::from_json(given.arguments));

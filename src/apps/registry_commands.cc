@@ -1,5 +1,7 @@
 #include "apps/registry_commands.h"
 
+#include <unistd.h>
+
 #include <memory>
 #include <span>
 #include <utility>
@@ -77,7 +79,8 @@ Result<Exit> run_registry(const Invocation& invocation) {
 
 Result<Exit> restore_registry(const Invocation& invocation, const std::string& from) {
     const RegistrySettings& settings = invocation.settings().registry;
-    const Buffer file = US_TRY(read_file(from, backup_header_size + backup_size_max));
+    const bool from_input = from == "-";
+    const Buffer file = US_TRY(read_file(from_input ? "/dev/stdin" : from, backup_header_size + backup_size_max));
     const auto content = decode_backup(file);
     if (!content) {
         Error error = content.error();
@@ -116,11 +119,21 @@ Result<Exit> restore_registry(const Invocation& invocation, const std::string& f
 
 Result<Exit> backup_registry(const Invocation& invocation, const std::string& to,
                              Existing existing) {
+    const bool to_output = to == "-";
+    if (to_output && is_terminal(STDOUT_FILENO)) {
+        return advise({.code = Errc::bad_config, .detail = "a backup is no text for a terminal"},
+                      "understudy registry backup --to FILE");
+    }
     auto session = US_TRY(Session::open(invocation));
     wire::pb::Ask ask;
     ask.mutable_backup();
     const auto answer = US_TRY(session.ask(std::move(ask)));
     const Bytes content = as_bytes(answer.backup());
+    if (to_output) {
+        print(as_text(encode_backup(content)));
+        remark(fmt::format("{} bytes in standard output", backup_header_size + content.size()));
+        return Exit::done;
+    }
     platform::PosixDisk disk;
     if (auto written = write_backup(disk, to, content, existing); !written) {
         const bool there = written.error().code == Errc::already_exists;
@@ -213,7 +226,7 @@ Result<Exit> show_status(const Invocation& invocation) {
     ask.mutable_platform();
     const auto answer = US_TRY(session.ask_any(std::move(ask)));
     const wire::pb::PlatformInfo& info = answer.platform();
-    const Dynamic::Map status = status_json(info, session.where());
+    const Dynamic::Map status = status_json(info, session.answered_at());
     const Listing nodes = list_nodes(info.journal());
     if (invocation.for_people()) {
         print(status_text(status, info.uptime_ms() * 1000, !nodes.rows.empty()));
@@ -332,7 +345,7 @@ void add_registry_commands(const Command& root, Globals& globals) {
     const Command backup = registry.add("backup", "Writes what a running registry knows to a file.");
     globals.add_section(backup, client_section);
     backup.required_option({.names = "--to", .value_name = "FILE",
-                            .about = "Where to write: all of it, or nothing.",
+                            .about = "Where to write: all of it, or nothing; - is standard output.",
                             .completes = Completes::file},
                            backup_arguments->to);
     backup.flag("--force", "Replaces a file that is there.", backup_arguments->force);
@@ -345,7 +358,7 @@ void add_registry_commands(const Command& root, Globals& globals) {
     const Command restore =
         registry.add("restore", "Makes a new journal directory from a backup; the registry is off.");
     restore.required_option({.names = "--from", .value_name = "FILE",
-                             .about = "A file of registry backup.",
+                             .about = "A file of registry backup; - is standard input.",
                              .completes = Completes::file},
                             *from);
     for (const char* const name : {"registry.data", "registry.segment_size"}) {

@@ -81,8 +81,8 @@ constexpr Duration failover_max = 2s;
     Error reason{.code = Errc::timed_out, .detail = "it does not answer"};
     (void)impl->loop.run([&] {
         if (impl->client == nullptr) return;
-        const Error& last = impl->client->registry_error();
-        if (!last.detail.empty()) reason = last;
+        Error last = impl->client->registry_error();
+        if (!last.detail.empty()) reason = std::move(last);
     });
     return no_registry(reason, where);
 }
@@ -102,12 +102,14 @@ Result<Session> Session::open(const Invocation& invocation, Needs needs) {
                          }};
     auto agent = US_TRY(Agent::open(std::move(options)));
     const Duration timeout = std::chrono::milliseconds(settings.timeout_ms);
+    std::optional<Error> absent;
     if (auto there = wait_for_registry(agent, timeout, settings.registry); !there) {
-        if (needs == Needs::registry || there.error().code == Errc::denied) {
-            return std::move(there).error();
-        }
+        absent = std::move(there).error();
+        if (needs == Needs::registry || absent->code == Errc::denied) return *std::move(absent);
     }
-    return Session(std::move(agent), timeout, settings.registry);
+    Session session(std::move(agent), timeout, settings.registry);
+    session.absent_ = std::move(absent);
+    return session;
 }
 
 Result<pb::Answer> Session::ask(pb::Ask ask) {
@@ -124,7 +126,17 @@ Result<pb::Answer> Session::ask_any(pb::Ask ask) {
     auto answer = library::ask_any(agent_, std::move(ask), std::min(timeout_, failover_max));
     if (answer) return answer;
     if (answer.error().code != Errc::timed_out) return std::move(answer).error();
-    return no_registry(answer.error(), where_);
+    // Nobody came since: what was in the way then still is.
+    return absent_ ? *absent_ : no_registry(answer.error(), where_);
+}
+
+std::string Session::answered_at() {
+    std::string address = where_;
+    const auto impl = library::Access::impl(agent_);
+    (void)impl->loop.run([&] {
+        if (impl->client != nullptr) address = to_string(impl->client->registry_address());
+    });
+    return address;
 }
 
 Result<std::vector<pb::ServiceInfo>> Session::services() {

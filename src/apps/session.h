@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,10 @@ public:
 
     [[nodiscard]] Agent& agent() { return agent_; }
     [[nodiscard]] Duration timeout() const { return timeout_; }
+    /// As it was given: perhaps several addresses.
     [[nodiscard]] const std::string& where() const { return where_; }
+    /// The one of them whose registry answers.
+    [[nodiscard]] std::string answered_at();
 
     /// Errors: what the registry says; unavailable, timed_out (unknown if it was sent).
     [[nodiscard]] Result<wire::pb::Answer> ask(wire::pb::Ask ask);
@@ -54,6 +58,7 @@ private:
     Agent agent_;
     Duration timeout_;
     std::string where_;
+    std::optional<Error> absent_;  ///< Why the registry was not there at first.
     Consistency consistency_ = Consistency::linearizable;
     wire::pb::LookupAnswer looked_up_;  ///< Without the services.
 };

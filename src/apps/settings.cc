@@ -205,6 +205,12 @@ constexpr std::array specs{
             .detail = fmt::format("{} = \"{}\": expected {}", spec.name(), text, what)};
 }
 
+/// With the reason why it is none: which of several, and what of it.
+[[nodiscard]] Error expected_address(const OptionSpec& spec, std::string_view text,
+                                     const Error& reason) {
+    return expected(spec, text, fmt::format("{}: {}", spec.value_name, reason.detail));
+}
+
 // The default may be no address at all; then that can be said, too.
 [[nodiscard]] Result<void> assign_text(std::string& field, const OptionSpec& spec,
                                        std::string_view text) {
@@ -220,7 +226,7 @@ constexpr std::array specs{
     }
     if (spec.unit == Unit::nodes) {
         if (auto nodes = library::parse_nodes(text); !nodes) {
-            return expected(spec, text, std::string(spec.value_name));
+            return expected_address(spec, text, nodes.error());
         }
     }
     if (spec.unit == Unit::address || spec.unit == Unit::addresses) {
@@ -228,7 +234,9 @@ constexpr std::array specs{
         while (true) {
             const std::size_t comma =
                 spec.unit == Unit::addresses ? rest.find(',') : std::string_view::npos;
-            if (!parse_address(rest.substr(0, comma))) return expected(spec, text, spec.value_name);
+            if (auto one = parse_address(rest.substr(0, comma)); !one) {
+                return expected_address(spec, text, one.error());
+            }
             if (comma == std::string_view::npos) break;
             rest.remove_prefix(comma + 1);
         }
@@ -255,7 +263,10 @@ constexpr std::array specs{
                        : spec.unit == Unit::bytes ? format_size
                                                   : format_duration_ms;
     if (!value || *value < spec.min || *value > spec.max) {
-        return expected(spec, text, fmt::format("{} to {}", shown(spec.min), shown(spec.max)));
+        std::string range = fmt::format("{} to {}", shown(spec.min), shown(spec.max));
+        if (!value && spec.unit == Unit::bytes) range += ": " + size_advice(text);
+        if (!value && spec.unit == Unit::milliseconds) range += ": " + duration_advice(text);
+        return expected(spec, text, range);
     }
     if (*value % spec.step != 0) {
         return expected(spec, text, fmt::format("a multiple of {}", shown(spec.step)));

@@ -27,7 +27,10 @@ Result<Address> parse_address(std::string_view text) {
         const std::size_t colon = text.find(':');
         if (colon == text.npos) return bad_address(text, "wants HOST:PORT");
         if (text.find(':', colon + 1) != text.npos) {
-            return bad_address(text, "an IPv6 host goes in brackets: [::1]:PORT");
+            const std::size_t last = text.rfind(':');
+            return bad_address(text, "an IPv6 host goes in brackets: [" +
+                                         std::string(text.substr(0, last)) +
+                                         "]:" + std::string(text.substr(last + 1)));
         }
         host = text.substr(0, colon);
         port = text.substr(colon + 1);

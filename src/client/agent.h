@@ -99,7 +99,12 @@ public:
     void ask_any(wire::pb::Ask ask, Duration timeout, Answered answered);
 
     [[nodiscard]] bool registry_up() const { return registry_.up(); }
-    [[nodiscard]] const Error& registry_error() const { return registry_.last_error(); }
+    /// Why no registry serves; of several addresses, each one's reason.
+    [[nodiscard]] Error registry_error() const { return registry_.last_error(); }
+    /// Where questions go: of the node that serves, or of the one that answers meanwhile.
+    [[nodiscard]] const Address& registry_address() const {
+        return registry_.up() || reader_ == nullptr ? registry_.address() : reader_->link().address();
+    }
     [[nodiscard]] const Address& address() const { return endpoint_->address(); }
     [[nodiscard]] const AgentOptions& options() const { return options_; }
     [[nodiscard]] Incarnation incarnation() const { return incarnation_; }

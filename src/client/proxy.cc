@@ -16,6 +16,11 @@ using wire::MessageType;
 namespace {
 /// How long the last words of a member that gave its role away are waited for.
 constexpr Duration leave_limit = 100ms;
+
+[[nodiscard]] std::string place(const Target& target) {
+    return target.member.empty() ? to_string(target.endpoint)
+                                 : fmt::format("{} at {}", target.member, to_string(target.endpoint));
+}
 }  // namespace
 
 Proxy::Proxy(Runtime& runtime, Log& log, Options options, Directory& directory,
@@ -110,7 +115,7 @@ void Proxy::connect(const Target& target) {
         target.endpoint, options_.tls, options_.connect_timeout,
         [this](Result<std::unique_ptr<Connection>> connected) {
             attempt_.reset();
-            if (!connected) return retry_later();
+            if (!connected) return retry_later(connected.error());
             link_ = std::make_unique<Link>(runtime_, *std::move(connected), wire::Side::connecting,
                                            options_.link, static_cast<Link::Observer&>(*this));
             pb::Hello hello = options_.hello;
@@ -122,8 +127,27 @@ void Proxy::connect(const Target& target) {
         });
 }
 
-void Proxy::retry_later() {
+std::string Proxy::trouble() const {
+    if (status_.connected) return {};
+    if (!last_trouble_.empty()) return last_trouble_;
+    if (target_) return place(*target_) + " has not answered yet";
+    const pb::ServiceInfo* service = directory_.find(family());
+    if (service == nullptr) {
+        return registry_up_ ? "the registry knows no service " + family()
+                            : "the registry is away, and nobody said who is active";
+    }
+    return service->active().empty() ? "no member is active"
+                                     : service->active() + " is active and not connected yet";
+}
+
+void Proxy::note_trouble(const Target& target, const Error& reason) {
+    last_trouble_ = fmt::format("{}: {}", place(target),
+                                reason.detail.empty() ? name(reason.code) : reason.detail);
+}
+
+void Proxy::retry_later(const Error& reason) {
     if (closed_) return;
+    if (target_) note_trouble(*target_, reason);
     ++failures_;
     hint_.reset();
     retry_ = runtime_.at(runtime_.now() + backoff_.wait(runtime_.random()), [this] {
@@ -173,21 +197,25 @@ void Proxy::greet(const pb::Welcome& welcome) {
             const auto before = hint_;
             take_hint(welcome.active());
             link_.reset();
-            target_.reset();
+            const auto asked = std::exchange(target_, std::nullopt);
             if (hint_ && hint_ != before && failures_ < 3) {
                 ++failures_;
                 return evaluate();
             }
-            return retry_later();
+            if (asked) last_trouble_ = place(*asked) + " is not active";
+            return retry_later({.code = Errc::not_active});
         }
         if (epoch < floor()) {  // It does not know yet that its tenure is over.
             link_.reset();
-            target_.reset();
-            return retry_later();
+            if (const auto asked = std::exchange(target_, std::nullopt)) {
+                last_trouble_ = place(*asked) + " does not know yet that it is no longer active";
+            }
+            return retry_later({.code = Errc::stale_epoch});
         }
         (void)directory_.heard_epoch(family(), epoch);
     }
     failures_ = 0;
+    last_trouble_.clear();
     hint_.reset();
     backoff_.succeeded();
     incarnation_ = Incarnation{welcome.incarnation()};
@@ -283,7 +311,7 @@ bool Proxy::stale(Epoch epoch) {
     if (epoch >= floor() || planted(Plant::proxy_ignores_epoch)) return false;
     if (leaving_ != nullptr) return true;
     drop({.code = Errc::stale_epoch, .detail = status_.member + " published under an old epoch"});
-    retry_later();
+    retry_later({.code = Errc::stale_epoch});
     return true;
 }
 
@@ -318,13 +346,15 @@ void Proxy::link_drained(Link&) {}
 
 void Proxy::link_closed(Link&, const Error& reason) {
     const bool was_connected = status_.connected;
+    const auto target = target_;
     drop(reason);
     if (was_connected && failures_ == 0) {
         // The member may have died: the registry's word will come. Until then, ask again.
         ++failures_;
         return evaluate();
     }
-    retry_later();
+    if (target) note_trouble(*target, reason);
+    retry_later(reason);
 }
 
 Result<SubscriptionId> Proxy::subscribe(std::string record, std::string token) {
@@ -404,6 +434,13 @@ void Proxy::carry_out(record::CallEffects& effects) {
             }
         } else {
             auto& finish = std::get<record::FinishCall>(effect);
+            if (!finish.outcome && finish.outcome.error().code == Errc::timed_out) {
+                if (const std::string why = trouble(); !why.empty()) {
+                    Error error = finish.outcome.error();
+                    error.detail += ": " + why;
+                    finish.outcome = std::move(error);
+                }
+            }
             observer_.call_finished(finish.call, std::move(finish.outcome));
         }
     }

@@ -68,6 +68,9 @@ public:
     [[nodiscard]] const std::string& family() const { return options_.family; }
     [[nodiscard]] const ProxyStatus& status() const { return status_; }
 
+    /// Why nobody is connected, with the address and the reason of the last try; empty if somebody is.
+    [[nodiscard]] std::string trouble() const;
+
     /// Kept through failovers until unsubscribe(). Errors: bad_config, limit_exceeded (none).
     [[nodiscard]] Result<SubscriptionId> subscribe(std::string record, std::string token = {});
     void unsubscribe(SubscriptionId subscription);
@@ -88,7 +91,9 @@ public:
 private:
     void evaluate();
     void connect(const Target& target);
-    void retry_later();
+    /// The reason stays until somebody is connected.
+    void retry_later(const Error& reason);
+    void note_trouble(const Target& target, const Error& reason);
     void drop(const Error& reason);
     [[nodiscard]] bool has_a_word_to_say() const;
     [[nodiscard]] bool in_flight() const;
@@ -136,6 +141,7 @@ private:
     std::optional<Target> target_;  ///< Being connected to, or connected.
     std::optional<Target> hint_;
     std::uint64_t failures_ = 0;
+    std::string last_trouble_;
     std::unique_ptr<Attempt> attempt_;
     std::unique_ptr<Link> link_;
     std::unique_ptr<Timer> retry_;

@@ -36,8 +36,9 @@ void Reader::ask(pb::Ask ask, Duration timeout, Answered answered) {
     question.ask = std::move(ask);
     question.answered = std::move(answered);
     question.timer = runtime_.at(runtime_.now() + timeout, [this, request] {
-        settle(request, Error{.code = Errc::timed_out,
-                              .detail = "no node of the registry answered in time"});
+        Error late{.code = Errc::timed_out, .detail = "no node of the registry answered in time"};
+        if (!link_.up()) late.detail += " (" + link_.last_error().detail + ")";
+        settle(request, std::move(late));
     });
     send(request);
 }

@@ -38,6 +38,7 @@ public:
     ///         limit_exceeded (none), and what the node says.
     void ask(wire::pb::Ask ask, Duration timeout, Answered answered);
     void stop();
+    [[nodiscard]] const RegistryLink& link() const { return link_; }
 
 private:
     struct Question {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "base/bytes.h"
 #include "wire/control.h"
 
@@ -79,15 +81,15 @@ void RegistryLink::learn(const Message& message) {
 
 /// The next address at once; after a whole round without an answer, a pause.
 void RegistryLink::retry(const Error& reason) {
+    note(reason);
     const bool was_up = up_;
     if (was_up) answered_.reset();
-    last_error_ = answered_.value_or(reason);
     if (was_up || (!told_down_ && round_.empty())) {
         told_down_ = true;
         up_ = false;
         log_.warn("agent.registry_down",
                   {kv("registry", to_string(current_)), kv("error", reason)});
-        observer_.registry_down(last_error_);
+        observer_.registry_down(last_error());
         if (stopped_) return;
     }
     const bool silent = !was_up || reason.code == Errc::timed_out;
@@ -101,6 +103,30 @@ void RegistryLink::retry(const Error& reason) {
         round_.push_front(current_);  // The connection broke; that may be all that did.
     }
     next_in_round();
+}
+
+void RegistryLink::note(Error reason) {
+    reasons_[current_] = reason;
+    last_error_ = std::move(reason);
+}
+
+Error RegistryLink::last_error() const {
+    // What a node of the registry says is worth more than that others are not there.
+    if (answered_) return *answered_;
+    // Certificates are a matter for people; of all else the last is as good as any.
+    Error whole = last_error_;
+    std::string detail;
+    std::size_t told = 0;
+    for (const Address& address : candidates()) {
+        const auto found = reasons_.find(address);
+        if (found == reasons_.end()) continue;
+        const Error& each = found->second;
+        detail += fmt::format("{}{}: {}", told++ == 0 ? "" : "; ", to_string(address),
+                              each.detail.empty() ? name(each.code) : each.detail);
+        if (each.code == Errc::denied) whole.code = Errc::denied;
+    }
+    if (told > 1) whole.detail = std::move(detail);
+    return whole;
 }
 
 /// All there are, the present one last.
@@ -139,9 +165,9 @@ void RegistryLink::sent_on(const pb::Welcome& welcome) {
                ? "no node of the registry is active yet"
                : "its active node, " + welcome.active_node() + ", does not";
     if (!welcome.reason().empty()) why = "no node of the registry is active: " + welcome.reason();
-    last_error_ = {.code = Errc::not_active, .detail = std::move(why)};
-    answered_ = last_error_;
+    answered_ = Error{.code = Errc::not_active, .detail = std::move(why)};
     answered_now_ = true;
+    note(*answered_);
     failed_.insert(current_);
     const auto active = nodes_.find(welcome.active_node());
     log_.debug("agent.registry_sent_on",
@@ -152,7 +178,7 @@ void RegistryLink::sent_on(const pb::Welcome& welcome) {
     }
     if (!told_down_ && round_.empty()) {
         told_down_ = true;
-        observer_.registry_down(last_error_);
+        observer_.registry_down(last_error());
         if (stopped_) return;
     }
     next_in_round();
@@ -171,6 +197,7 @@ void RegistryLink::link_welcome(Link& link, Bytes opaque) {
     answered_.reset();
     told_down_ = false;
     failed_.clear();
+    reasons_.clear();
     round_.clear();
     hello_.clear_lost_node();
     backoff_.succeeded();

@@ -72,7 +72,10 @@ public:
     [[nodiscard]] bool up() const { return up_; }
     /// Takes effect with the next heartbeat.
     void set_heartbeat(Duration interval);
-    [[nodiscard]] const Error& last_error() const { return last_error_; }
+    /// Connected, or being tried.
+    [[nodiscard]] const Address& address() const { return current_; }
+    /// Why no address serves; of several, each one's reason.
+    [[nodiscard]] Error last_error() const;
     /// Configured and learned.
     [[nodiscard]] std::vector<Address> known_addresses() const { return candidates(); }
     /// How many nodes the registry has, as far as known; at least 1.
@@ -81,6 +84,7 @@ public:
 private:
     void connect();
     void retry(const Error& reason);
+    void note(Error reason);
     void sent_on(const wire::pb::Welcome& welcome);
     void go_to(const Address& address, Duration wait);
     void begin_round();
@@ -116,6 +120,7 @@ private:
     std::uint64_t beat_last_ = 0;
     std::uint64_t beat_answered_ = 0;
     std::deque<std::pair<std::uint64_t, TimePoint>> beats_;  ///< Not answered yet.
+    std::map<Address, Error> reasons_;  ///< Since the link was up: why not that one.
     Error last_error_{.code = Errc::unavailable, .detail = "not tried yet"};
     /// Of a node that answers, and is not active: says more than that another one is not there.
     std::optional<Error> answered_;

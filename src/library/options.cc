@@ -72,7 +72,8 @@ Result<client::AgentOptions> check(const AgentOptions& options) {
     for (const std::string& text : options.registry) {
         Address address = US_TRY(parse_address(text));
         if (address.host.empty() || address.port == 0) {
-            return bad_config(fmt::format("registry {}: expected HOST:PORT", text));
+            return bad_config(
+                fmt::format("registry {}: expected HOST:PORT, as in 127.0.0.1:22222", text));
         }
         out.registry.push_back(std::move(address));
     }

@@ -68,11 +68,15 @@ Result<RecordImage> Proxy::get(std::string_view record, Duration timeout) {
     if (image) return *std::move(image);
     loop.post([impl = impl_, read] { impl->end_read(read); });
     const ConnectionStatus status = this->status();
+    std::string trouble = "the proxy is closed";
+    (void)loop.run([&] {
+        if (impl_->client != nullptr) trouble = impl_->client->trouble();
+    });
     return Error{.code = Errc::timed_out,
                  .detail = fmt::format("record {} of {} did not come within {} ms: {}", record,
                                        impl_->family, to_ms(timeout),
                                        status.connected ? status.member + " does not answer"
-                                                        : "no active member is known")};
+                                                        : trouble)};
 }
 
 // --- Calls ---------------------------------------------------------------------------------------

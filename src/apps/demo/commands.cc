@@ -80,7 +80,9 @@ constexpr std::uint64_t rounds_max = 10'000;
     if (!wanted.pause.empty()) {
         const auto pause = parse_duration_ms(wanted.pause);
         if (!pause || *pause > 60'000) {
-            return Error{.code = Errc::bad_config, .detail = "--pause wants 0ms to 1m"};
+            return Error{.code = Errc::bad_config,
+                         .detail = fmt::format("--pause {}: expected 0ms to 60s{}", wanted.pause,
+                                               pause ? "" : ": " + duration_advice(wanted.pause))};
         }
         options.pause = std::chrono::milliseconds(*pause);
     }

@@ -69,7 +69,36 @@ class CommandLine(Case):
                 self.assertEqual(result.returncode, UNREACHABLE, result.stderr)
                 self.assert_sentence(result)
                 self.assertIn("127.0.0.1:1", result.stderr)
+                self.assertIn("(connect: Connection refused)", result.stderr)
         self.assertFalse((self.directory / "b").exists())
+
+    def test_each_of_several_registries_has_its_own_reason(self):
+        for line in [["service", "list"], ["registry", "status"],
+                     ["service", "show", "Foo", "--consistency", "cached"]]:
+            with self.subTest(line=line):
+                result = run("--registry", "127.0.0.1:1,nowhere.invalid:2", "--timeout", "2s", *line)
+                self.assertEqual(result.returncode, UNREACHABLE, result.stderr)
+                self.assertRegex(result.stderr, r"no registry answers at 127\.0\.0\.1:1,nowhere\.invalid"
+                                 r":2 \(127\.0\.0\.1:1: connect: Connection refused; "
+                                 r"nowhere\.invalid:2: .+\)")
+
+    def test_a_range_says_which_units_there_are(self):
+        for line, told in [
+                (["--timeout", "5", "service", "list"],
+                 'client.timeout = "5": expected 1ms to 3600s: the unit is missing, as in 5s'),
+                (["registry", "--data", "x", "--segment-size", "1MB"],
+                 "expected 64KiB to 4GiB: MB is no unit here, as in 1MiB (B, KiB, MiB or GiB)"),
+                (["registry", "--data", "x", "--listen", "::1:22222"],
+                 "an IPv6 host goes in brackets: [::1]:22222"),
+                (["--registry", "::1:22222", "service", "list"],
+                 "an IPv6 host goes in brackets: [::1]:22222"),
+                (["coordinator", "--lease", "1"], "the unit is missing, as in 1s"),
+                (["call", "Foo", "x", "--deadline", "5"], "the unit is missing, as in 5s"),
+                (["demo", "hello", "--pause", "1"], "the unit is missing, as in 1s")]:
+            with self.subTest(line=line):
+                result = run(*line)
+                self.assertEqual(result.returncode, USAGE, result.stderr)
+                self.assertIn(told, result.stderr)
 
     def test_the_version_is_one_line(self):
         self.assertRegex(run("--version").stdout, r"^understudy \d+\.\d+\.\d+\n$")

@@ -203,12 +203,22 @@ class Platform(Case):
         self.two_members()
         failed = self.ask(self.address, "call", "Foo", "fail", code=NO)
         self.assertIn("not today", failed.stderr)
-        half = self.ask(self.address, "call", "Foo", "half", code=AGAIN)
+        half = self.ask(self.address, "call", "Foo", "half", code=NO)
         self.assertIn("outcome unknown", half.stderr)
+        thrown = self.ask(self.address, "call", "Foo", "throw", code=NO)
+        self.assertIn("thrown within the handler [failed", thrown.stderr)
         refused = self.ask(self.address, "call", "Foo", "add", code=NO)
         self.assertIn("left and right, please", refused.stderr)
         absent = self.ask(self.address, "call", "Foo", "absent", code=NO)
         self.assertIn("[not_found]", absent.stderr)
+
+    def test_a_member_that_cannot_be_reached_is_named_with_the_reason(self):
+        # It listens at 127.0.0.1 and is told of at 127.0.0.2, where nobody listens.
+        self.member(self.address, "Far", "--advertise", "127.0.0.2", family="Away", role="active")
+        for line in [["call", "Away", "echo", "--deadline", "1s"], ["record", "get", "Away", "HelloWorld"]]:
+            with self.subTest(line=line):
+                told = self.ask(self.address, "--timeout", "1s", *line, code=AGAIN).stderr
+                self.assertRegex(told, r"Far at 127\.0\.0\.2:\d+: connect: Connection refused")
 
 
 if __name__ == "__main__":

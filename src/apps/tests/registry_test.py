@@ -5,8 +5,9 @@ import os
 import pathlib
 import signal
 import socket
+import subprocess
 
-from program import Case, DONE, NO, USAGE, main, run
+from program import Case, DONE, NO, PROGRAM, USAGE, environment, main, run
 
 
 class Registry(Case):
@@ -119,6 +120,27 @@ class Registry(Case):
         twice = run("registry", "restore", "--from", backup, "--data", self.directory / "data2")
         self.assertEqual(twice.returncode, NO)
         self.assertIn("[already_exists]", twice.stderr)
+
+    def test_a_backup_goes_through_a_pipe(self):
+        first = self.registry("--platform", "Stage")
+        self.ask(first.address, "service", "register", "Kept", "--log", "/logs")
+        taken = subprocess.run([PROGRAM, "--registry", first.address, "registry", "backup", "--to", "-"],
+                               capture_output=True, timeout=60, env=environment(), check=False,
+                               cwd=self.directory)
+        self.assertEqual(taken.returncode, DONE, taken.stderr)
+        self.assertRegex(taken.stderr.decode(), r"^\d+ bytes in standard output\n$")
+        self.assertFalse((self.directory / "-").exists())
+        restored = subprocess.run([PROGRAM, "registry", "restore", "--from", "-", "--data",
+                                   self.directory / "new"], input=taken.stdout, capture_output=True,
+                                  timeout=60, env=environment(), check=False)
+        self.assertEqual(restored.returncode, DONE, restored.stderr)
+        second = self.registry(data="new")
+        self.assertEqual(self.ask(second.address, "service", "list", "-o", "name").stdout, "Kept\n")
+
+    def test_the_address_of_a_status_is_that_of_who_answers(self):
+        running = self.registry()
+        status = self.ask_json(f"127.0.0.1:1,{running.address}", "registry", "status")
+        self.assertEqual(status["address"], running.address)
 
     def test_a_damaged_backup_is_refused(self):
         first = self.registry()

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <cstring>
+#include <stdexcept>
 #include <string>
 
 namespace {
@@ -22,6 +23,9 @@ void publish_calls(Service& service) {
     }).value_or_throw();
     service.publish_rpc("half", [](const Arguments&) -> Result<CallResult> {
         return Error{.code = Errc::failed, .effect = Effect::unknown, .detail = "gave up half-way"};
+    }).value_or_throw();
+    service.publish_rpc("throw", [](const Arguments&) -> Result<CallResult> {
+        throw std::runtime_error("thrown within the handler");
     }).value_or_throw();
     service.publish_rpc("fail", [](const Arguments&) -> Result<CallResult> {
         return Error{.code = Errc::failed, .detail = "not today"};
@@ -43,6 +47,7 @@ void publish_records(Service& service, const std::string& member) {
 
 int main(int argc, char** argv) try {
     std::string registry;
+    std::string advertise;
     ServiceOptions options;
     for (int index = 1; index < argc; ++index) {
         const std::string name = argv[index];
@@ -51,12 +56,15 @@ int main(int argc, char** argv) try {
         } else if (index + 1 < argc) {
             const std::string value = argv[++index];
             if (name == "--registry") registry = value;
+            if (name == "--advertise") advertise = value;
             if (name == "--family") options.family = value;
             if (name == "--member") options.member = value;
         }
     }
     auto agent =
-        Agent::open({.name = options.member + "-agent", .registry = {registry}}).value_or_throw();
+        Agent::open({.name = options.member + "-agent", .registry = {registry},
+                     .advertise = advertise})
+            .value_or_throw();
     const std::string member = options.member;
     auto service = agent.create_service(std::move(options)).value_or_throw();
     publish_records(service, member);
