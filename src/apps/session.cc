@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "apps/distrust.h"
 #include "apps/exit.h"
 #include "apps/nearest.h"
 #include "apps/service_view.h"
@@ -49,12 +50,7 @@ constexpr Duration failover_max = 2s;
 }
 
 [[nodiscard]] Error no_registry(const Error& reason, const std::string& where) {
-    if (reason.code == Errc::denied) {
-        return advise({.code = Errc::denied,
-                       .detail = fmt::format("the registry at {} refuses this client: {}", where,
-                                             reason.detail)},
-                      "--tls-cert, --tls-key and --tls-ca with files of the same authority");
-    }
+    if (reason.code == Errc::denied) return explain_distrust(reason, where);
     if (reason.code == Errc::not_active) return advise(reason, "understudy registry status");
     return advise({.code = Errc::unavailable,
                    .detail = fmt::format("no registry answers at {} ({})", where, reason.detail)},

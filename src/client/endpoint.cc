@@ -77,10 +77,7 @@ void Endpoint::link_closed(Link& link, const Error& reason) {
     const LinkId id = found->second;
     ids_.erase(found);
     auto row = rows_.extract(id);
-    if (reason.code == Errc::corrupt || reason.code == Errc::limit_exceeded) {
-        log_.warn("endpoint.peer_refused",
-                  {kv("peer", to_string(link.peer())), kv("error", reason)});
-    }
+    if (link::blames_peer(reason)) refusals_.heard("endpoint.peer_refused", link.peer(), reason);
     if (Member* member = row.mapped().member) member->link_gone(id);
 }
 

@@ -6,6 +6,7 @@
 
 #include "client/link.h"
 #include "client/member.h"
+#include "link/refusals.h"
 
 namespace understudy::client {
 
@@ -52,7 +53,7 @@ private:
     };
 
     Endpoint(Runtime& runtime, Log& log, Options options, Router& router)
-        : runtime_(runtime), log_(log), options_(std::move(options)), router_(router) {}
+        : runtime_(runtime), refusals_(runtime, log), options_(std::move(options)), router_(router) {}
 
     void accepted(std::unique_ptr<Connection> connection);
     [[nodiscard]] LinkId id_of(const Link& link) const;
@@ -64,7 +65,7 @@ private:
     void link_closed(Link& link, const Error& reason) override;
 
     Runtime& runtime_;
-    Log& log_;
+    link::Refusals refusals_;
     const Options options_;
     Router& router_;
     std::unique_ptr<Listener> listener_;

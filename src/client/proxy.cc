@@ -27,6 +27,7 @@ Proxy::Proxy(Runtime& runtime, Log& log, Options options, Directory& directory,
              ProxyObserver& observer)
     : runtime_(runtime),
       log_(log),
+      refusals_(runtime, log),
       options_(std::move(options)),
       directory_(directory),
       heard_(directory.epoch_place(options_.family)),
@@ -143,6 +144,9 @@ std::string Proxy::trouble() const {
 void Proxy::note_trouble(const Target& target, const Error& reason) {
     last_trouble_ = fmt::format("{}: {}", place(target),
                                 reason.detail.empty() ? name(reason.code) : reason.detail);
+    if (link::blames_peer(reason)) {
+        refusals_.heard("proxy.member_refused", kv("member", place(target)), reason);
+    }
 }
 
 void Proxy::retry_later(const Error& reason) {

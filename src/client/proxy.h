@@ -11,6 +11,7 @@
 #include "client/directory.h"
 #include "client/link.h"
 #include "client/target.h"
+#include "link/refusals.h"
 #include "record/calls.h"
 #include "record/messages.h"
 #include "runtime/runtime.h"
@@ -126,6 +127,7 @@ private:
 
     Runtime& runtime_;
     Log& log_;
+    link::Refusals refusals_;
     const Options options_;
     Directory& directory_;
     const Epoch& heard_;  ///< The highest epoch of the family; also of one that is not fenced.

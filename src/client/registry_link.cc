@@ -17,6 +17,7 @@ RegistryLink::RegistryLink(Runtime& runtime, Log& log, Options options, pb::Hell
                            Observer& observer)
     : runtime_(runtime),
       log_(log),
+      refusals_(runtime, log),
       options_(std::move(options)),
       hello_(std::move(hello)),
       observer_(observer),
@@ -87,10 +88,11 @@ void RegistryLink::retry(const Error& reason) {
     if (was_up || (!told_down_ && round_.empty())) {
         told_down_ = true;
         up_ = false;
-        log_.warn("agent.registry_down",
-                  {kv("registry", to_string(current_)), kv("error", reason)});
+        complain(reason);
         observer_.registry_down(last_error());
         if (stopped_) return;
+    } else if (told_down_) {
+        complain(reason);
     }
     const bool silent = !was_up || reason.code == Errc::timed_out;
     if (was_up) begin_round();
@@ -103,6 +105,11 @@ void RegistryLink::retry(const Error& reason) {
         round_.push_front(current_);  // The connection broke; that may be all that did.
     }
     next_in_round();
+}
+
+/// Each reason of each address once: the first that comes may not be the one that stays.
+void RegistryLink::complain(const Error& reason) {
+    refusals_.heard("agent.registry_down", kv("registry", to_string(current_)), reason);
 }
 
 void RegistryLink::note(Error reason) {
@@ -198,6 +205,7 @@ void RegistryLink::link_welcome(Link& link, Bytes opaque) {
     told_down_ = false;
     failed_.clear();
     reasons_.clear();
+    refusals_.forget();
     round_.clear();
     hello_.clear_lost_node();
     backoff_.succeeded();

@@ -11,6 +11,7 @@
 
 #include "client/backoff.h"
 #include "client/link.h"
+#include "link/refusals.h"
 #include "wire/control.pb.h"
 
 namespace understudy::client {
@@ -85,6 +86,7 @@ private:
     void connect();
     void retry(const Error& reason);
     void note(Error reason);
+    void complain(const Error& reason);
     void sent_on(const wire::pb::Welcome& welcome);
     void go_to(const Address& address, Duration wait);
     void begin_round();
@@ -102,6 +104,7 @@ private:
 
     Runtime& runtime_;
     Log& log_;
+    link::Refusals refusals_;
     Options options_;
     wire::pb::Hello hello_;
     Observer& observer_;

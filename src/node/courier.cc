@@ -14,6 +14,7 @@ using immortal::is_client;
 Courier::Courier(Runtime& runtime, Log& log, Options options, Locator& locator, Owner& owner)
     : runtime_(runtime),
       log_(log),
+      refusals_(runtime, log),
       options_(std::move(options)),
       locator_(locator),
       owner_(owner) {}
@@ -79,7 +80,6 @@ void Courier::forget(const std::string& peer, const Error& reason) {
     const auto found = lines_.find(peer);
     if (found == lines_.end()) return;
     found->second.epoch = {};
-    found->second.refusal_logged.clear();
 }
 
 void Courier::drop_all() {
@@ -142,7 +142,6 @@ void Courier::establish(Line& line, std::unique_ptr<link::Link> link, MessageNo 
     line.under_way_bytes = 0;
     line.tell = false;
     line.ask = false;
-    line.refusal_logged.clear();
     ++counters_.links;
     log_.info("immortal.linked", {kv("peer", line.peer),
                                   kv("address", to_string(line.link->peer())),
@@ -281,6 +280,9 @@ void Courier::link_closed(link::Link& link, const Error& reason) {
         return done();
     }
     if (const auto guest = guest_of(link); guest != guests_.end()) {
+        if (link::blames_peer(reason)) {
+            refusals_.heard("immortal.guest_refused", link.peer(), reason);
+        }
         guests_.erase(guest);
         return;
     }

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "immortal/outbox.h"
 #include "link/link.h"
+#include "link/refusals.h"
 #include "node/active_search.h"
 #include "node/immortal_handshake.h"
 #include "node/locator.h"
@@ -144,7 +145,6 @@ private:
         Address dialled_to;
         TimePoint dialled_at;
         std::unique_ptr<Timer> retry;
-        std::string refusal_logged;
     };
     struct Guest {
         std::unique_ptr<link::Link> link;
@@ -180,6 +180,7 @@ private:
 
     Runtime& runtime_;
     Log& log_;
+    link::Refusals refusals_;
     const Options options_;
     Locator& locator_;
     Owner& owner_;

@@ -179,14 +179,11 @@ void Courier::connected(Line& line, Result<std::unique_ptr<Connection>> made) {
 }
 
 void Courier::dial_failed(Line& line, const Error& reason) {
-    // Nobody there, or not active: that is what the search is for. All else is told once.
+    // Nobody there, or not active: that is what the search is for. All else is told.
     const bool usual = reason.code == Errc::unavailable || reason.code == Errc::timed_out ||
                        reason.code == Errc::closed || reason.code == Errc::not_active ||
                        reason.code == Errc::in_use;
-    if (!usual && line.refusal_logged != reason.detail) {
-        line.refusal_logged = reason.detail;
-        log_.warn("immortal.peer_refused", {kv("peer", line.peer), kv("error", reason)});
-    }
+    if (!usual) refusals_.heard("immortal.peer_refused", kv("peer", line.peer), reason);
     line.search.failed();
     dial(line);
     if (!usual) owner_.link_refused(std::string(line.peer), reason);

@@ -35,6 +35,7 @@ const Error moved{.code = Errc::not_active, .detail = "this node of the registry
 RegistryServer::RegistryServer(Runtime& runtime, Log& log, Options options, Opened opened)
     : runtime_(runtime),
       log_(log),
+      refusals_(runtime, log),
       options_(std::move(options)),
       opened_(std::move(opened)),
       standby_({.name = options_.machine.name, .version = options_.machine.version}, state_) {
@@ -258,10 +259,7 @@ void RegistryServer::link_closed(client::Link& link, const Error& reason) {
     const SessionId id = found->second;
     ids_.erase(found);
     const auto row = rows_.extract(id);
-    if (reason.code == Errc::corrupt || reason.code == Errc::limit_exceeded) {
-        log_.warn("registry.peer_refused",
-                  {kv("peer", to_string(link.peer())), kv("error", reason)});
-    }
+    if (link::blames_peer(reason)) refusals_.heard("registry.peer_refused", link.peer(), reason);
     if (row.mapped().desk == Desk::standby) standby_.closed(id);
     if (row.mapped().desk == Desk::machine && machine_ && !stopping_) {
         carry_out(machine_->closed(runtime_.now(), id));

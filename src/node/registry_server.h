@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "client/link.h"
+#include "link/refusals.h"
 #include "node/registry_journal.h"
 #include "node/shared_port.h"
 #include "registry/machine.h"
@@ -110,6 +111,7 @@ private:
 
     Runtime& runtime_;
     Log& log_;
+    link::Refusals refusals_;
     Options options_;
     Opened opened_;
     std::function<void(const Error&)> failed_;

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "journal/shared_epoch.h"
 #include "link/link.h"
+#include "link/refusals.h"
 
 namespace understudy::node {
 
@@ -141,7 +142,7 @@ private:
 class SharedPrompts::Hearer final : public link::Link::Observer {
 public:
     Hearer(Runtime& runtime, Log& log, std::optional<TlsOptions> tls)
-        : runtime_(runtime), log_(log), tls_(std::move(tls)) {}
+        : runtime_(runtime), refusals_(runtime, log), tls_(std::move(tls)) {}
     ~Hearer() override = default;
     Hearer(const Hearer&) = delete;
     Hearer& operator=(const Hearer&) = delete;
@@ -191,10 +192,17 @@ private:
         const journal::Contact& contact = **found;
         const bool elsewhere = contact.process && contact.process->boot != runtime_.host().self().boot;
         if (elsewhere && is_loopback(contact.address.host)) return;  // Not for us: we poll.
+        dialled_ = contact.address;
         attempt_ = runtime_.network().connect(
             contact.address, tls_, connect_timeout,
             [this](Result<std::unique_ptr<Connection>> connection) {
-                if (!connection) return retry();
+                if (!connection) {
+                    if (link::blames_peer(connection.error())) {
+                        refusals_.heard("prompts.stranger", kv("peer", to_string(dialled_)),
+                                        connection.error());
+                    }
+                    return retry();
+                }
                 link_ = std::make_unique<link::Link>(runtime_, *std::move(connection),
                                                      wire::Side::connecting,
                                                      link::Link::Options{}, *this);
@@ -216,7 +224,8 @@ private:
         ByteReader reader(opaque);
         const auto half = reader.fixed<std::uint32_t>();
         if (half != tenure_.answered()) {
-            log_.warn("prompts.stranger", {kv("peer", to_string(link.peer()))});
+            refusals_.heard("prompts.stranger", link.peer(),
+                            {.code = Errc::refused, .detail = "it answers for another tenure"});
             drop();
             return retry();
         }
@@ -241,7 +250,7 @@ private:
     }
 
     Runtime& runtime_;
-    Log& log_;
+    link::Refusals refusals_;
     const std::optional<TlsOptions> tls_;
     std::string directory_;
     journal::SharedJournal::Ear ear_;
@@ -251,6 +260,7 @@ private:
     Duration wait_ = retry_min;
     std::unique_ptr<Timer> retry_;
     std::unique_ptr<Attempt> attempt_;
+    Address dialled_;
     std::unique_ptr<link::Link> link_;
     const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

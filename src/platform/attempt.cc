@@ -171,6 +171,7 @@ private:
 std::unique_ptr<Attempt> SocketNetwork::connect(const Address& address,
                                                 const std::optional<TlsOptions>& tls,
                                                 Duration timeout, Connected connected) {
+    if (tls) watch_certificates();
     auto connecting =
         std::make_shared<Connecting>(loop_, contexts_, address, tls, std::move(connected));
     connecting->begin(resolver_, timeout);

@@ -3,6 +3,7 @@
 #include <list>
 #include <utility>
 
+#include "base/complaints.h"
 #include "platform/descriptors.h"
 #include "platform/local_socket.h"
 #include "platform/network.h"
@@ -53,6 +54,7 @@ public:
         open_ = false;
         accepted_ = nullptr;
         pause_.reset();
+        complaints_timer_.reset();
         for (Handshake& each : handshakes_) each.stream->abandon();
         handshakes_.clear();
         silent_.clear();
@@ -140,9 +142,26 @@ private:
 
     void refused(Stream& stream, const Error& reason) {
         ++loop_.figures().handshakes_failed;
-        loop_.log().debug("network.handshake_failed",
-                          {kv("peer", to_string(stream.peer())), kv("error", reason)});
         stream.abandon();
+        // Whoever only looks whether the port is open is no news, and has no certificate to mend.
+        if (reason.code != Errc::denied && reason.code != Errc::bad_config) {
+            loop_.log().debug("network.handshake_failed",
+                              {kv("peer", to_string(stream.peer())), kv("error", reason)});
+            return;
+        }
+        complaints_.heard(loop_.now(), "network.handshake_failed", kv("peer", stream.peer().host),
+                          reason);
+        tell_complaints();
+    }
+
+    void tell_complaints() {
+        const auto due = complaints_.due();
+        if (complaints_timer_ != nullptr || !due) return;
+        complaints_timer_ = loop_.at(*due, [this] {
+            const auto fired = std::move(complaints_timer_);
+            complaints_.tell(loop_.now());
+            tell_complaints();
+        });
     }
 
     /// Closes the one that has said nothing for longest, if that began at `latest` or before. Returns
@@ -193,6 +212,8 @@ private:
     std::list<Handshake> handshakes_;
     std::deque<Silent> silent_;  // Oldest first; some have spoken since.
     std::unique_ptr<Timer> pause_;
+    Complaints complaints_{loop_.log()};
+    std::unique_ptr<Timer> complaints_timer_;
 };
 
 class SocketListener final : public Listener {
@@ -239,10 +260,22 @@ Result<Opened> open(const Address& address) {
 
 }  // namespace
 
+void SocketNetwork::watch_certificates() {
+    if (certificates_timer_ != nullptr) return;
+    certificates_timer_ = loop_.at(loop_.now() + certificates_watch, [this] {
+        const auto fired = std::move(certificates_timer_);
+        contexts_.look_after();
+        watch_certificates();
+    });
+}
+
 Result<std::unique_ptr<Listener>> SocketNetwork::listen(const Address& address,
                                                         const std::optional<TlsOptions>& tls,
                                                         Accepted accepted) {
-    if (tls) US_CHECK(contexts_.get(*tls));
+    if (tls) {
+        US_CHECK(contexts_.get(*tls));
+        watch_certificates();
+    }
     Opened opened = US_TRY(open(address));
     auto descriptor = US_TRY(loop_.adopt(std::move(opened.socket)));
     auto accept_loop =

@@ -22,6 +22,9 @@ public:
     /// How long a listener rests when there is no descriptor left. The clients wait meanwhile.
     static constexpr Duration accept_pause = 100ms;
 
+    /// How often the dates of certificates are looked at.
+    static constexpr Duration certificates_watch = 1h;
+
     explicit SocketNetwork(Loop& loop) : loop_(loop), resolver_(loop), contexts_(loop.log()) {}
 
     [[nodiscard]] Result<std::unique_ptr<Listener>> listen(const Address& address,
@@ -33,9 +36,12 @@ public:
                                                    Connected connected) override;
 
 private:
+    void watch_certificates();
+
     Loop& loop_;
     Resolver resolver_;
     TlsContexts contexts_;
+    std::unique_ptr<Timer> certificates_timer_;
 };
 
 }  // namespace understudy::platform

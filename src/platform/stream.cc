@@ -296,6 +296,9 @@ void Stream::release_output() {
 
 void Stream::conclude(Error reason) {
     if (phase_ == Phase::closed) return;
+    if (phase_ == Phase::shaking && tls_->heard_nothing() && reason.code == Errc::unavailable) {
+        reason.detail = "it ended the connection before a word of TLS: perhaps it speaks without";
+    }
     close_descriptor();
     if (ready_) {
         const Ready ready = std::exchange(ready_, nullptr);

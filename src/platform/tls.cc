@@ -16,6 +16,7 @@ namespace {
 // Each update costs us a derivation and an answer; nobody honest needs more of them.
 constexpr std::uint64_t key_updates_free = 16;
 constexpr std::uint64_t bytes_per_key_update = 1 * MiB;
+constexpr std::size_t begin_max = 8;  // Tells what the peer speaks.
 
 }  // namespace
 
@@ -78,7 +79,7 @@ void TlsSession::Free::operator()(ssl_st* ssl) const {
 }
 
 TlsSession::TlsSession(ssl_ctx_st& context, Side side, const std::string& host, Buffer& out)
-    : out_(out), ssl_(SSL_new(&context)) {
+    : out_(out), host_(host), ssl_(SSL_new(&context)) {
     BIO* bio = BIO_new(Callbacks::method());
     US_ASSERT(ssl_ != nullptr);  // Only memory can be missing.
     US_ASSERT(bio != nullptr);
@@ -86,6 +87,8 @@ TlsSession::TlsSession(ssl_ctx_st& context, Side side, const std::string& host, 
     SSL_set_bio(ssl_.get(), bio, bio);
     SSL_set_msg_callback(ssl_.get(), &Callbacks::message);
     SSL_set_msg_callback_arg(ssl_.get(), this);
+    SSL_set_app_data(ssl_.get(), this);
+    SSL_set_verify(ssl_.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, &verify);
     if (side == Side::server) {
         SSL_set_accept_state(ssl_.get());
         return;
@@ -110,6 +113,7 @@ TlsSession::~TlsSession() = default;
 void TlsSession::feed(Bytes cipher) {
     in_ = cipher;
     received_bytes_ += cipher.size();
+    if (begin_.size() < begin_max) begin_ += as_text(cipher).substr(0, begin_max - begin_.size());
 }
 
 Result<bool> TlsSession::shake_hands() {
@@ -176,18 +180,6 @@ std::string TlsSession::peer_name() const {
     std::string result(reinterpret_cast<const char*>(text), static_cast<std::size_t>(size));
     OPENSSL_free(text);
     return result;
-}
-
-Error TlsSession::failure(std::string_view what) const {
-    std::string detail = "TLS " + std::string(what) + ": ";
-    const unsigned long error = ERR_peek_last_error();
-    const char* reason = ERR_reason_error_string(error);
-    detail += reason != nullptr ? reason : "broken";
-    if (const long verdict = SSL_get_verify_result(ssl_.get()); verdict != X509_V_OK) {
-        detail += std::string(" (") + X509_verify_cert_error_string(verdict) + ")";
-    }
-    ERR_clear_error();
-    return Error{.code = Errc::denied, .detail = std::move(detail)};
 }
 
 }  // namespace understudy::platform

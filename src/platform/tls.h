@@ -33,6 +33,8 @@ public:
     /// Hands over ciphertext, in place of what is left of the last. Requires: it stays where it is
     /// until the next feed(), or until shake_hands() or read() want more.
     void feed(Bytes cipher);
+    /// Nothing has come so far.
+    [[nodiscard]] bool heard_nothing() const { return received_bytes_ == 0; }
 
     /// True when both ends know each other; false if it needs more input. A client calls it once
     /// before any input. Errors: denied.
@@ -58,7 +60,18 @@ private:
         void operator()(ssl_st* ssl) const;
     };
 
+    /// What stood in the way of the peer's certificate.
+    struct Distrust {
+        std::string subject;
+        std::string why;
+    };
+
+    static int verify(int fine, X509_STORE_CTX* store);
+    [[nodiscard]] std::string why_distrusted(X509_STORE_CTX& store) const;
+    /// Who does not accept whom, and why (base/trust.h).
     [[nodiscard]] Error failure(std::string_view what) const;
+    [[nodiscard]] std::string told_by_alert(int alert) const;
+    [[nodiscard]] bool peer_speaks_tls() const;
 
     Buffer& out_;
     Bytes in_;
@@ -66,6 +79,9 @@ private:
     std::optional<Error> failed_;
     std::uint64_t received_bytes_ = 0;
     std::uint64_t key_updates_ = 0;
+    std::string host_;
+    std::string begin_;  // The first bytes that came.
+    std::optional<Distrust> distrust_;
     std::unique_ptr<ssl_st, Free> ssl_;
 };
 
@@ -86,13 +102,20 @@ public:
     /// Lives until the next call. Errors: bad_config (none): a file is missing, does not parse, does
     /// not match the others, or the key may be read by other users.
     /// Files that turn bad later are reported; the ones read before serve on.
+    /// What is expired, or is about to be, is reported when it is read, and once a day by look_after().
+    /// An expired certificate, or one that is not valid yet, never replaces one that is valid.
     [[nodiscard]] Result<ssl_ctx_st*> get(const TlsOptions& options);
+    /// Reads what has changed and looks at the dates, as get() does for those who connect. From time
+    /// to time: an agent may keep one connection for years.
+    void look_after();
 
 private:
     struct Stamps;
     struct Entry;
 
+    void refresh(Entry& entry, const Stamps& stamps);
     void reload(Entry& entry, const Stamps& stamps);
+    void look_at_dates(Entry& entry);
 
     Log& log_;
     std::vector<std::unique_ptr<Entry>> entries_;

@@ -1,4 +1,8 @@
+#include <algorithm>
 #include <cerrno>
+#include <cstdint>
+#include <ctime>
+#include <limits>
 #include <utility>
 
 #include <fcntl.h>
@@ -12,6 +16,7 @@
 
 #include "platform/fd.h"
 #include "platform/tls.h"
+#include "platform/tls_validity.h"
 
 namespace understudy::platform {
 
@@ -112,7 +117,30 @@ Result<std::vector<CertificatePointer>> read_certificates(const std::string& pat
     return certificates;
 }
 
-Result<void> load_own_certificate(SSL_CTX* context, const TlsOptions& options) {
+/// A certificate file as an operator must look after it.
+struct Dated {
+    std::string file;
+    std::string subject;
+    Validity validity;
+};
+
+/// Of a chain the certificate that ends first: without it the others are no use.
+Dated first_to_end(const std::string& file, const std::vector<CertificatePointer>& chain) {
+    const auto ends = [](const CertificatePointer& each) { return validity_of(each.get()).ends_s; };
+    const auto& first = *std::min_element(
+        chain.begin(), chain.end(), [&](const auto& a, const auto& b) { return ends(a) < ends(b); });
+    return {file, subject_text(first.get()), validity_of(first.get())};
+}
+
+/// Of several authorities the one that lasts longest: an old one may stay in the file.
+Dated last_to_end(const std::string& file, const std::vector<CertificatePointer>& all) {
+    const auto ends = [](const CertificatePointer& each) { return validity_of(each.get()).ends_s; };
+    const auto& last = *std::max_element(
+        all.begin(), all.end(), [&](const auto& a, const auto& b) { return ends(a) < ends(b); });
+    return {file, subject_text(last.get()), validity_of(last.get())};
+}
+
+Result<Dated> load_own_certificate(SSL_CTX* context, const TlsOptions& options) {
     auto chain = US_TRY(read_certificates(options.certificate_file));
     bool taken = SSL_CTX_use_certificate(context, chain.front().get()) == 1;
     for (std::size_t i = 1; i < chain.size(); ++i) {
@@ -129,20 +157,26 @@ Result<void> load_own_certificate(SSL_CTX* context, const TlsOptions& options) {
         return unusable(options.key_file,
                         "is not the key of the certificate in " + options.certificate_file);
     }
-    return {};
+    return first_to_end(options.certificate_file, chain);
 }
 
-Result<void> load_authority(SSL_CTX* context, const TlsOptions& options) {
+Result<Dated> load_authority(SSL_CTX* context, const TlsOptions& options) {
     const auto authorities = US_TRY(read_certificates(options.authority_file));
     for (const CertificatePointer& each : authorities) {
         if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), each.get()) != 1) {
             return unusable(options.authority_file, "the certificate cannot be used");
         }
     }
-    return {};
+    return last_to_end(options.authority_file, authorities);
 }
 
-Result<ContextPointer> load(const TlsOptions& options) {
+struct Loaded {
+    ContextPointer context;
+    Dated own;
+    Dated authority;
+};
+
+Result<Loaded> load(const TlsOptions& options) {
     ContextPointer context(SSL_CTX_new(TLS_method()));
     if (!context) return unusable(options.certificate_file, "OpenSSL gives no context");
     SSL_CTX_set_min_proto_version(context.get(), TLS1_3_VERSION);
@@ -152,9 +186,22 @@ Result<ContextPointer> load(const TlsOptions& options) {
     SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
     SSL_CTX_set_num_tickets(context.get(), 0);
     SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS);  // 16 KiB less per idle end.
-    US_CHECK(load_own_certificate(context.get(), options));
-    US_CHECK(load_authority(context.get(), options));
-    return context;
+    Dated own = US_TRY(load_own_certificate(context.get(), options));
+    Dated authority = US_TRY(load_authority(context.get(), options));
+    return Loaded{std::move(context), std::move(own), std::move(authority)};
+}
+
+std::int64_t wall_now() { return std::time(nullptr); }
+
+bool usable(const Dated& dated, std::int64_t now_s) {
+    const Standing now = standing(dated.validity, now_s);
+    return now == Standing::good || now == Standing::ends_soon;
+}
+
+std::string why_not_usable(const Dated& dated, std::int64_t now_s) {
+    const bool expired = standing(dated.validity, now_s) == Standing::expired;
+    return (expired ? "expired on " : "is not valid before ") +
+           date_text(expired ? dated.validity.ends_s : dated.validity.begins_s);
 }
 
 }  // namespace
@@ -172,8 +219,11 @@ struct TlsContexts::Stamps {
 struct TlsContexts::Entry {
     TlsOptions options;
     Stamps stamps;
-    ContextPointer context;
-    Stamps refused = {};  // Newer files that could not be used; reported once.
+    Loaded loaded;
+    ExpiryWatch own = {};
+    ExpiryWatch authority = {};
+    Stamps refused = {};                 // Newer files that could not be used; reported once.
+    std::int64_t refused_until_s = 0;    // They may be usable from then on.
 };
 
 TlsContexts::TlsContexts(Log& log) : log_(log) {}
@@ -184,26 +234,76 @@ Result<ssl_ctx_st*> TlsContexts::get(const TlsOptions& options) {
     const Stamps stamps = Stamps::of(options);
     for (const auto& entry : entries_) {
         if (entry->options != options) continue;
-        if (entry->stamps != stamps && entry->refused != stamps) reload(*entry, stamps);
-        return entry->context.get();
+        refresh(*entry, stamps);
+        return entry->loaded.context.get();
     }
-    auto context = US_TRY(load(options));
+    auto loaded = US_TRY(load(options));
     if (entries_.size() == contexts_max) entries_.clear();
-    entries_.push_back(std::make_unique<Entry>(Entry{options, stamps, std::move(context)}));
-    return entries_.back()->context.get();
+    entries_.push_back(std::make_unique<Entry>(
+        Entry{.options = options, .stamps = stamps, .loaded = std::move(loaded)}));
+    look_at_dates(*entries_.back());
+    return entries_.back()->loaded.context.get();
+}
+
+void TlsContexts::look_after() {
+    for (const auto& entry : entries_) {
+        refresh(*entry, Stamps::of(entry->options));
+        look_at_dates(*entry);
+    }
+}
+
+void TlsContexts::refresh(Entry& entry, const Stamps& stamps) {
+    if (entry.stamps == stamps) return;
+    if (entry.refused == stamps && wall_now() < entry.refused_until_s) return;
+    reload(entry, stamps);
 }
 
 // Files that do not fit together are most likely half replaced: until they do, the old ones serve.
 void TlsContexts::reload(Entry& entry, const Stamps& stamps) {
-    auto context = load(entry.options);
-    if (!context) {
+    const auto refuse = [&](const Error& reason, std::int64_t until_s) {
         entry.refused = stamps;
-        log_.warn("tls.reload_refused", {kv("error", context.error())});
-        return;
+        entry.refused_until_s = until_s;
+        log_.warn("tls.reload_refused", {kv("error", reason)});
+    };
+    constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
+    const std::int64_t now_s = wall_now();
+    auto loaded = load(entry.options);
+    if (!loaded) return refuse(loaded.error(), never);
+    if (usable(entry.loaded.own, now_s) && !usable(loaded->own, now_s)) {
+        const Validity& validity = loaded->own.validity;
+        return refuse(unusable(loaded->own.file,
+                               why_not_usable(loaded->own, now_s) +
+                                   "; the certificate that was read before stays, valid until " +
+                                   date_text(entry.loaded.own.validity.ends_s)),
+                      now_s < validity.begins_s ? validity.begins_s : never);
     }
-    entry.context = std::move(*context);
+    entry.loaded = std::move(*loaded);
     entry.stamps = stamps;
     log_.info("tls.reloaded", {kv("certificate_file", entry.options.certificate_file)});
+    entry.own = {};
+    entry.authority = {};
+    look_at_dates(entry);
+}
+
+void TlsContexts::look_at_dates(Entry& entry) {
+    const std::int64_t now_s = wall_now();
+    const auto look = [&](const Dated& dated, ExpiryWatch& watch) {
+        const Standing now = standing(dated.validity, now_s);
+        if (!watch.worth_telling(now, now_s)) return;
+        const LogField file = kv("file", dated.file);
+        const LogField subject = kv("subject", dated.subject);
+        const LogField ends = kv("ends", date_text(dated.validity.ends_s));
+        if (now == Standing::expired) return log_.warn("tls.certificate_expired", {file, subject, ends});
+        if (now == Standing::ends_soon) {
+            constexpr std::int64_t day_s = 86'400;
+            return log_.warn("tls.certificate_ends_soon",
+                             {file, subject, ends, kv("days", (dated.validity.ends_s - now_s) / day_s)});
+        }
+        log_.warn("tls.certificate_not_valid_yet",
+                  {file, subject, kv("begins", date_text(dated.validity.begins_s))});
+    };
+    look(entry.loaded.own, entry.own);
+    look(entry.loaded.authority, entry.authority);
 }
 
 }  // namespace understudy::platform

@@ -10,7 +10,11 @@
 namespace understudy::replicated {
 
 Peers::Peers(Runtime& runtime, Log& log, Options options, Observer& observer)
-    : runtime_(runtime), log_(log), options_(std::move(options)), observer_(observer) {}
+    : runtime_(runtime),
+      log_(log),
+      refusals_(runtime, log),
+      options_(std::move(options)),
+      observer_(observer) {}
 
 Peers::~Peers() = default;
 
@@ -143,6 +147,7 @@ void Peers::connected(Row& row, Result<std::unique_ptr<Connection>> made) {
     const bool suspected = std::exchange(row.suspected, false);
     if (!made) {
         row.trouble = made.error().detail;
+        complain(row, made.error());
         retry(row);
         if (suspected && made.error().code == Errc::unavailable) gone(row.peer.name);
         return;
@@ -155,6 +160,12 @@ void Peers::connected(Row& row, Result<std::unique_ptr<Connection>> made) {
     row.dialled->hello(encode(hello()));
 }
 
+/// Who is away is no news; who is there and not what it should be is.
+void Peers::complain(const Row& row, const Error& reason) {
+    if (!link::blames_peer(reason)) return;
+    refusals_.heard("replicated.peer_refused", kv("peer", row.peer.name), reason);
+}
+
 void Peers::link_welcome(link::Link& link, Bytes opaque) {
     Row& row = *by_link_.at(&link);
     const auto hello = decode_hello(opaque);
@@ -165,8 +176,7 @@ void Peers::link_welcome(link::Link& link, Bytes opaque) {
             .detail = fmt::format("{} answers where {} was expected", hello->name, row.peer.name)};
     }
     if (!checked) {
-        log_.warn("replicated.peer_refused",
-                  {kv("peer", row.peer.name), kv("error", checked.error())});
+        refusals_.heard("replicated.peer_refused", kv("peer", row.peer.name), checked.error());
         return link.finish(checked.error());
     }
     establish(row, std::move(row.dialled), *hello);
@@ -186,8 +196,7 @@ void Peers::link_hello(link::Link& link, Bytes opaque) {
     const auto hello = decode_hello(opaque);
     const Result<void> checked = hello ? check(link, *hello) : Result<void>(hello.error());
     if (!checked) {
-        log_.warn("replicated.peer_refused",
-                  {kv("peer", to_string(link.peer())), kv("error", checked.error())});
+        refusals_.heard("replicated.peer_refused", link.peer(), checked.error());
         return link.refuse(checked.error());
     }
     learn(hello->name, hello->address);
@@ -255,7 +264,7 @@ void Peers::link_message(link::Link& link, wire::MessageType type, Bytes body) {
     if (found == by_link_.end()) return;
     const std::string name = found->second->peer.name;
     if (auto taken = observer_.peer_message(name, type, body); !taken) {
-        log_.warn("replicated.peer_refused", {kv("peer", name), kv("error", taken.error())});
+        refusals_.heard("replicated.peer_refused", kv("peer", name), taken.error());
         if (by_link_.contains(&link)) link.finish(taken.error());
     }
 }
@@ -265,10 +274,14 @@ void Peers::link_drained(link::Link&) {}
 void Peers::link_closed(link::Link& link, const Error& reason) {
     const auto found = by_link_.find(&link);
     if (found == by_link_.end()) {
+        if (link::blames_peer(reason)) {
+            refusals_.heard("replicated.peer_refused", link.peer(), reason);
+        }
         std::erase_if(strangers_, [&](const auto& each) { return each.get() == &link; });
         return;
     }
     Row& row = *found->second;
+    complain(row, reason);
     by_link_.erase(found);
     if (row.dialled.get() == &link) {
         const auto dialled = std::move(row.dialled);

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "link/link.h"
+#include "link/refusals.h"
 #include "replicated/messages.h"
 #include "runtime/runtime.h"
 
@@ -104,6 +105,7 @@ private:
     void connect(Row& row);
     void connected(Row& row, Result<std::unique_ptr<Connection>> made);
     void retry(Row& row);
+    void complain(const Row& row, const Error& reason);
     void drop(Row& row);
     void establish(Row& row, std::unique_ptr<link::Link> link, const Hello& hello);
     void lost(Row& row, const Error& reason);
@@ -118,6 +120,7 @@ private:
 
     Runtime& runtime_;
     Log& log_;
+    link::Refusals refusals_;
     const Options options_;
     Observer& observer_;
     std::unique_ptr<Listener> listener_;

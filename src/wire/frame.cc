@@ -1,9 +1,14 @@
 #include "wire/frame.h"
 
+#include <cstddef>
+#include <string>
+#include <string_view>
+
 #include <fmt/format.h>
 
 #include "base/bytes.h"
 #include "base/checksum.h"
+#include "base/trust.h"
 
 namespace understudy::wire {
 
@@ -13,9 +18,29 @@ std::uint32_t checksum(Bytes checked_header, Bytes payload) {
     return crc32c(payload, crc32c(checked_header));
 }
 
+/// Seen in the first bytes: an end that speaks TLS refuses in fewer than a header has.
+[[nodiscard]] Result<void> check_begin(Bytes input) {
+    if (input.size() < 2) return {};
+    const auto first = std::to_integer<std::uint8_t>(input[0]);
+    const auto second = std::to_integer<std::uint8_t>(input[1]);
+    if ((first | second << 8) == frame_magic) return {};
+    constexpr std::uint8_t tls_alert = 0x15;
+    constexpr std::uint8_t tls_handshake = 0x16;
+    if ((first == tls_alert || first == tls_handshake) && second == 3) {
+        return Error{.code = Errc::denied, .detail = std::string(peer_wants_tls)};
+    }
+    for (const std::string_view begin : {"GET ", "HEAD ", "POST ", "PUT ", "OPTIONS ", "HTTP/"}) {
+        if (as_text(input).starts_with(begin)) {
+            return Error{.code = Errc::corrupt, .detail = "not our protocol, but HTTP"};
+        }
+    }
+    return Error{.code = Errc::corrupt, .detail = "not our protocol"};
+}
+
 }  // namespace
 
 Result<std::optional<Frame>> decode(Bytes input, std::size_t payload_max) {
+    US_CHECK(check_begin(input));
     if (input.size() < header_size) return std::optional<Frame>();
 
     ByteReader header(input.first(header_size));
@@ -26,7 +51,7 @@ Result<std::optional<Frame>> decode(Bytes input, std::size_t payload_max) {
     const auto crc = *header.fixed<std::uint32_t>();
 
     // Everything the peer claims is checked before it is used; the length above all.
-    if (magic != frame_magic) return Error{.code = Errc::corrupt, .detail = "not our protocol"};
+    US_ASSERT(magic == frame_magic);
     if (version != frame_version) {
         return Error{.code = Errc::corrupt, .detail = fmt::format("frame version {}", version)};
     }

@@ -47,8 +47,9 @@ class Running:
     def error_text(self):
         if self.errors.closed:
             return self.said
-        self.errors.seek(0)
-        return self.errors.read()
+        # Not by seek(): the process writes where the file's one position is.
+        descriptor = self.errors.fileno()
+        return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace")
 
     def end(self, number=signal.SIGTERM):
         """Sends the signal and returns the exit code."""

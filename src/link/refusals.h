@@ -1,0 +1,39 @@
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "base/complaints.h"
+#include "runtime/runtime.h"
+
+namespace understudy::link {
+
+/// Whether a connection ended over what its peer is or sends, and not over the network.
+[[nodiscard]] inline bool blames_peer(const Error& reason) {
+    return reason.code == Errc::corrupt || reason.code == Errc::limit_exceeded ||
+           reason.code == Errc::denied;
+}
+
+/// Complaints about peers, with a timer: the first is logged at once, the others as their number.
+///
+/// Thread: loop only.
+class Refusals {
+public:
+    Refusals(Runtime& runtime, Log& log) : runtime_(runtime), complaints_(log) {}
+
+    /// Requires: `event`, and the key of `about`, are literals.
+    void heard(std::string_view event, const Address& peer, const Error& reason) {
+        heard(event, kv("peer", peer.host), reason);
+    }
+    void heard(std::string_view event, const LogField& about, const Error& reason);
+    void forget();
+
+private:
+    void arm();
+
+    Runtime& runtime_;
+    Complaints complaints_;
+    std::unique_ptr<Timer> timer_;
+};
+
+}  // namespace understudy::link
