@@ -141,17 +141,17 @@ protected:
     return found.damages.empty() ? Exit::done : Exit::no;
 }
 
-[[nodiscard]] Result<Exit> repair(const Invocation&, const Wanted& wanted) {
+[[nodiscard]] Result<Exit> repair(const Invocation&, const JournalWanted& wanted) {
     std::optional<Result<Walked>> walked;
     {
         ReadOnlyDisk disk;
         Looking looking;
         walked.emplace(journal::walk(disk, wanted.directory, WalkDepth::everything, looking));
     }
-    if (!*walked) return unreadable(walked->error());
+    if (!*walked) return unreadable(walked->error(), wanted.directory);
     platform::PosixDisk disk;
     const auto repaired = journal::repair(disk, wanted.directory, **walked);
-    if (!repaired) return unreadable(repaired.error());
+    if (!repaired) return unreadable(repaired.error(), wanted.directory);
     for (const journal::Repaired& one : *repaired) {
         print(fmt::format("{}: {} bytes of zeros appended\n", one.file, one.zeros));
     }

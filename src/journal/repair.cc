@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "journal/directory_hold.h"
 #include "journal/segment.h"
 #include "journal/whole_file.h"
 
@@ -31,10 +32,10 @@ Result<void> check_repairable(const std::string& directory, const Walked& found)
     return {};
 }
 
-/// Of a local journal its lock, of a shared one that of the segment.
-Result<std::unique_ptr<File>> locked(Disk& disk, const std::string& directory,
-                                     std::string_view name, Disk::Open how) {
-    auto file = US_TRY(disk.open(path_in(directory, name), how));
+/// Who appends to a segment of a shared journal has its lock.
+Result<std::unique_ptr<File>> locked_segment(Disk& disk, const std::string& directory,
+                                             std::string_view name) {
+    auto file = US_TRY(disk.open(path_in(directory, name), Disk::Open::existing));
     const auto taken = file->lock();
     if (!taken) return taken.error().code == Errc::in_use ? is_open(directory) : taken.error();
     return file;
@@ -47,12 +48,13 @@ Result<std::vector<Repaired>> repair(Disk& disk, const std::string& directory,
     US_CHECK(check_repairable(directory, found));
     std::vector<Repaired> repaired;
     if (found.damages.empty()) return repaired;
-    std::unique_ptr<File> lock;
+    std::unique_ptr<DirectoryHold> hold;
     if (found.kind != WalkKind::shared) {
-        lock = US_TRY(locked(disk, directory, lock_name, Disk::Open::create));
+        hold = US_TRY(
+            DirectoryHold::take(disk, directory, DirectoryHold::Access::exclusive, {}, 0));
     }
     for (const Damage& damage : found.damages) {
-        const auto file = US_TRY(locked(disk, directory, damage.file, Disk::Open::existing));
+        const auto file = US_TRY(locked_segment(disk, directory, damage.file));
         const std::uint64_t size = US_TRY(file->size());
         if (size >= damage.whole_at) continue;
         US_CHECK(write_zeros(*file, size, damage.whole_at));
