@@ -121,12 +121,12 @@ void SharedJournal::Core::trim() {
         tenure_->life.guarded([trimmed](Core& core) {
             core.tenure_->trimming = false;
             if (!**trimmed) {
-                if (std::exchange(owner->trim_failing, true)) return;
+                if (std::exchange(core.tenure_->trim_failing, true)) return;
                 core.log_.warn("journal.trim.failed", {kv("directory", core.options_.directory),
                                                        kv("error", (**trimmed).error())});
                 return;
             }
-            owner->trim_failing = false;
+            core.tenure_->trim_failing = false;
             core.checkpoint_ = std::max(core.checkpoint_, (**trimmed)->checkpoint);
         }));
 }
