@@ -41,15 +41,16 @@ TEST(JournalFormat, ASegmentIsWrittenAsDocumented) {
 }
 
 TEST(JournalFormat, AReserveIsWrittenAndReadAsDocumented) {
-    const ReserveHeader header{
-        .generation = generation + 1, .size_bytes = size_bytes, .durable = {3}};
+    const ReserveHeader header{.generation = example_generation + 1,
+                               .size_bytes = example_size_bytes,
+                               .durable = {3}};
     Buffer written;
     encode(header, written);
     EXPECT_EQ(written, example("reserve"));
-    const auto read = decode_reserve_header(written, generation + 1);
+    const auto read = decode_reserve_header(written, example_generation + 1);
     ASSERT_TRUE(read && *read);
     EXPECT_EQ(**read, header);
-    EXPECT_FALSE(*decode_segment_header(written, generation + 1)) << "it is not begun";
+    EXPECT_FALSE(*decode_segment_header(written, example_generation + 1)) << "it is not begun";
 }
 
 TEST(JournalFormat, ACheckpointIsWrittenAndReadAsDocumented) {
