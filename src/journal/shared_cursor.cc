@@ -276,7 +276,8 @@ Result<void> SharedCursor::judge() {
     }
     if (at_.chain.last >= durable_) return {};
     return damage(at_.chain.last.next(),
-                  fmt::format("entries up to {} were durable", durable_.value));
+                  fmt::format("{} ends before it, and entries up to {} were durable",
+                              shared_segment_name(part().epoch, at_.generation), durable_.value));
 }
 
 /// What a later segment of the epoch says of those before it, the last of which is `before`.
