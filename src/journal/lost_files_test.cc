@@ -382,8 +382,8 @@ TEST(LostFiles, AnEpochThatHasLostItsSegmentsIsNotSkipped) {
     EXPECT_THAT(error->detail, HasSubstr(newest + ": it is missing"));
 }
 
-// The claim is written after the segment has been begun: it may still name the one before, which may
-// be removed by then.
+// The claim is written after the segment has been begun: it may still name the one before, which
+// may be removed by then.
 TEST(LostFiles, AClaimThatIsBehindIsNoDamage) {
     LostShared kind(true);
     FakeDisk disk(1);
@@ -451,7 +451,8 @@ TEST(LostFiles, AReserveVouchesForTheSegmentBeforeIt) {
     EXPECT_EQ(found.damages[0].entry, newest.begun.first);
     const auto error = kind.open(disk);
     ASSERT_TRUE(error);
-    EXPECT_THAT(error->detail, HasSubstr("entry " + std::to_string(newest.begun.first.value) + " "));
+    const std::string first = std::to_string(newest.begun.first.value);
+    EXPECT_THAT(error->detail, HasSubstr("entry " + first + " "));
     EXPECT_THAT(error->detail, HasSubstr(newest.begun.name + " does not hold it"));
 }
 
@@ -479,9 +480,10 @@ TEST(LostFiles, AGapInWhatNothingNeedsIsNoDamage) {
     EXPECT_FALSE(next.error) << to_string(*next.error);
 }
 
+using LookAtShort = std::function<void(LostFiles&, FakeDisk&, const WalkedSegment&)>;
+
 /// Each kind, its newest begun segment short by so many bytes.
-void for_each_short(std::size_t bytes,
-                    const std::function<void(LostFiles&, FakeDisk&, const WalkedSegment&)>& look_at) {
+void for_each_short(std::size_t bytes, const LookAtShort& look_at) {
     LostLocal local(false);
     LostShared shared(false);
     LostNode node;
@@ -572,8 +574,10 @@ TEST(LostFiles, AJournalThatSomebodyOpensMeanwhileIsNotRepaired) {
     LostLocal kind(false);
     kind.make(disk, true);
     Walked found = walked_through(disk, directory);
-    found.damages.push_back(
-        {.entry = {}, .file = NewestSegment(found).begun.name, .why = "short", .whole_at = 64 * KiB});
+    found.damages.push_back({.entry = {},
+                             .file = NewestSegment(found).begun.name,
+                             .why = "short",
+                             .whole_at = 64 * KiB});
     Session session(disk, 3);
     session.opened();
     ASSERT_TRUE(session.journal);
