@@ -146,7 +146,7 @@ journal::DirectoryWanted RegistryJournal::identity(journal::DirectoryForm form) 
         wanted.identity.node = options_.name;
     }
     wanted.segment_bytes = options_.segment_size_bytes;
-    wanted.group = replicated::directory_of(replicated::group_of(service));
+    wanted.group = replicated::directory_of(replicated::group_of(group_service));
     return wanted;
 }
 
