@@ -333,6 +333,11 @@ void State::learn_epoch(Service& service, const pb::AddMember& add, Change& chan
     const pb::Register& wanted = add.wanted();
     const Epoch known{wanted.known_epoch()};
     if (service.awaited == wanted.member()) service.awaited.clear();
+    // Given up, and here all the same: it was not lost.
+    if (service.lost && service.lost->member() == wanted.member() &&
+        static_cast<Cause>(service.lost->cause()) == Cause::never_returned) {
+        service.lost.reset();
+    }
     if (planted(Plant::forget_reported_epoch)) return;
     const JoinOrder self = service.find(wanted.member())->order;
     if (known < service.epoch || known.value == 0) return;

@@ -316,7 +316,8 @@ TEST_F(Nodes, AddingOneThatIsNotThereSaysSoAndAddsNothing) {
     EXPECT_NE(added.errors.find("refused"), std::string::npos) << added.errors;
     EXPECT_EQ(status().output.find("\"r4\""), std::string::npos);
     start_node(3, {"--advertise", addresses_[3]});
-    const Finished again = understudy({"registry", "add", "r4=" + addresses_[3]});
+    const Finished again =
+        understudy({"registry", "add", "r4=" + addresses_[3], "--timeout", "40s"});
     EXPECT_EQ(again.ending.code, 0) << again.errors;
 }
 
