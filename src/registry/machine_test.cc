@@ -141,7 +141,7 @@ TEST(Evidence, TheRegistrysOwnPauseCostsNobodyTheRole) {
 
 // The data directory was put back as it was some time ago: not a restore that anybody announced.
 TEST(OldDirectory, WhoSaysThatItIsNotActiveAnyMoreDoesNotGetTheRoleBack) {
-    Stage stage;
+    MachineStage stage;
     SessionId a = stage.connect(1);
     stage.join(a, "Bar1");
     stage.commit();
@@ -175,7 +175,7 @@ TEST(OldDirectory, WhoSaysThatItIsNotActiveAnyMoreDoesNotGetTheRoleBack) {
 }
 
 TEST(OldDirectory, AHolderThatIsNotBackIsGivenUpAfterALease) {
-    Stage stage;
+    MachineStage stage;
     SessionId a = stage.connect(1);
     stage.join(a, "Bar1");
     stage.commit();

@@ -714,7 +714,7 @@ TEST(DefinedService, ALastResortAllowedLaterElectsWhoIsLeft) {
 // --- A backup ------------------------------------------------------------------------------------
 
 /// Restores what `story` knew when `backup` was taken.
-void restore_backup(Story& story, const Buffer& backup) {
+void restore_backup(JournaledStory& story, const Buffer& backup) {
     story.state = State();
     story.state.go_live();
     pb::RegistryCommand command;
@@ -725,7 +725,7 @@ void restore_backup(Story& story, const Buffer& backup) {
 }
 
 TEST(JournaledBackup, MakesNobodyActiveAndTheJournalsWordDecides) {
-    Story story;
+    JournaledStory story;
     story.define_three();
     story.start(0u);
     story.start(1u);
@@ -746,7 +746,7 @@ TEST(JournaledBackup, MakesNobodyActiveAndTheJournalsWordDecides) {
 }
 
 TEST(JournaledBackup, WhoStillHoldsItsEpochIsActiveWithoutAPromotion) {
-    Story story;
+    JournaledStory story;
     story.define_three();
     story.start(0u);
     story.start(1u);
@@ -762,7 +762,7 @@ TEST(JournaledBackup, WhoStillHoldsItsEpochIsActiveWithoutAPromotion) {
 }
 
 TEST(JournaledBackup, ASwitchoverThatWasUnderWayIsOver) {
-    Story story;
+    JournaledStory story;
     story.define_three();
     story.start(0u);
     story.start(1u);
@@ -785,7 +785,7 @@ TEST(JournaledBackup, ASwitchoverThatWasUnderWayIsOver) {
 
 // A copy that opens its journal anew for its designation is still the one that was designated.
 TEST(LastResort, WhoKeepsItsPlaceWhileItsJournalOpensAnewBecomesActive) {
-    Story story;
+    JournaledStory story;
     story.define([](pb::DefineAsk& define) { define.set_last_resort(1); });
     story.add(1);
     story.start(0u);
@@ -806,7 +806,7 @@ TEST(LastResort, WhoKeepsItsPlaceWhileItsJournalOpensAnewBecomesActive) {
 }
 
 TEST(LastResort, WhoMayNotBecomeActiveIsSaidToOperators) {
-    Story story;
+    JournaledStory story;
     story.define();
     story.add(1);
     story.start(0u);
