@@ -140,6 +140,9 @@ private:
 class PosixDirectory final : public File {
 public:
     PosixDirectory(Fd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+    ~PosixDirectory() override { reserve().give_back(std::move(fd_)); }
+    PosixDirectory(const PosixDirectory&) = delete;
+    PosixDirectory& operator=(const PosixDirectory&) = delete;
 
     Result<std::uint64_t> size() override { return no_file(); }
     Result<void> read_at(std::uint64_t, std::span<std::byte>) override { return no_file(); }
@@ -166,7 +169,7 @@ private:
         return {.code = Errc::refused, .detail = path_ + " is a directory"};
     }
 
-    const Fd fd_;
+    Fd fd_;
     const std::string path_;
 };
 
@@ -189,7 +192,7 @@ int open_directory(const std::string& path) {
 
 Result<std::unique_ptr<File>> PosixDisk::open(const std::string& path, Open how) {
     if (how == Open::directory) {
-        Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        Fd fd = reserve().open([&] { return open_directory(path); });
         if (!fd) return failure("open", path);
         return std::make_unique<PosixDirectory>(std::move(fd), path);
     }

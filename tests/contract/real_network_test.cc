@@ -528,8 +528,9 @@ TEST_F(RealNetwork, AFileIsOpenedWhenConnectionsHaveUsedUpAllDescriptors) {
 TEST_F(RealNetwork, WithoutADescriptorForAFileItIsSaidAndNothingIsDone) {
     const std::string directory = harness_->directory(0);
     platform::PosixDisk disk;
+    ASSERT_TRUE(disk.list(directory));  // From here on some are held.
     const DescriptorLimit limit(200);
-    AllDescriptors all;
+    const AllDescriptors all;
     std::vector<std::unique_ptr<File>> files;
     std::optional<Error> error;
     while (!error) {

@@ -209,10 +209,10 @@ class Journal(Case):
                       self.journal("inspect", parent, code=USAGE).stderr)
 
     @unittest.skipIf(os.geteuid() == 0, "root may read everything")
-    def test_what_may_not_be_read_is_denied(self):
+    def test_what_may_not_be_read_is_not_permitted(self):
         directory = self.make("local")
         os.chmod(directory / self.inspected(directory)["segments"][0]["segment"], 0)
-        self.assertIn("[denied]", self.journal("verify", directory, code=DENIED).stderr)
+        self.assertIn("[not_permitted]", self.journal("verify", directory, code=DENIED).stderr)
 
     def test_a_read_only_file_is_enough(self):
         directory = self.make("local")

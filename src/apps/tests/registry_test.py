@@ -19,6 +19,31 @@ class Registry(Case):
         self.assertEqual(result.stdout, "")
         return message[0]
 
+    def test_a_directory_that_cannot_be_used_is_refused_with_what_to_look_at(self):
+        file = self.directory / "file"
+        file.write_text("x")
+        below = self.directory / "file" / "data"
+        long = self.directory / ("n" * 300)
+        for path in [file, below, long]:
+            result = run("registry", "--listen", "127.0.0.1:0", "--data", path)
+            self.assertEqual(result.returncode, USAGE, result.stderr)
+            self.assertIn("[bad_path]", result.stderr)
+            self.assertIn(f"try: stat {path}", result.stderr)
+        # A relative path is told as a whole: the log may be read elsewhere.
+        result = run("registry", "--listen", "127.0.0.1:0", "--data", "file", cwd=self.directory)
+        self.assertIn(str(file), result.stderr.splitlines()[0])
+
+    def test_a_file_of_options_that_cannot_be_read_says_why(self):
+        for path, code, name in [(self.directory, USAGE, "bad_path"),
+                                 (self.directory / "absent", NO, "no_such_file")]:
+            result = run("config", "check", path)
+            self.assertEqual(result.returncode, code, result.stderr)
+            self.assertIn(f"[{name}]", result.stderr)
+            self.assertIn(str(path), result.stderr)
+            result = run("service", "list", "--config", path)
+            self.assertEqual(result.returncode, USAGE, result.stderr)
+            self.assertIn("[bad_config]", result.stderr)
+
     def test_the_second_on_a_directory_is_refused(self):
         self.registry()
         message = self.refused("--listen", "127.0.0.1:0", "--data", self.directory / "data")
