@@ -229,6 +229,9 @@ Result<Exit> run_coordinator(const Invocation& invocation) {
     if (const auto raised = platform::raise_descriptor_limit(); !raised) {
         log.warn("coordinator.descriptor_limit", {kv("error", raised.error())});
     }
+    if (auto enough = platform::check_descriptors(); !enough) {
+        return advise_path(std::move(enough).error(), {});
+    }
     platform::AsioRuntime runtime(log);
     CoordinatorProgram program(runtime, log, Supervisor::of_this_process());
     const std::string directory = directory_of(options.journal);

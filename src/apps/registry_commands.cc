@@ -55,6 +55,9 @@ Result<Exit> run_registry(const Invocation& invocation) {
     if (const auto raised = platform::raise_descriptor_limit(); !raised) {
         log.warn("registry.descriptor_limit", {kv("error", raised.error())});
     }
+    if (auto enough = platform::check_descriptors(); !enough) {
+        return advise_path(std::move(enough).error(), settings.data);
+    }
     platform::AsioRuntime runtime(log);
     RegistryProgram program(runtime, log, Supervisor::of_this_process());
     const auto ended = program.run(std::move(options), [&](const node::RegistryServer& server) {

@@ -1,7 +1,11 @@
 #include "platform/limits.h"
 
 #include <cerrno>
+#include <string>
+#include <vector>
 
+#include <fcntl.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 
 #include "platform/fd.h"
@@ -27,6 +31,22 @@ Result<std::uint64_t> raise_descriptor_limit() {
         }
     }
     return std::uint64_t{limit.rlim_cur};
+}
+
+Result<void> check_descriptors() {
+    std::vector<Fd> taken;
+    while (taken.size() < descriptors_min) {
+        taken.emplace_back(taken.empty() ? ::eventfd(0, EFD_CLOEXEC)
+                                         : ::fcntl(taken.front().get(), F_DUPFD_CLOEXEC, 0));
+        if (taken.back()) continue;
+        const int error = errno;
+        return system_error(Errc::no_descriptors,
+                            "this process may have " + std::to_string(descriptor_limit()) +
+                                " descriptors; it needs " + std::to_string(descriptors_min) +
+                                " besides those that it was started with",
+                            error);
+    }
+    return {};
 }
 
 }  // namespace understudy::platform

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "understudy/types.h"
@@ -13,5 +14,12 @@ namespace understudy::platform {
 /// it. For programs: a library leaves the limits of its host alone.
 /// Errors: not_permitted (none).
 [[nodiscard]] Result<std::uint64_t> raise_descriptor_limit();
+
+/// What a server needs at least, free when it starts: a loop, its port, its journal, some peers.
+inline constexpr std::size_t descriptors_min = 24;
+
+/// Are there so many? For programs, before they make a runtime, which throws without.
+/// Errors: no_descriptors (none): says how many this process may have.
+[[nodiscard]] Result<void> check_descriptors();
 
 }  // namespace understudy::platform

@@ -77,7 +77,10 @@ enum class Readers { anybody, owner_only };
 // OpenSSL would read the file itself, but through a descriptor that a concurrent fork inherits.
 Result<Secret> read_file(const std::string& path, Readers readers) {
     const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!file) return system_error(Errc::bad_config, path, errno);
+    if (!file) {
+        const int error = errno;  // A shortage says nothing of the file: it is read again.
+        return system_error(shortage_code(error).value_or(Errc::bad_config), path, error);
+    }
     struct stat status{};
     if (::fstat(file.get(), &status) != 0) return system_error(Errc::bad_config, path, errno);
     if (!S_ISREG(status.st_mode)) return unusable(path, "is not a file");

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 
-from program import Case, DONE, NO, PROGRAM, USAGE, environment, main, run
+from program import AGAIN, Case, DONE, NO, PROGRAM, USAGE, environment, main, run
 
 
 class Registry(Case):
@@ -43,6 +43,16 @@ class Registry(Case):
             result = run("service", "list", "--config", path)
             self.assertEqual(result.returncode, USAGE, result.stderr)
             self.assertIn("[bad_config]", result.stderr)
+
+    def test_with_too_few_descriptors_it_says_so_and_does_not_begin(self):
+        data = self.directory / "data"
+        for limit in [6, 10, 16, 24]:
+            result = run("-c", f'ulimit -n {limit}; exec "$0" "$@"', PROGRAM, "registry", "--listen",
+                         "127.0.0.1:0", "--data", data, program="/bin/sh")
+            self.assertEqual(result.returncode, AGAIN, f"{limit}: {result.stderr}")
+            self.assertIn("[no_descriptors]", result.stderr)
+            self.assertIn("try: ulimit -n", result.stderr)
+            self.assertFalse(data.exists())
 
     def test_the_second_on_a_directory_is_refused(self):
         self.registry()
