@@ -18,12 +18,12 @@ namespace understudy::apps {
 namespace {
 
 /// Never destroyed: callbacks may print while static objects are taken down.
-struct Output {
+struct StandardOutput {
     std::mutex mutex;  ///< Lines of several threads do not mix.
     std::function<void()> leave;
 
-    static Output& the() {
-        static Output& one = *new Output;
+    static StandardOutput& the() {
+        static StandardOutput& one = *new StandardOutput;
         return one;
     }
 };
@@ -66,7 +66,7 @@ void complain(int error) {
 }
 
 /// Destructors do not run: other threads are at work, and this may be one of their callbacks.
-[[noreturn]] void end_unwritten(Output& output, int error) {
+[[noreturn]] void end_unwritten(StandardOutput& output, int error) {
     if (output.leave) output.leave();
     if (error == EPIPE) end_by_broken_pipe();
     complain(error);
@@ -74,7 +74,7 @@ void complain(int error) {
 }
 
 void write_output(std::string_view text, bool reader_may_leave) {
-    Output& output = Output::the();
+    StandardOutput& output = StandardOutput::the();
     const std::lock_guard lock(output.mutex);
     const int error = write_all(STDOUT_FILENO, text);
     if (error == 0 || (error == EPIPE && reader_may_leave)) return;
@@ -105,7 +105,7 @@ void tell(std::string_view text) { (void)write_all(STDERR_FILENO, text); }
 void remark(std::string_view line) { tell(fmt::format("{}\n", line)); }
 
 Exit close_output(Exit exit) {
-    Output& output = Output::the();
+    StandardOutput& output = StandardOutput::the();
     const std::lock_guard lock(output.mutex);
     if (::close(STDOUT_FILENO) == 0 || errno == EINTR || errno == EBADF) return exit;
     complain(errno);
@@ -113,7 +113,7 @@ Exit close_output(Exit exit) {
 }
 
 void before_output_fails(std::function<void()> leave) {
-    Output& output = Output::the();
+    StandardOutput& output = StandardOutput::the();
     const std::lock_guard lock(output.mutex);
     output.leave = std::move(leave);
 }

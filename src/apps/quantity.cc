@@ -40,7 +40,7 @@ struct Split {
 
 [[nodiscard]] std::string unit_advice(std::string_view text, std::string_view units,
                                       std::string_view unit, std::string_view usual) {
-    const auto [number, given] = split(text);
+    const auto [number, given] = split_unit(text);
     if (number.empty()) return fmt::format("a number and its unit, as in {} ({})", usual, units);
     const std::string example = whole(number) ? fmt::format("{}{}", number, unit) : std::string(usual);
     if (given.empty()) return fmt::format("the unit is missing, as in {} ({})", example, units);
@@ -79,7 +79,7 @@ std::optional<std::uint64_t> parse_duration_ms(std::string_view text) {
 
 std::string size_advice(std::string_view text) {
     constexpr std::string_view units = "B, KiB, MiB or GiB";
-    const auto [number, unit] = split(text);
+    const auto [number, unit] = split_unit(text);
     if (!number.empty() && !whole(number)) {
         return fmt::format("a whole number and its unit, as in 64MiB ({})", units);
     }
@@ -89,7 +89,7 @@ std::string size_advice(std::string_view text) {
 
 std::string duration_advice(std::string_view text) {
     constexpr std::string_view units = "ms, s, m or h";
-    const auto [number, unit] = split(text);
+    const auto [number, unit] = split_unit(text);
     if (!number.empty() && parse_duration_ms(fmt::format("1{}", unit))) {
         return fmt::format("a number and its unit, as in 1.5s ({})", units);
     }

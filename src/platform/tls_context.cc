@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
-#include <ctime>
 #include <limits>
 #include <utility>
 
@@ -194,8 +193,6 @@ Result<Loaded> load(const TlsOptions& options) {
     return Loaded{std::move(context), std::move(own), std::move(authority)};
 }
 
-std::int64_t wall_now() { return std::time(nullptr); }
-
 bool usable(const Dated& dated, std::int64_t now_s) {
     const Standing now = standing(dated.validity, now_s);
     return now == Standing::good || now == Standing::ends_soon;
@@ -257,7 +254,7 @@ void TlsContexts::look_after() {
 
 void TlsContexts::refresh(Entry& entry, const Stamps& stamps) {
     if (entry.stamps == stamps) return;
-    if (entry.refused == stamps && wall_now() < entry.refused_until_s) return;
+    if (entry.refused == stamps && wall_now_s() < entry.refused_until_s) return;
     reload(entry, stamps);
 }
 
@@ -269,7 +266,7 @@ void TlsContexts::reload(Entry& entry, const Stamps& stamps) {
         log_.warn("tls.reload_refused", {kv("error", reason)});
     };
     constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
-    const std::int64_t now_s = wall_now();
+    const std::int64_t now_s = wall_now_s();
     auto loaded = load(entry.options);
     if (!loaded) return refuse(loaded.error(), never);
     if (usable(entry.loaded.own, now_s) && !usable(loaded->own, now_s)) {
@@ -289,7 +286,7 @@ void TlsContexts::reload(Entry& entry, const Stamps& stamps) {
 }
 
 void TlsContexts::look_at_dates(Entry& entry) {
-    const std::int64_t now_s = wall_now();
+    const std::int64_t now_s = wall_now_s();
     const auto look = [&](const Dated& dated, ExpiryWatch& watch) {
         const Standing now = standing(dated.validity, now_s);
         if (!watch.worth_telling(now, now_s)) return;
@@ -298,9 +295,8 @@ void TlsContexts::look_at_dates(Entry& entry) {
         const LogField ends = kv("ends", date_text(dated.validity.ends_s));
         if (now == Standing::expired) return log_.warn("tls.certificate_expired", {file, subject, ends});
         if (now == Standing::ends_soon) {
-            constexpr std::int64_t day_s = 86'400;
             return log_.warn("tls.certificate_ends_soon",
-                             {file, subject, ends, kv("days", (dated.validity.ends_s - now_s) / day_s)});
+                             {file, subject, ends, kv("days", days_left(dated.validity, now_s))});
         }
         log_.warn("tls.certificate_not_valid_yet",
                   {file, subject, kv("begins", date_text(dated.validity.begins_s))});

@@ -1,6 +1,5 @@
 // What a failed TLS connection is told as: who does not accept whom, whose certificate, and why.
 
-#include <ctime>
 #include <string_view>
 
 #include <openssl/err.h>
@@ -15,8 +14,6 @@
 namespace understudy::platform {
 
 namespace {
-
-[[nodiscard]] std::int64_t wall_now_s() { return std::time(nullptr); }
 
 [[nodiscard]] std::string end_text(const X509* certificate) {
     return "it expired on " + date_text(validity_of(certificate).ends_s);
@@ -36,8 +33,8 @@ int TlsSession::verify(int fine, X509_STORE_CTX* store) {
         X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
     auto* const self = static_cast<TlsSession*>(SSL_get_app_data(ssl));
     if (fine == 0 && !self->distrust_) {
-        const X509* const shown = X509_STORE_CTX_get0_cert(store);
-        self->distrust_ = {.subject = shown == nullptr ? "without a name" : subject_text(shown),
+        const X509* const its = X509_STORE_CTX_get0_cert(store);
+        self->distrust_ = {.subject = its == nullptr ? "without a name" : subject_text(its),
                            .why = self->why_distrusted(*store)};
     }
     return fine;

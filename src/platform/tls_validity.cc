@@ -77,6 +77,12 @@ Standing standing(const Validity& validity, std::int64_t now_s) {
                                                                : Standing::good;
 }
 
+std::int64_t days_left(const Validity& validity, std::int64_t now_s) {
+    return (validity.ends_s - now_s) / day_s;
+}
+
+std::int64_t wall_now_s() { return std::time(nullptr); }
+
 bool ExpiryWatch::worth_telling(Standing now, std::int64_t now_s) {
     const bool changed = told_ != now;
     if (!changed && now_s - told_at_s_ < day_s) return false;

@@ -26,6 +26,11 @@ enum class Standing : std::uint8_t {
 [[nodiscard]] std::int64_t warned_before_s(const Validity& validity);
 [[nodiscard]] Standing standing(const Validity& validity, std::int64_t now_s);
 
+/// Whole days until its end.
+[[nodiscard]] std::int64_t days_left(const Validity& validity, std::int64_t now_s);
+/// What the wall clock says.
+[[nodiscard]] std::int64_t wall_now_s();
+
 /// When the state of one certificate is worth a line: when it is first seen, when it changes, and
 /// once a day while it is not good. Time is an argument.
 class ExpiryWatch {
