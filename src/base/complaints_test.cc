@@ -36,14 +36,14 @@ using Lines = std::vector<std::string>;
 
 TEST_F(ComplaintsTest, TwoThousandOfAKindAreOneLineAndThenTheirNumber) {
     for (int i = 0; i < 2000; ++i) heard("10.0.0.7", "no");
-    EXPECT_EQ(log_.lines, Lines{"peer.refused peer=10.0.0.7 error=denied: no"});
+    EXPECT_EQ(log_.lines, Lines{"peer.refused peer=10.0.0.7 error=denied: no (effect: none)"});
     ASSERT_EQ(complaints_.due(), now_ + Complaints::interval);
     complaints_.tell(now_ + Complaints::interval - 1ns);
     EXPECT_EQ(log_.lines.size(), 1U);
     complaints_.tell(now_ + Complaints::interval);
     ASSERT_EQ(log_.lines.size(), 2U);
     EXPECT_EQ(log_.lines[1],
-              "peer.refused peer=10.0.0.7 error=denied: no times=1999 within_s=600");
+              "peer.refused peer=10.0.0.7 error=denied: no (effect: none) times=1999 within_s=600");
 }
 
 TEST_F(ComplaintsTest, AnotherReasonAndAnotherPeerHaveLinesOfTheirOwn) {
