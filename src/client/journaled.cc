@@ -13,6 +13,7 @@ JournaledMember::JournaledMember(Runtime& runtime, Log& log, JournaledOptions op
                                  JournaledObserver& observer, Host& host)
     : runtime_(runtime),
       log_(log),
+      refusals_(runtime, log),
       options_(std::move(options)),
       observer_(observer),
       host_(host) {}
@@ -54,8 +55,7 @@ void JournaledMember::registered(const pb::Registered& answer) {
     if (answer.has_failure()) {
         // What stands in the way may go away: a predecessor that dies, a replica that is added.
         const Error reason = wire::from_failure(answer.failure());
-        log_.warn("journaled.refused",
-                  {kv("service", family()), kv("member", name()), kv("error", reason)});
+        refusals_.heard("journaled.refused", kv("member", family() + "/" + name()), reason);
         retry_ = runtime_.at(runtime_.now() + backoff_.wait(runtime_.random()), [this] { enter(); });
         return observer_.refused(reason);
     }

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "client/backoff.h"
+#include "link/refusals.h"
 #include "role/start_order.h"
 #include "runtime/runtime.h"
 #include "wire/control.pb.h"
@@ -128,6 +129,7 @@ private:
 
     Runtime& runtime_;
     Log& log_;
+    link::Refusals refusals_;
     const JournaledOptions options_;
     JournaledObserver& observer_;
     Host& host_;

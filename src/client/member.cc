@@ -16,6 +16,7 @@ Member::Member(Runtime& runtime, Log& log, MemberOptions options, MemberObserver
                Host& host)
     : runtime_(runtime),
       log_(log),
+      refusals_(runtime, log),
       options_(std::move(options)),
       observer_(observer),
       host_(host),
@@ -99,8 +100,7 @@ void Member::registered(const pb::Registered& registered, TimePoint sent) {
 }
 
 void Member::refused(const Error& reason) {
-    log_.warn("member.refused",
-              {kv("service", family()), kv("member", name()), kv("error", reason)});
+    refusals_.heard("member.refused", kv("member", family() + "/" + name()), reason);
     observer_.refused(reason);
 }
 

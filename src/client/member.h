@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "client/link.h"
+#include "link/refusals.h"
 #include "record/messages.h"
 #include "record/publisher.h"
 #include "role/member_machine.h"
@@ -141,6 +142,7 @@ private:
 
     Runtime& runtime_;
     Log& log_;
+    link::Refusals refusals_;
     const MemberOptions options_;
     MemberObserver& observer_;
     Host& host_;

@@ -170,6 +170,7 @@ Effects Machine::closed(TimePoint now, SessionId id) {
 Result<Effects> Machine::received(TimePoint now, std::uint64_t wall_ms, SessionId id,
                                   MessageType type, Bytes body) {
     Turn turn{now, wall_ms};
+    complaints_.tell(now);
     leases_.turn(now);
     const auto session = sessions_.find(id);
     if (session == sessions_.end()) return Effects{};  // Closed in this very turn.
@@ -803,8 +804,8 @@ Effects Machine::committed(TimePoint now, std::uint64_t wall_ms, std::uint64_t t
 
 void Machine::refuse(Turn& turn, const Pending& pending, const Error& error) {
     if (pending.kind == Pending::Kind::add) {
-        log_.warn("registry.member_refused", {kv("service", pending.family),
-                                              kv("member", pending.member), kv("error", error)});
+        complaints_.heard(turn.now, "registry.member_refused",
+                          kv("member", pending.family + "/" + pending.member), error);
         pb::Registered answer;
         answer.set_request(pending.request);
         answer.mutable_config()->set_family(pending.family);

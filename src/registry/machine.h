@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/complaints.h"
 #include "base/log.h"
 #include "base/types.h"
 #include "registry/nodes.h"
@@ -261,6 +262,7 @@ private:
     const Options options_;
     State& state_;
     Log& log_;
+    Complaints complaints_{log_};  ///< Of members that ask again and again.
     role::LeaseBook leases_;
     Watches watches_;
     std::map<SessionId, Session> sessions_;

@@ -60,6 +60,13 @@ class Output(Case):
         backup = new("backup")
         self.ask(at, "registry", "backup", "--to", backup)
 
+        def restored():
+            """A journal that nobody uses."""
+            place = new("restored")
+            result = run("registry", "restore", "--from", backup, "--data", place)
+            self.assertEqual(result.returncode, DONE, result.stderr)
+            return place
+
         def ask(*line):
             return lambda: ("--registry", at, *line)
 
@@ -99,6 +106,7 @@ class Output(Case):
             ("journal", "inspect"): lambda: ("journal", "inspect", journal),
             ("journal", "verify"): lambda: ("journal", "verify", journal),
             ("journal", "replay"): lambda: ("journal", "replay", journal),
+            ("journal", "repair"): lambda: ("journal", "repair", restored()),
             ("demo", "hello"): lambda: ("demo", "hello"),
             ("demo", "standby"): lambda: ("demo", "standby"),
             ("config", "check"): lambda: ("config", "check", config),
