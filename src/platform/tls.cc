@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <climits>
 #include <cstring>
+#include <span>
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -123,7 +124,15 @@ Result<bool> TlsSession::shake_hands() {
     if (outcome == 1) return true;
     if (SSL_get_error(ssl_.get(), outcome) == SSL_ERROR_WANT_READ) return false;
     failed_ = failure("handshake");
+    if (SSL_is_server(ssl_.get()) == 1 && !peer_speaks_tls()) say_what_is_spoken();
     return *failed_;
+}
+
+// OpenSSL says nothing to whom it does not understand; then the peer could only guess.
+void TlsSession::say_what_is_spoken() {
+    constexpr unsigned char alert[] = {0x15, 3, 3, 0, 2, SSL3_AL_FATAL, SSL_AD_PROTOCOL_VERSION};
+    const Bytes bytes = std::as_bytes(std::span(alert));
+    out_.insert(out_.end(), bytes.begin(), bytes.end());
 }
 
 Result<Bytes> TlsSession::read(std::span<std::byte> space) {

@@ -72,6 +72,7 @@ private:
     [[nodiscard]] Error failure(std::string_view what) const;
     [[nodiscard]] std::string told_by_alert(int alert) const;
     [[nodiscard]] bool peer_speaks_tls() const;
+    void say_what_is_spoken();
 
     Buffer& out_;
     Bytes in_;

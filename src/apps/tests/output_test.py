@@ -47,7 +47,7 @@ class Output(Case):
         registry = self.registry("--platform", "Stage")
         at = registry.address
         self.member(at, "Bar1", "--allow-record-put", role="active")
-        self.member(at, "Bar2", role="standby")
+        self.member(at, "Bar2", "--allow-record-put", role="standby")
         self.ask(at, "service", "register", "Asked", "--log", "/logs")
         journal = self.directory / "data"
         config = self.directory / "good.toml"
