@@ -422,6 +422,8 @@ class Client(Immortal):
 def main():
     if len(sys.argv) != 3 or sys.argv[1] not in ("server", "client"):
         sys.exit("usage: coordinator_hello.py server|client HOST:PORT|PATH")
+    if "/" not in sys.argv[2] and not sys.argv[2].rpartition(":")[2].isdecimal():
+        sys.exit(f"coordinator_hello.py: {sys.argv[2]}: expected HOST:PORT, or a path with a '/'")
     if sys.argv[1] == "server":
         Server().run(sys.argv[2], idle=lambda readable: True)
     else:

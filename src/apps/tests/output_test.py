@@ -15,7 +15,8 @@ CLOSED = "it is closed"
 # What prints nothing but its help.
 GROUPS = [(), ("service",), ("record",), ("cluster",), ("journal",), ("config",), ("demo",)]
 # Not in any help: the processes of demonstrations, and what documents are made with.
-HIDDEN = [("config", "reference"), ("demo-member",), ("demo-client",), ("demo-server-copy",)]
+HIDDEN = [("config", "reference"), ("demo-member",), ("demo-client",), ("demo-server-copy",),
+          ("demo-asking-client",)]
 # What serves until it is told to end: its first line is output, the reader of it may go.
 SERVERS = [("registry",), ("coordinator",)]
 # What only a registry of several nodes takes.
@@ -118,6 +119,8 @@ class Output(Case):
             ("demo-client",): lambda: ("demo-client", "--registry", at),
             ("demo-server-copy",): lambda: ("demo-server-copy", "--registry", at, "--member",
                                             "Copy1", "--directory", new("copies")),
+            ("demo-asking-client",): lambda: ("demo-asking-client", "--registry", at, "--member",
+                                              "Copy1", "--directory", new("copies")),
         }
 
     def assert_refused(self, result, why):
