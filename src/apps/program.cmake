@@ -20,10 +20,11 @@ if(UNDERSTUDY_TESTS)
     set(environment "UNDERSTUDY_PROGRAM=$<TARGET_FILE:understudy_program>"
                     "UNDERSTUDY_TEST_SERVICE=$<TARGET_FILE:understudy_test_service>"
                     "UNDERSTUDY_TEST_REPLICA=$<TARGET_FILE:understudy_test_replica>"
+                    "UNDERSTUDY_EXAMPLES=$<TARGET_FILE_DIR:replicated_kv>"
                     "UNDERSTUDY_SANITIZED=${UNDERSTUDY_SANITIZE}" "UNDERSTUDY_RAFT=${UNDERSTUDY_RAFT}"
                     "PYTHONDONTWRITEBYTECODE=1")
     foreach(name command_line completion configuration coordinator definition demo documents
-                 group_replay journal immortals output platform registry tls)
+                 examples group_replay journal immortals output platform registry tls)
         add_test(NAME program/${name}
             COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/tests/${name}_test.py -v)
         set_tests_properties(program/${name} PROPERTIES TIMEOUT 180 LABELS process
