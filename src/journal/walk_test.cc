@@ -1,4 +1,3 @@
-#include "journal/directory_identity.h"
 #include "journal/walk.h"
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "base/checksum.h"
+#include "journal/directory_identity.h"
 #include "journal/node_session_test.h"
 #include "journal/session_test.h"
 #include "journal/shared_member_test.h"
