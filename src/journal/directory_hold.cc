@@ -47,6 +47,13 @@ Result<std::vector<std::string>> names_in(Disk& disk, const std::string& directo
     return names;
 }
 
+/// The same, also where a file stands: a directory of ours may hold anybody's.
+Result<std::vector<std::string>> names_below(Disk& disk, const std::string& directory) {
+    auto names = names_in(disk, directory);
+    if (!names && names.error().code == Errc::bad_path) return std::vector<std::string>();
+    return names;
+}
+
 bool has_name(const std::vector<std::string>& names, std::string_view name) {
     return std::find(names.begin(), names.end(), name) != names.end();
 }
@@ -80,7 +87,7 @@ Result<DirectoryContent> look_around(Disk& disk, const DirectoryWanted& wanted, 
     content.names = US_TRY(names_in(disk, directory));
     const auto below = [&](std::string_view name, std::vector<std::string>& out) -> Result<void> {
         if (!has_name(content.names, name)) return {};
-        out = US_TRY(names_in(disk, path_in(directory, name)));
+        out = US_TRY(names_below(disk, path_in(directory, name)));
         return {};
     };
     US_CHECK(below(log_directory, content.log_names));
@@ -97,7 +104,7 @@ Result<DirectoryContent> look_around(Disk& disk, const DirectoryWanted& wanted, 
     for (const std::string& name : content.names) {
         if (name == log_directory || name == groups_directory || ++looked > below_max) continue;
         const std::string log = path_in(path_in(directory, name), log_directory);
-        const auto names = US_TRY(names_in(disk, log));
+        const auto names = US_TRY(names_below(disk, log));
         const bool node = std::any_of(names.begin(), names.end(), [](const std::string& one) {
             return one == identity_name || parse_segment_name(one).has_value();
         });

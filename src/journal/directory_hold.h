@@ -45,8 +45,8 @@ public:
         Disk& disk, const std::string& directory, Access access,
         const std::vector<DirectoryWanted>& wanted, std::uint64_t writer);
 
-    /// Errors: not_found (none): the directory, its lock or its identity has been removed, or another
-    /// stands in its place. What cannot be told is no error.
+    /// Errors: no_such_file (none): the directory, its lock or its identity has been removed, or
+    ///         another stands in its place. What cannot be told is no error.
     [[nodiscard]] Result<void> look();
 
     /// Directories, and the names in each, whose end look() notices.

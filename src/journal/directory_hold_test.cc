@@ -148,6 +148,23 @@ TEST(DirectoryHold, AnOldNodesLogIsToldFromAJournalByWhatIsInIt) {
     EXPECT_THAT(refused->detail, HasSubstr("the log of a node"));
 }
 
+TEST(DirectoryHold, FilesOfOthersThatAreCalledLikeDirectoriesOfOursAreLeftAlone) {
+    for (const DirectoryUse use : {DirectoryUse::registry, DirectoryUse::immortal}) {
+        FakeDisk disk(1);
+        ASSERT_TRUE(disk.make_directory(directory));
+        for (const char* const name : {"log", "groups", "notes.txt"}) {
+            disk.put(path_in(directory, name), Buffer(3));
+        }
+        disk.set_fault([](std::string_view call, const std::string& path) -> std::optional<Errc> {
+            if (call == "list" && path != directory) return Errc::bad_path;  // As the kernel says.
+            return {};
+        });
+        const auto refused =
+            open_local(disk, directory, {as(DirectoryForm::alone, directory, use)});
+        EXPECT_FALSE(refused) << to_string(*refused);
+    }
+}
+
 TEST(DirectoryHold, ADamagedIdentityIsSaidToBeDamaged) {
     FakeDisk disk(1);
     ASSERT_FALSE(open_local(disk, directory, {as(DirectoryForm::alone)}));

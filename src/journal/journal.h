@@ -123,7 +123,7 @@ public:
     /// Requires: drafts is not empty.
     /// Errors: not_active (none: not taken; unknown: the tenure ended while it was under way),
     ///         no_space (none), limit_exceeded (none: too long, or too much is waiting),
-    ///         closed (none), disk_failed (unknown, and the same for ever), not_found (the same, of a
+    ///         closed (none), disk_failed (unknown, and the same for ever), no_such_file (the same, of a
     ///         directory that was removed or replaced).
     virtual void append(std::vector<Draft> drafts, Urgency urgency, Appended done) = 0;
 

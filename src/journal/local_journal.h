@@ -40,7 +40,7 @@ public:
     /// The observer hears that it is active before the opening ends.
     ///
     /// A directory that is removed or replaced, or whose lock or identity is, ends the journal:
-    /// observer.failed() with `not_found`. It is noticed at once where the kernel tells, else with
+    /// observer.failed() with `no_such_file`. It is noticed at once where the kernel tells, else with
     /// a flush a second later, or by look().
     ///
     /// Requires: `observer` outlives the opening and the journal.

@@ -34,8 +34,8 @@ public:
 
     /// Nothing reaches the file any more; whatever comes fails with this.
     void give_up(Error error);
-    /// Errors: not_found (none): the segment that `flush` goes to is not the one of that name any
-    /// more. What cannot be told is no error.
+    /// Errors: no_such_file (none): the segment that `flush` goes to is not the one of that name
+    ///         any more. What cannot be told is no error.
     [[nodiscard]] Result<void> look(const Flush& flush, const std::string& path);
 
     /// Closes the file.

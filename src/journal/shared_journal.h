@@ -68,8 +68,8 @@ public:
     /// The journal is a standby then, also where nobody is active.
     ///
     /// A directory that is removed or replaced, or whose identity is, ends the journal:
-    /// observer.failed() with `not_found`. It is noticed at once where the kernel tells, else once
-    /// in a lease.
+    /// observer.failed() with `no_such_file`. It is noticed at once where the kernel tells, else
+    /// once in a lease.
     ///
     /// Requires: `observer` outlives the opening and the journal.
     /// Errors: bad_config (none: among others, the directory is something else), corrupt (none:
