@@ -4,9 +4,7 @@
 
 namespace understudy::library {
 
-using node::ImmortalMember;
-
-ImmortalCopy::ImmortalCopy(World world, ImmortalMember::Options options, Owner& owner)
+ImmortalCopy::ImmortalCopy(World world, node::ImmortalMember::Options options, Owner& owner)
     : world_(std::move(world)),
       runtime_(world_.runtime),
       log_(world_.log),
@@ -80,7 +78,7 @@ void ImmortalCopy::follow() {
 }
 
 void ImmortalCopy::report() {
-    const ImmortalMember* const open = member();
+    const node::ImmortalMember* const open = member();
     if (journaled_ == nullptr || open == nullptr) return;
     const replica::Replica& replica = open->replica();
     if (replica.checkpoint() != checkpoint_) {
@@ -132,18 +130,18 @@ void ImmortalCopy::open(immortal::Application& application) {
 void ImmortalCopy::open_member() {
     if (application_ == nullptr || closing_ || opening_ != nullptr || member_ != nullptr) return;
     electable_ = designation_ && !designation_->electable ? Electable::no : Electable::yes;
-    ImmortalMember::Options how = options_;
+    node::ImmortalMember::Options how = options_;
     if (designation_) {
         how.checkpoint_duty = designation_->takes_checkpoints ? replica::CheckpointDuty::mine
                                                               : replica::CheckpointDuty::others;
     }
     journal_ = world_.make_journal(electable_);
-    opening_ = ImmortalMember::open(
+    opening_ = node::ImmortalMember::open(
         runtime_, log_, std::move(how), journal_->open(), *application_, world_.locator,
-        [this](Result<std::unique_ptr<ImmortalMember>> result) { opened(std::move(result)); });
+        [this](Result<std::unique_ptr<node::ImmortalMember>> result) { opened(std::move(result)); });
 }
 
-void ImmortalCopy::opened(Result<std::unique_ptr<ImmortalMember>> result) {
+void ImmortalCopy::opened(Result<std::unique_ptr<node::ImmortalMember>> result) {
     if (!result) {
         owner_.copy_leaves_application();
         return owner_.copy_failed(result.error());
