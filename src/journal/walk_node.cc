@@ -73,7 +73,10 @@ Result<void> WalkNode::restore(Index at) {
         }
         rest.erase(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(taken));
     }
-    if (is_ == Is::unknown) is_ = Is::no;
+    if (is_ == Is::unknown) {  // A state of fewer bytes than a block's length has.
+        is_ = Is::no;
+        return {};
+    }
     if (!rest.empty()) return Error{.code = Errc::corrupt, .detail = "the end of its index"};
     return {};
 }
