@@ -16,7 +16,8 @@ help:
 	@echo "make install     into PREFIX ($(PREFIX)); DESTDIR is honoured"
 	@echo "make tidy        the house rules alone"
 	@echo "make format      clang-format on all sources"
-	@echo "make check-long  make test, then thread sanitizer, clang, fuzzers, release, models, hours of seeds"
+	@echo "make check-long  make test, then each file alone, thread sanitizer, clang, fuzzers, release,"
+	@echo "                 models, Debian 13, hours of seeds"
 
 demo:
 	@scripts/bootstrap build
@@ -77,4 +78,5 @@ check-long: test
 	@UNDERSTUDY_RAFT_SEEDS=20000 build/release/src/raft/raft_test --gtest_brief=1
 	@UNDERSTUDY_POWER_ROUNDS=500 build/release/tests/power/power_test --gtest_brief=1
 	@$(MAKE) --no-print-directory model
+	@scripts/debian13
 	@$(MAKE) --no-print-directory sim SECONDS=3600
