@@ -99,7 +99,10 @@ Result<void> write_backup(Disk& disk, const std::string& path, Bytes content, Ex
 
 Result<Buffer> read_file(const std::string& path, std::size_t size_max) {
     const auto failed = [&](int error) {
-        return platform::system_error(platform::file_code(error), "read " + path, error);
+        std::error_code unknown;
+        const auto whole = std::filesystem::absolute(path, unknown);
+        return platform::system_error(platform::file_code(error),
+                                      "read " + (unknown ? path : whole.string()), error);
     };
     const platform::Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
     if (!file) return failed(errno);
