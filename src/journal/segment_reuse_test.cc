@@ -305,7 +305,8 @@ void tear_everywhere(const Moment& moment) {
     for (const bool front : {true, false}) {
         for (std::uint64_t tear = moment.offset; tear <= moment.end;
              tear += tear < moment.offset + 200 || tear + 50 > moment.end ? 1 : 61) {
-            FakeDisk disk = moment.after;
+            // The next reserve is made when the first write to this one is durable.
+            FakeDisk disk = moment.before;
             Buffer torn = front ? new_bytes : old_bytes;
             const Buffer& rest = front ? old_bytes : new_bytes;
             std::copy(rest.begin() + static_cast<std::ptrdiff_t>(tear), rest.end(),
