@@ -217,9 +217,10 @@ void Coordinator::ended() {
 }
 
 void Coordinator::end_application(Errc code, const char* why) {
-    if (application_ == nullptr) return;
-    application_->end({.code = code, .detail = why});
-    application_.reset();
+    // It says that it has ended within the call: that is nobody's news.
+    if (const auto application = std::exchange(application_, nullptr)) {
+        application->end({.code = code, .detail = why});
+    }
 }
 
 void Coordinator::close(std::function<void()> done) {
@@ -262,6 +263,8 @@ void Coordinator::application_upgrade(RemoteApplication& application, std::uint6
         });
 }
 
-void Coordinator::application_ended(RemoteApplication&, const Error&) { end_life(); }
+void Coordinator::application_ended(RemoteApplication& application, const Error&) {
+    if (&application == application_.get()) end_life();
+}
 
 }  // namespace understudy::apps
