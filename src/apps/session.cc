@@ -136,7 +136,9 @@ std::string Session::answered_at() {
 }
 
 Result<std::vector<pb::ServiceInfo>> Session::services() {
-    auto found = US_TRY(library::look_up(agent_, {}, consistency_, timeout_));
+    auto looked = library::look_up(agent_, {}, consistency_, timeout_);
+    if (!looked && looked.error().code == Errc::timed_out && absent_) return *absent_;
+    auto found = US_TRY(std::move(looked));
     std::vector<pb::ServiceInfo> services(found.services().begin(), found.services().end());
     found.clear_services();
     looked_up_ = std::move(found);

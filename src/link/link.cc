@@ -115,6 +115,7 @@ private:
         if (connection_ == nullptr || closing_ != nullptr) return;
         flush();
         channel_.close();
+        if (!reason_) reason_ = reason;  // The peer's end, which may come before, is not the reason.
         closing_ = runtime_.at(runtime_.now(), [this, reason = std::move(reason)] {
             const auto self = shared_from_this();
             tell_closed(reason);

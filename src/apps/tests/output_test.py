@@ -192,7 +192,8 @@ class Output(Case):
 
     @staticmethod
     def listens(port):
-        rows = open("/proc/net/tcp", encoding="ascii").read().splitlines()[1:]
+        with open("/proc/net/tcp", encoding="ascii") as table:
+            rows = table.read().splitlines()[1:]
         return any(row.split()[1].endswith(f":{port:04X}") and row.split()[3] == "0A" for row in rows)
 
     def test_no_file_takes_the_place_of_a_closed_standard_output(self):
