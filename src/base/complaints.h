@@ -18,7 +18,7 @@ namespace understudy {
 /// without any it is forgotten, and the next is the first again.
 ///
 /// Machine: time is an argument. Whoever has a timer calls tell() at due().
-/// Bounds: `kept_max` complaints at a time; what is beyond is counted together, under "others".
+/// Bounds: `kept_max` complaints at a time; what is beyond is counted together, as of "others".
 class Complaints {
 public:
     static constexpr std::size_t kept_max = 64;

@@ -33,7 +33,7 @@ public:
     /// Hands over ciphertext, in place of what is left of the last. Requires: it stays where it is
     /// until the next feed(), or until shake_hands() or read() want more.
     void feed(Bytes cipher);
-    /// Nothing has come so far.
+    /// No byte has come so far.
     [[nodiscard]] bool heard_nothing() const { return received_bytes_ == 0; }
 
     /// True when both ends know each other; false if it needs more input. A client calls it once
@@ -72,6 +72,7 @@ private:
     [[nodiscard]] Error failure(std::string_view what) const;
     [[nodiscard]] std::string told_by_alert(int alert) const;
     [[nodiscard]] bool peer_speaks_tls() const;
+    /// An alert, to a peer that speaks without TLS.
     void say_what_is_spoken();
 
     Buffer& out_;
