@@ -61,7 +61,7 @@ enum class Plant : std::uint8_t {
     two_designated,         ///< Who is not designated active any more is not told so.
     stale_report_believed,  ///< A member is active under an epoch below one that was reported.
     giver_keeps_place,      ///< Who gave its role away is the next in line for it.
-    backup_believed,        ///< After a restore the backup says who is active, not the members.
+    backup_believed,        ///< The registry's memory says who is active, not the members.
 };
 
 #ifdef US_PLANTS

@@ -1035,6 +1035,7 @@ void Machine::confirmed_active(const Grant& grant) {
 /// The member that the state takes for the active one, if it does not know so from this tenure: a
 /// state that is older than what has happened since names the wrong one.
 std::string Machine::unconfirmed(const std::string& family) const {
+    if (planted(Plant::backup_believed)) return {};
     const Service* service = state_.find(family);
     if (service == nullptr || service->redundancy() != Redundancy::fault_tolerant) return {};
     const Member* const active = service->active_member();

@@ -171,9 +171,9 @@ TEST(OldBackupRestored, AStandbyThatReturnsLongBeforeTheHolderWaitsForIt) {
     OldBackup old(1, true);
     old.stage.world.cut("n2", "r");
     old.registry->restart();
-    ASSERT_TRUE(old.stage.until([&] { return old.bar1->app<MemberApp>().agent->registry_up(); }));
+    ASSERT_TRUE(old.stage.until([&] { return old.stage.registry().serving; }));
+    ASSERT_TRUE(old.stage.until([&] { return old.stage.service().awaited == "Bar2"; }));
     EXPECT_EQ(old.stage.active(), "");
-    EXPECT_EQ(old.stage.service().awaited, "Bar2");
     ASSERT_TRUE(old.stage.until([&] { return old.stage.active() == "Bar1"; }));
     EXPECT_EQ(old.stage.service().epoch, Epoch{3});
     EXPECT_EQ(old.stage.service().story.back().previous(), "Bar2");
