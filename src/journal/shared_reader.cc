@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "journal/journal.h"
+
 namespace understudy::journal {
 
 namespace {
@@ -109,8 +111,10 @@ void SharedReader::learn_journal(const std::vector<SharedPart>& parts) {
     }
 }
 
-/// The newest that is whole and further than what was heard; none is no error.
+/// The newest that is whole and further than what was heard; none is no error. If there is none, and
+/// one that was listed is gone, newer ones have made it superfluous: the next look finds those.
 Result<void> SharedReader::find_checkpoint() {
+    Result<void> none;
     for (const Index at : names_.checkpoints) {
         if (at <= heard_.last) break;
         auto opened = CheckpointReader::open(disk_, directory_, at);
@@ -120,12 +124,11 @@ Result<void> SharedReader::find_checkpoint() {
             return {};
         }
         // A damaged one is passed over; what cannot be told apart from a passing trouble is not.
-        if (!opened && opened.error().code != Errc::corrupt &&
-            opened.error().code != Errc::no_such_file) {
-            return std::move(opened).error();
-        }
+        if (opened || opened.error().code == Errc::corrupt) continue;
+        if (opened.error().code != Errc::no_such_file) return std::move(opened).error();
+        none = std::move(opened).error();
     }
-    return {};
+    return none;
 }
 
 Result<void> SharedReader::read(Slice& slice) {
