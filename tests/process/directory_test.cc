@@ -327,7 +327,7 @@ TEST_P(LostDirectories, EndACoordinator) {
         const std::string log = directory_ / (std::string("logs-") + journal);
         Process& process = begin("coordinator", coordinator(log, {"--journal", journal}));
         ImmortalMember beside = application();
-        process.expect("server/replica-0 is active");
+        process.expect("server/replica-0 is active,");
         if (journal == std::string("local")) await_segments(log + "/server");
         lose(log + "/server");
         expect_end(process);
