@@ -245,7 +245,7 @@ class LastResort(Copies):
                          ("process_gone", "replica-0", "replica-1"))
         # It goes on when the other one is back: nobody is demoted for that.
         self.begin_copy(0)
-        self.wait_until(lambda: self.copies["server0"].has_said("is checkpointer"), "it is back")
+        self.wait_until(lambda: self.copies["server0"].has_said("is standby"), "it is back")
         self.assertTrue(self.copies["server1"].active)
 
     def test_one_that_comes_back_alone_after_a_full_stop_is_active(self):
