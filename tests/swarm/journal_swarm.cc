@@ -28,7 +28,6 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::uint16_t port = 7400;
-constexpr Duration heal_limit = 60s;
 constexpr std::uint64_t progress_min = 20;  ///< Operations of each client, once all is well.
 constexpr Duration supervisor_interval = 50ms;
 constexpr std::uint64_t disk_looks_every = 24;  ///< Acknowledgements: it is dear.

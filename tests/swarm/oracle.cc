@@ -8,26 +8,26 @@ void Oracle::broken(std::string what) {
     if (violations_.size() < violations_max) violations_.push_back(std::move(what));
 }
 
-void Oracle::role_told(const std::string& family, const std::string& member,
+void Oracle::role_told(const std::string& service, const std::string& member,
                        Incarnation incarnation, Role role, Epoch epoch) {
     const auto [last, first_time] =
-        told_.try_emplace({family + "/" + member, incarnation}, role, epoch);
+        told_.try_emplace({service + "/" + member, incarnation}, role, epoch);
     if (!first_time) {
         if (last->second == std::pair{role, epoch}) {
-            broken(fmt::format("I3: {}/{} was told {} of epoch {} twice", family, member,
+            broken(fmt::format("I3: {}/{} was told {} of epoch {} twice", service, member,
                                name(role), epoch.value));
         }
         if (epoch < last->second.second) {
-            broken(fmt::format("I1: {}/{} was told epoch {} after {}", family, member, epoch.value,
+            broken(fmt::format("I1: {}/{} was told epoch {} after {}", service, member, epoch.value,
                                last->second.second.value));
         }
         last->second = {role, epoch};
     }
     if (role != Role::active) return;
     granted_last_ = std::max(granted_last_, epoch);
-    const auto [holder, news] = holders_.try_emplace({family, registry_, epoch}, incarnation);
+    const auto [holder, news] = holders_.try_emplace({service, registry_, epoch}, incarnation);
     if (!news && holder->second != incarnation) {
-        broken(fmt::format("I1: two members of {} are active in epoch {}, one is {}", family,
+        broken(fmt::format("I1: two members of {} are active in epoch {}, one is {}", service,
                            epoch.value, member));
     }
 }

@@ -18,7 +18,7 @@ public:
     /// predecessor may come again, until somebody reports them.
     void registry_emptied() { ++registry_; }
     /// A member's application was told its role.
-    void role_told(const std::string& family, const std::string& member, Incarnation incarnation,
+    void role_told(const std::string& service, const std::string& member, Incarnation incarnation,
                    Role role, Epoch epoch);
     /// A member ran a call; `id` is unique over the run.
     /// `must_have_stopped`: its service steps down with its lease, so that nothing may run under

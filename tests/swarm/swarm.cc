@@ -17,7 +17,6 @@ namespace understudy::swarm {
 
 namespace {
 
-constexpr Duration heal_limit = 60s;
 /// What the last faults set going may still end a lease after they stopped.
 constexpr Duration settle = 5s;
 constexpr Duration calm = 8s;

@@ -11,6 +11,9 @@
 
 namespace understudy::swarm {
 
+/// So long it may take until all is well again, once the faults are over.
+inline constexpr Duration heal_limit = 60s;
+
 /// Which faults a run may have. Leaving some out finds more than running all of them always.
 struct Faults {
     bool crash = false;  ///< kill -9 of members, clients, registry.
