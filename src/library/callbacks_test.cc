@@ -76,14 +76,16 @@ TEST(Callbacks, AStuckTaskKeepsNobodyBeyondTheDeadline) {
         Callbacks callbacks(std::make_shared<NullLog>(), "test");
         // Whoever is stuck holds what it needs: the callbacks do not wait for it.
         callbacks.post([door, over] {
+            over.add(0);
             door.pass();
             over.add(1);
         });
+        over.wait_for(1);
         callbacks.post([late] { ++*late; });
         callbacks.close(clock_now() + 10ms);
     }
     door.open();
-    over.wait_for(1);
+    over.wait_for(2);
     EXPECT_EQ(*late, 0);  // It was dropped.
 }
 

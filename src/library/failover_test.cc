@@ -151,9 +151,11 @@ TEST_F(Failover, MixedRedundancyAndASecondMemberOfOneNameAreRefused) {
     Agent first = open_agent("first");
     Agent second = open_agent("second");
     Service one = open_greeter(first, "Bar1");
-    EXPECT_EQ(first.create_service({.family = "Foo", .member = "Bar1"}).error().code,
-              Errc::already_exists);
-    Service same = second.create_service({.family = "Foo", .member = "Bar1"}).value_or_throw();
+    EXPECT_EQ(
+        first.create_service({.family = "Foo", .member = "Bar1", .lease = long_lease}).error().code,
+        Errc::already_exists);
+    Service same = second.create_service({.family = "Foo", .member = "Bar1", .lease = long_lease})
+                       .value_or_throw();
     Heard<Errc> refused;
     same.on_refused([refused](const Error& error) { refused.add(error.code); });
     const auto twice = same.wait_registered();
@@ -183,7 +185,9 @@ TEST_F(Failover, TheRegistryMayStartAfterTheAgents) {
     Heard<bool> available;
     client.on_registry([available](bool now) { available.add(now); });
     EXPECT_EQ(available.wait_for(1).front(), false);
-    Service service = server.create_service({.family = "Foo", .member = "Bar1"}).value_or_throw();
+    Service service =
+        server.create_service({.family = "Foo", .member = "Bar1", .lease = long_lease})
+            .value_or_throw();
     const auto early = service.wait_registered(10ms);
     ASSERT_FALSE(early);
     EXPECT_EQ(early.error().code, Errc::timed_out);
@@ -292,25 +296,26 @@ TEST_F(Failover, AnOperatorSeesServicesAndAsksForASwitchover) {
     two.on_role(into(roles));
     Agent tool = open_agent("tool");
     for (const Consistency consistency : {Consistency::linearizable, Consistency::cached}) {
-        const auto listed = look_up(tool, "", consistency, 10s).value_or_throw();
+        const auto listed = look_up(tool, "", consistency, patience).value_or_throw();
         ASSERT_EQ(listed.services().size(), 1);
         EXPECT_EQ(listed.services(0).active(), "Bar1");
         EXPECT_EQ(listed.services(0).members().size(), 2);
     }
-    EXPECT_EQ(look_up(tool, "Nobody", Consistency::cached, 10s).value_or_throw().services().size(),
-              0);
+    EXPECT_EQ(
+        look_up(tool, "Nobody", Consistency::cached, patience).value_or_throw().services().size(),
+        0);
 
     wire::pb::Ask question;
     question.mutable_switchover()->set_family("Foo");
-    const auto answer = ask(tool, question, 10s).value_or_throw();
+    const auto answer = ask(tool, question, patience).value_or_throw();
     EXPECT_EQ(answer.member(), "Bar2");
     roles.wait_for_last("active");
     question.mutable_switchover()->set_family("Nobody");
-    EXPECT_EQ(ask(tool, question, 10s).error().code, Errc::not_found);
+    EXPECT_EQ(ask(tool, question, patience).error().code, Errc::not_found);
     Agent astray = open_agent("astray", "127.0.0.1:1");
     EXPECT_EQ(ask(astray, question, 10ms).error().code, Errc::timed_out);
     tool.close();
-    EXPECT_EQ(look_up(tool, "", Consistency::linearizable, 10s).error().code, Errc::closed);
+    EXPECT_EQ(look_up(tool, "", Consistency::linearizable, patience).error().code, Errc::closed);
 }
 
 }  // namespace

@@ -1,7 +1,5 @@
 // The public immortals over real threads, files and sockets.
 
-#include "understudy/immortal_member.h"
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -16,6 +14,7 @@
 #include "base/scratch_test.h"
 #include "platform/asio_runtime.h"
 #include "understudy/immortal_client.h"
+#include "understudy/immortal_member.h"
 
 namespace understudy {
 namespace {

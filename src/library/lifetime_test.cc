@@ -114,22 +114,20 @@ TEST_F(Lifetime, CallsThatAreOutstandingEndWithTheirAgent) {
     auto client = std::make_unique<Agent>(open_agent("client"));
     Proxy proxy = client->proxy("Foo").value_or_throw();
     Heard<Errc> outcomes;
-    proxy.call_async("wait", {}, {.deadline = 60s}, [outcomes](Result<CallResult> outcome) {
+    proxy.call_async("wait", {}, {.deadline = 1h}, [outcomes](Result<CallResult> outcome) {
         outcomes.add(outcome ? Errc::failed : outcome.error().code);
     });
     std::thread caller([&] {
-        const auto outcome = proxy.call("wait", {}, {.deadline = 60s});
+        const auto outcome = proxy.call("wait", {}, {.deadline = 1h});
         outcomes.add(outcome ? Errc::failed : outcome.error().code);
     });
     Proxy nobody = client->proxy("Nobody").value_or_throw();
     std::thread reader([&] {
-        const auto image = nobody.get("x", 60s);
+        const auto image = nobody.get("x", 1h);
         outcomes.add(image ? Errc::failed : image.error().code);
     });
-    const TimePoint begin = clock_now();
     client.reset();
     EXPECT_EQ(outcomes.wait_for(3), (std::vector<Errc>(3, Errc::closed)));
-    EXPECT_LT(clock_now() - begin, Duration(10s));
     caller.join();
     reader.join();
     door.open();
@@ -147,7 +145,7 @@ TEST_F(Lifetime, AStuckCallbackDoesNotKeepTheDestructorForLong) {
     entered.wait_for(1);
     const TimePoint begin = clock_now();
     agent.reset();
-    EXPECT_LT(clock_now() - begin, Duration(10s));
+    EXPECT_LT(clock_now() - begin, Duration(patience) / 2) << "it waited for the callback";
     door.open();
     entered.wait_for(2);
 }

@@ -78,6 +78,9 @@ private:
     std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
+/// The longest there is: nobody loses a role because the machine is busy.
+inline constexpr Duration long_lease = 60s;
+
 /// A registry in this process, and agents of it, on real sockets.
 class PlatformTest : public ::testing::Test {
 protected:
@@ -99,7 +102,8 @@ protected:
     /// A member with one record "greeting" that says its name.
     static Service open_greeter(Agent& agent, const std::string& member) {
         Service service =
-            agent.create_service({.family = "Foo", .member = member}).value_or_throw();
+            agent.create_service({.family = "Foo", .member = member, .lease = long_lease})
+                .value_or_throw();
         Record record = service.record("greeting").value_or_throw();
         record.put("from", member).value_or_throw();
         service.publish(record).value_or_throw();

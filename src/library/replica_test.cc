@@ -240,7 +240,7 @@ TEST(PublicReplica, MayBeDestroyedInACallback) {
 
 TEST(PublicReplica, OnASharedDirectoryTheSecondTakesOverWithTheState) {
     const Scratch scratch;
-    const SharedDirectory where{.path = scratch.path + "/shared", .lease = 500ms};
+    const SharedDirectory where{.path = scratch.path + "/shared", .lease = 20s};
     auto first = std::make_unique<Member>("A", where);
     ASSERT_TRUE(first->replica.wait_active());
     Request request{.session = first->replica.open_session().value_or_throw(), .number = {1}};

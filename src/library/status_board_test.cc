@@ -11,7 +11,7 @@ namespace understudy::library {
 namespace {
 
 constexpr Duration at_once = Duration::zero();
-constexpr Duration long_enough = 20s;
+constexpr Duration long_enough = patience;
 
 class StatusBoardTest : public ::testing::Test {
 protected:
@@ -25,7 +25,7 @@ protected:
         return status;
     }
     void end() {
-        ending.run(2s, loop, *callbacks, [this] {
+        ending.run(patience, loop, *callbacks, [this] {
             board.close();
             loop.stop();
         });
