@@ -9,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/eventually_test.h"
 #include "runtime/runtime.h"
 
 namespace understudy::contract {
@@ -53,7 +54,7 @@ struct Implementation {
 /// What the suites have in common.
 class ContractTest : public testing::TestWithParam<Implementation> {
 protected:
-    static constexpr Duration limit = 20s;   ///< For what must happen.
+    static constexpr Duration limit = patience;  ///< For what must happen.
     static constexpr Duration settle = 50ms;  ///< For what must not happen.
 
     explicit ContractTest(std::size_t nodes = 1) : harness_(GetParam().make(nodes)) {}

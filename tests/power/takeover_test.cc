@@ -46,7 +46,7 @@ TEST_F(Takeover, OfAKilledOwnerHappensAtOnceAndHasAllItAcknowledged) {
         for (int i = 0; i < 50; ++i) active->expect("acked");
         active->kill();
         (void)active->wait();
-        const process::Line begun = standby->expect("recovered", 10s);
+        const process::Line begun = standby->expect("recovered", process::patience / 2);
         EXPECT_GE(begun.number("count"), acknowledged(*active));
         EXPECT_GT(begun.number("epoch"), epoch);
         epoch = begun.number("epoch");
@@ -65,7 +65,7 @@ TEST_F(Takeover, OfAStoppedOwnerComesAfterTheLeaseAndTheResumedOneAcknowledgesNo
         auto next = start("next" + std::to_string(round), "400");
         for (int i = 0; i < 100 + 37 * round; ++i) old->expect("acked");
         old->stop();
-        const process::Line begun = next->expect("recovered", 20s);
+        const process::Line begun = next->expect("recovered");
         next->expect("acked");
         const std::uint64_t before = acknowledged(*old);
         EXPECT_GE(begun.number("count"), before);

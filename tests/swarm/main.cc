@@ -27,6 +27,7 @@ constexpr std::uint64_t rare_seeds_min = 120;
 struct Arguments {
     std::uint64_t seed = 1;
     std::uint64_t seeds = 1;
+    std::vector<std::uint64_t> also;  ///< Seeds besides.
     std::uint64_t chaos_s = 30;
     std::uint64_t seconds = 0;  ///< Wall time; 0: as many seeds as asked.
     bool trace = false;
@@ -40,8 +41,8 @@ struct Arguments {
 
 int usage() {
     std::puts(
-        "understudy-sim [--scene=SCENE] [--seed=N] [--seeds=N] [--chaos=SECONDS] [--seconds=WALL]\n"
-        "               [--twice] [--trace] [--sometimes]\n"
+        "understudy-sim [--scene=SCENE] [--seed=N] [--seeds=N] [--also=N,N...] [--chaos=SECONDS]\n"
+        "               [--seconds=WALL] [--twice] [--trace] [--sometimes]\n"
         "understudy-sim --plant=BUG|all|platform|journals|quick [--seed=N] [--seeds=N]\n"
         "               [--chaos=SECONDS] [--each=WALL] [--jobs=N]\n"
         "SCENE: platform (default), nodes, shared, replicated; journals: the last three in turn;\n"
@@ -105,6 +106,17 @@ bool read(std::string_view argument, std::string_view key, std::uint64_t& out) {
     return true;
 }
 
+bool read(std::string_view argument, std::string_view key, std::vector<std::uint64_t>& out) {
+    if (!argument.starts_with(key)) return false;
+    argument.remove_prefix(key.size());
+    while (!argument.empty()) {
+        const std::size_t end = std::min(argument.find(','), argument.size());
+        out.push_back(std::strtoull(std::string(argument.substr(0, end)).c_str(), nullptr, 10));
+        argument.remove_prefix(std::min(end + 1, argument.size()));
+    }
+    return true;
+}
+
 /// How often rare things happened; false if one that must never did.
 bool print_rare(const Sum& sum, const Arguments& arguments) {
     bool all = true;
@@ -142,6 +154,7 @@ int main(int argc, char** argv) {
         const std::string_view argument = argv[i];
         if (read(argument, "--seed=", arguments.seed) ||
             read(argument, "--seeds=", arguments.seeds) ||
+            read(argument, "--also=", arguments.also) ||
             read(argument, "--chaos=", arguments.chaos_s) ||
             read(argument, "--seconds=", arguments.seconds) ||
             read(argument, "--each=", arguments.each_s) ||
@@ -186,12 +199,14 @@ int main(int argc, char** argv) {
         if (arguments.seconds == 0) return done < arguments.seeds;
         return done < seeds_min || wall() < double(arguments.seconds);
     };
-    for (std::uint64_t i = 0; wanted(i); ++i) {
-        // Each scene of a seed; a limit in time ends between seeds.
+    // Each scene of a seed; a limit in time ends between seeds.
+    const auto run_seed = [&](std::uint64_t seed) {
         for (const swarm::Scene scene : arguments.scenes) {
-            (void)run_one(arguments.seed + i, scene, arguments, sum);
+            (void)run_one(seed, scene, arguments, sum);
         }
-    }
+    };
+    for (std::uint64_t i = 0; wanted(i); ++i) run_seed(arguments.seed + i);
+    for (const std::uint64_t seed : arguments.also) run_seed(seed);
     const double simulated = std::chrono::duration<double>(sum.simulated).count();
     fmt::print(
         "{} runs from seed {}: {} bad; {:.2f} simulated hours in {:.1f} s ({:.0f}x), {} events, "

@@ -1,10 +1,11 @@
 """Help, usage, exit codes that need no platform, speed."""
 
 import re
+import subprocess
 import time
 import unittest
 
-from program import Case, DONE, SANITIZED, UNREACHABLE, USAGE, main, run
+from program import Case, DONE, PROGRAM, SANITIZED, UNREACHABLE, USAGE, environment, main, run
 
 
 def commands_in(help_text):
@@ -110,13 +111,17 @@ class CommandLine(Case):
         self.assertIn("try: understudy explain not_active", result.stderr)
 
     @unittest.skipIf(SANITIZED, "sanitizers are slow to start")
-    def test_it_starts_in_under_20_ms(self):
-        took = []
-        for _ in range(20):
-            begun = time.monotonic()
-            run("--version")
-            took.append(time.monotonic() - begun)
-        self.assertLess(min(took), 0.020)
+    def test_it_starts_as_fast_as_programs_do(self):
+        def fastest(*command):
+            took = []
+            for _ in range(20):
+                begun = time.monotonic()
+                subprocess.run(command, stdout=subprocess.DEVNULL, env=environment(), check=True)
+                took.append(time.monotonic() - begun)
+            return min(took)
+
+        # Against a program that does nothing, on whatever machine and beside whatever else runs.
+        self.assertLess(fastest(PROGRAM, "--version"), 20 * fastest("/bin/true"))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import subprocess
 import time
 import unittest
 
-from program import Case, PROGRAM, environment, main, run
+from program import Case, LIMIT, PROGRAM, environment, main, run
 
 
 @unittest.skipUnless(pathlib.Path("/bin/bash").exists(), "no bash")
@@ -62,17 +62,15 @@ class Completion(Case):
     def test_names_of_services_come_from_the_registry(self):
         address = self.registry().address
         self.member(address, "Bar1", family="Orders", role="active")
-        offered = []
-        for _ in range(20):  # Within 200 ms, or none: a busy machine may need a second try.
-            offered = self.offers(f"us --registry {address} service show Or")
-            if offered:
-                break
-        self.assertEqual(offered, ["Orders"])
+        # The program gives up after 200 ms: a busy machine may need more than one try.
+        self.wait_until(
+            lambda: self.offers(f"us --registry {address} service show Or") == ["Orders"],
+            "the service is offered")
 
     def test_without_a_registry_it_does_not_wait(self):
         begun = time.monotonic()
         self.assertEqual(self.offers("us --registry 127.0.0.1:1 service show "), [])
-        self.assertLess(time.monotonic() - begun, 10)
+        self.assertLess(time.monotonic() - begun, LIMIT / 2)
 
     def test_the_installed_script_is_this_one(self):
         built = pathlib.Path(PROGRAM).parent / "understudy.bash"
