@@ -35,7 +35,7 @@ Coordinator::Coordinator(World world, Options options, Observer& observer)
       observer_(observer),
       copy_(world_of(world_), options_.member, static_cast<library::ImmortalCopy::Owner&>(*this)) {}
 
-Coordinator::~Coordinator() { *alive_ = false; }
+Coordinator::~Coordinator() { lifetime_.end(); }
 
 Result<std::unique_ptr<Coordinator>> Coordinator::open(World world, Options options,
                                                        Observer& observer) {
@@ -55,8 +55,8 @@ Result<std::unique_ptr<Coordinator>> Coordinator::open(World world, Options opti
 }
 
 void Coordinator::later(void (Coordinator::*what)()) {
-    runtime_.post([this, what, alive = alive_] {
-        if (*alive) (this->*what)();
+    runtime_.post([this, what, here = lifetime_.watch()] {
+        if (!here.ended()) (this->*what)();
     });
 }
 
@@ -183,8 +183,8 @@ void Coordinator::upgrade() {
     if (!application_->has_version(wanted)) {
         return log_.warn("coordinator.upgrade", {kv("version", wanted), kv("error", "no such code")});
     }
-    member->upgrade(wanted, [this, wanted, alive = alive_](const Result<void>& result) {
-        if (!*alive) return;
+    member->upgrade(wanted, [this, wanted, here = lifetime_.watch()](const Result<void>& result) {
+        if (here.ended()) return;
         if (result) return log_.info("coordinator.upgrade", {kv("version", wanted)});
         log_.warn("coordinator.upgrade", {kv("version", wanted), kv("error", result.error())});
     });
@@ -245,8 +245,9 @@ void Coordinator::application_impulse(RemoteApplication& application, std::uint6
         return application.answer(id, Error{.code = Errc::closed, .detail = "this copy ends"});
     }
     copy_.member()->impulse(
-        name, arguments, [this, id, life = life_, alive = alive_](const Result<Bytes>& result) {
-            if (!*alive || life != life_ || application_ == nullptr) return;
+        name, arguments,
+        [this, id, life = life_, here = lifetime_.watch()](const Result<Bytes>& result) {
+            if (here.ended() || life != life_ || application_ == nullptr) return;
             application_->answer(id, result ? Result<void>() : result.error());
         });
 }
@@ -257,8 +258,8 @@ void Coordinator::application_upgrade(RemoteApplication& application, std::uint6
         return application.answer(id, Error{.code = Errc::closed, .detail = "this copy ends"});
     }
     copy_.member()->upgrade(
-        version, [this, id, life = life_, alive = alive_](const Result<void>& result) {
-            if (!*alive || life != life_ || application_ == nullptr) return;
+        version, [this, id, life = life_, here = lifetime_.watch()](const Result<void>& result) {
+            if (here.ended() || life != life_ || application_ == nullptr) return;
             application_->answer(id, result);
         });
 }

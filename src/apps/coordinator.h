@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "base/lifetime.h"
 #include "base/log.h"
 #include "client/agent.h"
 #include "immortal/application_port.h"
@@ -130,7 +131,7 @@ private:
     std::unique_ptr<Timer> upgrade_timer_;
     std::unique_ptr<Timer> look_timer_;
 
-    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+    Lifetime lifetime_;
     std::unique_ptr<immortal::RemoteApplication> application_;
     library::ImmortalCopy copy_;
 };

@@ -27,7 +27,7 @@ bool move(const RemoteApplication& application,
 ApplicationPort::ApplicationPort(Runtime& runtime, Log& log, RemoteApplication::Options options)
     : runtime_(runtime), log_(log), options_(std::move(options)) {}
 
-ApplicationPort::~ApplicationPort() { *alive_ = false; }
+ApplicationPort::~ApplicationPort() { life_.end(); }
 
 Result<std::unique_ptr<ApplicationPort>> ApplicationPort::open(
     Runtime& runtime, Log& log, const Address& listen, RemoteApplication::Options options) {
@@ -62,8 +62,8 @@ void ApplicationPort::want(Arrived arrived) {
 }
 
 void ApplicationPort::hand_over_later() {
-    runtime_.post([this, alive = alive_] {
-        if (*alive) hand_over();
+    runtime_.post([this, here = life_.watch()] {
+        if (!here.ended()) hand_over();
     });
 }
 

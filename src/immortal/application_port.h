@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "base/lifetime.h"
 #include "base/log.h"
 #include "immortal/remote.h"
 #include "runtime/runtime.h"
@@ -65,7 +66,7 @@ private:
     Arrived wanted_;
     bool closing_ = false;
     std::unique_ptr<Timer> burial_;
-    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+    Lifetime life_;
     std::unique_ptr<Listener> listener_;
 };
 

@@ -29,7 +29,7 @@ CoordinatorClient::CoordinatorClient(Runtime& runtime, Log& log, Options options
     connect();
 }
 
-CoordinatorClient::~CoordinatorClient() { *alive_ = false; }
+CoordinatorClient::~CoordinatorClient() { life_.end(); }
 
 void CoordinatorClient::on_situation(std::function<void(const Situation&)> changed) {
     on_situation_ = std::move(changed);
@@ -78,8 +78,8 @@ void CoordinatorClient::closed(const Error& reason) { lose(reason); }
 /// May be called by whatever the connection or the application says, so ends nothing of theirs now.
 void CoordinatorClient::lose(const Error& reason) {
     if (std::exchange(losing_, true)) return;
-    runtime_.post([this, reason, alive = alive_] {
-        if (!*alive) return;
+    runtime_.post([this, reason, here = life_.watch()] {
+        if (here.ended()) return;
         losing_ = false;
         connection_.reset();
         attempt_.reset();
@@ -95,11 +95,11 @@ void CoordinatorClient::lose(const Error& reason) {
             answered(Error{.code = Errc::unavailable,
                            .effect = Effect::unknown,
                            .detail = "the coordinator went away"});
-            if (!*alive) return;
+            if (here.ended()) return;
         }
         if (was_welcomed) log_.warn("coordinator.lost", {kv("error", reason)});
         if (was_welcomed) tell_situation();
-        if (!*alive) return;
+        if (here.ended()) return;
         if (const auto heard = on_trouble_) heard(reason);
     });
 }
@@ -135,7 +135,7 @@ void CoordinatorClient::drained() {
 }
 
 void CoordinatorClient::work() {
-    const auto alive = alive_;
+    const Lifetime::Watch here = life_.watch();
     while (!given_up_ && image_ == nullptr) {
         const auto raw = stream_.next(frame_size_max);
         if (!raw) {
@@ -149,7 +149,7 @@ void CoordinatorClient::work() {
             break;
         }
         std::visit([this](const auto& each) { on(each); }, *frame);
-        if (!*alive) return;
+        if (here.ended()) return;
     }
     settle_performed();
     flush();
@@ -316,8 +316,8 @@ void CoordinatorClient::ask(const AnyFrame& frame, std::uint64_t id, Answered an
 }
 
 void CoordinatorClient::answer_later(Answered answered, Error error) {
-    runtime_.post([answered = std::move(answered), error = std::move(error), alive = alive_] {
-        if (*alive) answered(error);
+    runtime_.post([answered = std::move(answered), error = std::move(error), here = life_.watch()] {
+        if (!here.ended()) answered(error);
     });
 }
 

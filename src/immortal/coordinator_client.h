@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "base/log.h"
 #include "immortal/application.h"
 #include "immortal/coordinator_frame.h"
@@ -131,7 +132,7 @@ private:
     Buffer out_;
     Duration retry_{};
     std::unique_ptr<Timer> retry_timer_;
-    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+    Lifetime life_;
     std::unique_ptr<Attempt> attempt_;
     std::unique_ptr<Connection> connection_;
 };

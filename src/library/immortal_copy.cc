@@ -12,11 +12,11 @@ ImmortalCopy::ImmortalCopy(World world, node::ImmortalMember::Options options, O
       owner_(owner),
       handover_(runtime_, log_, options_.service, options_.member, *this) {}
 
-ImmortalCopy::~ImmortalCopy() { *alive_ = false; }
+ImmortalCopy::~ImmortalCopy() { life_.end(); }
 
 void ImmortalCopy::later(void (ImmortalCopy::*what)()) {
-    runtime_.post([this, what, alive = alive_] {
-        if (*alive) (this->*what)();
+    runtime_.post([this, what, here = life_.watch()] {
+        if (!here.ended()) (this->*what)();
     });
 }
 
@@ -182,8 +182,8 @@ void ImmortalCopy::close_member() {
     handover_.stop();
     closing_ = true;
     if (member_ != nullptr) {
-        return member_->close([this, alive = alive_] {
-            if (*alive) later(&ImmortalCopy::member_closed);
+        return member_->close([this, here = life_.watch()] {
+            if (!here.ended()) later(&ImmortalCopy::member_closed);
         });
     }
     owner_.copy_leaves_application();
@@ -198,8 +198,8 @@ void ImmortalCopy::member_closed() {
     opening_.reset();
     if (ended_ != nullptr) leave();
     if (journal_ == nullptr) return journal_closed();
-    journal_->close([this, alive = alive_] {
-        if (*alive) later(&ImmortalCopy::journal_closed);
+    journal_->close([this, here = life_.watch()] {
+        if (!here.ended()) later(&ImmortalCopy::journal_closed);
     });
 }
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "base/lifetime.h"
 #include "base/log.h"
 #include "client/agent.h"
 #include "client/journaled.h"
@@ -134,7 +135,7 @@ private:
     TimePoint checkpoint_at_;      ///< ... was seen first then.
     std::unique_ptr<Timer> report_timer_;
     node::ImmortalHandover handover_;
-    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+    Lifetime life_;
     std::unique_ptr<ReplicaJournal> journal_;
     std::unique_ptr<journal::Opening> opening_;
     std::unique_ptr<node::ImmortalMember> member_;

@@ -122,9 +122,7 @@ void ImmortalHere::open() {
 void ImmortalHere::fail(const Error& error) { observer_.failed(error); }
 
 void ImmortalHere::later(std::function<void()> task) {
-    runtime_.post([task = std::move(task), alive = std::weak_ptr<bool>(alive_)] {
-        if (!alive.expired()) task();
-    });
+    runtime_.post(life_.guarded(std::move(task)));
 }
 
 // --- Asked ---------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "base/lifetime.h"
 #include "immortal/linked.h"
 #include "library/immortal_body.h"
 #include "library/immortal_copy.h"
@@ -55,7 +56,7 @@ private:
     std::unique_ptr<ImmortalCopy> copy_;
     bool closing_ = false;
     std::function<void()> closed_;
-    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+    Lifetime life_;
 };
 
 }  // namespace understudy::library

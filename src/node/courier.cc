@@ -19,13 +19,9 @@ Courier::Courier(Runtime& runtime, Log& log, Options options, Locator& locator, 
       locator_(locator),
       owner_(owner) {}
 
-Courier::~Courier() { *alive_ = false; }
+Courier::~Courier() { life_.end(); }
 
-void Courier::later(std::function<void()> task) {
-    runtime_.post([alive = alive_, task = std::move(task)] {
-        if (*alive) task();
-    });
-}
+void Courier::later(std::function<void()> task) { runtime_.post(life_.guarded(std::move(task))); }
 
 Courier::Line& Courier::line(const std::string& peer) {
     const auto [found, is_new] = lines_.try_emplace(peer);
@@ -83,7 +79,7 @@ void Courier::forget(const std::string& peer, const Error& reason) {
 }
 
 void Courier::drop_all() {
-    const auto alive = alive_;
+    const Lifetime::Watch here = life_.watch();
     guests_.clear();
     leaving_.clear();
     by_link_.clear();
@@ -102,7 +98,7 @@ void Courier::drop_all() {
     std::erase_if(lines_, [](const auto& each) { return is_client(each.first); });
     for (const auto& [link, done] : std::exchange(ended_, {})) {
         done();
-        if (!*alive) return;
+        if (here.ended()) return;
     }
 }
 
@@ -155,7 +151,7 @@ void Courier::end_link(Line& line, const Error& reason) {
 }
 
 void Courier::lost(Line& line, const Error& reason) {
-    const auto alive = alive_;
+    const Lifetime::Watch here = life_.watch();
     const auto link = std::move(line.link);
     line.silence.reset();
     line.under_way.clear();
@@ -165,7 +161,7 @@ void Courier::lost(Line& line, const Error& reason) {
     const std::string peer = line.peer;
     if (is_client(peer) && peer != options_.name) erase(line);
     owner_.link_lost(peer);
-    if (!*alive || is_client(peer)) return;
+    if (here.ended() || is_client(peer)) return;
     const auto found = lines_.find(peer);
     if (found != lines_.end()) mark(found->second);
 }
@@ -225,7 +221,7 @@ void Courier::link_message(link::Link& link, wire::MessageType type, Bytes body)
     Line& line = *found->second;
     line.heard = runtime_.now();
     line.quiet_since = line.heard;
-    const auto alive = alive_;
+    const Lifetime::Watch here = life_.watch();
     Result<void> taken;
     if (type == wire::MessageType::calls) {
         const auto batch = immortal::decode_batch(body);
@@ -235,7 +231,7 @@ void Courier::link_message(link::Link& link, wire::MessageType type, Bytes body)
     } else {
         taken = Error{.code = Errc::corrupt, .detail = "no message between immortals"};
     }
-    if (!*alive || taken) return;
+    if (here.ended() || taken) return;
     const auto still = by_link_.find(&link);
     if (still != by_link_.end()) end_link(*still->second, taken.error());
 }
@@ -252,9 +248,9 @@ Result<void> Courier::take_durable(Line& line, Bytes body) {
     line.next = std::max(line.next, durable.upto.next());
     if (durable.asks) line.tell = true;
     const std::string peer = line.peer;
-    const auto alive = alive_;
+    const Lifetime::Watch here = life_.watch();
     US_CHECK(owner_.durable_there(peer, durable.upto, bytes));
-    if (!*alive) return {};
+    if (here.ended()) return {};
     if (durable.over && is_client(peer)) {
         owner_.session_over(peer);
         return {};

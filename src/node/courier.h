@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "base/log.h"
 #include "immortal/outbox.h"
 #include "link/link.h"
@@ -194,7 +195,7 @@ private:
     std::vector<Line*> marked_;
     bool send_scheduled_ = false;
     Counters counters_;
-    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+    Lifetime life_;
 };
 
 }  // namespace understudy::node

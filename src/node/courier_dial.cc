@@ -208,10 +208,10 @@ void Courier::link_welcome(link::Link& link, Bytes opaque) {
         return dial(line);
     }
     const auto& welcome = std::get<ImmortalWelcome>(*answer);
-    const auto alive = alive_;
+    const Lifetime::Watch here = life_.watch();
     const std::string peer = line.peer;
     const auto taken = welcomed(line, welcome);
-    if (!*alive || !lines_.contains(peer)) return;
+    if (here.ended() || !lines_.contains(peer)) return;
     if (!taken) return dial_failed(line, taken.error());
     locator_.heard(peer, {.member = welcome.member,
                           .address = line.dialled_to,

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "base/lifetime.h"
 #include "immortal/machine.h"
 #include "node/courier.h"
 #include "understudy/limits.h"
@@ -52,7 +53,7 @@ public:
     }
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;
-    ~Client() override { *alive_ = false; }
+    ~Client() override { life_.end(); }
 
     void on_ready(std::function<void()> ready) override { on_ready_ = std::move(ready); }
     [[nodiscard]] bool ready() const override { return ready_; }
@@ -97,9 +98,9 @@ public:
     [[nodiscard]] std::size_t outstanding() const override { return waiting_.size(); }
     [[nodiscard]] bool all_durable() const override { return out_.empty(); }
     void close(std::function<void()> done) override {
-        const auto alive = alive_;
+        const Lifetime::Watch here = life_.watch();
         expire({.code = Errc::closed, .effect = Effect::unknown, .detail = "the client is closed"});
-        if (*alive) courier_.end_session(options_.service, std::move(done));
+        if (!here.ended()) courier_.end_session(options_.service, std::move(done));
     }
 
 private:
@@ -131,9 +132,10 @@ private:
         courier_.output_ready(options_.service);
     }
     void answer_later(Answered answered, Error error) {
-        runtime_.post([alive = alive_, answered = std::move(answered), error = std::move(error)] {
-            if (*alive && answered) answered(error);
-        });
+        runtime_.post(
+            [here = life_.watch(), answered = std::move(answered), error = std::move(error)] {
+                if (!here.ended() && answered) answered(error);
+            });
     }
     void make_room() {
         if (!wants_room_ || waiting_.size() > outstanding_max / 2 ||
@@ -141,8 +143,8 @@ private:
             return;
         }
         wants_room_ = false;
-        runtime_.post([this, alive = alive_] {
-            if (!*alive) return;
+        runtime_.post([this, here = life_.watch()] {
+            if (here.ended()) return;
             if (const auto room = on_room_) room();
         });
     }
@@ -150,11 +152,11 @@ private:
     /// From now on nothing is called any more. May be destroyed within.
     void expire(Error error) {
         if (!over_) over_ = error;
-        const auto alive = alive_;
+        const Lifetime::Watch here = life_.watch();
         out_ = Outbox();
         for (auto& [number, waiting] : std::exchange(waiting_, {})) {
             if (waiting.answered) waiting.answered(error);
-            if (!*alive) return;
+            if (here.ended()) return;
         }
     }
 
@@ -195,16 +197,16 @@ private:
         first_ = out_.next();
         received_ = welcome.confirmed;
         made_before_ = welcome.made;
-        runtime_.post([this, alive = alive_] {
-            if (*alive) become_ready();
+        runtime_.post([this, here = life_.watch()] {
+            if (!here.ended()) become_ready();
         });
         return {};
     }
     /// Numbers that never arrived are free again: who waits for them hears of it before.
     void become_ready() {
-        const auto alive = alive_;
+        const Lifetime::Watch here = life_.watch();
         settle_resumed();
-        if (!*alive || over_) return;
+        if (here.ended() || over_) return;
         ready_ = true;
         if (const auto ready = std::exchange(on_ready_, nullptr)) ready();
     }
@@ -231,10 +233,10 @@ private:
             }
             each = next;
         }
-        const auto alive = alive_;
+        const Lifetime::Watch here = life_.watch();
         for (const auto& [answered, error] : told) {
             if (answered) answered(error);
-            if (!*alive) return;
+            if (here.ended()) return;
         }
     }
     void link_lost(const std::string&) override { heard_ = runtime_.now(); }
@@ -262,7 +264,7 @@ private:
         if (batch.first > received_.next()) {
             return Error{.code = Errc::corrupt, .detail = service + " leaves out answers"};
         }
-        const auto alive = alive_;
+        const Lifetime::Watch here = life_.watch();
         ByteReader in(batch.messages);
         MessageNo number = batch.first;
         for (std::uint64_t i = 0; i < batch.count; ++i, number = number.next()) {
@@ -271,12 +273,12 @@ private:
             if (number <= received_) continue;
             received_ = number;
             answered(number, *message);
-            if (!*alive) return {};
+            if (here.ended()) return {};
         }
         if (received_ >= made_before_ && made_before_.value != 0) {
             made_before_ = {};
             settle_resumed();
-            if (!*alive) return {};
+            if (here.ended()) return {};
         }
         courier_.tell_durable(service);
         make_room();
@@ -318,7 +320,7 @@ private:
     std::function<void()> on_ready_;
     std::function<void()> on_room_;
     Courier courier_;
-    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+    Lifetime life_;
 };
 
 }  // namespace

@@ -12,13 +12,14 @@ ImmortalHandover::ImmortalHandover(Runtime& runtime, Log& log, std::string servi
       member_(std::move(member)),
       copy_(copy) {}
 
-ImmortalHandover::~ImmortalHandover() { *alive_ = false; }
+ImmortalHandover::~ImmortalHandover() { life_.end(); }
 
 /// For callbacks that may come when this is gone, or at something else.
 template <class Task>
 auto ImmortalHandover::guarded(Task task) {
-    return [this, alive = alive_, number = number_, task = std::move(task)](auto&&... arguments) {
-        if (*alive && going_ && number == number_) task(arguments...);
+    return [this, here = life_.watch(), number = number_,
+            task = std::move(task)](auto&&... arguments) {
+        if (!here.ended() && going_ && number == number_) task(arguments...);
     };
 }
 

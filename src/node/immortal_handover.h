@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "base/lifetime.h"
 #include "base/log.h"
 #include "client/journaled.h"
 #include "node/immortal_member.h"
@@ -81,7 +82,7 @@ private:
     std::uint64_t number_ = 0;  ///< Of what goes on: what is late is of an earlier one.
     std::unique_ptr<Timer> timer_;
     std::unique_ptr<Timer> limit_;
-    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+    Lifetime life_;
 };
 
 }  // namespace understudy::node

@@ -15,7 +15,7 @@ ImmortalImages::ImmortalImages(Runtime& runtime, immortal::Machine& machine,
       every_bytes_(every_bytes),
       duty_(duty) {}
 
-ImmortalImages::~ImmortalImages() { *alive_ = false; }
+ImmortalImages::~ImmortalImages() { life_.end(); }
 
 bool ImmortalImages::due() const {
     if (every_bytes_ == 0 || duty_ == CheckpointDuty::others) return false;
@@ -39,8 +39,8 @@ void ImmortalImages::take(Taken taken) {
 /// Not within a command: the image is of the state between two.
 void ImmortalImages::begin() {
     stage_ = Stage::wanted;
-    runtime_.post([this, alive = alive_] {
-        if (!*alive || stage_ != Stage::wanted) return;
+    runtime_.post([this, here = life_.watch()] {
+        if (here.ended() || stage_ != Stage::wanted) return;
         served_ = std::exchange(waiting_, {});
         covered_bytes_ = bytes_;
         machine_.want_image();
@@ -50,8 +50,8 @@ void ImmortalImages::begin() {
 void ImmortalImages::image_ready() {
     if (stage_ != Stage::wanted) return;
     stage_ = Stage::writing;
-    replica_.checkpoint_now([this, alive = alive_](const Result<Index>& result) {
-        if (*alive) ended(result);
+    replica_.checkpoint_now([this, here = life_.watch()](const Result<Index>& result) {
+        if (!here.ended()) ended(result);
     });
 }
 
@@ -66,10 +66,10 @@ void ImmortalImages::ended(const Result<Index>& result) {
             applied(0);
         });
     }
-    const auto alive = alive_;
+    const Lifetime::Watch here = life_.watch();
     for (const Taken& taken : std::exchange(served_, {})) {
         if (taken) taken(result);
-        if (!*alive) return;
+        if (here.ended()) return;
     }
     if (stage_ == Stage::idle && (!waiting_.empty() || (!retry_ && due()))) begin();
 }
@@ -78,8 +78,8 @@ void ImmortalImages::restored() {
     bytes_ = 0;
     if (stage_ != Stage::wanted) return;  // The replica gives up what it is writing, and says so.
     stage_ = Stage::idle;
-    runtime_.post([this, alive = alive_] {
-        if (!*alive) return;
+    runtime_.post([this, here = life_.watch()] {
+        if (here.ended()) return;
         for (Taken& taken : std::exchange(served_, {})) waiting_.push_back(std::move(taken));
         if (stage_ == Stage::idle && !waiting_.empty()) begin();
     });

@@ -4,6 +4,7 @@
 #include <functional>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "immortal/machine.h"
 #include "replica/replica.h"
 #include "runtime/runtime.h"
@@ -54,7 +55,7 @@ private:
     std::vector<Taken> waiting_;       ///< For the next one.
     std::vector<Taken> served_;        ///< By the one under way.
     std::unique_ptr<Timer> retry_;
-    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+    Lifetime life_;
 };
 
 }  // namespace understudy::node

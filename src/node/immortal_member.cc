@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/lifetime.h"
 #include "node/immortal_images.h"
 #include "node/immortal_tenure.h"
 
@@ -37,7 +38,7 @@ public:
                    locator, *this) {}
     Member(const Member&) = delete;
     Member& operator=(const Member&) = delete;
-    ~Member() override { *alive_ = false; }
+    ~Member() override { life_.end(); }
 
     /// Errors: as Network::listen().
     [[nodiscard]] Result<void> listen() {
@@ -126,8 +127,8 @@ public:
         held_ = std::move(held);
         holding_ = true;
         if (tenure_) tenure_->hold([this] { look_held(); });
-        runtime_.post([this, alive = alive_] {
-            if (*alive) look_held();
+        runtime_.post([this, here = life_.watch()] {
+            if (!here.ended()) look_held();
         });
     }
     void release() override {
@@ -206,8 +207,8 @@ private:
     void broken(const Error& error) override {
         broken_ = error;
         log_.error("immortal.broken", {kv("service", options_.service), kv("error", error)});
-        runtime_.post([this, alive = alive_, error] {
-            if (*alive) fail(error);
+        runtime_.post([this, here = life_.watch(), error] {
+            if (!here.ended()) fail(error);
         });
     }
 
@@ -281,8 +282,8 @@ private:
     }
     /// Others that join later begin with it.
     void first_started() {
-        checkpoint([this, alive = alive_](const Result<Index>& taken) {
-            if (!*alive || taken) return;
+        checkpoint([this, here = life_.watch()](const Result<Index>& taken) {
+            if (here.ended() || taken) return;
             log_.warn("immortal.no_checkpoint",
                       {kv("service", options_.service), kv("error", taken.error())});
         });
@@ -325,11 +326,11 @@ private:
     void submit_now(Buffer command, replica::Answered answered) {
         ++under_way_;
         replica_->submit(command, Urgency::ordinary,
-                         [this, alive = alive_,
+                         [this, here = life_.watch(),
                           answered = std::move(answered)](Result<replica::Reply> reply) {
-                             if (*alive) --under_way_;
+                             if (!here.ended()) --under_way_;
                              if (answered) answered(std::move(reply));
-                             if (*alive) look_held();
+                             if (!here.ended()) look_held();
                          });
     }
     void look_held() {
@@ -346,9 +347,10 @@ private:
     }
     template <class Answer>
     void refuse_later(Answer answered, Error error) {
-        runtime_.post([alive = alive_, answered = std::move(answered), error = std::move(error)] {
-            if (*alive && answered) answered(error);
-        });
+        runtime_.post(
+            [here = life_.watch(), answered = std::move(answered), error = std::move(error)] {
+                if (!here.ended() && answered) answered(error);
+            });
     }
 
     Runtime& runtime_;
@@ -379,7 +381,7 @@ private:
     std::unique_ptr<Replica> replica_;
     std::optional<ImmortalImages> images_;
     std::optional<ImmortalTenure> tenure_;
-    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+    Lifetime life_;
 };
 
 class Starting final : public journal::Opening {

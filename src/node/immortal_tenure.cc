@@ -39,12 +39,10 @@ ImmortalTenure::ImmortalTenure(World world)
     touch_later();
 }
 
-ImmortalTenure::~ImmortalTenure() { *alive_ = false; }
+ImmortalTenure::~ImmortalTenure() { life_.end(); }
 
 void ImmortalTenure::later(std::function<void()> task) {
-    world_.runtime.post([alive = alive_, task = std::move(task)] {
-        if (*alive) task();
-    });
+    world_.runtime.post(life_.guarded(std::move(task)));
 }
 
 std::unique_ptr<Timer> ImmortalTenure::after(Duration delay, std::function<void()> task) {
@@ -72,11 +70,11 @@ void ImmortalTenure::propose_now(Buffer command, Proposed done) {
     ++under_way_;
     world_.replica.propose(
         command, Urgency::ordinary,
-        [this, alive = alive_, done = std::move(done)](const Result<Index>& result) {
-            if (!*alive) return;
+        [this, here = life_.watch(), done = std::move(done)](const Result<Index>& result) {
+            if (here.ended()) return;
             --under_way_;
             if (done) done(result);
-            if (*alive && holding_ && changed_) changed_();
+            if (!here.ended() && holding_ && changed_) changed_();
         });
 }
 

@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 
+#include "base/lifetime.h"
 #include "node/courier.h"
 #include "node/immortal_member.h"
 
@@ -159,7 +160,7 @@ private:
 
     std::set<std::string> forgetting_;
     std::set<std::string> refused_;  ///< And logged.
-    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+    Lifetime life_;
 };
 
 }  // namespace understudy::node

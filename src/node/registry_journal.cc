@@ -166,9 +166,9 @@ void RegistryJournal::opened(Result<std::unique_ptr<replica::Replica>> replica) 
     replica_->on_standing([this](const journal::Standing& standing) {
         if (const auto changed = on_standing_) changed(standing);
     });
-    const std::weak_ptr<bool> alive = alive_;
+    const Lifetime::Watch here = life_.watch();
     if (!options_.several) opened_({});
-    if (alive.expired()) return;
+    if (here.ended()) return;
     if (const auto changed = on_standing_) changed(replica_->standing());
 }
 
@@ -341,9 +341,7 @@ void RegistryJournal::close(std::function<void()> done) {
 }
 
 void RegistryJournal::later(std::function<void()> task) {
-    runtime_.post([alive = std::weak_ptr<bool>(alive_), task = std::move(task)] {
-        if (!alive.expired()) task();
-    });
+    runtime_.post(life_.guarded(std::move(task)));
 }
 
 void RegistryJournal::close_node() {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "base/log.h"
 #include "consensus/core.h"
 #include "journal/directory_identity.h"
@@ -116,7 +117,7 @@ private:
     std::unique_ptr<replicated::Node> node_;
     std::unique_ptr<journal::Opening> opening_;
     std::unique_ptr<replica::Replica> replica_;
-    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+    Lifetime life_;
 };
 
 }  // namespace understudy::node

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/lifetime.h"
+
 namespace understudy::node {
 
 /// A connection of which the first byte is awaited. Then it becomes the connection of whoever it is
@@ -35,9 +37,9 @@ private:
         const bool node = data.front() == node_mark;
         SharedPort& port = *std::exchange(port_, nullptr);
         // May destroy us: nobody wants it, or its new owner has seen enough.
-        const std::weak_ptr<bool> alive = alive_;
+        const Lifetime::Watch here = life_.watch();
         port.decided(id_, node);
-        if (alive.expired() || observer_ == nullptr) return;
+        if (here.ended() || observer_ == nullptr) return;
         const Bytes rest = data.subspan(node ? 1 : 0);
         if (!rest.empty()) observer_->received(rest);
     }
@@ -53,7 +55,7 @@ private:
     const std::uint64_t id_;
     Connection::Observer* observer_ = nullptr;
     std::unique_ptr<Timer> limit_;
-    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+    Lifetime life_;
     std::unique_ptr<Connection> connection_;
 };
 

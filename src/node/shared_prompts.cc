@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/lifetime.h"
 #include "journal/shared_epoch.h"
 #include "link/link.h"
 #include "link/refusals.h"
@@ -70,8 +71,8 @@ public:
         committed_ = index;
         if (links_.empty() || std::exchange(scheduled_, true)) return;
         // At the end of the turn: what comes later in it counts too.
-        runtime_.post([this, alive = std::weak_ptr(alive_)] {
-            if (alive.expired()) return;
+        runtime_.post([this, here = life_.watch()] {
+            if (here.ended()) return;
             scheduled_ = false;
             tell_all();
         });
@@ -135,7 +136,7 @@ private:
     std::unique_ptr<Timer> owed_;
     std::vector<std::unique_ptr<link::Link>> links_;
     std::unique_ptr<Listener> listener_;
-    const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+    Lifetime life_;
 };
 
 /// A standby's part.
@@ -182,8 +183,8 @@ private:
                 found->emplace(
                     journal::read_contact(disk, directory, tenure.epoch, tenure.number));
             },
-            [this, found, tenure = tenure_, alive = std::weak_ptr(alive_)] {
-                if (!alive.expired() && tenure == tenure_) dial(**found);
+            [this, found, tenure = tenure_, here = life_.watch()] {
+                if (!here.ended() && tenure == tenure_) dial(**found);
             });
     }
 
@@ -262,7 +263,7 @@ private:
     std::unique_ptr<Attempt> attempt_;
     Address dialled_;
     std::unique_ptr<link::Link> link_;
-    const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+    Lifetime life_;
 };
 
 SharedPrompts::SharedPrompts(Runtime& runtime, Log& log, Options options)

@@ -13,7 +13,7 @@ Checkpoints::Checkpoints(Runtime& runtime, Log& log, Options options, const Repl
       replicated_(replicated),
       machine_(machine) {}
 
-Checkpoints::~Checkpoints() { *alive_ = false; }
+Checkpoints::~Checkpoints() { life_.end(); }
 
 void Checkpoints::start(journal::Journal& journal) {
     journal_ = &journal;
@@ -182,17 +182,15 @@ void Checkpoints::ended(Result<Index> result) {
     }
     if (!wanted_.empty()) schedule();
     consider();
-    const auto alive = alive_;
+    const Lifetime::Watch here = life_.watch();
     for (const Taken& taken : std::exchange(serving_, {})) {
         taken(result);
-        if (!*alive) return;
+        if (here.ended()) return;
     }
 }
 
 void Checkpoints::later(std::function<void()> task) {
-    runtime_.post([alive = alive_, task = std::move(task)] {
-        if (*alive) task();
-    });
+    runtime_.post(life_.guarded(std::move(task)));
 }
 
 }  // namespace understudy::replica

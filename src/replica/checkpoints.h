@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "base/log.h"
 #include "journal/journal.h"
 #include "replica/checkpoint_stream.h"
@@ -107,7 +108,7 @@ private:
     Duration retry_after_{};
     std::unique_ptr<Timer> retry_;
     bool stopped_ = false;
-    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+    Lifetime life_;
 };
 
 }  // namespace understudy::replica

@@ -74,7 +74,7 @@ Replica::Replica(Runtime& runtime, Log& log, Options options, StateMachine& mach
 }
 
 Replica::~Replica() {
-    *alive_ = false;
+    life_.end();
     checkpoints_.stop();  // Its writer ends before the journal.
 }
 
@@ -273,11 +273,11 @@ void Replica::append(Urgency urgency, Proposals::Pack pack) {
 }
 
 void Replica::appended(const std::vector<Answered>& waiting, const Result<Index>& result) {
-    const std::shared_ptr<bool> alive = alive_;
+    const Lifetime::Watch here = life_.watch();
     if (!result) {
         for (const Answered& answered : waiting) {
             if (answered) answered(result.error());
-            if (!*alive) return;
+            if (here.ended()) return;
         }
         return;
     }
@@ -285,7 +285,7 @@ void Replica::appended(const std::vector<Answered>& waiting, const Result<Index>
     US_ASSERT(results.size() == waiting.size());
     for (std::size_t i = 0; i < waiting.size(); ++i) {
         if (waiting[i]) waiting[i](results.at(i));
-        if (!*alive) return;
+        if (here.ended()) return;
     }
     proposals_.reuse(std::move(results));
 }
@@ -298,12 +298,12 @@ void Replica::confirm_reads() {
     auto served = std::make_shared<const std::vector<Done>>(std::exchange(reads_, {}));
     journal_->confirm([this, served = std::move(served)](const Result<void>& result) {
         const auto kept = served;
-        const std::shared_ptr<bool> alive = alive_;
+        const Lifetime::Watch here = life_.watch();
         confirming_ = false;
         if (!reads_.empty()) schedule_flush();
         for (const Done& done : *kept) {
             done(result);
-            if (!*alive) return;
+            if (here.ended()) return;
         }
     });
 }
@@ -410,24 +410,24 @@ void Replica::standing_changed(const Standing& standing) {
         tenure_began_ = runtime_.now();
     }
     checkpoints_.set_role(options_.witness ? Role::joining : standing.role);
-    const std::shared_ptr<bool> alive = alive_;
+    const Lifetime::Watch here = life_.watch();
     if (!active()) refuse_waiting();
-    if (!*alive) return;
+    if (here.ended()) return;
     if (const auto changed = on_standing_) changed(standing);
 }
 
 /// What has not been appended yet has not happened.
 void Replica::refuse_waiting() {
-    const std::shared_ptr<bool> alive = alive_;
+    const Lifetime::Watch here = life_.watch();
     const Error error = not_active();
     for (const Answered& answered : proposals_.take_waiting()) {
         ++counters_.refused;
         if (answered) answered(error);
-        if (!*alive) return;
+        if (here.ended()) return;
     }
     for (const Done& done : std::exchange(reads_, {})) {
         done(error);
-        if (!*alive) return;
+        if (here.ended()) return;
     }
 }
 
@@ -448,16 +448,12 @@ void Replica::break_off(Error error) {
     log_.error("replica.broken", {kv("error", *broken_)});
     checkpoints_.stop();
     later([this] {
-        const std::shared_ptr<bool> alive = alive_;
+        const Lifetime::Watch here = life_.watch();
         refuse_waiting();
-        if (*alive && on_failed_) std::exchange(on_failed_, {})(*broken_);
+        if (!here.ended() && on_failed_) std::exchange(on_failed_, {})(*broken_);
     });
 }
 
-void Replica::later(std::function<void()> task) {
-    runtime_.post([alive = alive_, task = std::move(task)] {
-        if (*alive) task();
-    });
-}
+void Replica::later(std::function<void()> task) { runtime_.post(life_.guarded(std::move(task))); }
 
 }  // namespace understudy::replica

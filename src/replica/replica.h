@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "base/log.h"
 #include "journal/journal.h"
 #include "replica/checkpoints.h"
@@ -205,7 +206,7 @@ private:
     std::function<void(const Standing&)> on_standing_;
     std::function<void(const Error&)> on_failed_;
     std::function<void(Space)> on_space_changed_;
-    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  ///< False when this has ended.
+    Lifetime life_;                                               ///< Until this has ended.
     std::unique_ptr<journal::Journal> journal_;                   ///< Null while opening.
 };
 
