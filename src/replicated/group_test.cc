@@ -186,12 +186,15 @@ protected:
         hearer.take();
         commit(3);
     }
-    void receive() {
+    void hear() {
         group->received(b, {.group = group_id,
                             .message =
                                 consensus::AppendResult{
                                     .term = {3}, .rejected = {}, .last_index = {1}, .capacity = 0},
                             .urgent = {}});
+    }
+    void receive() {
+        hear();
         runtime.settle();
     }
     void commit(std::uint64_t index) {
@@ -221,13 +224,17 @@ protected:
                 .reference = encode_reference(members)};
     }
     /// The consensus finds that it needs a checkpoint that `from` has.
-    void want(ServerId from, std::uint64_t index) {
+    void begin_to_want(ServerId from, std::uint64_t index) {
         FakeCore::latest->scripted.push_back(
             {consensus::InstallSnapshot{.from = from, .snapshot = checkpoint(index)}});
-        receive();
+        hear();
     }
-    /// All of it comes in one piece, and is written; the log is not durable yet.
-    void send(ServerId from, std::uint64_t index, std::string_view state) {
+    void want(ServerId from, std::uint64_t index) {
+        begin_to_want(from, index);
+        runtime.settle();
+    }
+    /// All of it comes in one piece, and is about to be written.
+    void begin_to_send(ServerId from, std::uint64_t index, std::string_view state) {
         const Bytes bytes = as_bytes(state);
         group->chunk(from, {.group = group_id,
                             .index = Index{index},
@@ -236,6 +243,10 @@ protected:
                             .checksum = crc32c(bytes),
                             .snapshot = std::nullopt,
                             .bytes = bytes});
+    }
+    /// The same, and it is written; the log that goes with it is not durable yet.
+    void send(ServerId from, std::uint64_t index, std::string_view state) {
+        begin_to_send(from, index, state);
         runtime.settle();
     }
     void say_gone(ServerId from, std::uint64_t index) {
@@ -618,18 +629,24 @@ TEST_F(GroupTest, ASecondSourceOfACheckpointThatHasComeIsNotAsked) {
 }
 
 TEST_F(GroupTest, ARestorationStopsWhereANewerCheckpointTakesItsPlace) {
+    const auto state_of = [](std::size_t slices) {
+        return std::string((slices - 1) * journal::CheckpointReader::slice_bytes + 1, 'x');
+    };
     open();
     durable();
     hearer.take();
     want(b, 10);
-    send(b, 10, std::string(journal::CheckpointReader::slice_bytes + 1, 'x'));
+    send(b, 10, state_of(3));
     log.durable_position = log.written;
-    group->durable(log.written);  // It is being opened, and has not been read.
-    want(c, 20);
-    send(c, 20, "state");
-    hearer.take();  // Of the first, what came before the second.
-    durable();
-    EXPECT_EQ(hearer.take(), Words{"restore 20"});
+    group->durable(log.written);  // It is being opened, and a slice after the other is read ...
+    begin_to_want(c, 20);
+    begin_to_send(c, 20, state_of(2));
+    const journal::LogPosition before = log.written;
+    ASSERT_TRUE(runtime.run_until([&] { return log.written > before; }));
+    const Words first = hearer.take();
+    EXPECT_LT(first.size(), 3u);
+    durable();  // ... and then those of the newer one, and no others.
+    EXPECT_EQ(hearer.take(), (Words{"restore 20", "restore 20"}));
     EXPECT_EQ(FakeCore::latest->count<consensus::SnapshotInstalled>(), 2u);
 }
 
