@@ -214,6 +214,22 @@ TEST_F(Shared, WhoListensOutsideIsToldWhoIsActiveAndHeardUntilTheEnd) {
     EXPECT_EQ(told.back().second, 0U) << "nobody is";
 }
 
+TEST_F(Shared, TheEarOfAJournalThatIsGoneRefusesWhileItsOpeningLives) {
+    const auto a = member("a", 1);
+    const SharedJournal::Ear ear = a->journal->ear();
+    a->journal.reset();
+    ASSERT_NE(a->opening, nullptr);
+    std::optional<Result<Epoch>> told;
+    ear.take_over({}, [&](Result<Epoch> result) { told = std::move(result); });
+    ASSERT_TRUE(told);
+    ASSERT_FALSE(*told);
+    EXPECT_EQ(told->error().code, Errc::closed);
+    EXPECT_EQ(told->error().effect, Effect::none);
+    ear.prompt({7}, {1});
+    ear.suspect();
+    a->runtime.settle();
+}
+
 TEST_F(Shared, AFailedActiveIsNobodysActiveAnyMore) {
     std::uint64_t last = 1;
     SharedJournal::Options options;

@@ -165,6 +165,41 @@ TEST(ReplicatedCluster, WhoIsFarBehindIsSentTheCheckpoint) {
     EXPECT_EQ(cluster.world.verdict(), "");
 }
 
+// The source of a checkpoint dies at each moment of its way, and the next leader offers the same
+// one, or a newer one, or has none; the receiver's disk is slow, so that much waits to be durable
+// meanwhile.
+TEST(ReplicatedCluster, TheSourceOfACheckpointMayDieAtAnyMomentOfItsWay) {
+    for (int step = 0; step < 12; ++step) {
+        SCOPED_TRACE(step);
+        Cluster cluster(30 + static_cast<std::uint64_t>(step));
+        GroupOptions group = Cluster::group();
+        group.trailing_entries_min = 16;
+        group.trailing_entries_max = 32;
+        for (const char* name : {"n1", "n2", "n3"}) {
+            auto what = cluster.spec(name, {group});
+            what.propose_every = 2ms;
+            what.checkpoint_every = 40ms;
+            cluster.start(what);
+        }
+        ASSERT_NE(cluster.wait_active(), "");
+        cluster.world.isolate("n3");
+        cluster.world.run_for(500ms);
+        const std::string source = cluster.wait_active({"n1", "n2"});
+        ASSERT_NE(source, "");
+        sim::DiskOptions& disk = cluster.world.node("n3").disk().options();
+        disk.stall_rate = 300'000;
+        disk.stall_max = 20ms;
+        cluster.world.heal_network();
+        cluster.world.run_for(step * 4ms);
+        cluster.process(source).crash();
+        cluster.world.run_for(300ms);
+        cluster.process(source).restart();
+        disk.stall_rate = 0;
+        cluster.expect_agreement();
+        EXPECT_EQ(cluster.world.verdict(), "");
+    }
+}
+
 TEST(ReplicatedCluster, MembersComeAndGoWhileItRuns) {
     Cluster cluster(9);
     cluster.start_three(2ms, 100ms);
@@ -274,7 +309,8 @@ TEST(ReplicatedCluster, OneMembersCheckpointsLetAllOthersGoOfTheirLogs) {
         cluster.process(active).crash();
         cluster.world.run_for(1s);
         cluster.process(active).restart();
-        ASSERT_TRUE(cluster.world.run_until([&] { return cluster.member(active).restores > 0; }, 30s));
+        ASSERT_TRUE(
+            cluster.world.run_until([&] { return cluster.member(active).restores > 0; }, 30s));
     }
     cluster.expect_agreement(all);
     EXPECT_EQ(cluster.world.verdict(), "");
