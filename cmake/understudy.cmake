@@ -196,6 +196,8 @@ function(understudy_test)
         return()
     endif()
     target_include_directories(${arg_NAME} PRIVATE ${PROJECT_SOURCE_DIR})
+    # Formats are tried with the examples in their documents.
+    target_compile_definitions(${arg_NAME} PRIVATE UNDERSTUDY_SOURCE="${PROJECT_SOURCE_DIR}")
     understudy_test_body(${arg_NAME})
     math(EXPR last "${arg_SHARDS} - 1")
     foreach(shard RANGE ${last})

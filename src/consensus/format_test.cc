@@ -12,8 +12,7 @@ namespace {
 
 /// The bytes of the block "```hex NAME". This floor does not know the one of wire.
 Buffer example(const std::string& name) {
-    const std::string here = __FILE__;
-    std::ifstream file(here.substr(0, here.rfind("/src/")) + "/docs/formats/consensus.md");
+    std::ifstream file(UNDERSTUDY_SOURCE "/docs/formats/consensus.md");
     Buffer bytes;
     bool inside = false;
     for (std::string line; std::getline(file, line);) {

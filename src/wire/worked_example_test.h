@@ -13,9 +13,7 @@ namespace understudy::wire {
 /// The bytes of the block "```hex NAME" of docs/formats/DOCUMENT, for tests: a format document that
 /// is wrong fails the build. Comments run from ';' to the end of the line.
 [[nodiscard]] inline Buffer worked_example(const std::string& document, const std::string& name) {
-    const std::string here = __FILE__;
-    const std::string root = here.substr(0, here.rfind("/src/wire/"));
-    std::ifstream file(root + "/docs/formats/" + document);
+    std::ifstream file(UNDERSTUDY_SOURCE "/docs/formats/" + document);
     Buffer bytes;
     bool inside = false;
     for (std::string line; std::getline(file, line);) {

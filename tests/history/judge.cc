@@ -9,7 +9,7 @@ namespace json = boost::json;
 
 namespace {
 
-void add(std::vector<std::string>& to, std::vector<std::string> from) {
+void append(std::vector<std::string>& to, std::vector<std::string> from) {
     to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
 }
 
@@ -68,13 +68,13 @@ Verdict judge(const History& history, const Budget& budget) {
     for (const std::string& f : strange) {
         verdict.faults.push_back("no verdict: nobody here can judge \"" + f + "\"");
     }
-    add(verdict.faults, faults_in_order(operations, budget, verdict.steps));
-    add(verdict.faults,
+    append(verdict.faults, faults_in_order(operations, budget, verdict.steps));
+    append(verdict.faults,
         faults_in_epochs(operations,
                          is_on(history, "epochs", "one_service") ? Scope::history : Scope::key));
-    add(verdict.faults, faults_in_watches(history, operations, is_on(history, "watch", "dense")));
-    add(verdict.faults, faults_in_journals(history, operations));
-    add(verdict.faults, faults_in_replicas(history));
+    append(verdict.faults, faults_in_watches(history, operations, is_on(history, "watch", "dense")));
+    append(verdict.faults, faults_in_journals(history, operations));
+    append(verdict.faults, faults_in_replicas(history));
 
     const json::value* gap_max = option(history, "availability", "gap_max_ns");
     for (const Gap& gap : gaps_of(history, operations)) {
