@@ -163,6 +163,7 @@ class Output(Case):
 
     def test_what_watches_ends_when_its_reader_goes(self):
         address = self.registry().address
+        self.ask(address, "service", "register", "Zero", "--log", "/logs")
         watching = self.start("--registry", address, "service", "list", "-w", "-o", "jsonl")
         watching.line()
         watching.process.stdout.close()
