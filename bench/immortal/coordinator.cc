@@ -20,7 +20,7 @@ namespace understudy::bench {
 
 namespace {
 
-constexpr double million = 1e6;
+constexpr double per_million = 1e6;
 
 /// By what was measured: what linked made of it, per second and seconds per million calls.
 struct Linked {
@@ -37,7 +37,7 @@ Result<Row> measure(ImmortalPair& pair, Load&& load) {
     const ImmortalPair::Used used_before = US_TRY(pair.used());
     const Calls calls = US_TRY(load());
     const ImmortalPair::Used used = US_TRY(pair.used());
-    const auto made = static_cast<double>(US_TRY(pair.count()).calls - before.calls) / million;
+    const auto made = static_cast<double>(US_TRY(pair.count()).calls - before.calls) / per_million;
     Row row;
     row.latency = calls.latency;
     row.per_second = calls.per_second;
