@@ -83,7 +83,7 @@ std::string size_advice(std::string_view text) {
     if (!number.empty() && !whole(number)) {
         return fmt::format("a whole number and its unit, as in 64MiB ({})", units);
     }
-    if (parse_size(fmt::format("1{}", unit))) return "a smaller number";
+    if (!number.empty() && parse_size(fmt::format("1{}", unit))) return "a smaller number";
     return unit_advice(text, units, "MiB", "64MiB");
 }
 
