@@ -1,5 +1,5 @@
-// A file of a journal is lost between two processes: the second one must not go on as if nothing had
-// been acknowledged.
+// A file of a journal is lost between two processes: the second one must not go on as if nothing
+// had been acknowledged.
 
 #include <cstring>
 #include <filesystem>
@@ -51,17 +51,25 @@ void put_eight_values(const std::string& directory, const std::string& errors) {
     (void)holder.wait();
 }
 
-/// What the next process says of a value that was acknowledged, when it says more than that it is no
-/// active member yet.
+/// What the next active member says of a value that was acknowledged; or its errors, if it fails as
+/// corrupt instead. A member whose input ends is closed, perhaps before it has taken over: so it is
+/// asked when it is active.
 std::string asked_for_the_last(const std::string& directory) {
+    const TemporaryDirectory place;
+    Process next("B", {.arguments = {KEY_VALUE_PROGRAM, "B", directory}}, place / "errors");
     const auto limit = Clock::now() + patience;
-    for (;;) {
-        const Finished said = run({.arguments = {KEY_VALUE_PROGRAM, "B", directory}}, "get k8\n");
-        const std::string all = said.output + said.errors;
-        if (all.find("(none)") != std::string::npos) return "(none)";
-        if (all.find("corrupt") != std::string::npos || all.find("xxx") != std::string::npos) return all;
-        if (Clock::now() > limit) throw Broken("it never says why: " + all);
+    while (!next.await("active,", 20ms)) {
+        const std::string errors = next.errors();
+        if (errors.find("corrupt") != std::string::npos) return errors;
+        if (Clock::now() > limit) throw Broken("neither active nor corrupt: " + errors);
+        std::this_thread::sleep_for(5ms);  // Lines that have ended are not waited for.
     }
+    next.say("get k8");
+    return next
+        .expect(
+            "what k8 is",
+            [](const Line& line) { return line.text == "(none)" || line.text.starts_with("x"); })
+        .text;
 }
 
 }  // namespace
