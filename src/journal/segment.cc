@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "base/checksum.h"
 #include "journal/header.h"
 
 namespace understudy::journal {
@@ -13,6 +14,12 @@ namespace {
 
 constexpr HeaderForm segment_form{.magic = "usjrnseg", .bytes = segment_header_bytes};
 constexpr HeaderForm reserve_form{.magic = "usjrnrsv", .bytes = segment_header_bytes};
+
+/// Another than the segment's: of the two headers, one may be written over the other in part, and the
+/// magic of one before the rest of the other must be no header.
+std::uint32_t reserve_seed(std::uint64_t generation) {
+    return crc32c(as_bytes(reserve_form.magic), checksum_seed(generation));
+}
 
 }  // namespace
 
@@ -51,13 +58,13 @@ void encode(const ReserveHeader& header, Buffer& out) {
     body.fixed(header.generation);
     body.fixed(header.size_bytes);
     body.fixed(header.durable.value);
-    put_header(reserve_form, fields, checksum_seed(header.generation), out);
+    put_header(reserve_form, fields, reserve_seed(header.generation), out);
 }
 
 Result<std::optional<ReserveHeader>> decode_reserve_header(Bytes bytes, std::uint64_t generation) {
     const std::optional<ReserveHeader> none;
     auto fields = open_header(reserve_form, "segment " + segment_name(generation), bytes,
-                              checksum_seed(generation));
+                              reserve_seed(generation));
     if (!fields && fields.error().code == Errc::corrupt) return none;
     ByteReader reader = US_TRY(std::move(fields));
     ReserveHeader header;

@@ -327,6 +327,74 @@ void tear_everywhere(const Moment& moment) {
     }
 }
 
+/// The disk with a write to the front of `path` of which only a part is there.
+FakeDisk torn_at(const FakeDisk& before, const std::string& path, const Buffer& new_bytes,
+                 std::size_t tear, bool front) {
+    FakeDisk disk = before;
+    Buffer torn = before.contents(path);
+    const std::size_t from = front ? 0 : tear;
+    const std::size_t to = front ? tear : new_bytes.size();
+    std::copy(new_bytes.begin() + static_cast<std::ptrdiff_t>(from),
+              new_bytes.begin() + static_cast<std::ptrdiff_t>(to),
+              torn.begin() + static_cast<std::ptrdiff_t>(from));
+    disk.put(path, std::move(torn));
+    disk.restart_process();
+    return disk;
+}
+
+/// Opens what a torn write of `bytes` over the front of `path` leaves, whichever part of it.
+void expect_opened_wherever_torn(const FakeDisk& before, const std::string& path,
+                                 const Buffer& bytes, const std::vector<std::string>& commands) {
+    for (const bool front : {true, false}) {
+        for (std::size_t tear = 0; tear <= bytes.size(); ++tear) {
+            FakeDisk disk = torn_at(before, path, bytes, tear, front);
+            Session session(disk, tear + 1);
+            session.opened();
+            ASSERT_TRUE(session.journal) << "torn at " << tear << ", front " << front << ": "
+                                         << to_string(session.error.value_or(Error{}));
+            EXPECT_EQ(session.recorder.commands(), commands);
+        }
+    }
+}
+
+// A new journal: a segment is made as a reserve, and begun by the tenure entry.
+TEST(SegmentReuse, ATornFirstWriteOfTheFirstSegmentIsCut) {
+    FakeDisk disk(1);
+    Session session(disk);
+    std::string path;
+    std::optional<FakeDisk> before;
+    disk.set_fault([&](std::string_view call, const std::string&) -> std::optional<Errc> {
+        const auto segments = files(disk, ".seg");
+        if (before || call != "write" || segments.empty()) return std::nullopt;
+        path = segments.front();
+        before.emplace(disk);
+        return std::nullopt;
+    });
+    session.opened();
+    ASSERT_TRUE(session.journal);
+    ASSERT_TRUE(before);
+    before->set_fault({});
+    const Buffer& now = disk.contents(path);
+    expect_opened_wherever_torn(*before, path, Buffer(now.begin(), now.begin() + 64 + 40), {});
+}
+
+// A retired segment has its new name, and behind that the header of a reserve is torn.
+TEST(SegmentReuse, ATornHeaderOfAReserveIsNone) {
+    FakeDisk disk(1);
+    Session session(disk);
+    session.opened();
+    for (int i = 0; i < 5; ++i) ASSERT_TRUE(session.append(std::to_string(i)));
+    ASSERT_TRUE(session.close());
+    disk.power_cut(Survival::none);
+    const auto segments = files(disk, ".seg");
+    ASSERT_EQ(segments.size(), 2U);
+    const Buffer reserve = disk.contents(segments[1]);
+    Buffer old = disk.contents(segments[0]);
+    disk.put(segments[1], std::move(old));
+    expect_opened_wherever_torn(disk, segments[1], Buffer(reserve.begin(), reserve.begin() + 64),
+                                {"0", "1", "2", "3", "4"});
+}
+
 TEST(SegmentReuse, ATornWriteAmongOldEntriesIsCut) { tear_everywhere(append_to_reused(false)); }
 
 TEST(SegmentReuse, ATornFirstWriteOfASegmentIsCut) { tear_everywhere(append_to_reused(true)); }

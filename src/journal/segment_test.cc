@@ -91,6 +91,21 @@ TEST(Segment, EveryFlippedBitAndEveryPrefixOfAReservesHeaderIsNone) {
     EXPECT_FALSE(*decode_reserve_header(bytes, 8)) << "of another segment";
 }
 
+// Of a header that is written over the other, any part may be there.
+TEST(Segment, AHeaderBehindTheMagicOfTheOtherIsNone) {
+    for (const std::uint64_t index : {1U, 12U}) {
+        Buffer segment;
+        Buffer reserve;
+        encode(SegmentHeader{.generation = 7, .size_bytes = 64 * KiB, .first = {index}}, segment);
+        encode(ReserveHeader{.generation = 7, .size_bytes = 64 * KiB, .durable = {index}}, reserve);
+        std::swap_ranges(segment.begin(), segment.begin() + 8, reserve.begin());
+        for (const Buffer& mixed : {segment, reserve}) {
+            EXPECT_EQ(*decode_segment_header(mixed, 7), std::nullopt) << index;
+            EXPECT_EQ(*decode_reserve_header(mixed, 7), std::nullopt) << index;
+        }
+    }
+}
+
 TEST(Segment, ALengthIsOneInStepsBetweenTheLeastAndTheMost) {
     for (const std::uint64_t good : {segment_bytes_min, 68 * KiB, 1 * MiB, segment_bytes_max}) {
         EXPECT_TRUE(is_segment_length(good)) << good;
