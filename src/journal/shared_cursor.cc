@@ -109,6 +109,13 @@ Result<std::vector<SharedPart>> read_parts(Disk& disk, const std::string& direct
     return parts;
 }
 
+std::uint32_t journal_of(const std::vector<SharedPart>& parts) {
+    for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
+        if (part->seal) return part->seal->journal;
+    }
+    return 0;
+}
+
 SharedCursor::SharedCursor(Disk& disk, std::string directory, std::vector<SharedPart> parts)
     : disk_(disk), directory_(std::move(directory)), parts_(std::move(parts)) {
     US_ASSERT(!parts_.empty());

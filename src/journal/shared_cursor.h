@@ -29,6 +29,9 @@ struct SharedPart {
 [[nodiscard]] Result<std::vector<SharedPart>> read_parts(Disk& disk, const std::string& directory,
                                                          const SharedNames& names, Index wanted);
 
+/// Which journal they are of, by the newest seal that is known; 0: none is.
+[[nodiscard]] std::uint32_t journal_of(const std::vector<SharedPart>& parts);
+
 /// The header of a segment, nullopt if it has not been begun. Errors: as read_parts().
 [[nodiscard]] Result<std::optional<SegmentHeader>> read_shared_header(Disk& disk,
                                                                       const std::string& directory,

@@ -246,13 +246,18 @@ public:
                 const std::uint64_t before = b.mount.calls();
                 b.mount.pause_at(before + call, [&] {
                     c.take_over();
-                    if (appended) c.append(2);
+                    if (appended) work(c);  // And removes what it makes superfluous.
                 });
                 b.take_over();
                 b.append();
                 const std::uint64_t calls = b.mount.calls() - before;
                 c.append();
                 b.append();
+                for (const SharedMember* one : {&b, &c}) {
+                    for (const Error& error : one->failures()) {
+                        stage.oracle.fault("failed: " + to_string(error));
+                    }
+                }
                 return calls;
             });
         }

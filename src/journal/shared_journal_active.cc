@@ -485,7 +485,7 @@ void SharedJournal::Core::resume_following() {
     rest_since_ = runtime_.now();
     judge_after_ = options_.mark_after;
     run(
-        "journal", [reader = reader_, heard = heard_] { reader->resume(heard); },
+        "journal", [reader = reader_, heard = heard_, journal = journal_] { reader->resume(heard, journal); },
         [](Core& core) { core.follow(); });
 }
 

@@ -524,6 +524,89 @@ TEST_F(Shared, AStandbyThatWasLeftBehindIsGivenACheckpoint) {
     EXPECT_EQ(b->history().size(), b->journal->committed().value);
 }
 
+/// A listing is not made at one moment: what is made and removed meanwhile is in it or not.
+class TornListing final : public Disk {
+public:
+    explicit TornListing(FakeDisk& store) : store_(store) {}
+    Result<std::vector<std::string>> list(const std::string& path) override {
+        auto names = store_.list(path);
+        if (names) std::erase_if(*names, std::exchange(missed, [](const auto&) { return false; }));
+        return names;
+    }
+    Result<std::unique_ptr<File>> open(const std::string& path, Open how) override {
+        return store_.open(path, how);
+    }
+    Result<void> make_directory(const std::string& path) override {
+        return store_.make_directory(path);
+    }
+    Result<void> rename(const std::string& from, const std::string& to) override {
+        return store_.rename(from, to);
+    }
+    Result<void> remove(const std::string& path) override { return store_.remove(path); }
+    Result<std::uint64_t> free_bytes(const std::string& path) override {
+        return store_.free_bytes(path);
+    }
+    Result<void> sync_directory(const std::string& path) override {
+        return store_.sync_directory(path);
+    }
+
+    std::function<bool(const std::string&)> missed = [](const auto&) { return false; };  // Once.
+
+private:
+    FakeDisk& store_;
+};
+
+TEST_F(Shared, WhatAListingMissedIsLookedForOnceMore) {
+    const auto a = active("a", 1);
+    TornListing disk(store);
+    SharedReader reader(disk, directory);
+    ASSERT_TRUE(reader.next());
+    for (int i = 0; i < 4; ++i) {
+        EXPECT_TRUE(a->append(6, third_of_a_segment));
+        EXPECT_TRUE(a->checkpoint());
+        a->runtime.settle();
+    }
+    const Heard heard = reader.heard();
+    disk.missed = [](const std::string& name) { return name.ends_with(".ckpt"); };
+    const auto slice = reader.next();
+    ASSERT_TRUE(slice) << to_string(slice.error());
+    EXPECT_TRUE(slice->state);
+
+    // What is missed twice is gone.
+    for (const std::string& path : files(store, ".ckpt")) store.erase(path);
+    SharedReader next(disk, directory);
+    next.resume(heard, reader.journal());
+    const auto lost = next.next();
+    ASSERT_FALSE(lost);
+    EXPECT_EQ(lost.error().code, Errc::corrupt);
+}
+
+// The lower claim gives its segment its name when the higher one has heard that there is nothing.
+TEST_F(Shared, WhoTakesOverWhatItHasNotHeardGoesOnInThatJournal) {
+    bool both = false;
+    for (std::uint64_t call = 1; call <= 40; ++call) {
+        for (int steps = 1; steps <= 6; ++steps) {
+            FakeDisk disk(call);
+            SharedOracle told_here;
+            SharedMember low(disk, told_here, "l", 3);
+            SharedMember high(disk, told_here, "h", 4);
+            low.opened();
+            high.opened();
+            bool told = false;
+            low.journal->take_over({}, [&](const Result<Epoch>&) { told = true; });
+            for (int i = 0; i < steps; ++i) low.runtime.step();
+            high.mount.pause_at(high.mount.calls() + call,
+                                [&] { low.runtime.run_until([&] { return told; }); });
+            const auto taken = high.take_over();
+            low.runtime.run_until([&] { return told; });
+            verify_what_is_left(disk, told_here);
+            ASSERT_THAT(told_here.faults, IsEmpty()) << "call " << call << ", steps " << steps;
+            both = both || (taken && *taken && files(disk, ".seg").size() > 1);
+        }
+    }
+    EXPECT_TRUE(both);
+}
+
 TEST_F(Shared, OnlyOneMemberWritesACheckpointAtATime) {
     const auto a = active("a", 1);
     const auto b = member("b", 2);

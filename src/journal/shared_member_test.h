@@ -13,6 +13,7 @@
 #include "journal/fake_runtime_test.h"
 #include "journal/session_test.h"
 #include "journal/shared_journal.h"
+#include "journal/walk.h"
 
 namespace understudy::journal {
 
@@ -254,8 +255,29 @@ private:
     int offered_ = 0;
 };
 
+/// Nothing that members do, and no end of theirs, is damage to who verifies what they left.
+inline void verify_what_is_left(FakeDisk& store, SharedOracle& oracle) {
+    class Unheard final : public WalkVisitor {
+        void begin(const Walked&) override {}
+        Result<void> entry(const Entry&, const std::string&, std::uint64_t) override { return {}; }
+        void progress(std::uint64_t, std::uint64_t) override {}
+    } visitor;
+    const auto walked = walk(store, directory, WalkDepth::everything, visitor);
+    if (!walked) return oracle.fault("cannot be verified: " + to_string(walked.error()));
+    for (const Seal& seal : walked->seals) {
+        if (seal.journal == walked->seals.front().journal) continue;
+        oracle.fault("the seal of epoch " + std::to_string(seal.epoch.value) +
+                     " is of another journal");
+    }
+    for (const Damage& one : walked->damages) {
+        oracle.fault("damaged at " + std::to_string(one.entry.value) + ", " + one.file + ": " +
+                     one.why);
+    }
+}
+
 /// Who comes last: takes over whatever is there, and shows it to the oracle.
 inline void look_at_the_end(FakeDisk& store, SharedOracle& oracle) {
+    verify_what_is_left(store, oracle);
     SharedMember last(store, oracle, "z", 99);
     last.opened();
     if (!last.journal) {
@@ -269,6 +291,7 @@ inline void look_at_the_end(FakeDisk& store, SharedOracle& oracle) {
     }
     if (!last.append()) oracle.fault("cannot be appended to");
     oracle.found(last.history());
+    verify_what_is_left(store, oracle);
 }
 
 }  // namespace understudy::journal

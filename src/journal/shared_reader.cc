@@ -19,8 +19,9 @@ constexpr int looks_max = 8;
 SharedReader::SharedReader(Disk& disk, std::string directory)
     : disk_(disk), directory_(std::move(directory)) {}
 
-void SharedReader::resume(const Heard& heard) {
+void SharedReader::resume(const Heard& heard, std::uint32_t journal) {
     heard_ = heard;
+    journal_ = journal;
     cursor_.reset();
     restoring_.reset();
     begun_ = true;
@@ -64,13 +65,7 @@ Result<SharedReader::Slice> SharedReader::look() {
         const bool empty = names_.segments.empty() && names_.checkpoints.empty();
         if (!restoring_ && !cursor_ && !empty && !US_TRY(find_place())) {
             US_CHECK(find_checkpoint());
-            if (!restoring_) {
-                return Error{.code = Errc::corrupt,
-                             .detail = fmt::format(
-                                 "entry {} of the journal in {} is damaged: no segment and no "
-                                 "checkpoint that holds it is left",
-                                 heard_.last.next().value, directory_)};
-            }
+            if (!restoring_) US_CHECK(judge_loss());
         }
     }
     if (!names_.checkpoints.empty()) slice.checkpoint = names_.checkpoints.front();
@@ -93,22 +88,26 @@ Result<SharedReader::Slice> SharedReader::look() {
     return slice;
 }
 
+/// Neither what comes next was listed nor a checkpoint behind it. A listing is not made at one
+/// moment: the segment may have been removed in it, and the checkpoint made behind what was read of it.
+Result<void> SharedReader::judge_loss() {
+    const SharedNames now = SharedNames::of(US_TRY(disk_.list(directory_)));
+    const std::string lost = fmt::format("entry {} of the journal in {} is damaged: no segment and no "
+                                         "checkpoint that holds it is left",
+                                         heard_.last.next().value, directory_);
+    const bool same = now.segments == names_.segments && now.checkpoints == names_.checkpoints;
+    return Error{.code = same ? Errc::corrupt : Errc::no_such_file, .detail = lost};
+}
+
 /// False if the next entry is not there any more.
 Result<bool> SharedReader::find_place() {
     const Index wanted = heard_.last.next();
     auto parts = US_TRY(read_parts(disk_, directory_, names_, wanted));
     if (parts.empty()) return false;
-    learn_journal(parts);
     SharedCursor cursor(disk_, directory_, std::move(parts));
     if (!US_TRY(cursor.seek(wanted))) return false;
     cursor_.emplace(std::move(cursor));
     return true;
-}
-
-void SharedReader::learn_journal(const std::vector<SharedPart>& parts) {
-    for (const SharedPart& part : parts) {
-        if (part.seal && journal_ == 0) journal_ = part.seal->journal;
-    }
 }
 
 /// The newest that is whole and further than what was heard; none is no error. If there is none, and
@@ -162,6 +161,7 @@ Result<void> SharedReader::read(Slice& slice) {
     if (!slice.entries.empty()) {
         const EntryHeader& last = slice.entries.back().header;
         place = behind[slice.entries.size() - 1];
+        if (const auto journal = journal_of(cursor_->parts()); journal != 0) journal_ = journal;
         heard_ = {.last = last.index,
                   .epoch = last.epoch,
                   .content = content_checksum(
@@ -203,6 +203,9 @@ Result<void> SharedReader::judge() {
         // It may have been written while we looked behind it.
         cursor_->reopen();
         if (US_TRY(cursor_->next())) return {};
+        // Or the names are others than at the last look, from which it was judged.
+        const SharedNames now = SharedNames::of(US_TRY(disk_.list(directory_)));
+        if (now.segments != names_.segments) return {};
         return judged;
     };
     const auto judged = look_on();

@@ -45,8 +45,8 @@ public:
 
     SharedReader(Disk& disk, std::string directory);
 
-    /// Goes on behind `heard`, which came another way.
-    void resume(const Heard& heard);
+    /// Goes on behind `heard` of `journal`, which came another way.
+    void resume(const Heard& heard, std::uint32_t journal);
     /// The active of `epoch` says that entries up to `committed` are.
     void prompt(Index committed, Epoch epoch);
 
@@ -59,16 +59,17 @@ public:
     [[nodiscard]] Result<void> judge();
 
     [[nodiscard]] const Heard& heard() const { return heard_; }
-    /// Which journal it is; 0 if nothing has been read of it.
+    /// Which journal was heard; 0 if nothing was. What is not committed may be void, and with it the
+    /// journal that it began.
     [[nodiscard]] std::uint32_t journal() const { return journal_; }
 
 private:
     Result<Slice> look();
+    [[nodiscard]] Result<void> judge_loss();
     Result<bool> find_place();
     Result<void> find_checkpoint();
     Result<void> read(Slice& slice);
     Result<bool> take(const SharedCursor::Found& found, Slice& slice);
-    void learn_journal(const std::vector<SharedPart>& parts);
 
     Disk& disk_;
     const std::string directory_;

@@ -86,10 +86,15 @@ Result<void> SharedTakeover::publish() {
 Result<SharedTenure> SharedTakeover::finish(const Heard& heard, std::uint32_t journal) {
     if (!scanned_) {
         auto done = scan(heard);
+        // Another may have taken over, and have removed meanwhile what it made superfluous.
+        if (!done && done.error().code == Errc::corrupt) {
+            if (auto own = check_epoch(disk_, options_.directory, record_); !own) done = own;
+        }
         if (!done) return without_effect(std::move(done).error());
     }
     out_.record = record_;
-    out_.journal = journal != 0 ? journal : options_.journal;
+    // What is taken over from says it, also if none of it has been heard.
+    out_.journal = journal_ != 0 ? journal_ : journal != 0 ? journal : options_.journal;
     out_.old = head_;
     out_.at = at_.last;
     Result<void> begun;
@@ -140,8 +145,9 @@ Result<void> SharedTakeover::scan(const Heard& heard) {
     if (!names.checkpoints.empty()) known = std::max(known, names.checkpoints.front());
     if (head_ != Epoch{}) {
         const Index wanted = heard.last.next();
-        SharedCursor cursor(disk_, options_.directory,
-                            US_TRY(read_parts(disk_, options_.directory, names, wanted)));
+        auto parts = US_TRY(read_parts(disk_, options_.directory, names, wanted));
+        journal_ = journal_of(parts);
+        SharedCursor cursor(disk_, options_.directory, std::move(parts));
         // Removed, below a checkpoint: who follows comes by that, and then tries again.
         if (!US_TRY(cursor.seek(wanted))) return given_up("what comes next has been trimmed");
         US_CHECK(look_back(cursor, heard));

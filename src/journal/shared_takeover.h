@@ -100,6 +100,7 @@ private:
     SharedNames before_;    ///< As they were before we claimed.
     bool settled_ = false;  ///< No segment has got a name since.
     bool scanned_ = false;
+    std::uint32_t journal_ = 0;  ///< As the seals say; 0: none does.
     Epoch head_;               ///< The epoch that is taken over from.
     std::deque<Copy> copies_;  ///< From behind `at_` or what was heard, whichever is less.
     Chain at_;                 ///< Its last entry is the last known to be durable.
