@@ -13,13 +13,11 @@
 
 #include "base/plant.h"
 #include "tests/scenario/immortal_stage.h"
+#include "tests/scenario/plants_test.h"
 
 namespace understudy::scenario {
 namespace {
 
-constexpr int found_code = 7;
-constexpr int also_without_code = 8;
-constexpr int not_found_code = 0;
 
 struct Case {
     const char* name;

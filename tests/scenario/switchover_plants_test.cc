@@ -12,30 +12,28 @@
 #include <gtest/gtest.h>
 
 #include "base/plant.h"
+#include "tests/scenario/plants_test.h"
 #include "tests/scenario/switchover_stage.h"
 
 namespace understudy::scenario {
 namespace {
 
-constexpr int found_code = 7;
-constexpr int also_without_code = 8;
-constexpr int not_found_code = 0;
 
-struct Case {
+struct SwitchoverCase {
     const char* name;
     Plant plant;
     std::size_t copies = 3;
     std::uint64_t seeds = 60;
 };
 
-SwitchoverPlan plan_of(const Case& bug, std::uint64_t seed) {
+SwitchoverPlan plan_of(const SwitchoverCase& bug, std::uint64_t seed) {
     return {.seed = seed, .copies = bug.copies, .clients = 1, .intents = 20};
 }
 
-class PlantedInRegistry : public testing::TestWithParam<Case> {};
+class PlantedInRegistry : public testing::TestWithParam<SwitchoverCase> {};
 
 TEST_P(PlantedInRegistry, IsFound) {
-    const Case& bug = GetParam();
+    const SwitchoverCase& bug = GetParam();
     std::fflush(nullptr);
     const pid_t child = fork();
     ASSERT_GE(child, 0);
@@ -61,12 +59,12 @@ TEST_P(PlantedInRegistry, IsFound) {
 
 INSTANTIATE_TEST_SUITE_P(
     Journaled, PlantedInRegistry,
-    testing::Values(Case{"checkpointer_elected", Plant::checkpointer_elected},
-                    Case{"start_order_ignored", Plant::start_order_ignored},
-                    Case{"two_designated", Plant::two_designated},
-                    Case{"stale_report_believed", Plant::stale_report_believed},
-                    Case{"giver_keeps_place", Plant::giver_keeps_place, 4}),
-    [](const testing::TestParamInfo<Case>& bug) { return std::string(bug.param.name); });
+    testing::Values(SwitchoverCase{"checkpointer_elected", Plant::checkpointer_elected},
+                    SwitchoverCase{"start_order_ignored", Plant::start_order_ignored},
+                    SwitchoverCase{"two_designated", Plant::two_designated},
+                    SwitchoverCase{"stale_report_believed", Plant::stale_report_believed},
+                    SwitchoverCase{"giver_keeps_place", Plant::giver_keeps_place, 4}),
+    [](const testing::TestParamInfo<SwitchoverCase>& bug) { return std::string(bug.param.name); });
 
 }  // namespace
 }  // namespace understudy::scenario
