@@ -15,8 +15,8 @@ namespace pb = wire::pb;
 namespace {
 
 constexpr const char* group_service = "understudy.registry";  // The group of the registry's nodes.
-constexpr Duration transfer_max = 1s;                   // Before this node ends without it.
-constexpr Duration reach_max = 3s;                      // A node that is added: whoever asks waits.
+constexpr Duration transfer_max = 1s;                         // Before this node ends without it.
+constexpr Duration reach_max = 3s;  // A node that is added: whoever asks waits.
 
 [[nodiscard]] std::string listed(const std::vector<std::string>& names) {
     std::string text;
@@ -41,10 +41,7 @@ constexpr Duration reach_max = 3s;                      // A node that is added:
                            with_verb(status.founders_here, " answers", " answer"),
                            with_verb(status.founders_missing, " has", " have"), founders);
     }
-    const bool listed_here = std::any_of(
-        status.members.begin(), status.members.end(),
-        [&](const replicated::MemberStatus& row) { return row.member.name == status.self; });
-    if (status.outside && listed_here) {
+    if (status.removed) {
         return fmt::format("{0} is no node of this registry any more: it was removed", status.self);
     }
     if (status.outside) {

@@ -185,6 +185,7 @@ private:
     void open(Result<void> result);
     void ask_to_join();
     void ask_whether_outside();
+    [[nodiscard]] bool was_member() const;
     [[nodiscard]] std::string not_reached(const Member& member) const;
     void say_founding();
 
@@ -303,8 +304,8 @@ private:
     TimePoint leaderless_since_ = TimePoint::max();
     bool outside_ = false;  ///< The leader does not count this one.
     std::optional<Founding> founding_;
-    std::vector<std::string> founding_said_;  ///< Who was missing when that was logged.
-    TimePoint founding_since_;                ///< The same are missing.
+    std::vector<std::string> founding_said_;   ///< Who was missing when that was logged.
+    std::optional<TimePoint> founding_since_;  ///< The same are missing. Empty: it has been said.
     consensus::Recovered recovered_;
     bool own_checkpointing_ = false;  ///< One is being written here.
     std::unique_ptr<Incoming> incoming_;

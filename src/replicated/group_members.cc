@@ -376,6 +376,7 @@ GroupStatus Group::status() const {
         status.founders_missing = founding_->missing();
     }
     if (!alive()) return status;
+    status.removed = outside_ && was_member();
     status.role = standing_.role;
     if (status.role == Role::standby && self_.kind == MemberKind::checkpointer) {
         status.role = Role::checkpointer;

@@ -100,9 +100,9 @@ void Group::say_founding() {
         founding_since_ = runtime_.now();
         return;
     }
-    const TimePoint due = founding_since_ + founding_patience;
-    if (founding_since_ == TimePoint::max() || founding_said_.empty() || runtime_.now() < due) return;
-    founding_since_ = TimePoint::max();
+    if (!founding_since_ || founding_said_.empty()) return;
+    if (runtime_.now() < *founding_since_ + founding_patience) return;
+    founding_since_.reset();
     log_.warn("replicated.founding_waits",
               {kv("service", options_.service),
                kv("missing", fmt::format("{}", fmt::join(founding_said_, ","))),
@@ -136,11 +136,16 @@ void Group::found(const std::string& node, std::uint64_t identity) {
     surroundings_.tell_node(node, wire::MessageType::founded, encode(answer));
 }
 
+// What was not applied before a restart is only in the log.
+bool Group::was_member() const {
+    return members_.find(self_.name) != nullptr ||
+           consensus::find(core_->configuration(), self_id_) != nullptr;
+}
+
 void Group::founded(Founded message) {
     if (phase_ == Phase::running && !message.members && !leads()) {
         if (std::exchange(outside_, true)) return;
-        const bool removed = members_.find(self_.name) != nullptr;
-        return log_.warn(removed ? "replicated.removed" : "replicated.not_added",
+        return log_.warn(was_member() ? "replicated.removed" : "replicated.not_added",
                          {kv("service", options_.service), kv("member", self_.name)});
     }
     if (phase_ != Phase::founding) return;
@@ -378,8 +383,8 @@ void Group::open(Result<void> result) {
     });
 }
 
-// Who was removed while it was away is told nothing by anybody. A leader that does not count it says
-// so; one that does, and is about to be heard, has nothing to answer.
+// Who was removed while it was away is told nothing by anybody. A leader that does not count it
+// says so; one that does, and is about to be heard, has nothing to answer.
 void Group::ask_whether_outside() {
     const TimePoint now = runtime_.now();
     if (leader_.value != 0) {

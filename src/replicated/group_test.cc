@@ -139,6 +139,7 @@ protected:
         GroupOptions options;
         options.service = "s";
         options.kind = kind;
+        options.founders = founders;
         options.outstanding_entries_max = 4;
         group = std::make_shared<Group>(
             Group::Setup{.runtime = runtime,
@@ -300,6 +301,7 @@ protected:
     FakeSurroundings around{log};
     Hearer hearer;
     Members members;
+    std::vector<Member> founders;
     std::optional<Result<void>> opened;
     std::shared_ptr<Group> group;
 };
@@ -571,6 +573,34 @@ TEST_F(GroupTest, AReplacedDiskIsListedInItsPlace) {
     group->join({"stranger", {"x", 1}, MemberKind::data}, 50);
     runtime.advance(100ms);
     EXPECT_EQ(FakeCore::latest->last_now, Index{4}) << "strangers wait to be added";
+}
+
+TEST_F(GroupTest, ItWaitsForAFounderThatNeverComesAsLongAsItTakes) {
+    log.logs.clear();
+    log.states.clear();
+    founders = {{"a", {"a", 1}, MemberKind::data}, {"b", {"b", 1}, MemberKind::data}};
+    open();
+    runtime.advance(1min);
+    EXPECT_EQ(group->status().founders_missing, Words{"b"});
+    EXPECT_TRUE(hearer.take().empty());
+}
+
+TEST_F(GroupTest, WhoWasRemovedBeforeItAppliedAnythingKnowsThatItWasAMember) {
+    open();
+    durable();
+    FakeCore::latest->configuration_now = members.configuration();
+    group->founded({.group = group_id, .members = std::nullopt});
+    EXPECT_TRUE(group->status().outside);
+    EXPECT_TRUE(group->status().removed);
+}
+
+TEST_F(GroupTest, WhoWasNeverAddedWasNotRemoved) {
+    open();
+    durable();
+    FakeCore::latest->configuration_now = members.without("a").configuration();
+    group->founded({.group = group_id, .members = std::nullopt});
+    EXPECT_TRUE(group->status().outside);
+    EXPECT_FALSE(group->status().removed);
 }
 
 TEST_F(GroupTest, NobodyIsToldAnythingOnceItIsLetGo) {

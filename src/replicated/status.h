@@ -39,6 +39,8 @@ struct GroupStatus {
     std::vector<std::string> founders_missing = {};
     /// The leader says that this one is not among its members, or not any more.
     bool outside = false;
+    /// The latter: it has been a member.
+    bool removed = false;
 };
 
 }  // namespace understudy::replicated
