@@ -439,10 +439,10 @@ TEST_F(RegistryRestore, AnOldBackupDoesNotTakeTheRoleFromWhoHasIt) {
 // The holder is gone for good: who is there takes over when the holder has had its lease.
 TEST_F(RegistryRestore, AHolderThatIsGoneIsSucceededAndNamed) {
     start_registry();
-    Process& bar1 = start_member_as("active", "Bar1");
+    Process& bar1 = start_member_as("active", "Bar1", short_lease);
     const std::string backup = directory() / "backup";
     ASSERT_EQ(understudy({"registry", "backup", "--to", backup}).ending.code, 0);
-    Process& bar2 = start_member_as("standby", "Bar2");
+    Process& bar2 = start_member_as("standby", "Bar2", short_lease);
     ASSERT_EQ(understudy({"service", "switchover", "Foo"}).ending.code, 0);
     const std::uint64_t epoch = bar2.expect("role Foo Bar2 active").number("epoch");
     kill_registry();
