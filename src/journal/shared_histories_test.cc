@@ -344,7 +344,9 @@ public:
             act(*members_[i]);
         }
         for (auto& member : members_) end(member);
+        verify_what_is_left(stage_.store, stage_.oracle);
         look_at_the_end(stage_.store, stage_.oracle);
+        verify_what_is_left(stage_.store, stage_.oracle);
         return stage_.oracle.faults;
     }
 
