@@ -310,8 +310,9 @@ TEST_F(Nodes, AddingOneThatIsNotThereSaysSoAndAddsNothing) {
     start_nodes();
     const Finished added = understudy({"registry", "add", "r4=" + addresses_[3]});
     EXPECT_EQ(added.ending.code, 75) << added.errors;
-    EXPECT_NE(added.errors.find("r4 was not added: node r4 at " + addresses_[3] + " is not reached"),
-              std::string::npos)
+    EXPECT_NE(
+        added.errors.find("r4 was not added: node r4 at " + addresses_[3] + " is not reached"),
+        std::string::npos)
         << added.errors;
     EXPECT_NE(added.errors.find("refused"), std::string::npos) << added.errors;
     EXPECT_EQ(status().output.find("\"r4\""), std::string::npos);
@@ -329,9 +330,21 @@ TEST_F(Nodes, OneThatWasRemovedWhileItWasAwayIsToldSo) {
     ASSERT_EQ(removed.ending.code, 0) << removed.errors;
     start_node(away);
     node(away).expect_error("replicated.removed");
-    set_registry_address(addresses_[away]);
     const std::string why = name_of(away) + " is no node of this registry any more";
-    const Finished shown = understudy({"registry", "status"});
+    node(away).expect_error(why);
+    // Who asks it is sent on to the others, and hears why not when they do not answer.
+    set_registry_address(addresses_[away]);
+    const Finished sent_on = status();
+    EXPECT_EQ(sent_on.ending.code, 0) << sent_on.errors;
+    EXPECT_EQ(sent_on.output.find('"' + name_of(away) + '"'), std::string::npos) << sent_on.output;
+    for (std::size_t i = 0; i < 3; ++i) {
+        if (i != away) kill(i);
+    }
+    Finished shown;
+    const auto limit = Clock::now() + patience;
+    do {
+        shown = understudy({"registry", "status"});
+    } while (shown.errors.find(why) == std::string::npos && Clock::now() < limit);
     EXPECT_EQ(shown.ending.code, 1);
     EXPECT_NE(shown.errors.find(why), std::string::npos) << shown.errors;
 }
