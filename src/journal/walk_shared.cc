@@ -135,7 +135,10 @@ Result<void> SharedWalk::read_claim(Epoch epoch) {
         } else if (record) {
             parts_.damaged({}, claim.name, 0, "it claims another epoch than its name says");
         } else if (record.error().code == Errc::corrupt) {
-            parts_.damaged({}, claim.name, 0, record.error().detail);
+            // Torn in its first write, if nothing shows that it was synced.
+            const bool synced = names_.segments.contains(epoch) ||
+                                (parts_.out.published && parts_.out.published->epoch == epoch);
+            if (synced) parts_.damaged({}, claim.name, 0, record.error().detail);
         } else {
             return std::move(record).error();
         }
