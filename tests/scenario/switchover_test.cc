@@ -44,7 +44,7 @@ TEST_P(Switchovers, ClientsNoticeNoMoreThanAPause) {
 TEST_P(Switchovers, NothingIsLostOrDoubledWhateverFailsMeanwhile) {
     SwitchoverOutcome all;
     const std::uint64_t first = GetParam() ? 500 : 100;
-    for (std::uint64_t seed = first; seed < first + 5; ++seed) {
+    for (std::uint64_t seed = first; seed < first + 8; ++seed) {
         const SwitchoverOutcome outcome =
             run_switchovers({.seed = seed, .replicated = GetParam()});
         expect_good(outcome, seed);
