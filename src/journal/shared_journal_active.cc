@@ -285,8 +285,10 @@ void SharedJournal::Core::reserve_made(Result<std::unique_ptr<File>> file) {
         log_.warn("journal.reserve.failed",
                   {kv("directory", options_.directory), kv("error", file.error())});
     }
-    // In a shortage, what needs the segment waits for the next try: the disk is not full.
-    if (!is_shortage(file.error().code)) tenure.batcher.reserve_failed(file.error().detail);
+    // In a shortage, what needs the segment waits for the next try: the disk is not full. And if a
+    // claimer took this owner for gone and swept its file away, the next look at the epoch says so.
+    const bool waits = is_shortage(file.error().code) || file.error().code == Errc::in_use;
+    if (!waits) tenure.batcher.reserve_failed(file.error().detail);
     tenure.reserve_retry_armed = true;
     tenure.reserve_timer =
         runtime_.at(runtime_.now() + options_.reserve_retry_interval, tenure.life.guarded([this] {
