@@ -19,7 +19,7 @@ public:
 
     /// Reads all of it. A damaged one is noted. Errors: no_such_file, bad_config, disk_failed (none).
     [[nodiscard]] Result<void> read_checkpoint(Index at);
-    /// Reads what the directory is. Damage is noted. Errors: not_found, bad_config, disk_failed.
+    /// Reads what the directory is. Damage is noted. Errors: no_such_file, bad_config, disk_failed.
     [[nodiscard]] Result<void> read_identity();
     /// Counts an entry, and tells the visitor. `checksum` is what a checkpoint of it would hold.
     [[nodiscard]] Result<void> take(const Entry& entry, std::uint32_t checksum,

@@ -58,7 +58,7 @@ public:
     [[nodiscard]] virtual Result<void> make_directory(const std::string& path) = 0;
     [[nodiscard]] virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
     [[nodiscard]] virtual Result<void> remove(const std::string& path) = 0;
-    /// How much may still be written to the file system of the directory. Errors: not_found, disk_failed.
+    /// How much may still be written to the file system of the directory. Errors: no_such_file, disk_failed.
     [[nodiscard]] virtual Result<std::uint64_t> free_bytes(const std::string& directory) = 0;
     /// Makes creations, renames and removals in the directory durable.
     [[nodiscard]] virtual Result<void> sync_directory(const std::string& path) = 0;
