@@ -23,7 +23,7 @@
 #include "platform/asio_runtime.h"
 #include "raft/raft_core.h"
 #include "replica/replica.h"
-#include "replicated/node.h"
+#include "replicated/node/node.h"
 
 namespace understudy::bench {
 

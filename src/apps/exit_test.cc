@@ -1,10 +1,10 @@
 #include "apps/exit.h"
 
-#include <gtest/gtest.h>
-
 #include <set>
 
-#include "apps/error_codes.h"
+#include <gtest/gtest.h>
+
+#include "apps/commands/error_codes.h"
 
 namespace understudy::apps {
 namespace {

@@ -1,6 +1,6 @@
 #include "journal/access.h"
 
-#include "journal/segment.h"
+#include "journal/format/segment.h"
 
 namespace understudy::journal {
 

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "journal/chain.h"
+#include "journal/format/chain.h"
+#include "journal/format/segment.h"
 #include "journal/journal.h"
-#include "journal/segment.h"
 
 namespace understudy::journal {
 

@@ -5,9 +5,9 @@
 
 #include <fmt/format.h>
 
-#include "journal/segment.h"
-#include "journal/segment_reader.h"
-#include "journal/whole_file.h"
+#include "journal/format/segment.h"
+#include "journal/format/segment_reader.h"
+#include "journal/format/whole_file.h"
 
 namespace understudy::journal {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "journal/directory_identity.h"
+#include "journal/format/directory_identity.h"
 #include "runtime/disk.h"
 #include "runtime/host.h"
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "journal/entry.h"
+#include "journal/format/entry.h"
 
 namespace understudy::journal {
 

@@ -9,12 +9,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "journal/node_session_test.h"
-#include "journal/repair.h"
-#include "journal/session_test.h"
-#include "journal/shared_member_test.h"
-#include "journal/shared_names.h"
-#include "journal/walk.h"
+#include "journal/fakes/session_test.h"
+#include "journal/node_log/node_session_test.h"
+#include "journal/shared/shared_member_test.h"
+#include "journal/shared/shared_names.h"
+#include "journal/walk/repair.h"
+#include "journal/walk/walk.h"
 
 namespace understudy::journal {
 namespace {

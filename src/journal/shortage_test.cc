@@ -2,9 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "journal/node_session_test.h"
-#include "journal/session_test.h"
-#include "journal/shared_member_test.h"
+#include "journal/fakes/session_test.h"
+#include "journal/node_log/node_session_test.h"
+#include "journal/shared/shared_member_test.h"
 
 namespace understudy::journal {
 namespace {

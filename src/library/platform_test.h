@@ -12,7 +12,7 @@
 
 #include "base/eventually_test.h"
 #include "base/scratch_test.h"
-#include "library/clock.h"
+#include "library/threads/clock.h"
 #include "understudy/understudy.h"
 
 namespace understudy::library {

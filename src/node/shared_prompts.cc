@@ -6,7 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/lifetime.h"
-#include "journal/shared_epoch.h"
+#include "journal/shared/shared_epoch.h"
 #include "link/link.h"
 #include "link/refusals.h"
 

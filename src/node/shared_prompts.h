@@ -6,7 +6,7 @@
 #include <string>
 
 #include "base/log.h"
-#include "journal/shared_journal.h"
+#include "journal/shared/shared_journal.h"
 #include "runtime/runtime.h"
 
 namespace understudy::node {

@@ -7,9 +7,9 @@
 #include <sys/random.h>
 
 #include "platform/disk.h"
-#include "platform/host.h"
 #include "platform/loop.h"
-#include "platform/network.h"
+#include "platform/machine/host.h"
+#include "platform/network/network.h"
 #include "platform/worker.h"
 
 namespace understudy::platform {

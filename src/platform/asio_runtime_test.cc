@@ -9,11 +9,12 @@
 #include <thread>
 #include <vector>
 
-#include <gtest/gtest.h>
 #include <pthread.h>
 
-#include "platform/limits.h"
-#include "platform/signals.h"
+#include <gtest/gtest.h>
+
+#include "platform/machine/limits.h"
+#include "platform/machine/signals.h"
 
 namespace understudy::platform {
 namespace {

@@ -12,7 +12,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "platform/descriptors.h"
+#include "platform/machine/descriptors.h"
 
 namespace understudy::platform {
 

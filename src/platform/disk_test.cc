@@ -11,9 +11,9 @@
 
 #include <gtest/gtest.h>
 
-#include "platform/descriptors.h"
-#include "platform/limits.h"
-#include "platform/memory.h"
+#include "platform/machine/descriptors.h"
+#include "platform/machine/limits.h"
+#include "platform/machine/memory.h"
 
 namespace understudy::platform {
 namespace {

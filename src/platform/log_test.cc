@@ -8,7 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "platform/fd.h"
+#include "platform/network/fd.h"
 
 namespace understudy::platform {
 namespace {

@@ -8,8 +8,8 @@
 #include "base/log.h"
 #include "platform/asio.h"
 #include "platform/asio_runtime.h"
-#include "platform/descriptors.h"
-#include "platform/fd.h"
+#include "platform/machine/descriptors.h"
+#include "platform/network/fd.h"
 #include "platform/timer_heap.h"
 #include "runtime/runtime.h"
 

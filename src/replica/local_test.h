@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "journal/local_journal.h"
+#include "journal/local/local_journal.h"
 #include "replica/replica.h"
 
 namespace understudy::replica {

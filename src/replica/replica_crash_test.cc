@@ -9,7 +9,7 @@
 
 #include <gtest/gtest.h>
 
-#include "journal/fake_runtime_test.h"
+#include "journal/fakes/fake_runtime_test.h"
 #include "replica/ledger_test.h"
 #include "replica/list_machine_test.h"
 #include "replica/local_test.h"

@@ -7,7 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "journal/fake_runtime_test.h"
+#include "journal/fakes/fake_runtime_test.h"
 #include "replica/fake_journal_test.h"
 #include "replica/list_machine_test.h"
 #include "replica/replica.h"

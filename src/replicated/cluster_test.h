@@ -15,7 +15,7 @@
 #include "base/checksum.h"
 #include "base/seed_line_test.h"
 #include "raft/raft_core.h"
-#include "replicated/node.h"
+#include "replicated/node/node.h"
 #include "sim/world.h"
 
 namespace understudy::replicated {

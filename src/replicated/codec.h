@@ -4,7 +4,7 @@
 
 #include "base/bytes.h"
 #include "consensus/core.h"
-#include "replicated/members.h"
+#include "replicated/node/members.h"
 
 namespace understudy::replicated {
 

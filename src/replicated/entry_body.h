@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "consensus/core.h"
-#include "journal/entry.h"
-#include "replicated/members.h"
+#include "journal/format/entry.h"
+#include "replicated/node/members.h"
 
 namespace understudy::replicated {
 

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "consensus/core.h"
-#include "journal/node_log.h"
-#include "replicated/members.h"
+#include "journal/node_log/node_log.h"
+#include "replicated/node/members.h"
 #include "runtime/host.h"
 
 namespace understudy::replicated {

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "replicated/entry_body.h"
-#include "replicated/group_state.h"
+#include "replicated/group/group_state.h"
 
 namespace understudy::replicated {
 namespace {

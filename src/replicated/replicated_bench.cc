@@ -14,7 +14,7 @@
 #include "base/scratch_test.h"
 #include "platform/asio_runtime.h"
 #include "raft/raft_core.h"
-#include "replicated/node.h"
+#include "replicated/node/node.h"
 
 namespace understudy::replicated {
 namespace {

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "replicated/members.h"
+#include "replicated/node/members.h"
 
 namespace understudy::replicated {
 

@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "consensus/core.h"
-#include "journal/node_log.h"
-#include "replicated/members.h"
+#include "journal/node_log/node_log.h"
+#include "replicated/node/members.h"
 #include "wire/message_type.h"
 
 namespace understudy::replicated {

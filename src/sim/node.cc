@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "sim/fabric.h"
+#include "sim/network/fabric.h"
 #include "sim/world.h"
 
 namespace understudy::sim {

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "runtime/host.h"
-#include "sim/disk_store.h"
+#include "sim/disk/disk_store.h"
 #include "sim/process.h"
 #include "understudy/types.h"
 

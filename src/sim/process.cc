@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "sim/fabric.h"
+#include "sim/network/fabric.h"
 #include "sim/node.h"
 #include "sim/world.h"
 

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "sim/network/stream.h"
 #include "sim/node.h"
 #include "sim/process.h"
-#include "sim/stream.h"
 #include "sim/world.h"
 
 namespace understudy::sim {

@@ -11,13 +11,13 @@
 
 #include "base/random.h"
 #include "runtime/runtime.h"
+#include "sim/disk/sim_disk.h"
+#include "sim/disk/stored_file.h"
 #include "sim/event_queue.h"
 #include "sim/local_clock.h"
-#include "sim/sim_disk.h"
+#include "sim/network/sim_network.h"
 #include "sim/sim_host.h"
-#include "sim/sim_network.h"
 #include "sim/sim_worker.h"
-#include "sim/stored_file.h"
 
 namespace understudy::sim {
 

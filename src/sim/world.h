@@ -10,13 +10,13 @@
 #include <vector>
 
 #include "base/random.h"
-#include "sim/disk_store.h"
+#include "sim/disk/disk_store.h"
+#include "sim/disk/stored_file.h"
 #include "sim/event_queue.h"
-#include "sim/fabric.h"
+#include "sim/network/fabric.h"
 #include "sim/node.h"
 #include "sim/options.h"
 #include "sim/process.h"
-#include "sim/stored_file.h"
 #include "sim/trace.h"
 #include "understudy/types.h"
 

@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "base/scratch_test.h"
-#include "tests/contract/certificates.h"
 #include "platform/asio_runtime.h"
-#include "platform/host.h"
+#include "platform/machine/host.h"
+#include "tests/contract/certificates.h"
 
 namespace understudy::contract {
 

@@ -9,10 +9,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "platform/machine/host.h"
+#include "platform/network/fd.h"
 #include "tests/contract/end.h"
 #include "tests/contract/platform_harness.h"
-#include "platform/fd.h"
-#include "platform/host.h"
 
 namespace understudy::contract {
 namespace {

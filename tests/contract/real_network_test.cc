@@ -14,16 +14,16 @@
 #include <sys/socket.h>
 
 #include "base/scratch_test.h"
+#include "platform/asio_runtime.h"
+#include "platform/disk.h"
+#include "platform/machine/descriptors.h"
+#include "platform/machine/signals.h"
+#include "platform/network/local_socket.h"
+#include "platform/network/network.h"
+#include "platform/network/socket.h"
 #include "tests/contract/certificates.h"
 #include "tests/contract/end.h"
 #include "tests/contract/platform_harness.h"
-#include "platform/asio_runtime.h"
-#include "platform/descriptors.h"
-#include "platform/disk.h"
-#include "platform/local_socket.h"
-#include "platform/network.h"
-#include "platform/signals.h"
-#include "platform/socket.h"
 
 // There in builds with a sanitizer, which has an allocator of its own.
 extern "C" __attribute__((weak)) std::size_t __sanitizer_get_current_allocated_bytes();

@@ -13,11 +13,11 @@
 
 #include "base/random.h"
 #include "base/scratch_test.h"
+#include "platform/asio_runtime.h"
+#include "platform/network/network.h"
 #include "tests/contract/certificates.h"
 #include "tests/contract/end.h"
 #include "tests/contract/platform_harness.h"
-#include "platform/asio_runtime.h"
-#include "platform/network.h"
 
 namespace understudy::contract {
 namespace {

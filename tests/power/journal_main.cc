@@ -14,8 +14,8 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
-#include "journal/local_journal.h"
-#include "journal/shared_journal.h"
+#include "journal/local/local_journal.h"
+#include "journal/shared/shared_journal.h"
 #include "platform/asio_runtime.h"
 #include "tests/process/given.h"
 

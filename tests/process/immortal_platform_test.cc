@@ -15,8 +15,8 @@
 
 #include <gtest/gtest.h>
 
-#include "apps/listing.h"
-#include "apps/spread.h"
+#include "apps/view/listing.h"
+#include "apps/view/spread.h"
 #include "base/random.h"
 #include "tests/process/immortal_asker.h"
 #include "tests/process/immortal_parts.h"

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/seed_line_test.h"
-#include "journal/local_journal.h"
+#include "journal/local/local_journal.h"
 #include "sim/sim_runtime.h"
 
 namespace understudy::scenario {

@@ -11,10 +11,10 @@
 
 #include "consensus/core.h"
 #include "immortal/linked.h"
-#include "journal/shared_journal.h"
-#include "node/immortal_client.h"
-#include "node/immortal_member.h"
-#include "replicated/node.h"
+#include "journal/shared/shared_journal.h"
+#include "node/immortal/immortal_client.h"
+#include "node/immortal/immortal_member.h"
+#include "replicated/node/node.h"
 #include "sim/world.h"
 
 namespace understudy::scenario {

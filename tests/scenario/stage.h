@@ -8,7 +8,7 @@
 
 #include "base/seed_line_test.h"
 #include "client/agent.h"
-#include "node/registry_server.h"
+#include "node/registry/registry_server.h"
 #include "record/draft.h"
 #include "record/mirror.h"
 #include "sim/world.h"

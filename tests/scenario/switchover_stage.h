@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "library/immortal_here.h"
+#include "library/immortal/immortal_here.h"
 #include "tests/scenario/immortal_stage.h"
 #include "tests/scenario/stage.h"
 

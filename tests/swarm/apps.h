@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "client/agent.h"
-#include "node/registry_server.h"
+#include "node/registry/registry_server.h"
 #include "record/draft.h"
 #include "record/mirror.h"
 #include "runtime/runtime.h"

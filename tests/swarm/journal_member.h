@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "journal/shared_journal.h"
+#include "journal/shared/shared_journal.h"
 #include "replica/replica.h"
-#include "replicated/node.h"
+#include "replicated/node/node.h"
 #include "runtime/runtime.h"
 #include "tests/swarm/journal_oracle.h"
 #include "tests/swarm/register_machine.h"

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/random.h"
-#include "replicated/members.h"
+#include "replicated/node/members.h"
 #include "sim/world.h"
 #include "tests/swarm/sometimes.h"
 

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "journal/entry.h"
+#include "journal/format/entry.h"
 #include "tests/history/history.h"
 
 namespace understudy::swarm {

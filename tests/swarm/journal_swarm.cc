@@ -9,7 +9,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
-#include "journal/checkpoint.h"
+#include "journal/format/checkpoint.h"
 #include "sim/draw.h"
 #include "sim/faults.h"
 #include "sim/world.h"

@@ -4,8 +4,8 @@
 #include <map>
 #include <vector>
 
-#include "journal/checkpoint.h"
-#include "journal/segment.h"
+#include "journal/format/checkpoint.h"
+#include "journal/format/segment.h"
 
 namespace understudy::swarm {
 

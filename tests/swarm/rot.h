@@ -6,7 +6,7 @@
 
 #include "base/random.h"
 #include "base/types.h"
-#include "sim/disk_store.h"
+#include "sim/disk/disk_store.h"
 
 namespace understudy::swarm {
 

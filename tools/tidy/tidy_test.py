@@ -42,7 +42,7 @@ class TidyTest(unittest.TestCase):
         self.assertEqual(self.found(files, **how), [])
 
     def test_an_include_that_points_up_is_found(self):
-        self.assert_one({"src/base/a.cc": '#include "journal/segment.h"\n'},
+        self.assert_one({"src/base/a.cc": '#include "journal/format/segment.h"\n'},
                         "base may not include journal")
         self.assert_none({"src/journal/a.cc": '#include "base/types.h"\n'})
 
@@ -53,7 +53,7 @@ class TidyTest(unittest.TestCase):
         self.assert_none({**header, "src/gateway/mqtt/a.cc": '#include "gateway/mqtt/a.h"\n'})
 
     def test_a_test_may_include_everything(self):
-        self.assert_none({"src/base/a_test.cc": '#include "journal/segment.h"\n#include <thread>\n'})
+        self.assert_none({"src/base/a_test.cc": '#include "journal/format/segment.h"\n#include <thread>\n'})
 
     def test_an_include_in_a_comment_or_string_is_none(self):
         self.assert_none({"src/base/a.cc":

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <sys/types.h>
-
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "platform/fd.h"
+#include <sys/types.h>
+
+#include "platform/network/fd.h"
 #include "understudy/types.h"
 
 namespace understudy::apps::demo {

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "apps/listing.h"
+#include "apps/view/listing.h"
 
 namespace understudy::apps::demo {
 

@@ -15,7 +15,7 @@
 #include "apps/demo/parts.h"
 #include "apps/demo/standby.h"
 #include "apps/demo/standby_parts.h"
-#include "apps/quantity.h"
+#include "apps/view/quantity.h"
 
 namespace understudy::apps::demo {
 

@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "apps/demo/parts.h"
-#include "apps/quantity.h"
+#include "apps/view/quantity.h"
 #include "wire/json.h"
 
 namespace understudy::apps::demo {

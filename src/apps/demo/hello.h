@@ -5,11 +5,11 @@
 #include <string>
 #include <vector>
 
-#include "apps/command.h"
+#include "apps/commands/command.h"
+#include "apps/commands/invocation.h"
 #include "apps/demo/columns.h"
 #include "apps/demo/play.h"
 #include "apps/demo/troupe.h"
-#include "apps/invocation.h"
 
 namespace understudy::apps::demo {
 

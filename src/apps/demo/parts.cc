@@ -1,15 +1,15 @@
 #include "apps/demo/parts.h"
 
-#include <unistd.h>
-
 #include <chrono>
 #include <cstdio>
 #include <string_view>
 
+#include <unistd.h>
+
 #include <fmt/format.h>
 
+#include "apps/commands/invocation.h"
 #include "apps/demo/child.h"
-#include "apps/invocation.h"
 #include "understudy/understudy.h"
 
 namespace understudy::apps::demo {

@@ -7,7 +7,7 @@
 
 #include "apps/demo/columns.h"
 #include "apps/demo/troupe.h"
-#include "apps/listing.h"
+#include "apps/view/listing.h"
 #include "wire/dynamic.h"
 
 namespace understudy::apps::demo {

@@ -5,8 +5,8 @@
 
 #include <fmt/format.h>
 
-#include "apps/quantity.h"
-#include "apps/spread.h"
+#include "apps/view/quantity.h"
+#include "apps/view/spread.h"
 
 namespace understudy::apps::demo {
 

@@ -10,7 +10,7 @@
 #include "apps/demo/play.h"
 #include "apps/demo/standby_parts.h"
 #include "apps/demo/troupe.h"
-#include "apps/listing.h"
+#include "apps/view/listing.h"
 #include "wire/dynamic.h"
 
 namespace understudy::apps::demo {

@@ -1,18 +1,17 @@
 #include "apps/demo/standby_parts.h"
 
 #include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <csignal>
 #include <cstdio>
 #include <ctime>
 #include <mutex>
 
-#include <chrono>
-
 #include <fmt/format.h>
 
+#include "apps/commands/invocation.h"
 #include "apps/demo/play.h"
-#include "apps/invocation.h"
 #include "understudy/immortal_client.h"
 #include "understudy/immortal_member.h"
 

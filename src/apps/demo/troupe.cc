@@ -1,18 +1,18 @@
 #include "apps/demo/troupe.h"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <unistd.h>
-
 #include <array>
 #include <cerrno>
 #include <charconv>
 #include <csignal>
 #include <utility>
 
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
 #include <fmt/format.h>
 
-#include "apps/backup_file.h"
+#include "apps/run/backup_file.h"
 
 namespace understudy::apps::demo {
 

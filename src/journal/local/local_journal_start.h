@@ -1,0 +1,47 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "base/lifetime.h"
+#include "journal/local/local_journal.h"
+#include "journal/local/recovery.h"
+
+namespace understudy::journal {
+
+/// The opening of a local journal: takes Recovery through its steps, one job each, and tells the
+/// observer in between, a slice at a time, so that a long replay does not hold up the loop.
+class LocalJournal::Start final : public std::enable_shared_from_this<Start> {
+public:
+    Start(Runtime& runtime, Log& log, Options options, Observer& observer, Opened opened);
+
+    void begin();
+    void give_up() {
+        over_ = true;
+        life_.end();
+    }
+
+private:
+    template <class T>
+    void run(Result<T> (Recovery::*step)(), void (Start::*done)(T));
+    void run(Result<void> (Recovery::*step)(), void (Start::*done)());
+
+    void begun();
+    void restored(std::optional<CheckpointReader::Slice> slice);
+    void read(Recovery::Slice slice);
+    void finished(Recovered recovered);
+    void end(Error error);
+    void report(const Recovered& recovered);
+
+    Runtime& runtime_;
+    Log& log_;
+    const Options options_;
+    Observer& observer_;
+    Opened opened_;
+    std::shared_ptr<Recovery> recovery_;  ///< The journal worker's while a job is under way.
+    bool over_ = false;
+    Lifetime life_;  ///< Until it is over.
+};
+
+}  // namespace understudy::journal

@@ -1,0 +1,215 @@
+#include "library/immortal/immortal_copy.h"
+
+#include <utility>
+
+namespace understudy::library {
+
+ImmortalCopy::ImmortalCopy(World world, node::ImmortalMember::Options options, Owner& owner)
+    : world_(std::move(world)),
+      runtime_(world_.runtime),
+      log_(world_.log),
+      options_(std::move(options)),
+      owner_(owner),
+      handover_(runtime_, log_, options_.service, options_.member, *this) {}
+
+ImmortalCopy::~ImmortalCopy() { life_.end(); }
+
+void ImmortalCopy::later(void (ImmortalCopy::*what)()) {
+    runtime_.post([this, what, here = life_.watch()] {
+        if (!here.ended()) (this->*what)();
+    });
+}
+
+// --- The registry --------------------------------------------------------------------------------
+
+Result<void> ImmortalCopy::enter(client::JournaledOptions how) {
+    US_ASSERT(world_.agent != nullptr && journaled_ == nullptr);
+    designation_.reset();
+    refused_since_.reset();
+    journaled_ = US_TRY(world_.agent->create_journaled(
+        std::move(how), static_cast<client::JournaledObserver&>(*this)));
+    report_again();
+    return {};
+}
+
+void ImmortalCopy::leave() {
+    report_timer_.reset();
+    designation_.reset();
+    if (journaled_ == nullptr) return;
+    world_.agent->remove_journaled(*std::exchange(journaled_, nullptr), [] {});
+}
+
+void ImmortalCopy::registered(std::uint64_t order) {
+    refused_since_.reset();
+    log_.info("immortal.registered", {kv("service", options_.service), kv("order", order)});
+    report();
+}
+
+void ImmortalCopy::refused(const Error& reason) {
+    log_.warn("immortal.registration_refused",
+              {kv("service", options_.service), kv("error", reason)});
+    if (!refused_since_) refused_since_ = runtime_.now();
+    owner_.copy_refused(reason, runtime_.now() - *refused_since_);
+}
+
+void ImmortalCopy::designated(const role::Designation& what, Epoch known) {
+    log_.info("immortal.designated",
+              {kv("service", options_.service), kv("role", name(what.role)),
+               kv("electable", what.electable), kv("takes_checkpoints", what.takes_checkpoints),
+               kv("known", known)});
+    designation_ = what;
+    if (ended_ != nullptr) return;
+    handover_.designated(what);
+    if (closing_ || application_ == nullptr) return;  // open() looks.
+    if (member_ != nullptr) return follow();
+    if (opening_ == nullptr) later(&ImmortalCopy::open_member);  // Else opened() looks.
+}
+
+void ImmortalCopy::follow() {
+    member_->set_checkpoint_duty(designation_->takes_checkpoints);
+    const bool was = electable_ == Electable::yes;
+    if (was == designation_->electable || member_->replica().active()) {
+        return owner_.copy_standing_changed();
+    }
+    log_.info("immortal.reopens", {kv("service", options_.service),
+                                   kv("electable", designation_->electable)});
+    close_member();
+    owner_.copy_standing_changed();
+}
+
+void ImmortalCopy::report() {
+    const node::ImmortalMember* const open = member();
+    if (journaled_ == nullptr || open == nullptr) return;
+    const replica::Replica& replica = open->replica();
+    if (replica.checkpoint() != checkpoint_) {
+        checkpoint_ = replica.checkpoint();
+        checkpoint_at_ = runtime_.now();
+    }
+    client::JournaledReport report;
+    report.role = replica.standing().role;
+    report.epoch = replica.standing().epoch;
+    report.has_checkpoint = checkpoint_ > Index{};
+    report.applied = replica.applied();
+    report.committed = replica.applied();
+    report.checkpoint = checkpoint_;
+    if (report.has_checkpoint) report.checkpoint_age = runtime_.now() - checkpoint_at_;
+    journaled_->report(std::move(report));
+}
+
+void ImmortalCopy::report_again() {
+    report();
+    report_timer_ = runtime_.at(runtime_.now() + report_interval, [this] { report_again(); });
+}
+
+void ImmortalCopy::handover_wanted(const client::Handover& what) {
+    if (ended_ == nullptr) handover_.wanted(what);
+}
+
+void ImmortalCopy::handover_ready(Epoch epoch) {
+    if (journaled_ != nullptr) journaled_->ready(epoch);
+}
+
+bool ImmortalCopy::handover_takes() const {
+    return journal_ != nullptr && journal_->handover() == ReplicaJournal::Handover::taken;
+}
+
+void ImmortalCopy::handover_take(Epoch above, Done done) { journal_->take(above, std::move(done)); }
+
+void ImmortalCopy::handover_give(const std::string& to, Done done) {
+    journal_->give(to, std::move(done));
+}
+
+// --- Journal and member --------------------------------------------------------------------------
+
+void ImmortalCopy::open(immortal::Application& application) {
+    US_ASSERT(application_ == nullptr && ended_ == nullptr);
+    application_ = &application;
+    if (world_.agent == nullptr || designation_) open_member();
+}
+
+void ImmortalCopy::open_member() {
+    if (application_ == nullptr || closing_ || opening_ != nullptr || member_ != nullptr) return;
+    electable_ = designation_ && !designation_->electable ? Electable::no : Electable::yes;
+    node::ImmortalMember::Options how = options_;
+    if (designation_) {
+        how.checkpoint_duty = designation_->takes_checkpoints ? replica::CheckpointDuty::mine
+                                                              : replica::CheckpointDuty::others;
+    }
+    journal_ = world_.make_journal(electable_);
+    opening_ = node::ImmortalMember::open(
+        runtime_, log_, std::move(how), journal_->open(), *application_, world_.locator,
+        [this](Result<std::unique_ptr<node::ImmortalMember>> result) { opened(std::move(result)); });
+}
+
+void ImmortalCopy::opened(Result<std::unique_ptr<node::ImmortalMember>> result) {
+    if (!result) {
+        owner_.copy_leaves_application();
+        return owner_.copy_failed(result.error());
+    }
+    member_ = *std::move(result);
+    member_->on_failed([this](const Error& error) { owner_.copy_failed(error); });
+    member_->on_standing([this](const replica::Standing&) {
+        if (closing_) return;
+        report();
+        handover_.standing_changed();
+        owner_.copy_standing_changed();
+    });
+    owner_.copy_opened();
+    if (closing_) return;
+    report();
+    handover_.standing_changed();
+    if (designation_) return follow();
+    owner_.copy_standing_changed();
+}
+
+Role ImmortalCopy::role() const {
+    const Role role = member()->replica().standing().role;
+    const bool checkpointer =
+        role == Role::standby && designation_ && designation_->role == Role::checkpointer;
+    return checkpointer ? Role::checkpointer : role;
+}
+
+// --- The end of both -----------------------------------------------------------------------------
+
+void ImmortalCopy::end(std::function<void()> done) {
+    US_ASSERT(ended_ == nullptr);
+    ended_ = std::move(done);
+    handover_.stop();
+    if (!closing_) close_member();
+}
+
+void ImmortalCopy::close_member() {
+    handover_.stop();
+    closing_ = true;
+    if (member_ != nullptr) {
+        return member_->close([this, here = life_.watch()] {
+            if (!here.ended()) later(&ImmortalCopy::member_closed);
+        });
+    }
+    owner_.copy_leaves_application();
+    opening_.reset();
+    later(&ImmortalCopy::member_closed);
+}
+
+/// The others hear that it has stopped when nothing of this copy is in the journal any more.
+void ImmortalCopy::member_closed() {
+    owner_.copy_leaves_application();
+    member_.reset();
+    opening_.reset();
+    if (ended_ != nullptr) leave();
+    if (journal_ == nullptr) return journal_closed();
+    journal_->close([this, here = life_.watch()] {
+        if (!here.ended()) later(&ImmortalCopy::journal_closed);
+    });
+}
+
+void ImmortalCopy::journal_closed() {
+    journal_.reset();
+    application_ = nullptr;
+    closing_ = false;
+    if (ended_ == nullptr) return owner_.copy_reopens();
+    leave();
+    std::exchange(ended_, nullptr)();
+}
+
+}  // namespace understudy::library

@@ -1,0 +1,193 @@
+#include "library/immortal/immortal_here.h"
+
+#include <utility>
+
+#include "library/options.h"
+#include "library/threads/guard.h"
+#include "understudy/limits.h"
+
+namespace understudy::library {
+
+namespace {
+
+[[nodiscard]] ReplicaOptions replica_options(const ImmortalOptions& options) {
+    return {.service = options.service,
+            .member = options.member,
+            .journal = options.journal,
+            .checkpoint_every_bytes = options.checkpoint_every_bytes};
+}
+
+[[nodiscard]] ImmortalPlaces::Options places_options(const ImmortalOptions& options) {
+    return {.agent = {},
+            .registry = options.registry,
+            .listed = options.peers,
+            .tls = options.tls};
+}
+
+[[nodiscard]] Error not_open() {
+    return {.code = Errc::not_active, .detail = "the journal is not open yet"};
+}
+
+}  // namespace
+
+Result<void> ImmortalBody::check(const ImmortalOptions& options) {
+    US_CHECK(check_service_name(options.service));
+    if (!options.coordinator.empty()) {
+        US_CHECK(coordinator_address(options.coordinator));
+        return {};
+    }
+    US_CHECK(ReplicaJournal::check(replica_options(options)));
+    auto listen = check_listen(options.listen, options.tls.has_value(), options.insecure);
+    if (!listen) return listen.error();
+    return ImmortalPlaces::check(places_options(options));
+}
+
+std::unique_ptr<ImmortalBody> ImmortalBody::make(Runtime& runtime, Log& log,
+                                                 const ImmortalOptions& options,
+                                                 const ImmortalMember::Classes& classes,
+                                                 Observer& observer) {
+    if (options.coordinator.empty()) {
+        return std::make_unique<ImmortalHere>(runtime, log, options, classes, observer);
+    }
+    return make_immortal_beside(runtime, log, options, classes, observer);
+}
+
+ImmortalHere::ImmortalHere(Runtime& runtime, Log& log, const ImmortalOptions& options,
+                           const ImmortalMember::Classes& classes, Observer& observer)
+    : runtime_(runtime), log_(log), options_(options), observer_(observer), classes_(classes) {
+    later([this] { begin(); });
+}
+
+ImmortalHere::~ImmortalHere() = default;
+
+void ImmortalHere::begin() {
+    if (closing_) return;
+    auto places = ImmortalPlaces::open(runtime_, log_, places_options(options_));
+    if (!places) return fail(places.error());
+    places_ = *std::move(places);
+    listen_ = *check_listen(options_.listen, options_.tls.has_value(), options_.insecure);
+    const bool registry = places_->agent() != nullptr;
+    Result<client::JournaledOptions> place = registry ? place_in_line() : client::JournaledOptions{};
+    if (!place) return fail(place.error());
+
+    node::ImmortalMember::Options how;
+    how.service = options_.service;
+    how.member = options_.member;
+    how.listen = listen_;
+    how.tls = to_options(options_.tls);
+    how.checkpoint_every_bytes = options_.checkpoint_every_bytes;
+    how.checkpoint_duty = std::holds_alternative<LocalDirectory>(options_.journal)
+                              ? replica::CheckpointDuty::mine
+                              : replica::CheckpointDuty::standbys;
+    ImmortalCopy::World world{
+        .runtime = runtime_,
+        .log = log_,
+        .locator = *places_,
+        .agent = places_->agent(),
+        .make_journal = [this](ImmortalCopy::Electable electable) {
+            return ReplicaJournal::make(runtime_, log_, replica_options(options_), electable,
+                                        {.use = journal::DirectoryUse::immortal});
+        }};
+    copy_ = std::make_unique<ImmortalCopy>(std::move(world), std::move(how),
+                                           static_cast<ImmortalCopy::Owner&>(*this));
+    if (registry) {
+        if (auto entered = copy_->enter(*std::move(place)); !entered) return fail(entered.error());
+    }
+    open();
+}
+
+Result<client::JournaledOptions> ImmortalHere::place_in_line() {
+    if (listen_.port == 0) {
+        // The registry is told the port before the journal is open, and it stays the same.
+        const auto probe = US_TRY(runtime_.network().listen(
+            listen_, std::nullopt, [](std::unique_ptr<Connection>) {}));
+        listen_ = probe->address();
+    }
+    client::JournaledOptions how;
+    how.family = options_.service;
+    how.member = options_.member;
+    how.endpoint = listen_;
+    if (!options_.advertise.empty()) how.endpoint.host = options_.advertise;
+    if (const auto* shared = std::get_if<SharedDirectory>(&options_.journal)) {
+        how.lease = shared->lease;
+    }
+    return how;
+}
+
+void ImmortalHere::open() {
+    application_ = std::make_unique<immortal::LinkedApplication>(log_, classes_);
+    copy_->open(*application_);
+}
+
+void ImmortalHere::fail(const Error& error) { observer_.failed(error); }
+
+void ImmortalHere::later(std::function<void()> task) {
+    runtime_.post(life_.guarded(std::move(task)));
+}
+
+// --- Asked ---------------------------------------------------------------------------------------
+
+void ImmortalHere::impulse(std::string_view handler, Bytes arguments, Answered answered) {
+    if (member() == nullptr) return answered(not_open());
+    member()->impulse(handler, arguments, std::move(answered));
+}
+
+void ImmortalHere::upgrade(std::uint32_t version, Done done) {
+    if (member() == nullptr) return done(not_open());
+    member()->upgrade(version, std::move(done));
+}
+
+void ImmortalHere::forget(std::string_view peer, Done done) {
+    if (member() == nullptr) return done(not_open());
+    member()->forget(peer, std::move(done));
+}
+
+void ImmortalHere::look(Look look, Done done) {
+    if (member() == nullptr) return done(not_open());
+    member()->read([this, look = std::move(look), done = std::move(done)](Result<void> current) {
+        if (current && application_->object() == nullptr) current = not_open();
+        if (current) guarded(log_, "look", [&] { current = look(*application_->object()); });
+        done(std::move(current));
+    });
+}
+
+void ImmortalHere::fill(ImmortalStatus& status) const {
+    if (member() == nullptr) return;
+    const replica::Replica& replica = member()->replica();
+    status.role = copy_->role();
+    status.epoch = replica.standing().epoch;
+    status.active = replica.standing().active;
+    status.address = to_string(member()->address());
+    status.version = application_->version();
+    status.applied = replica.applied();
+    status.checkpoint = replica.checkpoint();
+    status.time = replica.time();
+    status.durability = name(replica.durability());
+    status.disk_full = replica.space() != replica::Space::ok;
+    status.inputs = member()->machine().position().value;
+    status.waiting_bytes = member()->machine().waiting_bytes();
+    status.peers = member()->machine().peers().size();
+    status.received = member()->counters().messages_received;
+    status.repeated = member()->counters().repeated;
+    status.links = member()->counters().links;
+    status.checkpoints = replica.checkpoint_counters().taken;
+}
+
+// --- The end -------------------------------------------------------------------------------------
+
+void ImmortalHere::close(std::function<void()> done) {
+    US_ASSERT(!closing_);
+    closing_ = true;
+    closed_ = std::move(done);
+    if (copy_ == nullptr) return later([this] { close_places(); });
+    copy_->end([this] { close_places(); });
+}
+
+void ImmortalHere::close_places() {
+    if (places_ == nullptr) return std::exchange(closed_, nullptr)();
+    places_->close([this] {
+        later([this] { std::exchange(closed_, nullptr)(); });
+    });
+}
+
+}  // namespace understudy::library

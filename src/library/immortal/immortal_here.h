@@ -1,0 +1,62 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/lifetime.h"
+#include "immortal/linked.h"
+#include "library/immortal/immortal_body.h"
+#include "library/immortal/immortal_copy.h"
+#include "library/immortal/immortal_places.h"
+
+namespace understudy::library {
+
+/// A copy of an immortal with its journal and its connections in this process.
+///
+/// With a registry, that one says before the journal is opened who takes checkpoints and who may
+/// become active; without one the members see to it among themselves. The journal elects.
+class ImmortalHere final : public ImmortalBody, private ImmortalCopy::Owner {
+public:
+    ImmortalHere(Runtime& runtime, Log& log, const ImmortalOptions& options,
+                 const ImmortalMember::Classes& classes, Observer& observer);
+    ~ImmortalHere() override;
+
+    void impulse(std::string_view handler, Bytes arguments, Answered answered) override;
+    void upgrade(std::uint32_t version, Done done) override;
+    void forget(std::string_view peer, Done done) override;
+    void look(Look look, Done done) override;
+    void fill(ImmortalStatus& status) const override;
+    void close(std::function<void()> done) override;
+
+private:
+    void begin();
+    [[nodiscard]] Result<client::JournaledOptions> place_in_line();
+    void open();
+    void fail(const Error& error);
+    void close_places();
+    void later(std::function<void()> task);
+    [[nodiscard]] node::ImmortalMember* member() const { return copy_ ? copy_->member() : nullptr; }
+
+    // ImmortalCopy::Owner
+    void copy_opened() override {}
+    void copy_standing_changed() override { observer_.standing_changed(); }
+    void copy_leaves_application() override {}
+    void copy_reopens() override { open(); }
+    void copy_failed(const Error& error) override { fail(error); }
+    void copy_refused(const Error&, Duration) override {}
+
+    Runtime& runtime_;
+    Log& log_;
+    const ImmortalOptions& options_;
+    Observer& observer_;
+    const ImmortalMember::Classes classes_;
+    Address listen_;
+    std::unique_ptr<immortal::LinkedApplication> application_;  ///< As new when the journal opens.
+    std::unique_ptr<ImmortalPlaces> places_;
+    std::unique_ptr<ImmortalCopy> copy_;
+    bool closing_ = false;
+    std::function<void()> closed_;
+    Lifetime life_;
+};
+
+}  // namespace understudy::library

@@ -1,0 +1,104 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "client/agent.h"
+#include "library/threads/callbacks.h"
+#include "library/threads/hidden.h"
+#include "library/threads/listeners.h"
+#include "library/threads/loop_thread.h"
+#include "library/threads/thread_pair.h"
+#include "understudy/agent.h"
+
+namespace understudy {
+
+/// What stands behind an Agent and all that came from it.
+///
+/// Two halves: what the loop alone touches, and what any thread reads under the mutex. Everything
+/// that was made from the agent keeps this alive; close() breaks the circle.
+struct US_HIDDEN Agent::Impl final : client::AgentObserver, std::enable_shared_from_this<Impl> {
+    using Key = std::pair<std::string, std::string>;  ///< Family and member.
+
+    static constexpr Duration close_max = 2s;
+    static constexpr Duration farewell_max = 200ms;  ///< Of proxies, within close_max.
+    static constexpr Duration statistics_interval = 2s;
+    static constexpr std::size_t awaited_max = 1000;  ///< Families; more are not kept followed.
+
+    /// Requires: the threads count it as a user already.
+    Impl(std::shared_ptr<Log> its_log, client::AgentOptions its_options,
+         std::shared_ptr<library::ThreadPair> its_threads);
+    ~Impl() override;
+
+    [[nodiscard]] Result<void> open();
+    void close(Duration limit);
+    [[nodiscard]] Error closed_error() const;
+    /// What is wrong with the registry; empty: nothing. Thread: any.
+    [[nodiscard]] std::string registry_trouble() const;
+
+    // On the loop.
+    /// Services, proxies and whoever waits: while one of them follows a family, what was seen of it
+    /// is what it is.
+    void follow(const std::string& family);
+    void unfollow(const std::string& family);
+    /// For one who waits for the family. It stays followed: who waits wants to use it next.
+    void follow_awaited(const std::string& family);
+    /// A closed proxy says its last words, and no longer than until its link is gone.
+    void see_off(const std::shared_ptr<Proxy::Impl>& proxy);
+    void seen_off(const std::shared_ptr<Proxy::Impl>& proxy);
+
+    // client::AgentObserver
+    void registry_changed(bool available, const std::string& detail) override;
+    void service_changed(const std::string& family) override;
+
+    const std::shared_ptr<Log> log;
+    const client::AgentOptions options;
+    const std::shared_ptr<library::ThreadPair> threads;
+    library::LoopThread& loop;
+    const std::shared_ptr<library::Callbacks> callbacks;
+    const TimePoint started;
+    std::string address;  ///< Set by open().
+    library::Listeners<bool> registry_listeners;
+    library::ListenersByName<ServiceStatus> service_listeners;
+    std::atomic<bool> closing{false};
+
+    mutable std::mutex mutex;
+    std::condition_variable changed;  ///< Of anything below.
+    bool loop_left = false;    ///< Nothing of this agent is on the loop any more.
+    bool loop_ended = false;   ///< It was the loop's last user.
+    bool closed = false;
+    bool registry_up = false;
+    std::string registry_detail;
+    std::map<std::string, ServiceStatus> services_seen;  ///< Followed ones, once they are known.
+    std::map<Key, std::shared_ptr<Proxy::Impl>> proxies;
+
+    // Loop only.
+    std::unique_ptr<client::Agent> client;
+    std::map<Key, std::shared_ptr<Service::Impl>> services;
+    std::map<std::string, std::size_t> followed;
+    std::set<std::string> awaited;
+    std::set<std::shared_ptr<Proxy::Impl>> leaving;
+    std::unique_ptr<Timer> statistics;
+    std::unique_ptr<Timer> farewell;
+
+private:
+    void after_turns(int turns, std::function<void()> next);
+    void flush_on_loop(TimePoint deadline);
+    void close_on_loop(TimePoint deadline);
+    void leave_loop();
+    void wait_loop_left(TimePoint deadline);
+    void members_are_out();
+    void end_on_loop();
+    void publish_statistics();
+
+    bool members_out = false;  // Loop only.
+};
+
+}  // namespace understudy

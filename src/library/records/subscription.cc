@@ -1,0 +1,152 @@
+#include <utility>
+
+#include "library/records/subscription_impl.h"
+#include "library/threads/guard.h"
+#include "understudy/proxy.h"
+
+namespace understudy {
+
+using library::guarded;
+using library::Inbox;
+using record::Applied;
+
+bool Subscription::Impl::take(Log& log, const Inbox::Entry& entry) {
+    if (ended.load()) return false;
+    if (entry.kind == Inbox::Kind::refused) {
+        refused(log);
+        return false;
+    }
+    if (entry.kind == Inbox::Kind::delta) {
+        // The loop has dropped something behind this: an image will come that has it all.
+        if (lagging.load()) wants_image_ = true;
+        if (wants_image_) {
+            coalesced.fetch_add(1);
+            return false;
+        }
+    }
+
+    switch (apply(log, entry)) {
+        case Applied::stale_epoch: return false;
+        case Applied::gap: return !std::exchange(wants_image_, true);
+        case Applied::unchanged:
+        case Applied::changed: break;
+    }
+    if (entry.kind != Inbox::Kind::delta) {
+        wants_image_ = false;
+        set_status(log, entry.kind == Inbox::Kind::image ? RecordStatus::connected
+                                                         : RecordStatus::absent);
+    }
+    if (change_.empty() && entry.kind != Inbox::Kind::image) return false;
+    // Nobody but this thread changes the mirror, so no lock is needed to read it here.
+    guarded(log, "record listener", [&] { listener(mirror.image(), change_); });
+    return false;
+}
+
+// What cannot be applied counts as a gap, and what cannot even be read as if it had not come: to ask
+// again would bring the same.
+Applied Subscription::Impl::apply(Log& log, const Inbox::Entry& entry) {
+    Result<Applied> applied = Applied::unchanged;
+    {
+        const std::lock_guard lock(mutex);
+        if (entry.connection != connection_) {
+            if (entry.new_line) mirror.forget_epoch();
+            connection_ = entry.connection;
+        }
+        switch (entry.kind) {
+            case Inbox::Kind::image:
+                applied = mirror.apply_image(entry.epoch, entry.sequence, entry.bytes, &change_);
+                break;
+            case Inbox::Kind::delta:
+                applied = mirror.apply_delta(entry.epoch, entry.sequence, entry.bytes, &change_);
+                break;
+            case Inbox::Kind::removed:
+                applied = mirror.apply_removed(entry.epoch, entry.sequence, &change_);
+                break;
+            case Inbox::Kind::absent: applied = mirror.apply_absent(entry.epoch, &change_); break;
+            case Inbox::Kind::refused:
+            case Inbox::Kind::lost: US_ASSERT(false);
+        }
+    }
+    if (applied) return *applied;
+    log.error("subscription.unreadable", {kv("record", record), kv("error", applied.error())});
+    return entry.kind == Inbox::Kind::delta ? Applied::gap : Applied::stale_epoch;
+}
+
+namespace {
+
+[[nodiscard]] RecordStatus without_connection(RecordStatus status) {
+    const bool was_fresh = status == RecordStatus::connected || status == RecordStatus::absent;
+    return was_fresh ? RecordStatus::stale : status;
+}
+
+}  // namespace
+
+void Subscription::Impl::connection_lost(Log& log) {
+    RecordStatus next;
+    {
+        const std::lock_guard lock(mutex);
+        mirror.disconnected();
+        next = without_connection(status);
+    }
+    set_status(log, next);
+}
+
+void Subscription::Impl::abandon() {
+    ended.store(true);
+    const std::lock_guard lock(mutex);
+    mirror.disconnected();
+    status = without_connection(status);
+}
+
+void Subscription::Impl::set_status(Log& log, RecordStatus now) {
+    {
+        const std::lock_guard lock(mutex);
+        if (std::exchange(status, now) == now) return;
+    }
+    for (std::size_t i = 0; i < status_listeners_.size() && !ended.load(); ++i) {
+        guarded(log, "record status listener", [&] { status_listeners_[i](now); });
+    }
+}
+
+void Subscription::Impl::add_status_listener(Log& log, StatusListener added) {
+    status_listeners_.push_back(std::move(added));
+    if (ended.load()) return;
+    guarded(log, "record status listener", [&] { status_listeners_.back()(status); });
+}
+
+Subscription::Subscription(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Subscription::Subscription(Subscription&&) noexcept = default;
+Subscription& Subscription::operator=(Subscription&& other) noexcept {
+    if (this != &other) {
+        end();
+        impl_ = std::move(other.impl_);
+    }
+    return *this;
+}
+Subscription::~Subscription() { end(); }
+
+void Subscription::end() {
+    const std::shared_ptr<Impl> impl = impl_;
+    if (impl == nullptr || impl->ended.exchange(true)) return;
+    impl->unsubscribe(impl);
+}
+
+void Subscription::detach() { impl_.reset(); }
+
+RecordImage Subscription::image() const {
+    if (impl_ == nullptr) return {};
+    const std::lock_guard lock(impl_->mutex);
+    return impl_->mirror.image();
+}
+
+RecordStatus Subscription::status() const {
+    if (impl_ == nullptr) return RecordStatus::connecting;
+    const std::lock_guard lock(impl_->mutex);
+    return impl_->status;
+}
+
+std::uint64_t Subscription::coalesced() const {
+    return impl_ == nullptr ? 0 : impl_->coalesced.load();
+}
+
+}  // namespace understudy

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "base/log.h"
+#include "library/threads/callbacks.h"
+#include "library/threads/command_queue.h"
+#include "library/threads/submissions.h"
+
+namespace understudy::library {
+
+/// Calls of handlers on their way to the loop and back, as Submissions; knows which have no answer
+/// yet, for whoever ends before they come.
+///
+/// Thread: as said.
+class Asks {
+public:
+    using Answered = Submissions::Answered;
+    /// Begins one, on the loop; is told its answer there.
+    using Begin = std::function<void(std::string_view handler, Bytes arguments,
+                                     std::function<void(Result<Bytes>)> then)>;
+
+    Asks(std::shared_ptr<Log> log, std::shared_ptr<Callbacks> callbacks, std::size_t bytes_max,
+         Begin begin, Submissions::Later later);
+
+    /// Any thread. `full`: whether it may wait for room.
+    void ask(std::string_view handler, Bytes arguments, CommandQueue::Full full,
+             Answered answered);
+    /// Any thread: takes nothing more.
+    void close() { submissions_.close(); }
+
+    // On the loop.
+    /// From now on they wait; drain() goes on.
+    void hold() { held_ = true; }
+    void drain();
+    /// What has no answer yet gets this one. Requires: nobody will tell another any more.
+    void give_up(const Error& error);
+    void flush() { submissions_.flush(); }
+
+private:
+    struct Pending {
+        Answered answered;
+        std::size_t bytes = 0;
+        bool under_way = false;
+    };
+    void take();
+    [[nodiscard]] std::size_t keep(Answered answered, std::size_t bytes);
+    void answer(std::size_t which, Result<Buffer> reply);
+
+    const Begin begin_;
+    Submissions submissions_;
+
+    // Loop only.
+    bool held_ = false;
+    std::vector<Pending> pending_;
+    std::vector<std::size_t> free_;  ///< Places in pending_.
+};
+
+}  // namespace understudy::library

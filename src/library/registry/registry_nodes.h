@@ -1,0 +1,29 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "node/registry/registry_journal.h"
+#include "registry/nodes.h"
+#include "understudy/registry.h"
+
+namespace understudy::library {
+
+/// Reads "r1=HOST:PORT,r2=HOST:PORT".
+/// Errors: bad_config (none): says which entry.
+[[nodiscard]] Result<std::vector<registry::Node>> parse_nodes(std::string_view text);
+
+/// What makes a registry node one of several, from what its operator says.
+///
+/// `name` is among `peers`: one of the first nodes. It is not: a node that will be added, and says
+/// by `advertise` where it is. Errors: bad_config (none).
+[[nodiscard]] Result<node::RegistryJournal::Several> several_nodes(
+    const std::string& name, std::vector<registry::Node> peers,
+    const std::optional<Address>& advertise);
+
+/// The same from what an application says. Requires: options.peers is not empty.
+[[nodiscard]] Result<node::RegistryJournal::Several> to_several(const RegistryOptions& options);
+
+}  // namespace understudy::library

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/log.h"
+#include "journal/format/directory_identity.h"
+#include "journal/journal.h"
+#include "runtime/runtime.h"
+#include "understudy/replica.h"
+
+namespace understudy::library {
+
+/// The journal that an application chose, whatever its kind, and what it needs to run.
+/// Thread: loop only, but check().
+class ReplicaJournal {
+public:
+    /// May this member become active? On a replicated journal the list of founders says so.
+    enum class Electable : std::uint8_t { no, yes };
+
+    virtual ~ReplicaJournal() = default;
+
+    /// What runs on it, and where: the directory says so, and is checked.
+    struct Purpose {
+        journal::DirectoryUse use = journal::DirectoryUse::replica;
+        /// Of an immortal whose copies have directories in it; empty: they have not.
+        std::string copies_in = {};
+    };
+
+    /// Errors: bad_config (none).
+    [[nodiscard]] static Result<void> check(const ReplicaOptions& options);
+    /// Requires: check() had nothing to say.
+    [[nodiscard]] static std::unique_ptr<ReplicaJournal> make(Runtime& runtime, Log& log,
+                                                              const ReplicaOptions& options,
+                                                              Electable electable,
+                                                              const Purpose& purpose);
+
+    /// For Replica::open(). This outlives the journal.
+    [[nodiscard]] virtual journal::Open open() = 0;
+    using Done = std::function<void(Result<void>)>;
+    /// Who becomes active takes the role itself (a shared directory), or is given it by who has it
+    /// (a replicated journal).
+    enum class Handover : std::uint8_t { none, taken, given };
+    [[nodiscard]] virtual Handover handover() const { return Handover::none; }
+    /// Of one that is taken: active in an epoch above this one, whoever was. `done` is called once.
+    /// Errors: as SharedJournal::take_over(); closed (none): the journal is not open.
+    virtual void take(Epoch above, Done done);
+    /// Of one that is given: `member` leads. Errors: as replicated::Node::transfer().
+    virtual void give(const std::string& member, Done done);
+    /// The journal has ended; `done` comes when what it ran on has, too.
+    virtual void close(std::function<void()> done) = 0;
+};
+
+}  // namespace understudy::library

@@ -1,0 +1,82 @@
+#include "library/threads/inbox.h"
+
+#include <utility>
+
+#include "library/records/subscription_impl.h"
+
+namespace understudy::library {
+
+namespace {
+
+constexpr std::size_t inbox_kept_bytes_max = 1 * MiB;  // A burst's memory is not kept for ever.
+
+}  // namespace
+
+bool Inbox::put(const Entry& entry) {
+    const std::lock_guard lock(mutex_);
+    if (drop(entry)) return false;
+    keep(entry);
+    return !std::exchange(told_, true);
+}
+
+// A fresh image ends a lag; without room it begins one, or another. While there is no room, the
+// callback thread is on its way, and finds what came late.
+bool Inbox::drop(const Entry& entry) {
+    const bool full = entries_.size() >= size_max_bytes;
+    if (entry.kind == Kind::lost) {
+        if (full) late_.lost = true;
+        return full;
+    }
+    if (entry.kind == Kind::refused) {
+        if (full) late_.notes[entry.subscription].refused = true;
+        return full;
+    }
+    Subscription::Impl& subscription = *entry.subscription;
+    const bool fresh = entry.kind != Kind::delta;
+    const bool lagging = subscription.lagging.load();
+    if (!full && (fresh || !lagging)) {
+        if (lagging) subscription.lagging.store(false);
+        return false;
+    }
+    subscription.coalesced.fetch_add(1);
+    subscription.lagging.store(true);
+    if (full && (fresh || !lagging)) late_.notes[&subscription].lagging = true;
+    return true;
+}
+
+void Inbox::keep(const Entry& entry) {
+    const Head head{.subscription = entry.subscription, .epoch = entry.epoch.value,
+                    .sequence = entry.sequence.value, .connection = entry.connection,
+                    .size = static_cast<std::uint32_t>(entry.bytes.size()), .kind = entry.kind,
+                    .new_line = entry.new_line};
+    const auto* raw = reinterpret_cast<const std::byte*>(&head);
+    entries_.insert(entries_.end(), raw, raw + sizeof head);
+    entries_.insert(entries_.end(), entry.bytes.begin(), entry.bytes.end());
+}
+
+bool Inbox::retire(std::shared_ptr<Subscription::Impl> subscription) {
+    const std::lock_guard lock(mutex_);
+    retired_.push_back(std::move(subscription));
+    return !std::exchange(told_, true);
+}
+
+bool Inbox::take(Taken& taken) {
+    const std::lock_guard lock(mutex_);
+    if (entries_.empty() && late_.empty() && retired_.empty()) {
+        told_ = false;
+        return false;
+    }
+    taken.entries_.swap(entries_);
+    std::swap(taken.late_, late_);
+    taken.retired_.swap(retired_);
+    return true;
+}
+
+void Inbox::Taken::release() {
+    entries_.clear();
+    if (entries_.capacity() > inbox_kept_bytes_max) Buffer().swap(entries_);
+    late_ = Late();
+    retired_.clear();
+}
+
+}  // namespace understudy::library

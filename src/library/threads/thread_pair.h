@@ -1,0 +1,40 @@
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+
+#include "base/log.h"
+#include "library/threads/callbacks.h"
+#include "library/threads/hidden.h"
+#include "library/threads/loop_thread.h"
+#include "understudy/agent.h"
+#include "understudy/threads.h"
+
+namespace understudy::library {
+
+/// The threads of one agent, or of several.
+struct ThreadPair {
+    explicit ThreadPair(const std::shared_ptr<Log>& log)
+        : loop(log, "us-loop"), callbacks(std::make_shared<CallbackThread>("us-callback")) {}
+
+    LoopThread loop;
+    const std::shared_ptr<CallbackThread> callbacks;
+    std::set<const Agent::Impl*> agents;  ///< Those that use them now. Loop only.
+};
+
+}  // namespace understudy::library
+
+namespace understudy {
+
+/// What copies of Threads have in common: they are one user of the threads.
+struct US_HIDDEN Threads::Impl {
+    explicit Impl(std::shared_ptr<library::ThreadPair> its_pair) : pair(std::move(its_pair)) {}
+    ~Impl();
+    Impl(const Impl&) = delete;
+    Impl& operator=(const Impl&) = delete;
+
+    const std::shared_ptr<library::ThreadPair> pair;
+};
+
+}  // namespace understudy

@@ -1,0 +1,231 @@
+// How links come to be.
+
+#include <algorithm>
+#include <utility>
+
+#include "base/plant.h"
+#include "immortal/machine.h"
+#include "link/identity.h"
+#include "node/immortal/courier.h"
+
+namespace understudy::node {
+
+using immortal::is_client;
+
+// --- Being dialled -------------------------------------------------------------------------------
+
+void Courier::accept(std::unique_ptr<Connection> connection) {
+    if (guests_.size() >= guests_max) return;
+    guests_[GuestId{++guest_last_}].link = std::make_unique<link::Link>(
+        runtime_, std::move(connection), wire::Side::accepting,
+        link::Link::Options{.handshake_limit = options_.handshake_limit},
+        static_cast<link::Link::Observer&>(*this));
+}
+
+std::map<Courier::GuestId, Courier::Guest>::iterator Courier::guest_of(const link::Link& link) {
+    return std::find_if(guests_.begin(), guests_.end(),
+                        [&link](const auto& each) { return each.second.link.get() == &link; });
+}
+
+namespace {
+
+Error wrong_certificate(const std::string& claimed, const std::string& shown) {
+    return {.code = Errc::denied, .detail = claimed + " shows the certificate of " + shown};
+}
+
+/// A client's name is a secret of its own; whoever has a certificate of our authority may be one.
+Result<void> prove(const std::string& common_name, const ImmortalHello& hello) {
+    if (is_client(hello.name)) return {};
+    if (link::names_member(common_name, hello.name, hello.member)) return {};
+    return wrong_certificate(hello.name + "/" + hello.member, common_name);
+}
+
+/// Who redirects us does not say who it is: any member of the service may.
+Result<void> prove(const std::string& common_name, const std::string& service,
+                   const ImmortalAnswer& answer) {
+    const auto* welcome = std::get_if<ImmortalWelcome>(&answer);
+    const bool proven = welcome != nullptr
+                            ? link::names_member(common_name, service, welcome->member)
+                            : link::names_service(common_name, service);
+    if (proven) return {};
+    return wrong_certificate(welcome != nullptr ? service + "/" + welcome->member : service,
+                             common_name);
+}
+
+}  // namespace
+
+Result<void> Courier::check(const ImmortalHello& hello) const {
+    const auto found = lines_.find(hello.name);
+    if (found == lines_.end() || is_client(hello.name)) return {};
+    const Line& line = found->second;
+    if (hello.epoch < line.epoch) {
+        return Error{.code = Errc::stale_epoch,
+                     .detail = hello.name + "/" + hello.member + " was active in epoch " +
+                               std::to_string(hello.epoch.value) + ", and somebody is in " +
+                               std::to_string(line.epoch.value)};
+    }
+    // Both dial: without a rule each would drop the other's link for its own.
+    if (line.dialled && options_.name < hello.name &&
+        runtime_.now() - line.dialled_at < crossing_max) {
+        return Error{.code = Errc::in_use, .detail = options_.name + " is dialling"};
+    }
+    return {};
+}
+
+void Courier::link_hello(link::Link& link, Bytes opaque) {
+    const auto guest = guest_of(link);
+    if (guest == guests_.end()) return;
+    const GuestId id = guest->first;
+    auto hello = decode_hello(opaque);
+    if (!hello) return refuse(id, hello.error());
+    if (options_.tls) {
+        const auto proven = prove(link.peer_identity().value_or(""), *hello);
+        if (!proven) return refuse(id, proven.error());
+    }
+    if (const auto checked = check(*hello); !checked) return refuse(id, checked.error());
+    // A client has one link, and what another process of it still sends must not be taken for what
+    // this one says.
+    if (is_client(hello->name) && !planted(Plant::stale_link_taken)) {
+        drop(hello->name, {.code = Errc::closed, .detail = "the session has a newer link"});
+    }
+    guest->second.hello = *hello;
+    owner_.link_wanted(id, *hello);
+}
+
+void Courier::take(GuestId id, const ImmortalWelcome& welcome, MessageNo from) {
+    const auto guest = guests_.find(id);
+    if (guest == guests_.end()) return;
+    const ImmortalHello hello = *guest->second.hello;
+    auto link = std::move(guest->second.link);
+    guests_.erase(guest);
+    link->welcome(encode(ImmortalAnswer(welcome)));
+    Line& row = line(hello.name);
+    row.epoch = std::max(row.epoch, hello.epoch);
+    establish(row, std::move(link), from);
+}
+
+void Courier::send_elsewhere(GuestId id, const ImmortalElsewhere& elsewhere) {
+    const auto guest = guests_.find(id);
+    if (guest == guests_.end()) return;
+    auto link = std::move(guest->second.link);
+    guests_.erase(guest);
+    link->welcome(encode(ImmortalAnswer(elsewhere)));
+    link->finish({.code = Errc::not_active, .detail = "not active here"});
+    const link::Link* const key = link.get();
+    leaving_.emplace(key, std::move(link));
+}
+
+void Courier::refuse(GuestId id, const Error& reason) {
+    const auto guest = guests_.find(id);
+    if (guest == guests_.end()) return;
+    ++counters_.refused;
+    auto link = std::move(guest->second.link);
+    guests_.erase(guest);
+    link->refuse(reason);
+    const link::Link* const key = link.get();
+    leaving_.emplace(key, std::move(link));
+}
+
+// --- Dialling ------------------------------------------------------------------------------------
+
+void Courier::dial(Line& line) {
+    if (line.link || line.dialled || line.attempt || line.retry) return;
+    if (line.peer == options_.name || is_client(line.peer)) return;
+    if (!owner_.wants_link(line.peer)) return;
+    if (line.watch == nullptr) {
+        line.watch = locator_.watch(
+            line.peer,
+            [this, &line](const std::vector<Locator::Place>& places) { found(line, places); });
+    }
+    const ActiveSearch::Step step = line.search.next(runtime_.random());
+    if (const auto* wait = std::get_if<ActiveSearch::Wait>(&step)) {
+        line.retry = runtime_.at(runtime_.now() + wait->time, [this, &line] {
+            const auto timer = std::move(line.retry);
+            dial(line);
+        });
+        return;
+    }
+    const auto* ask = std::get_if<ActiveSearch::Ask>(&step);
+    if (ask == nullptr) return;
+    line.dialled_to = ask->place.address;
+    line.attempt = runtime_.network().connect(
+        line.dialled_to, options_.tls, options_.connect_timeout,
+        [this, &line](Result<std::unique_ptr<Connection>> made) {
+            connected(line, std::move(made));
+        });
+}
+
+void Courier::found(Line& line, const std::vector<Locator::Place>& places) {
+    if (!line.search.found(places)) return;
+    if (line.link && places.front().epoch > line.epoch) {
+        return end_link(line, {.code = Errc::stale_epoch,
+                               .detail = line.peer + " has another active member"});
+    }
+    line.retry.reset();
+    dial(line);
+}
+
+void Courier::connected(Line& line, Result<std::unique_ptr<Connection>> made) {
+    const auto attempt = std::move(line.attempt);
+    if (!made) return dial_failed(line, made.error());
+    line.dialled = std::make_unique<link::Link>(
+        runtime_, *std::move(made), wire::Side::connecting,
+        link::Link::Options{.handshake_limit = options_.handshake_limit},
+        static_cast<link::Link::Observer&>(*this));
+    line.dialled_at = runtime_.now();
+    by_link_[line.dialled.get()] = &line;
+    line.dialled->hello(encode(owner_.hello(line.peer)));
+}
+
+void Courier::dial_failed(Line& line, const Error& reason) {
+    // Nobody there, or not active: that is what the search is for. All else is told.
+    const bool usual = reason.code == Errc::unavailable || reason.code == Errc::timed_out ||
+                       reason.code == Errc::closed || reason.code == Errc::not_active ||
+                       reason.code == Errc::in_use;
+    if (!usual) refusals_.heard("immortal.peer_refused", kv("peer", line.peer), reason);
+    line.search.failed();
+    dial(line);
+    if (!usual) owner_.link_refused(std::string(line.peer), reason);
+}
+
+void Courier::link_welcome(link::Link& link, Bytes opaque) {
+    const auto at = by_link_.find(&link);
+    if (at == by_link_.end()) return;
+    Line& line = *at->second;
+    by_link_.erase(at);
+    auto dialled = std::move(line.dialled);
+    auto answer = decode_answer(opaque);
+    if (!answer) return dial_failed(line, answer.error());
+    if (options_.tls) {
+        const auto proven = prove(dialled->peer_identity().value_or(""), line.peer, *answer);
+        if (!proven) return dial_failed(line, proven.error());
+    }
+    if (const auto* elsewhere = std::get_if<ImmortalElsewhere>(&*answer)) {
+        line.search.elsewhere({.member = elsewhere->member,
+                               .address = elsewhere->address,
+                               .epoch = elsewhere->epoch});
+        return dial(line);
+    }
+    const auto& welcome = std::get<ImmortalWelcome>(*answer);
+    const Lifetime::Watch here = life_.watch();
+    const std::string peer = line.peer;
+    const auto taken = welcomed(line, welcome);
+    if (here.ended() || !lines_.contains(peer)) return;
+    if (!taken) return dial_failed(line, taken.error());
+    locator_.heard(peer, {.member = welcome.member,
+                          .address = line.dialled_to,
+                          .epoch = welcome.epoch});
+    establish(line, std::move(dialled), welcome.received.next());
+}
+
+Result<void> Courier::welcomed(Line& line, const ImmortalWelcome& welcome) {
+    if (welcome.epoch < line.epoch) {
+        return Error{.code = Errc::stale_epoch,
+                     .detail = line.peer + "/" + welcome.member + " is not active any more"};
+    }
+    US_CHECK(owner_.link_taken(line.peer, welcome));
+    line.epoch = welcome.epoch;
+    return {};
+}
+
+}  // namespace understudy::node

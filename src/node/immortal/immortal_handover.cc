@@ -1,0 +1,142 @@
+#include "node/immortal/immortal_handover.h"
+
+#include <utility>
+
+namespace understudy::node {
+
+ImmortalHandover::ImmortalHandover(Runtime& runtime, Log& log, std::string service,
+                                   std::string member, Copy& copy)
+    : runtime_(runtime),
+      log_(log),
+      service_(std::move(service)),
+      member_(std::move(member)),
+      copy_(copy) {}
+
+ImmortalHandover::~ImmortalHandover() { life_.end(); }
+
+/// For callbacks that may come when this is gone, or at something else.
+template <class Task>
+auto ImmortalHandover::guarded(Task task) {
+    return [this, here = life_.watch(), number = number_,
+            task = std::move(task)](auto&&... arguments) {
+        if (!here.ended() && going_ && number == number_) task(arguments...);
+    };
+}
+
+void ImmortalHandover::wanted(const client::Handover& what) {
+    if (going_) over("another begins");
+    ImmortalMember* const member = copy_.handover_member();
+    if (member == nullptr) return;
+    const replica::Standing& standing = member->replica().standing();
+    const bool gives = what.successor != member_;
+    if (gives != (standing.role == Role::active) || standing.epoch > what.epoch) return;
+    ++number_;
+    going_ = Going{.what = what, .gives = gives, .deadline = runtime_.now() + what.limit};
+    limit_ = runtime_.at(going_->deadline, guarded([this] { over("not in time"); }));
+    log_.info("immortal.handover", {kv("service", service_), kv("to", what.successor),
+                                    kv("epoch", what.epoch)});
+    if (!gives) {
+        copy_.handover_ready(what.epoch);
+        return try_later(report_interval);
+    }
+    member->hold(guarded([this] {
+        going_->held = true;
+        copy_.handover_report();
+        copy_.handover_ready(going_->what.epoch);
+    }));
+}
+
+void ImmortalHandover::designated(const role::Designation& what) {
+    if (!going_) return;
+    const bool active = what.role == Role::active;
+    if (active == going_->gives) {
+        // The registry's word that it is still active, or is not to be so any more.
+        if (going_->gives || going_->acts) over("called off");
+        return;
+    }
+    if (going_->acts || (going_->gives && !going_->held)) return;
+    going_->acts = true;
+    if (going_->gives) {
+        limit_ = runtime_.at(runtime_.now() + going_->what.limit,
+                             guarded([this] { over("not in time"); }));
+        return give();
+    }
+    take();
+}
+
+void ImmortalHandover::try_later(Duration pause) {
+    timer_ = runtime_.at(runtime_.now() + pause, guarded([this] {
+                             const auto timer = std::move(timer_);
+                             if (going_->gives) return give();
+                             copy_.handover_report();
+                             if (going_->acts) return take();
+                             try_later(report_interval);
+                         }));
+}
+
+void ImmortalHandover::give() {
+    ImmortalMember* const member = copy_.handover_member();
+    if (member == nullptr || going_->trying) return;
+    if (copy_.handover_takes()) {
+        // Asks the journal whether somebody has a higher epoch; it then tells what follows.
+        member->read([](const Result<void>&) {});
+        return try_later(look_interval);
+    }
+    going_->trying = true;
+    copy_.handover_give(going_->what.successor, guarded([this](const Result<void>& given) {
+                            going_->trying = false;
+                            if (given) return;  // The standing tells.
+                            log_.info("immortal.handover_waits",
+                                      {kv("service", service_), kv("error", given.error())});
+                            try_later(report_interval);
+                        }));
+}
+
+/// The member may be opening its journal anew, now that it may become active.
+void ImmortalHandover::take() {
+    ImmortalMember* const member = copy_.handover_member();
+    if (!copy_.handover_takes() || going_->trying) return;
+    if (member == nullptr) return try_later(report_interval);
+    const replica::Standing& standing = member->replica().standing();
+    if (standing.role == Role::active || standing.epoch > going_->what.epoch) return look();
+    going_->trying = true;
+    copy_.handover_take(going_->what.epoch, guarded([this](const Result<void>& taken) {
+                            going_->trying = false;
+                            if (taken) return look();
+                            log_.warn("immortal.handover_failed",
+                                      {kv("service", service_), kv("error", taken.error())});
+                            if (taken.error().code == Errc::not_active) return over("too late");
+                            try_later(report_interval);
+                        }));
+}
+
+void ImmortalHandover::standing_changed() {
+    if (going_) look();
+}
+
+/// Has the journal decided?
+void ImmortalHandover::look() {
+    const ImmortalMember* const member = copy_.handover_member();
+    if (member == nullptr) return;
+    const replica::Standing& standing = member->replica().standing();
+    const bool active = standing.role == Role::active;
+    if (active != going_->gives) return over("done");
+    if (standing.epoch > going_->what.epoch) over("another is active");
+}
+
+void ImmortalHandover::stop() {
+    if (going_) over("the member ends");
+}
+
+void ImmortalHandover::over(const char* how) {
+    const bool gives = going_->gives;
+    log_.info("immortal.handover_over", {kv("service", service_),
+                                         kv("to", going_->what.successor), kv("how", how)});
+    going_.reset();
+    timer_.reset();
+    limit_.reset();
+    ImmortalMember* const member = copy_.handover_member();
+    if (gives && member != nullptr) member->release();
+}
+
+}  // namespace understudy::node

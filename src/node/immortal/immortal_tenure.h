@@ -1,0 +1,166 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "base/lifetime.h"
+#include "node/immortal/courier.h"
+#include "node/immortal/immortal_member.h"
+
+namespace understudy::node {
+
+/// What the active member of an immortal does, for as long as it is: proposes what arrives, what it
+/// sends to itself, what others have confirmed, and its timers; says who may call, and from where
+/// each stream goes on.
+///
+/// Nothing here is part of the state: whoever is active next begins with what the machine holds.
+/// Thread: loop only.
+class ImmortalTenure {
+public:
+    /// Batches that wait: of clients because too much waits for others, of anybody because the
+    /// application lags. What comes beyond ends its link, and is sent again.
+    static constexpr std::size_t parked_bytes_max = 64 * MiB;
+    static constexpr std::size_t fired_at_once_max = 1024;  ///< In one command; the next follows.
+    static constexpr Duration retry_interval = 10ms;
+
+    struct World {
+        Runtime& runtime;
+        Log& log;
+        const ImmortalMember::Options& options;
+        replica::Replica& replica;
+        immortal::Machine& machine;
+        immortal::Application& application;
+        Courier& courier;
+        ImmortalMember::Counters& counters;
+        std::function<void()> first_started;  ///< The service has just been started, here.
+    };
+
+    /// Requires: the replica is active.
+    explicit ImmortalTenure(World world);
+    ~ImmortalTenure();
+    ImmortalTenure(const ImmortalTenure&) = delete;
+    ImmortalTenure& operator=(const ImmortalTenure&) = delete;
+
+    // From the machine.
+    void output_ready(const std::string& peer);
+    void input_durable(const std::string& peer);
+    void timers_changed();
+
+    // From the courier.
+    [[nodiscard]] ImmortalHello hello(const std::string& peer) const;
+    void link_wanted(Courier::GuestId guest, const ImmortalHello& hello);
+    [[nodiscard]] Result<void> link_taken(const std::string& peer, const ImmortalWelcome& welcome);
+    void link_lost(const std::string& peer);
+    [[nodiscard]] bool wants_link(const std::string& peer) const;
+    [[nodiscard]] immortal::Outbox::ChunkPtr chunk(const std::string& peer, MessageNo from);
+    [[nodiscard]] Result<void> batch_received(const std::string& peer,
+                                              const immortal::Batch& batch);
+    [[nodiscard]] Result<void> durable_there(const std::string& peer, MessageNo upto,
+                                             std::size_t bytes);
+    [[nodiscard]] MessageNo durable_here(const std::string& peer) const;
+
+    /// Too much waits for others, or for the application: impulses and clients wait.
+    [[nodiscard]] bool too_much_waits();
+    /// What is to be proposed waits from now on, until release(); what others send is parked.
+    /// `changed` is called when under_way() has become less.
+    void hold(std::function<void()> changed);
+    void release();
+    [[nodiscard]] std::size_t under_way() const { return under_way_; }
+
+    using Done = std::function<void(Result<void>)>;
+    /// What waits for this peer is given up, and what it has sent is not known any more.
+    void forget(const std::string& peer, Done done);
+
+private:
+    /// What is known of a peer beyond the machine's state.
+    struct Row {
+        std::uint64_t instance = 0;
+        MessageNo taken;     ///< Of its stream: proposed, or parked.
+        MessageNo confirm;   ///< Of ours: it has all up to here.
+        std::deque<Buffer> parked;
+    };
+    /// The stream to ourselves.
+    struct Own {
+        MessageNo next;  ///< To be proposed; 0: behind what was received.
+        std::size_t under_way_bytes = 0;
+        bool scheduled = false;
+        std::unique_ptr<Timer> retry;
+    };
+    using Proposed = std::function<void(const Result<Index>&)>;
+
+    struct Held {
+        Buffer command;
+        Proposed done;
+    };
+
+    void propose(const immortal::AnyCommand& command, Proposed done);
+    void propose_now(Buffer command, Proposed done);
+    void start();
+    [[nodiscard]] Result<ImmortalWelcome> greet(const ImmortalHello& hello) const;
+    void admit(Courier::GuestId guest, const ImmortalHello& hello, immortal::Position behind);
+    void take(Courier::GuestId guest, const ImmortalHello& hello);
+    void refuse(Courier::GuestId guest, const ImmortalHello& hello, const Error& reason);
+    void receive(const std::string& peer, Row& row, const immortal::Batch& batch);
+    void receive_failed(const std::string& peer, const Error& error);
+    [[nodiscard]] Result<void> park(Row& row, const immortal::Batch& batch);
+    void unpark();
+    void forget_parked(Row& row);
+    void send_own();
+    void schedule_own();
+    void confirm_later(bool at_once);
+    void confirm();
+    void touch_later();
+    void touch_clients();
+    void arm_fire();
+    void fire();
+    [[nodiscard]] Duration service_time() const;
+    [[nodiscard]] std::uint64_t wall_ms() const;
+    [[nodiscard]] bool lags() const;
+    [[nodiscard]] bool lags_far() const;
+    [[nodiscard]] bool must_wait(const std::string& peer);
+    void later(std::function<void()> task);
+    [[nodiscard]] std::unique_ptr<Timer> after(Duration delay, std::function<void()> task);
+
+    World world_;
+    const Duration time_at_begin_;
+    const TimePoint begun_;
+    std::map<std::string, Row, std::less<>> rows_;
+    Own own_;
+
+    std::set<std::string> to_confirm_;
+    std::size_t confirm_bytes_ = 0;
+    std::unique_ptr<Timer> confirm_timer_;
+    bool confirm_under_way_ = false;
+
+    std::size_t parked_bytes_ = 0;
+    std::unique_ptr<Timer> unpark_timer_;
+    std::optional<TimePoint> waiting_looked_;
+    bool too_much_ = false;
+
+    std::unique_ptr<Timer> fire_timer_;
+    Duration fire_at_{};
+    bool fire_scheduled_ = false;
+    bool fire_under_way_ = false;
+
+    std::unique_ptr<Timer> start_timer_;
+    std::unique_ptr<Timer> touch_timer_;
+    std::uint64_t admitting_ = 0;
+    /// That wait for a lagging application.
+    std::map<std::uint64_t, std::unique_ptr<Timer>> admissions_;
+    std::size_t under_way_ = 0;
+    bool holding_ = false;
+    std::function<void()> changed_;
+    std::deque<Held> held_;
+
+    std::set<std::string> forgetting_;
+    std::set<std::string> refused_;  ///< And logged.
+    Lifetime life_;
+};
+
+}  // namespace understudy::node

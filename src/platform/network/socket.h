@@ -1,0 +1,63 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include <sys/socket.h>
+
+#include "platform/network/fd.h"
+#include "understudy/types.h"
+
+namespace understudy::platform {
+
+/// One numeric address, as the system takes it.
+struct SocketAddress {
+    sockaddr_storage storage{};
+    socklen_t size = 0;
+
+    [[nodiscard]] const sockaddr* raw() const {
+        return reinterpret_cast<const sockaddr*>(&storage);
+    }
+    [[nodiscard]] sockaddr* raw() { return reinterpret_cast<sockaddr*>(&storage); }
+};
+
+/// The address in numbers, if `address` is written in numbers; an empty host is 127.0.0.1.
+[[nodiscard]] std::optional<SocketAddress> numeric_address(const Address& address);
+/// All addresses of a name, best first. Blocks for as long as name servers please.
+/// Errors: unavailable (none).
+[[nodiscard]] Result<std::vector<SocketAddress>> look_up(const Address& address);
+[[nodiscard]] Address to_address(const SocketAddress& address);
+/// Errors: bad_config (none): too long, say.
+[[nodiscard]] Result<void> check_local_path(const std::string& path);
+/// Requires: what the system takes, without a zero byte.
+[[nodiscard]] SocketAddress local_socket_address(const std::string& path);
+
+// All sockets made here are non-blocking, closed on exec, and without Nagle's delay.
+
+/// Errors: in_use, not_permitted, bad_config, no_descriptors, no_memory (none).
+[[nodiscard]] Result<Fd> open_listener(const SocketAddress& address);
+/// Where a listener really listens. Errors: bad_config (none).
+[[nodiscard]] Result<Address> local_address(const Fd& socket);
+
+/// The next waiting connection; an empty Fd with `error` = errno if there is none to have.
+struct Incoming {
+    Fd socket;
+    SocketAddress peer;
+    int error = 0;
+};
+[[nodiscard]] Incoming accept_next(int listener);
+
+/// A socket for `address`, not bound yet. Errors: unavailable, no_descriptors, no_memory (none).
+[[nodiscard]] Result<Fd> open_socket(const SocketAddress& address);
+/// What it means that `bind` or `listen` failed with this errno.
+[[nodiscard]] Errc listen_code(int error);
+
+/// Begins to connect. The outcome is connect_outcome() once the socket is writable.
+/// Errors: unavailable, not_permitted, no_descriptors, no_memory (none).
+[[nodiscard]] Result<Fd> begin_connect(const SocketAddress& address);
+/// Errors: unavailable (none).
+[[nodiscard]] Result<void> connect_outcome(int socket);
+
+[[nodiscard]] bool would_block(int error);
+
+}  // namespace understudy::platform

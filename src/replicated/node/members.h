@@ -1,0 +1,90 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "consensus/core.h"
+#include "journal/node_log/node_log.h"
+#include "understudy/types.h"
+
+namespace understudy::replicated {
+
+using consensus::ServerId;
+using journal::GroupId;
+
+/// What a member does for its group. The numbers are wire and file format: never renumber.
+enum class MemberKind : std::uint8_t {
+    data = 1,          ///< Votes, applies, may be active.
+    checkpointer = 2,  ///< Votes (not in a group of two), applies, is active only as a last resort.
+    witness = 3,       ///< Votes and keeps entries, applies nothing, hands leadership on.
+};
+[[nodiscard]] std::string_view name(MemberKind kind);
+
+/// A member as people name it: by its node.
+struct Member {
+    std::string name;  ///< Of its node.
+    Address address;   ///< Of its node, for other nodes.
+    MemberKind kind = MemberKind::data;
+    friend bool operator==(const Member&, const Member&) = default;
+};
+
+/// A member and the server it is on the disk it has now.
+struct MemberRow {
+    ServerId id;
+    Member member;
+    friend bool operator==(const MemberRow&, const MemberRow&) = default;
+};
+
+/// Who should be in a group, in joining order: a replicated value.
+///
+/// The configuration of the consensus follows it, one server at a time: whoever leads compares the
+/// two and takes the next step. So a change survives the leader that began it.
+///
+/// Bounds: rows_max, encoded_bytes_max.
+class Members {
+public:
+    static constexpr std::size_t rows_max = 16;
+    static constexpr std::size_t encoded_bytes_max = 3 * KiB;
+
+    Members() = default;
+    explicit Members(std::vector<MemberRow> rows) : rows_(std::move(rows)) {}
+
+    [[nodiscard]] const std::vector<MemberRow>& rows() const { return rows_; }
+    [[nodiscard]] const MemberRow* find(std::string_view name) const;
+    [[nodiscard]] const MemberRow* find(ServerId id) const;
+
+    /// With `row` in the place of the row of that name, or behind all others.
+    [[nodiscard]] Members with(MemberRow row) const;
+    [[nodiscard]] Members without(std::string_view name) const;
+
+    /// Does this member vote, once it has caught up?
+    [[nodiscard]] bool votes(const MemberRow& row) const;
+    /// How many vote then.
+    [[nodiscard]] std::size_t voters() const;
+    /// All of them with the membership they should have: what a founder begins with.
+    [[nodiscard]] consensus::Configuration configuration() const;
+
+    /// Errors: limit_exceeded (none).
+    [[nodiscard]] Result<void> check() const;
+    void encode(Buffer& out) const;
+    /// Errors: corrupt (none).
+    [[nodiscard]] static Result<Members> decode(Bytes bytes);
+
+    friend bool operator==(const Members&, const Members&) = default;
+
+private:
+    std::vector<MemberRow> rows_;
+};
+
+/// The group of a service. Two names with one id are refused where the second is opened.
+[[nodiscard]] GroupId group_of(std::string_view service);
+/// What the directory of the group's checkpoints is called.
+[[nodiscard]] std::string directory_of(GroupId group);
+
+/// Who the node with this log is in a group: another disk is another server. Never 0.
+[[nodiscard]] ServerId server_of(std::uint64_t log_identity, GroupId group);
+
+}  // namespace understudy::replicated

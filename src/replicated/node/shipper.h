@@ -1,0 +1,87 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/lifetime.h"
+#include "consensus/core.h"
+#include "journal/format/checkpoint_file.h"
+#include "replicated/messages.h"
+#include "runtime/runtime.h"
+
+namespace understudy::replicated {
+
+/// Checkpoints on their way to one peer, beside the messages of the consensus.
+///
+/// Of all of them together no more is on its way than a few milliseconds' worth: a chunk leaves
+/// when the peer has written an earlier one. Groups take turns.
+///
+/// Thread: loop only.
+/// Bounds: in_flight_bytes_max on their way, one slice of a file in memory per group.
+class Shipper {
+public:
+    static constexpr std::size_t chunk_bytes = 64 * KiB;
+    static constexpr Duration patience = 60s;  ///< Without an acknowledgement; then it is given up.
+
+    /// Where a checkpoint is found.
+    struct Source {
+        std::string directory;
+        Index index;
+        std::optional<consensus::SnapshotRef> snapshot;  ///< If it is the newest.
+    };
+    using Send = std::function<void(const Chunk&)>;
+
+    Shipper(Runtime& runtime, std::uint64_t in_flight_bytes_max, Send send);
+    Shipper(const Shipper&) = delete;
+    Shipper& operator=(const Shipper&) = delete;
+
+    /// Begins, or begins again from another place. Without a source it says that there is none.
+    void fetch(const Fetch& fetch, std::optional<Source> source);
+    void taken(const ChunkTaken& taken);
+    /// The group has ended here.
+    void forget(GroupId group);
+
+    [[nodiscard]] std::size_t streams() const { return streams_.size(); }
+
+private:
+    struct Stream {
+        std::uint64_t number = 0;  ///< Tells it from an earlier one of the group.
+        Source source;
+        std::uint64_t from = 0;  ///< What comes before is not wanted.
+        std::shared_ptr<journal::CheckpointReader> reader;
+        Buffer slice;
+        std::uint64_t slice_at = 0;  ///< Where it begins in the state.
+        bool slice_is_last = false;
+        bool reading = false;
+        bool all_sent = false;
+        std::uint64_t sent = 0;
+        std::uint64_t acknowledged = 0;
+        std::uint32_t checksum = 0;  ///< Of all before `sent`.
+        TimePoint heard_at;
+    };
+
+    void open(GroupId group, Stream& stream);
+    void read(GroupId group, Stream& stream);
+    void slice_read(GroupId group, std::uint64_t number,
+                    Result<journal::CheckpointReader::Slice> slice);
+    void gone(GroupId group, Index index);
+    /// Sends what there is room for.
+    void pump();
+    bool send_one(GroupId group, Stream& stream);
+    [[nodiscard]] std::uint64_t in_flight() const;
+    Stream* find(GroupId group, std::uint64_t number);
+
+    Runtime& runtime_;
+    const std::uint64_t in_flight_bytes_max_;
+    const Send send_;
+    std::map<GroupId, Stream> streams_;
+    GroupId turn_;  ///< The group that was served last.
+    std::uint64_t last_number_ = 0;
+    Lifetime life_;
+};
+
+}  // namespace understudy::replicated

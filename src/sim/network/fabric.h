@@ -1,0 +1,130 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/random.h"
+#include "runtime/network.h"
+#include "sim/network/stream.h"
+#include "sim/options.h"
+
+namespace understudy::sim {
+
+class Node;
+class SimRuntime;
+class World;
+
+/// The network between all nodes: links, listeners, connections being made, streams.
+///
+/// A link is one direction between two nodes; each can be cut by itself. Connecting is TCP's
+/// handshake: lost packets are sent again after 1, 2, 4... seconds, a port nobody listens on
+/// refuses, a node that is off says nothing, and a paused process's kernel accepts for it. A
+/// Unix-domain socket is a port of its node that has a path in place of a number, and no file.
+class Fabric {
+public:
+    static constexpr std::size_t accept_queue_max = 128;  ///< Not accepted yet; more get no answer.
+    static constexpr Duration tls_handshake_max = 5s;
+
+    struct Dialling {
+        Address address;
+        std::optional<TlsOptions> tls;
+        Duration timeout;
+    };
+
+    explicit Fabric(World& world);
+    Fabric(const Fabric&) = delete;
+    Fabric& operator=(const Fabric&) = delete;
+    ~Fabric();
+
+    // By SimNetwork. Errors as in runtime/network.h.
+    [[nodiscard]] Result<std::unique_ptr<Listener>> listen(SimRuntime& runtime,
+                                                           const Address& address,
+                                                           const std::optional<TlsOptions>& tls,
+                                                           Network::Accepted accepted);
+    [[nodiscard]] std::unique_ptr<Attempt> dial(SimRuntime& runtime, Dialling dialling,
+                                                Network::Connected connected);
+
+    // By the world.
+    void add_node();
+    void set_cut(const Node& from, const Node& to, bool cut);
+    /// Both directions take that much longer from now on; zero: healthy.
+    void set_extra_delay(const Node& a, const Node& b, Duration extra);
+    void heal_all();
+    /// Data and requests that are stuck get another try.
+    void paths_changed();
+    /// Breaks the connections between two nodes; returns how many.
+    std::size_t reset(const Node& a, const Node& b);
+    void lose_process(SimRuntime& runtime, Goodbye goodbye);
+    /// Destroys what the process has left here. Requires: dead.
+    void forget(SimRuntime& runtime);
+    void reap();
+    [[nodiscard]] std::size_t stream_count() const { return streams_.size(); }
+
+    // By Stream.
+    [[nodiscard]] World& world() { return world_; }
+    [[nodiscard]] TimePoint now() const;
+    [[nodiscard]] Random& random() { return random_; }
+    [[nodiscard]] const NetworkOptions& options() const;
+    [[nodiscard]] bool passes(const Node& from, const Node& to) const;
+    [[nodiscard]] Duration delay(const Node& from, const Node& to);
+    /// Room for the next read of at most `unread` bytes; valid until the next call.
+    [[nodiscard]] std::span<std::byte> read_buffer(std::size_t unread);
+    void over(std::uint64_t stream) { over_.push_back(stream); }
+    void note(SimRuntime& runtime, std::string_view site, std::uint64_t a, std::uint64_t b);
+
+private:
+    class SimListener;
+    class SimAttempt;
+    struct Link {
+        Duration base = Duration::zero();
+        Duration extra = Duration::zero();
+        bool cut = false;
+    };
+    struct Open;
+    struct Dial;
+    /// Of a node; a path in place of a number for a Unix-domain socket.
+    struct Port {
+        std::size_t node;
+        std::uint16_t number;
+        std::string path;
+        friend auto operator<=>(const Port&, const Port&) = default;
+    };
+    using OpenPtr = std::shared_ptr<Open>;
+
+    void syn(std::uint64_t id);
+    void syn_again(std::uint64_t id);
+    [[nodiscard]] bool handshake(std::uint64_t id, std::uint64_t open);
+    void turn_away(std::uint64_t stream, std::uint64_t open);
+    void answer_later(std::uint64_t id, std::optional<Error> outcome, int trips);
+    void answer(std::uint64_t id);
+    void complete(std::uint64_t id);
+    void fail(std::uint64_t id, Error why);
+    void give_up(std::uint64_t id);
+    void accept_later(std::uint64_t stream, std::uint64_t open, Duration wait);
+    void accept(std::uint64_t stream, std::uint64_t open);
+    void hand_over(std::uint64_t stream, std::uint64_t open);
+    void close(std::uint64_t open);
+    [[nodiscard]] Stream* find(std::uint64_t stream);
+    [[nodiscard]] static Port port_of(const Node& node, const Address& address);
+    [[nodiscard]] Node* resolve(const std::string& host, Node& from) const;
+    [[nodiscard]] Link& link(const Node& from, const Node& to);
+
+    World& world_;
+    Random random_;
+    std::vector<std::vector<Link>> links_;  // [from][to]
+    std::map<std::uint64_t, OpenPtr> open_;
+    std::map<Port, std::uint64_t> ports_;
+    std::map<std::uint64_t, Dial> dials_;
+    std::map<std::uint64_t, std::unique_ptr<Stream>> streams_;
+    std::vector<std::uint64_t> over_;
+    std::uint64_t last_id_ = 0;
+    Buffer read_buffer_;
+};
+
+}  // namespace understudy::sim
