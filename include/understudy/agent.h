@@ -15,22 +15,24 @@
 
 namespace understudy {
 
-/// Certificates of this process: TLS 1.3 on every connection, both ends prove who they are.
+/// Certificates of this process. Every connection then uses TLS 1.3, and both ends must show a
+/// certificate.
 struct TlsFiles {
-    std::string certificate;  ///< PEM, own chain.
-    std::string key;          ///< PEM, readable by the owner alone.
-    std::string authority;    ///< PEM, who signs the peers.
+    std::string certificate;  ///< PEM: the certificate of this process and its chain.
+    std::string key;          ///< PEM: its private key; only the owner may read the file.
+    std::string authority;    ///< PEM: the authority that signs the certificates of peers.
 };
 
-/// Compression of what this process sends and receives, agreed on per connection.
+/// Compression of what this process sends and receives. Both ends agree on it for each connection.
 enum class Compression : std::uint8_t { none = 0, gzip = 1, zstd = 2 };
 
 struct AgentOptions {
-    std::string name = {};  ///< Empty: made of host name and process id.
-    std::vector<std::string> registry = {"127.0.0.1:22222"};  ///< Tried in turn, for ever.
-    std::string platform = {};           ///< Refuse a registry of another one. Empty: any.
-    std::string listen = "127.0.0.1:0";  ///< Where the members of this agent meet their clients.
-    std::string advertise = {};          ///< Host told to others: containers, several addresses.
+    std::string name = {};  ///< Empty: made from host name and process id.
+    std::vector<std::string> registry = {"127.0.0.1:22222"};  ///< Tried in turn, without end.
+    std::string platform = {};  ///< Refuse a registry of any other platform. Empty: accept any.
+    std::string listen =
+        "127.0.0.1:0";           ///< The port to which clients of this agent's members connect.
+    std::string advertise = {};  ///< The host to give to others: for containers, several addresses.
     std::optional<TlsFiles> tls = {};
     bool insecure = false;                      ///< Allows `listen` beyond loopback without TLS.
     std::vector<Compression> compression = {};  ///< In order of preference. Empty: none.
@@ -38,72 +40,74 @@ struct AgentOptions {
     std::optional<Threads> threads = {};        ///< Shared with other agents. Empty: its own.
 };
 
-/// One member as the platform knows it.
+/// What the platform knows of one member.
 struct MemberStatus {
     std::string name;
     std::string agent;
     std::string endpoint;
-    std::uint64_t order = 0;  ///< Place in the line: lower is earlier.
+    std::uint64_t order = 0;  ///< Place in joining order; lower is earlier.
     Role role = Role::joining;
     Epoch epoch = {};
     std::uint64_t pid = 0;
 };
 
-/// One service as the platform knows it.
+/// What the platform knows of one service.
 struct ServiceStatus {
     std::string family;
     Redundancy redundancy = Redundancy::fault_tolerant;
     Epoch epoch = {};
-    std::string active;                 ///< Empty: nobody, or all (load_balanced).
+    std::string active;                 ///< Empty: no member is active, or all are (load_balanced).
     std::vector<MemberStatus> members;  ///< In joining order.
 };
 
-/// The library inside an application: everything else is reached through it.
+/// The library inside an application. Everything else is reached through it.
 ///
-/// Starts before its registry and goes on without it. Has two threads, its own or shared ones: one
-/// that talks, and one on which *all* callbacks of this agent run, one at a time, in order, but for
-/// those that ask for the loop thread (RunOn). Exceptions from callbacks are caught and logged. Installs no signal handlers and lets no
-/// SIGPIPE reach the process. After fork() the child must not use it; exec is fine.
+/// An agent starts without its registry and goes on without it. It has two threads, its own or
+/// shared ones. One thread does the communication. *All* callbacks of this agent run on the other,
+/// one at a time and in order, except those that ask for the loop thread (RunOn). An exception from
+/// a callback is caught and logged. The agent installs no signal handlers, and no SIGPIPE reaches
+/// the process. After fork() the child must not use it; exec is allowed.
 ///
-/// Thread: any. May be destroyed inside a callback. Destroying it takes its members out of the
-/// line and ends in at most two seconds; services, records and proxies of it go on as objects
-/// whose calls fail with `closed`.
+/// Thread: any. It may be destroyed inside a callback. The destructor takes the members of the
+/// agent out of the line and ends within two seconds. Services, records and proxies of the agent
+/// remain as objects; their calls fail with `closed`.
 class US_API Agent {
 public:
-    /// Errors: bad_config, in_use (none). That no registry answers is no error.
+    /// Errors: bad_config, in_use (none). It is no error if no registry answers.
     [[nodiscard]] static Result<Agent> open(AgentOptions options);
 
     Agent(Agent&&) noexcept;
     Agent& operator=(Agent&&) noexcept;
     ~Agent();
 
-    /// Adds a member to a service. Returns at once; the registry's answer comes by the role
-    /// listener, or by Service::wait_registered().
+    /// Adds a member to a service. Returns at once. The registry's answer comes to the role
+    /// listener, or to Service::wait_registered().
     /// Errors: bad_config, limit_exceeded, already_exists, closed (none).
     [[nodiscard]] Result<Service> create_service(ServiceOptions options);
 
-    /// The one proxy of this agent for the family: follows whoever is active.
+    /// The proxy for a family, which follows the active member. An agent has one proxy per family.
     /// Errors: bad_config, closed (none).
     [[nodiscard]] Result<Proxy> proxy(std::string_view family);
     /// A proxy for one named member, active or not.
     [[nodiscard]] Result<Proxy> member_proxy(std::string_view family, std::string_view member);
 
-    /// Waits until the family has an active member. Not on the callback thread.
+    /// Waits until the family has an active member. Must not run on the callback thread.
     /// Errors: timed_out (none; says what it waited for), closed, bad_config (none).
     [[nodiscard]] Result<void> wait_for_service(std::string_view family, Duration timeout = 60s);
 
-    /// Called with the present state first, then with each change.
+    /// The listener is called with the present state first, then with each change.
     void on_registry(std::function<void(bool available)> listener);
     void on_service(std::string_view family, std::function<void(const ServiceStatus&)> listener);
-    /// All services of the platform: each as it is, then as it changes; a service without members
-    /// is reported with none.
+    /// Listens to all services of the platform: first each as it is, then each change. A service
+    /// whose last member has gone is reported without members.
     void on_services(std::function<void(const ServiceStatus&)> listener);
 
     [[nodiscard]] bool registry_available() const;
     [[nodiscard]] std::string name() const;
-    [[nodiscard]] std::string address() const;  ///< Where its members meet their clients.
+    [[nodiscard]] std::string address() const;  ///< Where clients connect to its members.
 
-    /// Blocks until close() or the destructor. For programs that have nothing else to do.
+    /// Blocks until close() or the destructor. For programs whose main thread has nothing else to
+    /// do.
     void wait();
     /// Takes the members out of the line, then closes. Idempotent.
     void close(Duration limit = 2s);

@@ -25,28 +25,28 @@ struct ImmortalClientOptions {
     std::vector<std::string> members = {};   ///< ... or HOST:PORT of its copies.
     std::uint64_t session = 0;       ///< 0: a new one. The same id is never used by two at once.
     Answers answers = Answers::until_told;
-    /// Calls that an earlier process of this session made, and whose answers it has not used: they
-    /// are to be had by resume(). The answers to others of its calls are let go.
+    /// Calls that an earlier process of this session made and whose answers it has not used:
+    /// resume() gives them. The answers to all other calls of that process are dropped.
     std::vector<std::uint64_t> resume = {};
-    Duration call_timeout = 10s;  ///< Of what waits.
+    Duration call_timeout = 10s;  ///< For the functions that wait.
     std::optional<TlsFiles> tls = {};
     LogSink log = {};  ///< Empty: warnings and errors go to stderr.
 };
 
-/// The calls of somebody who is no immortal: carried out once each, in their order, whatever becomes
-/// of the copies of the service meanwhile.
+/// Calls to an immortal from code that is not an immortal. Each call is carried out once, in order,
+/// even if copies of the service fail meanwhile.
 ///
 ///     auto client = ImmortalClient::open({.service = "server", .members = {"127.0.0.1:7001"}});
 ///     client->call<&Server::greet>("Ann");
 ///
-/// The calls of one session are numbered from 1. A client that writes down its session's id, and
-/// next_number() before each call, goes on after its own restart where it was, with
-/// Answers::until_released: resume() gives the answers to calls that arrived, without carrying them
-/// out again, and tells which did not. A session that is not used for an hour of the service's time
-/// is forgotten.
+/// The calls of one session are numbered from 1. A client can go on after its own restart where it
+/// was. For that it uses Answers::until_released, and writes down its session's id, and
+/// next_number() before each call. resume() then gives the answers to the calls that arrived,
+/// without carrying them out again, and says which calls did not arrive. A session that is not used
+/// for an hour of the service's time is forgotten.
 ///
-/// Has two threads: one that talks, one on which callbacks run, one at a time, in order of the
-/// answers. After fork() the child must not use it.
+/// A client has two threads: one does the communication, the other runs callbacks, one at a time,
+/// in the order of the answers. After fork() the child must not use it.
 /// Thread: any. May be destroyed in a callback.
 class US_API ImmortalClient {
 public:
@@ -55,24 +55,24 @@ public:
 
     using Answered = std::function<void(Result<Buffer> reply)>;
 
-    /// That nobody answers there is no error. Errors: bad_config (none).
+    /// It is no error if no copy of the service answers. Errors: bad_config (none).
     [[nodiscard]] static Result<ImmortalClient> open(ImmortalClientOptions options);
     ImmortalClient(ImmortalClient&&) noexcept;
     ImmortalClient& operator=(ImmortalClient&&) noexcept;
     ~ImmortalClient();
 
-    /// Calls a handler and waits for what it returns. Not on a callback's thread.
-    /// Errors: timed_out (unknown: it is still under way, and will be carried out once);
-    ///         session_expired, closed (unknown); limit_exceeded (none); not_found, bad_config
-    ///         (none), failed, limit_exceeded (unknown): what the handler was refused with.
+    /// Calls a handler and waits for what it returns. Must not run on the callback thread.
+    /// Errors: timed_out (unknown): the call is still under way and will be carried out once;
+    /// session_expired, closed (unknown); limit_exceeded (none). Errors of the handler: not_found,
+    /// bad_config (none), failed, limit_exceeded (unknown).
     template <auto handler, class... Given>
     [[nodiscard]] Result<detail::ReplyOf<handler>> call(const Given&... given) {
         return detail::take_reply<detail::ReplyOf<handler>>(
             call(detail::handler_name<handler>(), detail::arguments_of<handler>(given...)));
     }
-    /// The same without waiting: `answered` is called on the callback thread; there is no time
-    /// limit. Beyond outstanding_max or outstanding_bytes_max the caller waits for room; a callback
-    /// does not, and is refused with limit_exceeded.
+    /// Calls a handler without waiting. `answered` is called on the callback thread; there is no
+    /// time limit. Beyond outstanding_max or outstanding_bytes_max the caller waits for room; a
+    /// callback does not wait and is refused with limit_exceeded.
     template <auto handler, class... Given>
     void call_async(std::function<void(Result<detail::ReplyOf<handler>>)> answered,
                     const Given&... given) {
@@ -81,31 +81,31 @@ public:
                        if (answered) answered(detail::take_reply<detail::ReplyOf<handler>>(reply));
                    });
     }
-    /// Of handlers that are known by name only; `arguments` is a packed array.
+    /// For handlers that are known only by name; `arguments` is a packed array.
     [[nodiscard]] Result<Buffer> call(std::string_view handler, Bytes arguments);
     void call_async(std::string_view handler, Bytes arguments, Answered answered);
 
-    /// Of the next call that is made. Waits until the service has said how far a session is that is
-    /// not new. Errors: timed_out, closed, bad_config (none).
+    /// The number of the next call that is made. For a session that is not new, waits until the
+    /// service has said how many calls it knows. Errors: timed_out, closed, bad_config (none).
     [[nodiscard]] Result<std::uint64_t> next_number();
-    /// The answer to this call has been used.
+    /// Says that the answer to this call has been used and need not be kept.
     void release(std::uint64_t number);
-    /// Waits for the answer to a call of ImmortalClientOptions::resume. May be asked again.
-    /// Errors: as call(); bad_config (none): not one of those; not_found (none): it never arrived
-    ///         and never will; session_expired (unknown): its answer is not kept any more.
+    /// Waits for the answer to a call of ImmortalClientOptions::resume. It may be called again.
+    /// Errors: as call(); bad_config (none): the number is not one of those; not_found (none): the
+    /// call never arrived and never will; session_expired (unknown): its answer is no longer kept.
     template <auto handler>
     [[nodiscard]] Result<detail::ReplyOf<handler>> resume(std::uint64_t number) {
         return detail::take_reply<detail::ReplyOf<handler>>(resume(number));
     }
     [[nodiscard]] Result<Buffer> resume(std::uint64_t number);
 
-    /// To be kept by who wants to go on after a restart.
+    /// The session's id, to be kept by a client that wants to go on after a restart.
     [[nodiscard]] std::uint64_t session() const;
 
-    /// Gives up the session once the service has heard of it: its answers are not kept any more.
-    /// Closes the client. Errors: timed_out (unknown), closed, bad_config (none).
+    /// Gives up the session once the service knows of it: its answers are no longer kept. Closes
+    /// the client. Errors: timed_out (unknown), closed, bad_config (none).
     [[nodiscard]] Result<void> end_session(Duration timeout = 2s);
-    /// Ends what is under way as closed (unknown). The session stays as it is. Idempotent.
+    /// Ends calls that are under way with closed (unknown). The session stays. Idempotent.
     void close(Duration limit = 2s);
 
     struct Impl;

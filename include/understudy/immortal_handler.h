@@ -12,8 +12,8 @@
 #include "understudy/result.h"
 #include "understudy/types.h"
 
-// What the types of an immortal's handlers say: under which name each is listed, and how its
-// arguments and its reply travel. Byte layout: docs/formats/immortal.md.
+// What the type of an immortal's handler says: its name in the list, and how its arguments and its
+// reply are encoded. Byte layout: docs/formats/immortal.md.
 
 namespace understudy::detail {
 
@@ -78,7 +78,7 @@ template <auto handler>
     static const std::string name = [] {
         NameOf<handler> finder;
         HandlerType<decltype(handler)>::Class::handlers(finder);
-        US_ASSERT(!finder.found.empty());  // handlers() does not list it.
+        US_ASSERT(!finder.found.empty());  // Fails if handlers() does not list it.
         return finder.found;
     }();
     return name;

@@ -19,7 +19,7 @@
 #include "understudy/result.h"
 #include "understudy/types.h"
 
-// Immortals without their types, for who hosts them.
+// Immortals without their types, for the code that hosts them.
 
 namespace understudy {
 
@@ -28,8 +28,8 @@ class US_API ImmortalObject {
 public:
     virtual ~ImmortalObject();
     [[nodiscard]] virtual std::uint32_t version() const = 0;
-    /// `context` lives as long as the call; so for the next three. What the object throws in this
-    /// call and the next goes on to the caller.
+    /// `context` lives as long as the call; the same holds for the next three functions. An
+    /// exception of the object in this function or the next one passes on to the caller.
     virtual void first_start(ImmortalContext& context) = 0;
     virtual void upgraded(ImmortalContext& context, std::uint32_t from) = 0;
     /// Errors: not_found (none), bad_config (none: the arguments), failed (unknown: it threw).
@@ -40,12 +40,12 @@ public:
                                               std::string_view continuation,
                                               const Result<Bytes>& reply, Bytes kept) = 0;
 
-    /// The state as it is now, whatever becomes of it while the maps are read; the object outlives
-    /// the image. One at a time.
+    /// The state as it is now. It does not change while its maps are read. The object outlives the
+    /// image. At most one image exists at a time.
     [[nodiscard]] virtual ImmortalImage save() = 0;
-    /// The same to be read before the object is used again.
+    /// The same for an image that is read before the object is used again.
     [[nodiscard]] virtual ImmortalImage view() const = 0;
-    /// Replaces the fields by those of a state of that version; maps are empty then.
+    /// Replaces the fields by those of a state of that version; the maps are then empty.
     /// Errors: corrupt (none).
     [[nodiscard]] virtual Result<void> load(Bytes fields, std::uint32_t version) = 0;
     [[nodiscard]] virtual Result<void> load_map(std::size_t which, Bytes pairs) = 0;
@@ -88,7 +88,7 @@ public:
     }
     ImmortalImage save() override { return saved(detail::Saving::frozen); }
     ImmortalImage view() const override {
-        // fields() serves reading and writing; this reads.
+        // fields() serves reading and writing; here it only reads.
         return const_cast<ImmortalObjectOf*>(this)->saved(detail::Saving::as_it_stays);
     }
     Result<void> load(Bytes fields, std::uint32_t version) override {
@@ -136,7 +136,7 @@ private:
         return image;
     }
 
-    /// The object may use the context while this lives.
+    /// The object may use the context while this exists.
     class Within {
     public:
         Within(ImmortalObjectOf& of, ImmortalContext& context) : immortal_(of.object_) {
@@ -186,7 +186,8 @@ private:
             std::apply([&](auto&... each) { (object.*handler)(answer, each...); }, arguments);
         });
     }
-    /// Memory that is missing is no answer: other copies have it.
+    /// Lack of memory is not turned into an answer: the other copies may have enough memory and
+    /// would answer differently.
     template <class Call>
     static Result<void> guarded(Call&& call) {
         try {

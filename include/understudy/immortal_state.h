@@ -10,7 +10,7 @@
 #include "understudy/snapshot_map.h"
 #include "understudy/types.h"
 
-// How the fields() of an immortal becomes bytes, and those become fields again.
+// How the fields() of an immortal become bytes, and how bytes become fields again.
 
 namespace understudy {
 
@@ -37,7 +37,7 @@ template <class T>
     }
 }
 
-/// A map as it stays while it is read.
+/// A map that does not change while it is read.
 template <class Map, class Encode>
 class MapWalk final : public Snapshot {
 public:

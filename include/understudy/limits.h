@@ -7,8 +7,8 @@
 
 namespace understudy {
 
-// What a platform accepts. Beyond a bound the request is refused with limit_exceeded (none), and
-// the error says the bound.
+// What a platform accepts. A request beyond a bound is refused with limit_exceeded (none), and the
+// error names the bound.
 
 inline constexpr std::size_t identifier_size_max = 128;  ///< Services, members, nodes, platforms.
 inline constexpr std::size_t name_size_max = 255;        ///< Records, fields, sub-maps, calls.

@@ -18,7 +18,7 @@
 
 namespace understudy {
 
-// Typed values as MessagePack, the way immortals keep their state and send their arguments.
+// Typed values as MessagePack. Immortals keep their state and send their arguments in this form.
 //
 // A value is: a truth value, a number, an enumeration or a Strong (as its number), a Duration (as
 // nanoseconds), text, bytes, std::optional (nil or the value), std::vector, std::array, std::set,
@@ -31,9 +31,9 @@ namespace understudy {
 //         template <class F> void fields(F& f) { f(item, pieces); }
 //     };
 //
-// A struct may gain fields at its end: one that was written with fewer is read, and what is missing
-// keeps the value that it has. Equal values give equal bytes. Containers without an order have no place here: two copies of a
-// service would write the same set in different bytes.
+// A struct may gain fields at its end. If it was written with fewer fields, the missing ones keep
+// the value that they have. Equal values give equal bytes. Containers without an order are not
+// supported: two copies of a service would write the same set as different bytes.
 
 /// Appends values to a Buffer. Thread: any, one at a time.
 class Packer {
@@ -100,8 +100,8 @@ private:
     Buffer& out_;
 };
 
-/// Takes values from the front of an input it never reads past. A value that is not there, or of
-/// another type, or too large for its type, makes it fail, and all later ones.
+/// Takes values from the front of an input and never reads past its end. It fails if a value is
+/// missing, of another type, or too large for its type; all later calls then fail too.
 class Unpacker {
 public:
     static constexpr std::size_t depth_max = 64;
@@ -111,7 +111,7 @@ public:
     template <class T>
     bool take(T& value);
 
-    /// Elements of the array or map that comes next.
+    /// The number of elements of the array or map that comes next.
     [[nodiscard]] std::optional<std::size_t> array() { return sized(0x90, 0xdc, 0xdd, 1); }
     [[nodiscard]] std::optional<std::size_t> map() { return sized(0x80, 0xde, 0xdf, 2); }
 
@@ -150,7 +150,7 @@ private:
         rest_ = rest_.subspan(size);
         return value;
     }
-    /// Each element takes a byte at least: a size that the input cannot hold is refused here.
+    /// Each element takes at least one byte, so a size that the input cannot hold is refused here.
     [[nodiscard]] std::optional<std::size_t> sized(std::uint8_t small, std::uint8_t two,
                                                    std::uint8_t four, std::size_t per_element) {
         const auto first = byte();
@@ -268,7 +268,7 @@ struct FieldPack {
 };
 struct FieldUnpack {
     Unpacker& unpacker;
-    std::size_t left;  ///< So many were written.
+    std::size_t left;  ///< How many were written.
     template <class... Fields>
     void operator()(Fields&... fields) {
         (void)((left == 0 || (--left, unpacker.take(fields))) && ...);
@@ -323,7 +323,8 @@ void Packer::put(const T& value) {
         array(std::tuple_size_v<T>);
         std::apply([this](const auto&... elements) { (this->put(elements), ...); }, value);
     } else if constexpr (HasFields<T>) {
-        auto& listed = const_cast<T&>(value);  // fields() serves reading and writing; this reads.
+        auto& listed =
+            const_cast<T&>(value);  // fields() serves reading and writing; here it only reads.
         FieldCount count;
         listed.fields(count);
         array(count.count);

@@ -15,20 +15,21 @@ namespace understudy {
 
 struct ConnectionStatus {
     bool connected = false;
-    std::string member;  ///< Connected to, or last connected to.
+    std::string member;  ///< Connected to this member now, or last time.
     Epoch epoch = {};
 };
 
 /// How fresh a record is.
 enum class RecordStatus : std::uint8_t {
-    connecting,  ///< Nothing has come yet.
+    connecting,  ///< Nothing has arrived yet.
     connected,   ///< Every change arrives.
-    stale,       ///< The member is away; what was last heard stays readable.
-    absent,      ///< The active member has no such record (now).
-    refused,     ///< The member's permission filter says no.
+    stale,       ///< The member is away; the last image stays readable.
+    absent,      ///< The active member has no such record now.
+    refused,     ///< The member's permission filter refused.
 };
 
-/// Ends a subscription when it is destroyed or ended; a callback under way may still finish.
+/// A subscription ends when this object is destroyed or ended; a callback that has begun may still
+/// finish.
 class US_API Subscription {
 public:
     Subscription() = default;
@@ -37,12 +38,12 @@ public:
     ~Subscription();
 
     void end();
-    /// Goes on until the proxy is closed, without anyone holding it.
+    /// The subscription goes on until the proxy is closed, without this object.
     void detach();
-    /// What was last heard; readable during an outage, and from any thread.
+    /// The last image that arrived. Readable during an outage, and from any thread.
     [[nodiscard]] RecordImage image() const;
     [[nodiscard]] RecordStatus status() const;
-    /// Changes that a slow listener did not see one by one.
+    /// The number of changes that a slow listener did not see one by one.
     [[nodiscard]] std::uint64_t coalesced() const;
 
     struct Impl;
@@ -57,22 +58,24 @@ using RecordListener = std::function<void(const RecordImage& image, const Record
 
 struct SubscribeOptions {
     std::string_view token = {};  ///< For the member's permission filter; up to 255 bytes.
-    /// On the loop thread a listener hears of a change one thread change earlier, and nothing is
-    /// coalesced: while it runs, nothing else comes. Listeners of its status run there too.
+    /// On the loop thread a listener hears of a change without a change of threads, and nothing is
+    /// coalesced; while it runs, the agent does nothing else. Its status listeners run there too.
     RunOn where = RunOn::callback_thread;
 };
 
-/// The client's end of a service: knows it by name, finds the active member, follows it when it
-/// moves, subscribes anew, retries what is safe to retry, says `unknown` when it cannot know.
+/// The client's end of a service. A proxy knows the service by name, finds the active member and
+/// follows it when it changes. It subscribes again and repeats what is safe to repeat. It reports
+/// `unknown` when it cannot know an outcome.
 ///
-/// Copies are the same proxy. Thread: any. Callbacks on the agent's callback thread, but for
+/// Copies are the same proxy. Thread: any. Callbacks run on the agent's callback thread, except for
 /// subscriptions that ask for the loop thread.
 class US_API Proxy {
 public:
-    /// The image first, then each atomic change, in order; after a failover an image again, which
-    /// replaces everything. A slow listener sees fewer, merged into an image: never a growing
-    /// queue. The image is valid inside the callback; copy to keep. Errors: bad_config,
-    /// limit_exceeded, closed (none).
+    /// The listener gets the image first, then each atomic change in order. After a failover it
+    /// gets an image again, which replaces everything. A slow listener gets fewer changes, merged
+    /// into an image, so no queue grows. The image is valid inside the callback; copy it to keep
+    /// it.
+    /// Errors: bad_config, limit_exceeded, closed (none).
     [[nodiscard]] Result<Subscription> subscribe(std::string_view record, RecordListener listener,
                                                  const SubscribeOptions& options = {});
     /// As subscribe(), kept until the proxy is closed.
@@ -81,25 +84,23 @@ public:
     void on_record_status(const Subscription& subscription,
                           std::function<void(RecordStatus)> listener);
 
-    /// One read. Not on the callback thread.
-    /// Errors: timed_out, not_found: the active member has none (none), closed.
+    /// Reads a record once. Must not run on the callback thread.
+    /// Errors: timed_out; not_found (none): the active member has no such record; closed.
     [[nodiscard]] Result<RecordImage> get(std::string_view record, Duration timeout = 5s);
 
-    /// Runs a call on the active member and waits. Not on the callback thread for handlers that
-    /// run there: of the same agent, or of one that shares its threads.
-    /// Errors: with effect none it did not run (timed_out, not_found, refused, limit_exceeded);
-    /// with
-    ///         effect unknown nobody knows (unavailable, timed_out); failed: the handler's own
-    ///         word.
+    /// Runs a call on the active member and waits. Must not run on the callback thread if the
+    /// handler runs there too: a handler of the same agent, or of an agent that shares its threads.
+    /// Errors: timed_out, not_found, refused, limit_exceeded (none): it did not run; unavailable,
+    /// timed_out (unknown): it may have run; failed: what the handler returned.
     [[nodiscard]] Result<CallResult> call(std::string_view name, const Arguments& arguments = {},
                                           CallOptions options = {});
-    /// The same without waiting; `done` on the callback thread, once.
+    /// Runs a call without waiting. `done` is called once, on the callback thread.
     void call_async(std::string_view name, const Arguments& arguments, CallOptions options,
                     std::function<void(Result<CallResult>)> done);
-    /// Sent, never answered. Errors: only those before sending.
+    /// Sends a call without an answer. Errors: only those that occur before sending.
     Result<void> send(std::string_view name, const Arguments& arguments = {});
 
-    /// Called with the present state first.
+    /// The listener is called with the present state first.
     void on_status(std::function<void(const ConnectionStatus&)> listener);
     void on_records(std::function<void(const std::vector<std::string>& added,
                                        const std::vector<std::string>& removed)>

@@ -10,7 +10,7 @@
 #include <utility>
 #include <variant>
 
-/// Marks what the shared library exports; everything else is hidden.
+/// Marks what the shared library exports. Everything else is hidden.
 #define US_API __attribute__((visibility("default")))
 
 /// Checks an invariant of our own code, in every build type. Never use it on input.
@@ -38,61 +38,61 @@
 
 namespace understudy {
 
-/// Prints the broken expectation and aborts. Its standby takes over: that is the product.
+/// Prints the broken expectation and aborts the process; its standby takes over.
 [[noreturn]] US_API void assert_failed(const char* condition, const char* file, int line);
 
-/// Why an operation failed. A code exists only where some caller reacts to it differently;
-/// everything else is `detail`. The numbers are wire format: never reuse, never renumber.
+/// Why an operation failed. A code exists only if some caller reacts to it differently; everything
+/// else is `detail`. The numbers are part of the wire format: never reuse or renumber them.
 enum class Errc : std::uint16_t {
     timed_out = 1,        ///< The deadline passed first.
     not_active = 2,       ///< This member does not hold the active role.
-    session_expired = 3,  ///< The peer has forgotten us; start over.
-    limit_exceeded = 4,   ///< A declared bound was hit; the same request will hit it again.
+    session_expired = 3,  ///< The peer has forgotten this session; start a new one.
+    limit_exceeded = 4,   ///< A declared bound was reached; the same request will reach it again.
     corrupt = 5,          ///< Bytes contradict their checksum or their format.
     disk_failed = 6,      ///< A write, read or sync returned an error.
-    bad_config = 7,       ///< An option or argument is wrong; says which.
+    bad_config = 7,       ///< An option or argument is wrong; `detail` says which.
     unavailable = 8,      ///< Nobody answers there now.
-    refused = 9,          ///< The peer understood and said no; `detail` says why.
+    refused = 9,          ///< The peer understood and refused; `detail` says why.
     not_found = 10,       ///< No such service, member, record or call.
-    already_exists = 11,  ///< The name is taken: by somebody who is alive, or by a file.
+    already_exists = 11,  ///< The name is in use by a live member or by a file.
     no_space = 12,        ///< The disk is full; nothing was written.
     closed = 13,          ///< The object or the connection was closed.
     stale_epoch = 14,     ///< The sender's epoch is below one already seen.
-    denied = 15,          ///< Not authenticated, or not allowed by the peer.
+    denied = 15,          ///< Not authenticated, or the peer does not allow it.
     in_use = 16,          ///< Another process holds the resource.
     failed = 17,          ///< The remote handler ran and reported a failure.
-    no_descriptors = 18,  ///< The process or the system has no descriptor left; it may pass.
-    no_memory = 19,       ///< The system has no memory left for this; it may pass.
-    bad_path = 20,        ///< Too long, or a file stands where a directory is wanted, or the reverse.
-    not_permitted = 21,   ///< The system does not permit it: rights of a file, a low port.
-    no_such_file = 22,    ///< There is no such file or directory.
+    no_descriptors = 18,  ///< No descriptor is left in the process or the system; this may pass.
+    no_memory = 19,       ///< The system has no memory left for this; this may pass.
+    bad_path = 20,  ///< Too long, or a file stands where a directory is wanted, or the reverse.
+    not_permitted = 21,  ///< The system does not permit it: file permissions, or a low port.
+    no_such_file = 22,   ///< There is no such file or directory.
 };
 
-/// The stable name of a code, as logs and `--json` print it.
+/// The stable name of a code, as it appears in logs and in `--json` output.
 [[nodiscard]] US_API std::string_view name(Errc code);
 
-/// Is it a shortage of the process or the system, which may pass by itself? Whoever meets it before
-/// a write has lost nothing, and tries again.
+/// True for a shortage of the process or the system, which may pass by itself. If it occurs before
+/// a write, nothing is lost and the operation can be tried again.
 [[nodiscard]] constexpr bool is_shortage(Errc code) {
     return code == Errc::no_descriptors || code == Errc::no_memory;
 }
 
-/// What the caller may conclude about the world after a failure.
+/// What the caller may conclude after a failure.
 enum class Effect : std::uint8_t {
-    none,     ///< It did not happen. Retry anywhere.
-    unknown,  ///< It may have happened. Retry only what may happen twice.
+    none,     ///< It did not happen. It may be repeated anywhere.
+    unknown,  ///< It may have happened. Repeat it only if it may happen twice.
 };
 
 struct Error {
     Errc code;
     Effect effect = Effect::none;
-    std::string detail = {};  ///< For people and logs. Never parsed.
+    std::string detail = {};  ///< For people and logs. Programs never parse it.
 };
 
 /// "not_active: Foo/Bar1 is standby (effect: none)"
 [[nodiscard]] US_API std::string to_string(const Error& error);
 
-/// What value_or_throw() throws, for those who prefer exceptions.
+/// What value_or_throw() throws, for callers that prefer exceptions.
 class US_API Exception : public std::runtime_error {
 public:
     explicit Exception(Error error) : std::runtime_error(to_string(error)), error_(std::move(error)) {}
@@ -102,10 +102,10 @@ private:
     Error error_;
 };
 
-/// A value or the Error that stands in its place.
+/// A value, or the Error that explains why there is none.
 ///
-/// The subset of std::expected we use, with three differences: the type itself is nodiscard,
-/// nothing throws unless asked, and taking the wrong side is an assertion failure.
+/// This is the subset of std::expected that we use, with three differences: the type itself is
+/// nodiscard, only value_or_throw() throws, and access to the wrong side is an assertion failure.
 template <class T>
 class [[nodiscard]] Result {
 public:

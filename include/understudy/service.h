@@ -14,24 +14,26 @@
 
 namespace understudy {
 
-/// What a member does when its registry is away and its lease has lapsed.
+/// What a member does when its registry is away and its lease has expired.
 enum class OnRegistryLoss : std::uint8_t {
-    by_registry = 0,  ///< keep with a registry of one node, step_down with one of several: there a
-                      ///< loss means that it is *this* member which is cut off.
-    keep = 1,       ///< Goes on. Clients cut off together with it may hear it until they hear a
-                    ///< higher epoch.
-    step_down = 2,  ///< Stops answering.
+    by_registry = 0,  ///< keep with a registry of one node; step_down with a registry of several,
+                      ///< because then a loss means that *this* member is cut off.
+    keep = 1,  ///< The member goes on. Clients that are cut off together with it may hear it until
+               ///< they hear a higher epoch.
+    step_down = 2,  ///< The member stops answering.
 };
 
 struct ServiceOptions {
     std::string family;
     std::string member;
     Redundancy redundancy = Redundancy::fault_tolerant;
-    /// How long a silent member keeps its role. The first member's word counts for the service.
+    /// How long a silent member keeps its role. The value of the first member holds for the
+    /// service.
     Duration lease = 1s;
     OnRegistryLoss on_registry_loss = OnRegistryLoss::by_registry;
-    /// Answers the call understudy.record.put: operators may change records of this member. They do
-    /// it on the callback thread: the application then writes these records there too.
+    /// Answers the call understudy.record.put, so that operators may change records of this member.
+    /// The changes are made on the callback thread; the application must then write these records
+    /// there too.
     bool allow_record_put = false;
 };
 
@@ -44,8 +46,8 @@ struct RoleChange {
 
 /// One record of one member. Copies are the same record.
 ///
-/// put and remove gather until Service::publish() makes one atomic change of them. An equal value
-/// is no change.
+/// put and remove collect changes until Service::publish() makes one atomic change of them. An
+/// equal value is no change.
 /// Thread: any, one at a time per record.
 class US_API Record {
 public:
@@ -58,7 +60,7 @@ public:
     void clear();
 
     [[nodiscard]] std::string name() const;
-    /// With the changes that are not published yet.
+    /// The record with the changes that are not published yet.
     [[nodiscard]] RecordImage image() const;
 
     struct Impl;
@@ -71,46 +73,47 @@ private:
 
 /// One member of a service, in this process. Copies are the same member.
 ///
-/// The same code runs in every member: it creates its records and publishes them whatever its
-/// role; the platform lets only the active member's be heard. Each member also has the record
+/// The same code runs in every member: it creates its records and publishes them whatever its role
+/// is. Only the records of the active member reach subscribers. Each member also has the record
 /// "understudy.member", in which the platform shows its role, clients and counts.
 ///
-/// A member stays until close() or the end of its agent, whoever holds it.
+/// A member exists until close() or the end of its agent, even without an object that refers to it.
 /// Thread: any. Callbacks on the agent's callback thread.
 class US_API Service {
 public:
-    /// Called with the role as it is if that is decided, then with each change. A member that was
-    /// ever standby hears standby before active.
+    /// The listener is called with the present role, if it is decided, then with each change. A
+    /// member that was ever standby hears standby before active.
     void on_role(std::function<void(const RoleChange&)> listener);
-    /// The registry refuses this member: its name is held by a live process, its service is of
-    /// another redundancy.
+    /// Called when the registry refuses this member: its name belongs to a live process, or its
+    /// service has another redundancy.
     void on_refused(std::function<void(const Error&)> listener);
-    /// The number of subscriptions to a record changed.
+    /// Called when the number of subscriptions to a record has changed.
     void on_subscriptions(
         std::function<void(std::string_view record, std::size_t previous, std::size_t current)>
             listener);
-    /// The number of connected clients changed.
+    /// Called when the number of connected clients has changed.
     void on_clients(std::function<void(std::size_t clients)> listener);
-    /// May this subscription be? Called on the loop thread: must return in microseconds.
+    /// Decides whether a subscription is allowed. Called on the loop thread: it must return in
+    /// microseconds.
     void set_permission_filter(
         std::function<bool(std::string_view record, std::string_view token)> filter);
 
-    /// Errors: timed_out (none; says what it waited for), what the registry refused with, closed.
+    /// Errors: timed_out (none; says what it waited for), closed, and the registry's refusal.
     [[nodiscard]] Result<void> wait_registered(Duration timeout = 30s);
 
-    /// Gets the record or makes it; subscribers see it from its first publish() on. Names that begin
-    /// with "understudy." are the platform's own.
+    /// Returns the record, and creates it if necessary. Subscribers see it after its first
+    /// publish(). Names that begin with "understudy." belong to the platform.
     /// Errors: bad_config, limit_exceeded, closed (none).
     [[nodiscard]] Result<Record> record(std::string_view name);
     [[nodiscard]] std::optional<Record> find_record(std::string_view name) const;
     [[nodiscard]] std::vector<std::string> record_names() const;
-    /// Makes one atomic change of all puts and removes since the last publish. Waits while more than
-    /// `unsent_max_bytes` are on their way to the loop.
+    /// Makes one atomic change of all puts and removes since the last publish. Waits while more
+    /// than `unsent_max_bytes` are on their way to the loop thread.
     /// Errors: closed, not_found: the record was removed (none).
     Result<void> publish(Record& record);
     Result<void> remove_record(Record& record);
 
-    /// From then on callers find it. Errors: already_exists, bad_config, closed (none).
+    /// Makes a call available to callers. Errors: already_exists, bad_config, closed (none).
     Result<void> publish_rpc(std::string_view name, RpcHandler handler,
                              RunOn where = RunOn::callback_thread);
     /// Errors: not_found, closed (none).

@@ -13,12 +13,12 @@ namespace understudy {
 
 /// An ordered map that can be read as it was at one moment while it goes on changing.
 ///
-/// While a snapshot is open, the old value of each key that is touched, and that the snapshot has
-/// not come by yet, is set aside: a checkpoint of a state of any size takes its time and stalls no
-/// command. Costs a comparison per change while a snapshot is open, nothing otherwise.
+/// While a snapshot is open and a key changes that the snapshot has not reached yet, the old value
+/// of the key is set aside. So a checkpoint of a state of any size can take its time and delays no
+/// command. The cost is one comparison per change while a snapshot is open, and none otherwise.
 ///
-/// Bounds: memory for the old values of the keys touched while one snapshot is open.
-/// Thread: the owner's. The map outlives its snapshot and stays where it is.
+/// Bounds: memory for the old values of the keys that change while a snapshot is open.
+/// Thread: that of its owner. The map outlives its snapshot and is not moved.
 template <class Key, class Value, class Less = std::less<>>
 class SnapshotMap {
 public:
@@ -30,7 +30,7 @@ public:
     SnapshotMap& operator=(const SnapshotMap&) = delete;
     ~SnapshotMap() { US_ASSERT(!open_); }
 
-    /// Takes `value` for `key`, whatever was there.
+    /// Sets the value of `key`.
     void put(const Key& key, Value value) {
         const auto found = map_.lower_bound(key);
         if (found == map_.end() || less_(key, found->first)) {
@@ -42,8 +42,8 @@ public:
         found->second = std::move(value);
     }
 
-    /// Changes the value of `key` in place; a snapshot keeps a copy of the old one. False if there
-    /// is none.
+    /// Changes the value of `key` in place; an open snapshot keeps a copy of the old value. False
+    /// if there is no such key.
     template <class Change>
     bool update(const Key& key, Change&& change) {
         const auto found = map_.find(key);
@@ -53,7 +53,7 @@ public:
         return true;
     }
 
-    /// False if there is none.
+    /// False if there is no such key.
     bool erase(const Key& key) {
         const auto found = map_.find(key);
         if (found == map_.end()) return false;
@@ -63,7 +63,7 @@ public:
         return true;
     }
 
-    /// Takes as long as there are values ahead of an open snapshot.
+    /// Takes time in proportion to the values that an open snapshot has not reached yet.
     void clear() {
         if (open_) {
             for (; at_ != map_.end(); ++at_) {
@@ -74,7 +74,7 @@ public:
         at_ = map_.end();
     }
 
-    /// Null if there is none. Valid until the key is touched.
+    /// Null if there is no such key. Valid until the key is changed.
     [[nodiscard]] const Value* find(const Key& key) const {
         const auto found = map_.find(key);
         return found == map_.end() ? nullptr : &found->second;
@@ -85,7 +85,7 @@ public:
     [[nodiscard]] const_iterator begin() const { return map_.begin(); }
     [[nodiscard]] const_iterator end() const { return map_.end(); }
     [[nodiscard]] const_iterator lower_bound(const Key& key) const { return map_.lower_bound(key); }
-    /// Old values that are set aside now.
+    /// The number of old values that are set aside now.
     [[nodiscard]] std::size_t aside() const { return aside_.size(); }
 
     /// The map as it was when this was made, in the order of its keys. One at a time.
@@ -103,7 +103,7 @@ public:
             map_.aside_.clear();
         }
 
-        /// Shows the next key and its value; false if all have been shown.
+        /// Passes the next key and its value to `visit`; false if there is none left.
         template <class Visit>
         bool next(Visit&& visit) {
             for (;;) {
@@ -121,7 +121,7 @@ public:
                     ++map_.at_;
                 }
                 const auto taken = map_.aside_.extract(old);
-                if (!taken.mapped()) continue;  // It was not there yet.
+                if (!taken.mapped()) continue;  // It did not exist when the snapshot was made.
                 std::forward<Visit>(visit)(taken.key(), *taken.mapped());
                 return true;
             }
@@ -132,15 +132,15 @@ public:
     };
 
 private:
-    /// An open snapshot has not come by `key` yet.
+    /// True if an open snapshot has not reached `key` yet.
     [[nodiscard]] bool ahead(const Key& key) const {
         return open_ && at_ != map_.end() && !less_(key, at_->first);
     }
 
     Map map_;
     bool open_ = false;
-    typename Map::iterator at_ = map_.end();  ///< What the snapshot shows next.
-    /// Old values of keys that the snapshot shows yet; nullopt: not there then.
+    typename Map::iterator at_ = map_.end();  ///< The next one that the snapshot shows.
+    /// Old values of keys that the snapshot still has to show; nullopt: the key did not exist.
     std::map<Key, std::optional<Value>, Less> aside_;
     Less less_;
 };

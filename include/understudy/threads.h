@@ -12,21 +12,22 @@ namespace library {
 struct Access;
 }
 
-/// Where the library's events go: one line each, a dotted name and key=value fields.
+/// Receives the library's log events: one line each, a dotted name and key=value fields.
 using LogSink = std::function<void(std::string_view line)>;
 
-/// Two threads that several agents share: one that talks, one for callbacks.
+/// Two threads that several agents share: one for communication, one for callbacks.
 ///
-/// For processes with many agents; an agent that is given none has its own. The callbacks of all
-/// that share run one at a time, so a slow one keeps them all waiting; each agent's stay in order.
-/// Whoever wants more threads makes more of these.
+/// They are for processes with many agents; an agent without Threads has its own two. The callbacks
+/// of all agents that share them run one at a time, so a slow callback delays the others; those of
+/// one agent stay in order. A process may have several of these pairs.
 ///
-/// Copies are the same threads. They end with the last copy and the last agent that uses them,
-/// whichever is later, and an agent that is closed leaves the others alone.
-/// Thread: any. May be destroyed inside a callback.
+/// Copies are the same threads. They end when both the last copy and the last agent that uses them
+/// are gone. Closing an agent does not affect the others.
+/// Thread: any. It may be destroyed inside a callback.
 class US_API Threads {
 public:
-    /// `log` hears what concerns no agent in particular. Empty: warnings and errors go to stderr.
+    /// `log` receives events that belong to no particular agent. Empty: warnings and errors go to
+    /// stderr.
     explicit Threads(LogSink log = {});
 
     struct Impl;

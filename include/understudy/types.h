@@ -13,9 +13,9 @@
 
 namespace understudy {
 
-/// A view of bytes; lives as long as the call that hands it over.
+/// A view of bytes. It lives as long as the call that passes it.
 using Bytes = std::span<const std::byte>;
-/// Bytes that are kept.
+/// Bytes that are owned.
 using Buffer = std::vector<std::byte>;
 
 [[nodiscard]] inline Bytes as_bytes(std::string_view text) {
@@ -29,7 +29,7 @@ inline constexpr std::uint64_t KiB = 1024;
 inline constexpr std::uint64_t MiB = 1024 * KiB;
 inline constexpr std::uint64_t GiB = 1024 * MiB;
 
-/// A number that cannot be mistaken for another kind of number.
+/// A number that the compiler does not confuse with another kind of number.
 template <class Tag>
 struct Strong {
     std::uint64_t value = 0;
@@ -37,10 +37,10 @@ struct Strong {
     [[nodiscard]] constexpr Strong next() const { return {value + 1}; }
 };
 
-using Epoch = Strong<struct EpochTag>;  ///< One tenure of one active member; 0 is "none yet".
+using Epoch = Strong<struct EpochTag>;  ///< One tenure of one active member; 0 means none yet.
 using Index = Strong<struct IndexTag>;  ///< Position in a journal; the first entry is 1.
 
-/// The clock type has no now(): time reaches our code as an argument or not at all.
+/// This clock type has no now(): our code gets the time as an argument.
 struct Monotonic {
     using duration = std::chrono::nanoseconds;
     using rep = duration::rep;
@@ -54,17 +54,17 @@ using TimePoint = Monotonic::time_point;
 
 using namespace std::chrono_literals;  // NOLINT: durations read as 500ms everywhere in our API.
 
-/// Where something listens. IPv6 hosts are written without brackets here, with them in text.
+/// Where something listens. IPv6 hosts have no brackets here and have them in text.
 struct Address {
     std::string host;
     std::uint16_t port = 0;
     friend auto operator<=>(const Address&, const Address&) = default;
 };
 
-/// Reads "HOST:PORT", "[::1]:PORT" or ":PORT" (host stays empty).
+/// Reads "HOST:PORT", "[::1]:PORT" or ":PORT" (the host is then empty).
 /// Errors: bad_config (none).
 [[nodiscard]] US_API Result<Address> parse_address(std::string_view text);
-/// One whose host contains '/' is the path of a Unix-domain socket, and shown as it is.
+/// A host that contains '/' is the path of a Unix-domain socket. It is printed without a port.
 [[nodiscard]] US_API std::string to_string(const Address& address);
 
 /// What a member does for its service.
@@ -78,9 +78,9 @@ enum class Role : std::uint8_t {
 
 /// How the members of a service share its work.
 enum class Redundancy : std::uint8_t {
-    fault_tolerant = 1,  ///< One active member, the others stand by in order of joining.
+    fault_tolerant = 1,  ///< One member is active, the others stand by in joining order.
     load_balanced = 2,   ///< All members are active; new connections are spread over them.
-    journaled = 3,       ///< One is active, and the service's journal says which.
+    journaled = 3,       ///< One member is active; the service's journal says which.
 };
 [[nodiscard]] US_API std::string_view name(Redundancy redundancy);
 

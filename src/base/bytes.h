@@ -40,10 +40,10 @@ private:
     Buffer& out_;
 };
 
-/// Takes numbers and bytes from the front of an input it never reads past.
+/// Takes numbers and bytes from the front of an input and never reads past its end.
 ///
-/// A read that finds too few bytes returns nullopt and leaves the reader failed; later reads fail
-/// too, so that a decoder may read everything and ask once.
+/// A read that finds too few bytes returns nullopt, and the reader has then failed. Later reads
+/// fail too, so a decoder may read everything and check once.
 class ByteReader {
 public:
     explicit ByteReader(Bytes input) : rest_(input) {}
@@ -61,7 +61,7 @@ public:
         for (unsigned shift = 0; shift < 64 && !failed_ && !rest_.empty(); shift += 7) {
             const auto byte = std::to_integer<std::uint64_t>(rest_.front());
             rest_ = rest_.subspan(1);
-            if (shift == 63 && byte > 1) break;  // Would not fit 64 bits.
+            if (shift == 63 && byte > 1) break;  // Does not fit 64 bits.
             value |= (byte & 0x7f) << shift;
             if ((byte & 0x80) == 0) return value;
         }

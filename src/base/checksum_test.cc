@@ -53,7 +53,7 @@ TEST(Crc32c, SeesEachFlippedBit) {
     }
 }
 
-// The hash goes into state comparisons between members of different builds: it may never change.
+// Members of different builds compare hashes of their states, so the hash must never change.
 TEST(Hash64, IsXxh3) {
     EXPECT_EQ(hash64({}), 0x2d06800538d394c2u);
     EXPECT_NE(hash64(as_bytes("a")), hash64(as_bytes("b")));

@@ -11,14 +11,14 @@
 
 namespace understudy {
 
-/// What is said about others who do something wrong again and again: once, then how often.
+/// Logs repeated faults of others once, and then counts them.
 ///
-/// A complaint is the same if its event, whom it is about and the reason are. Its first line comes at
-/// once; what follows is counted, and `interval` later one line tells the number. After an interval
-/// without any it is forgotten, and the next is the first again.
+/// Two complaints are the same if their event, subject and reason are the same. The first is logged
+/// at once. Later ones are counted, and one line gives their number after `interval`. After an
+/// interval without a complaint it is forgotten, and the next one counts as the first.
 ///
-/// Machine: time is an argument. Whoever has a timer calls tell() at due().
-/// Bounds: `kept_max` complaints at a time; what is beyond is counted together, as of "others".
+/// Machine: time is an argument. The owner sets a timer to due() and then calls tell().
+/// Bounds: `kept_max` complaints at a time. Further ones are counted together, under "others".
 class Complaints {
 public:
     static constexpr std::size_t kept_max = 64;
@@ -26,14 +26,14 @@ public:
 
     explicit Complaints(Log& log) : log_(log) {}
 
-    /// Requires: `event` and the key of `about` are literals. `about` is an address without its port,
-    /// or a name: whoever tries again comes from another port.
+    /// Requires: `event` and the key of `about` are literals. `about` is an address without its
+    /// port, or a name: each new attempt of a peer comes from another port.
     void heard(TimePoint now, std::string_view event, const LogField& about, const Error& reason);
-    /// Tells what was counted and is due.
+    /// Logs the counts that are due.
     void tell(TimePoint now);
-    /// When there will be something to tell, or to forget.
+    /// The next time at which there is something to log or to forget.
     [[nodiscard]] std::optional<TimePoint> due() const;
-    /// The trouble is over: the next complaint is the first again.
+    /// The fault is over: the next complaint counts as the first again.
     void forget() { rows_.clear(); }
 
 private:
@@ -45,8 +45,8 @@ private:
         friend auto operator<=>(const Key&, const Key&) = default;
     };
     struct Row {
-        TimePoint told;           ///< Its last line.
-        std::uint64_t times = 0;  ///< Since then.
+        TimePoint told;           ///< When its last line was logged.
+        std::uint64_t times = 0;  ///< Since that line.
     };
 
     Log& log_;

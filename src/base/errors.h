@@ -7,7 +7,7 @@
 
 namespace understudy {
 
-// The errors that most functions return, written once. Effect: none.
+// The errors that most functions return. Effect: none.
 
 /// Bytes contradict their checksum or their format.
 [[nodiscard]] inline Error corrupt(std::string detail) {
@@ -19,7 +19,7 @@ namespace understudy {
     return {.code = Errc::bad_config, .detail = std::move(detail)};
 }
 
-/// The same error, where what failed has left nothing behind.
+/// The same error with effect none, for an operation that left nothing behind when it failed.
 [[nodiscard]] inline Error without_effect(Error error) {
     error.effect = Effect::none;
     return error;

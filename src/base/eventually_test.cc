@@ -10,7 +10,7 @@ namespace {
 
 TEST(Eventually, AsksOncePerTryAndReturnsWhatItWasTold) {
     int asked = 0;
-    // True for one moment only.
+    // This is true only once.
     EXPECT_TRUE(eventually([&] { return ++asked == 3; }));
     EXPECT_EQ(asked, 3);
 

@@ -5,12 +5,13 @@
 
 namespace understudy {
 
-/// How long a test waits for what will happen unless it is broken. Longer than any machine needs,
-/// be it slow, busy with other things, or running sanitizers.
+/// How long a test waits for something that must happen. It is longer than any machine needs, also
+/// a slow or busy one, or one that runs sanitizers.
 inline constexpr std::chrono::seconds patience{60};
 
-/// Asks `question` until its answer is true, or time is up, and returns the last answer: a bool, an
-/// optional, a pointer. It asks once per try: what was true for a moment counts.
+/// Calls `question` until its answer is true or the time is up, and returns the last answer: a
+/// bool, an optional or a pointer. It calls once per try, so an answer that is true only for a
+/// moment counts.
 template <class Question>
 [[nodiscard]] auto eventually(Question question,
                               std::chrono::steady_clock::duration limit = patience) {

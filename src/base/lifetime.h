@@ -5,19 +5,19 @@
 
 namespace understudy {
 
-/// How long a callback still has what it was made for: the life of an object, or a part of it, such
-/// as a tenure.
+/// The time in which callbacks may run: the life of an object, or a part of it, such as a tenure.
 ///
-/// The one way to guard what comes back later: a worker's completion, a timer, a posted task, a
-/// read. What is to run then is wrapped, and does nothing once that life has ended:
+/// Every callback that runs later is guarded with one: a worker's completion, a timer, a posted
+/// task, a read. A guarded callback does nothing once its lifetime has ended:
 ///
 ///     runtime_.post(life_.guarded([this] { turn(); }));
 ///
-/// An object has one as a member, and it ends with the object. Where callbacks are for a part of an
-/// object's life only, the object has one for that part, and ends it or begins it again when the
-/// part is over: a check of the present state would take the part that follows for that one.
+/// An object has a lifetime as a member, which ends with the object. If callbacks belong only to a
+/// part of the object's life, the object has a lifetime for that part, and ends it or begins it
+/// again when the part is over. A check of the object's state would not do: it cannot tell that
+/// part from the next one.
 ///
-/// Who calls out, and may be destroyed by that, asks a watch afterwards:
+/// Code that makes a call which may destroy its own object asks a watch afterwards:
 ///
 ///     const Lifetime::Watch here = life_.watch();
 ///     observer_.changed();
@@ -44,15 +44,16 @@ public:
     Lifetime& operator=(const Lifetime&) = delete;
     ~Lifetime() = default;
 
-    /// For good, unless it begins again.
+    /// Ends the lifetime for good, unless it begins again.
     void end() { token_.reset(); }
-    /// What was guarded before is not called any more; what is guarded from now on is.
+    /// Ends the lifetime and begins a new one. Callbacks that were guarded before are no longer
+    /// called.
     void begin_again() { token_ = std::make_shared<Token>(); }
 
     [[nodiscard]] Watch watch() const { return Watch(token_); }
 
-    /// `callback`, which is called only while this life goes on. It may be called more than once,
-    /// and may end this life.
+    /// Returns `callback` in a form that does nothing after this lifetime has ended. It may be
+    /// called more than once, and may end this lifetime.
     template <class Callback>
     [[nodiscard]] auto guarded(Callback callback) const {
         return [watch = watch(), callback = std::move(callback)](auto&&... arguments) mutable {

@@ -47,7 +47,8 @@ bool is_control_or_slash(char each) {
     return byte < 0x20 || byte == 0x7f || byte == '/';
 }
 
-// U+0080 to U+009F, in UTF-8 0xc2 and then 0x80 to 0x9f: terminals obey them, people do not see them.
+// U+0080 to U+009F, in UTF-8 0xc2 followed by 0x80 to 0x9f. Terminals obey these characters and do
+// not show them.
 bool has_late_control(std::string_view name) {
     for (std::size_t at = name.find('\xc2'); at != std::string_view::npos && at + 1 < name.size();
          at = name.find('\xc2', at + 1)) {
@@ -62,7 +63,7 @@ Result<void> check_identifier(std::string_view what, std::string_view name) {
     US_CHECK(check_length(what, name, identifier_size_max));
     if (name.front() == '.') return bad_name(what, name, "starts with a dot");
     if (!std::all_of(name.begin(), name.end(), is_identifier_character)) {
-        // What is refused is not repeated: it may hold anything.
+        // A refused name may contain anything, so the message does not repeat it.
         return Error{.code = Errc::bad_config,
                      .detail = std::string(what) + " name: only A-Z a-z 0-9 . _ - are allowed"};
     }

@@ -40,7 +40,7 @@ TEST(Limits, NamesOfAnyLanguageAreTaken) {
     EXPECT_TRUE(check_call_name(std::string(255, 'a')));
 }
 
-// A refused name may hold anything, a terminal's escape sequences for one.
+// A refused name may contain anything, for example a terminal's escape sequences.
 TEST(Limits, RefusedCharactersAreNotRepeatedInTheError) {
     EXPECT_EQ(check_identifier("service", "a\x1b[2J").error().detail.find('\x1b'),
               std::string::npos);

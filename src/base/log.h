@@ -36,14 +36,15 @@ template <std::integral Number>
 
 enum class LogLevel : std::uint8_t {
     debug,  ///< Off in production.
-    info,   ///< State changed.
-    warn,   ///< The platform healed something.
-    error,  ///< A human must act. Fails a simulated run unless the scenario expects it.
+    info,   ///< A state changed.
+    warn,   ///< The platform recovered from a fault.
+    error,  ///< A person must act. Fails a simulated run unless the scenario expects it.
 };
 
-/// Where events go. Passed in, never a global.
+/// The destination of log events. It is passed in and is never global.
 ///
-/// An event is a dotted name fixed at compile time and fields; no sentences to parse.
+/// An event is a dotted name, fixed at compile time, and fields. It contains no sentences that must
+/// be parsed.
 /// Thread: any.
 class Log {
 public:
@@ -65,7 +66,7 @@ public:
     }
 };
 
-/// Swallows everything.
+/// Discards all events.
 class NullLog final : public Log {
 public:
     void write(LogLevel, std::string_view, std::initializer_list<LogField>) override {}

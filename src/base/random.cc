@@ -35,7 +35,8 @@ std::uint64_t Random::next() {
 
 std::uint64_t Random::below(std::uint64_t bound) {
     US_ASSERT(bound > 0);
-    // Draws from the incomplete last round would favour small numbers: they are thrown away.
+    // Numbers from the incomplete last round are discarded, because they would favour small
+    // results.
     const std::uint64_t unfair = (0 - bound) % bound;  // 2^64 mod bound
     for (;;) {
         const std::uint64_t draw = next();
@@ -45,7 +46,8 @@ std::uint64_t Random::below(std::uint64_t bound) {
 
 Duration Random::between(Duration low, Duration high) {
     US_ASSERT(low <= high);
-    // Unsigned arithmetic: the distance between two signed counts may not fit a signed one.
+    // The arithmetic is unsigned because the distance between two signed numbers may not fit a
+    // signed one.
     const auto low_count = static_cast<std::uint64_t>(low.count());
     const auto high_count = static_cast<std::uint64_t>(high.count());
     const std::uint64_t drawn = low_count + between(0, high_count - low_count);

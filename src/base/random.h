@@ -6,10 +6,10 @@
 
 namespace understudy {
 
-/// A source of random numbers whose sequence follows from its seed alone, on every machine.
+/// A source of random numbers. The seed alone determines the sequence, on every machine.
 ///
 /// Algorithm: xoshiro256** seeded by splitmix64 (public domain, Blackman and Vigna).
-/// Thread: the owner's.
+/// Thread: that of its owner.
 class Random {
 public:
     explicit Random(std::uint64_t seed);

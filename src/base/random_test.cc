@@ -37,7 +37,7 @@ TEST(Random, BelowReachesEveryNumberAndNoOther) {
 }
 
 TEST(Random, BelowIsFairForALargeBound) {
-    // Without throwing away the last round, the lower half would come up two times in three.
+    // If the last round were not discarded, two in three results would be in the lower half.
     Random random(2);
     const std::uint64_t bound = (std::uint64_t{3} << 62);
     int low = 0;
@@ -69,7 +69,7 @@ TEST(Random, BetweenTakesTheWholeRange) {
     std::uint64_t all = 0;
     for (int i = 0; i < 200; ++i) all |= random.between(0, UINT64_MAX);
     EXPECT_EQ(all, UINT64_MAX);
-    (void)random.between(Duration::min(), Duration::max());  // No overflow, says the sanitizer.
+    (void)random.between(Duration::min(), Duration::max());  // The sanitizer finds an overflow.
 }
 
 TEST(Random, ChanceIsNeverAtZeroAndAlwaysAtOne) {

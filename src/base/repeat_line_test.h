@@ -13,13 +13,14 @@ extern "C" void __sanitizer_set_death_callback(void (*)(void)) __attribute__((we
 
 namespace understudy {
 
-/// What is printed to stderr if the process dies while this lives: by a broken expectation, a
-/// signal, or a sanitizer's report. For the simulator and for tests that run seeds.
+/// A line that is printed to stderr if the process dies while this object lives: by a failed
+/// assertion, a signal, or a sanitizer's report. It is for the simulator and for tests that run
+/// seeds.
 ///
-/// A run that breaks a promise returns, and who began it says how to repeat it. One that crashes
-/// returns to nobody: so what repeats it lies ready before it begins.
+/// A run that breaks a promise returns, and its caller prints how to repeat it. A run that crashes
+/// does not return, so its line must be ready before it begins.
 ///
-/// Of several at a time the first counts: it knows the whole run.
+/// If several exist, the first one is printed, because it describes the whole run.
 ///
 /// Thread: one. Bounds: longer lines are cut.
 class RepeatLine {
@@ -55,7 +56,7 @@ private:
         const std::size_t length = size.exchange(0);
         if (length > 0) static_cast<void>(!::write(STDERR_FILENO, text.data(), length));
     }
-    /// Whoever would have heard the signal hears it next.
+    /// Passes the signal on to the handler that was set before.
     static void died(int signal) {
         print();
         for (std::size_t i = 0; i < signals.size(); ++i) {

@@ -36,7 +36,7 @@ std::string_view name(Errc code) {
         case Errc::not_permitted: return "not_permitted";
         case Errc::no_such_file: return "no_such_file";
     }
-    return "unrecognized";  // A code of a newer peer.
+    return "unrecognized";  // The code comes from a newer peer.
 }
 
 std::string to_string(const Error& error) {

@@ -9,7 +9,7 @@
 
 namespace understudy {
 
-/// A directory of its own for a test or a benchmark; goes at the end with all that is in it.
+/// A temporary directory for a test or a benchmark. It is deleted at the end with its contents.
 class Scratch {
 public:
     Scratch() {

@@ -9,7 +9,7 @@
 
 namespace understudy {
 
-/// Says of which seed a test ran when it died (RepeatLine), for tests that run many.
+/// Prints the seed of a test that dies (RepeatLine). For tests that run many seeds.
 class SeedLine {
 public:
     explicit SeedLine(std::uint64_t seed)

@@ -4,8 +4,8 @@
 
 namespace understudy {
 
-// How an error of the code `denied` begins when two ends do not agree on TLS. "It" and "its" are the
-// peer's, whom whoever tells the error names; what follows a certificate is whose and why.
+// The first words of a `denied` error when two ends do not agree on TLS. "It" and "its" mean the
+// peer, which the caller's message names. After "certificate" the message says whose it is and why.
 
 inline constexpr std::string_view distrusts_peer = "this end does not accept its certificate";
 inline constexpr std::string_view distrusted_by_peer =

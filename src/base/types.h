@@ -5,8 +5,8 @@
 namespace understudy {
 
 using Revision = Strong<struct RevisionTag>;  ///< Counts the changes of the registry's state.
-using Incarnation = Strong<struct IncarnationTag>;  ///< One start of one process; random, never 0.
-using JoinOrder = Strong<struct JoinOrderTag>;      ///< Place in the line of members; 0: none yet.
+using Incarnation = Strong<struct IncarnationTag>;  ///< One run of one process; random, never 0.
+using JoinOrder = Strong<struct JoinOrderTag>;      ///< Place in joining order; 0: none yet.
 using CallId = Strong<struct CallIdTag>;            ///< One call of a connection; never reused.
 using SubscriptionId = Strong<struct SubscriptionIdTag>;  ///< Chosen by the subscriber.
 using Sequence = Strong<struct SequenceTag>;  ///< Counts the changes of one record in one epoch.

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::uint64_t high_bits = 0x8080808080808080;
 
-// Length of the sequence that `lead` opens, and the range of the byte behind it; 0: none.
+// The length of the sequence that `lead` opens, and the range of the next byte; 0: none.
 struct Sequence {
     std::size_t size;
     unsigned char second_min, second_max;
@@ -20,7 +20,7 @@ Sequence sequence_of(unsigned char lead) {
     if (lead < 0xc2) return {0, 0, 0};  // A continuation, or an overlong form.
     if (lead < 0xe0) return {2, 0x80, 0xbf};
     if (lead == 0xe0) return {3, 0xa0, 0xbf};
-    if (lead == 0xed) return {3, 0x80, 0x9f};  // Beyond: surrogates.
+    if (lead == 0xed) return {3, 0x80, 0x9f};  // Higher bytes would be surrogates.
     if (lead < 0xf0) return {3, 0x80, 0xbf};
     if (lead == 0xf0) return {4, 0x90, 0xbf};
     if (lead < 0xf4) return {4, 0x80, 0xbf};

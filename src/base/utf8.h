@@ -4,7 +4,7 @@
 
 namespace understudy {
 
-/// Is `text` well-formed UTF-8: no overlong form, no surrogate, nothing above U+10FFFF?
+/// True if `text` is well-formed UTF-8: no overlong form, no surrogate, nothing above U+10FFFF.
 /// Source: Unicode 15, table 3-7.
 [[nodiscard]] bool is_utf8(std::string_view text);
 

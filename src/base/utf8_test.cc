@@ -9,15 +9,21 @@ namespace {
 
 TEST(Utf8, MalformedTextIsRefused) {
     for (const std::string text : {
-             "\x80",              // A continuation without a beginning.
-             "\xc0\xaf",          // '/' in two bytes: the classic way past a filter.
+             "\x80",              // A continuation byte alone.
+             "\xc0\xaf",          // '/' in two bytes, a known attack on filters.
              "\xc1\xbf",          // Overlong.
              "\xe0\x80\xaf",      // Overlong.
              "\xf0\x80\x80\xaf",  // Overlong.
              "\xed\xa0\x80",      // A surrogate.
              "\xf4\x90\x80\x80",  // Above U+10FFFF.
-             "\xf5\x80\x80\x80", "\xff", "\xc3", "\xe2\x82", "\xf0\x9f\x98", "\xc3(",
-             "12345678\xc3", "1234567\xe2\x82",
+             "\xf5\x80\x80\x80",
+             "\xff",
+             "\xc3",
+             "\xe2\x82",
+             "\xf0\x9f\x98",
+             "\xc3(",
+             "12345678\xc3",
+             "1234567\xe2\x82",
          }) {
         EXPECT_FALSE(is_utf8(text)) << text;
     }
@@ -32,7 +38,8 @@ TEST(Utf8, WellFormedTextIsAccepted) {
     }
 }
 
-// Every two-byte text, against the definition: U+0000 to U+007F twice, or one of U+0080 to U+07FF.
+// Every two-byte text is compared with the definition: U+0000 to U+007F twice, or one of U+0080 to
+// U+07FF.
 TEST(Utf8, EveryPairOfBytesIsJudgedRight) {
     for (unsigned first = 0; first < 256; ++first) {
         for (unsigned second = 0; second < 256; ++second) {

@@ -8,7 +8,7 @@ namespace understudy {
 
 namespace {
 
-// Text that is a number from its first character to its last.
+// The number, if the whole text is one.
 template <class Number>
 std::optional<Number> parse(std::string_view text) {
     Number number{};
@@ -18,7 +18,7 @@ std::optional<Number> parse(std::string_view text) {
 }
 
 std::optional<std::int64_t> exactly(double number) {
-    // The doubles that an int64 can hold; the upper bound itself, 2^63, cannot.
+    // The range of doubles that an int64 can hold. It excludes the upper bound, 2^63.
     constexpr double bound = 9223372036854775808.0;
     if (!(number >= -bound && number < bound) || std::trunc(number) != number) return std::nullopt;
     return static_cast<std::int64_t>(number);
