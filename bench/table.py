@@ -40,21 +40,25 @@ def main():
     with open(sys.argv[1], encoding="utf-8") as lines:
         rows = [json.loads(line) for line in lines]
     run = rows[0]["run"]
-    print(f"{run['date'][:10]}, commit {run['commit']}, {run['processors']} cores of {run['processor']}, "
-          f"{run['file_system']}, Linux {run['kernel'].split('-')[0]}, load before {run['load_before']:g}.\n")
-    print("| Benchmark | What | p50 | p99 | p99.9 | max | per s | Of its target | Beside, same run |")
+    print(f"{run['date'][:10]}, commit {run['commit']}, {run['processors']} cores of "
+          f"{run['processor']}, {run['file_system']}, Linux {run['kernel'].split('-')[0]}, "
+          f"load before {run['load_before']:g}.\n")
+    print("| Benchmark | What | p50 | p99 | p99.9 | max | per s | Of its target "
+          "| Beside, same run |")
     print("|---|---|---|---|---|---|---|---|---|")
     for row in rows[1:]:
         if "p50_us" not in row and "amount" not in row:
             note = row.get("skipped") or row.get("failed", "")
             print(f"| {row['benchmark']} | {row.get('what', '')} | {note} |||||||")
             continue
-        times = [time(row[key]) if key in row else "" for key in ("p50_us", "p99_us", "p99_9_us", "max_us")]
+        times = [time(row[key]) if key in row else ""
+                 for key in ("p50_us", "p99_us", "p99_9_us", "max_us")]
         last = rate(row["per_second"]) if "per_second" in row else ""
         if "amount" in row:
             last = f"{row['amount']:.3g} {row['unit']}"
         beside = ", ".join(f"{ratio:.2f} x {name}" for name, ratio in row.get("beside", {}).items())
-        print(f"| {row['benchmark']} | {row['what']} | {' | '.join(times)} | {last} | {target(row)} | {beside} |")
+        print(f"| {row['benchmark']} | {row['what']} | {' | '.join(times)} | {last} | "
+              f"{target(row)} | {beside} |")
 
 
 if __name__ == "__main__":

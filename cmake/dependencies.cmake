@@ -29,9 +29,9 @@ if(UNDERSTUDY_RAFT)
     pkg_check_modules(raft IMPORTED_TARGET raft>=0.22.1 raft<0.23)
     if(NOT raft_FOUND)
         message(FATAL_ERROR
-            "UNDERSTUDY_RAFT=ON needs C-Raft 0.22.1 (libraft-dev: Debian 13, or Debian 12 backports; "
-            "scripts/bootstrap installs it). Older ones lack the step API. -DUNDERSTUDY_RAFT=OFF "
-            "builds all but the replicated journal.")
+            "UNDERSTUDY_RAFT=ON needs C-Raft 0.22.1 (libraft-dev: Debian 13, or Debian 12 "
+            "backports; scripts/bootstrap installs it). Older ones lack the step API. "
+            "-DUNDERSTUDY_RAFT=OFF builds all but the replicated journal.")
     endif()
 else()
     message(STATUS "Replicated journal: not built (UNDERSTUDY_RAFT=OFF)")

@@ -25,7 +25,8 @@ install(FILES ${PROJECT_BINARY_DIR}/understudyConfig.cmake
 # Relative to where the file lies, so that the installed tree may be moved.
 file(RELATIVE_PATH prefix_from_pc /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 string(REGEX REPLACE "/$" "" prefix_from_pc ${prefix_from_pc})
-configure_file(${PROJECT_SOURCE_DIR}/cmake/understudy.pc.in ${PROJECT_BINARY_DIR}/understudy.pc @ONLY)
+configure_file(${PROJECT_SOURCE_DIR}/cmake/understudy.pc.in
+               ${PROJECT_BINARY_DIR}/understudy.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/understudy.pc
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 

@@ -14,17 +14,34 @@ understudy_layer(NAME journal    FLOOR 3 MAY base runtime FOREIGN)
 understudy_layer(NAME consensus  FLOOR 3 MAY base FOREIGN)
 understudy_layer(NAME link       FLOOR 3 MAY base runtime wire FOREIGN)
 understudy_layer(NAME raft       FLOOR 4 MAY base consensus FOREIGN libraft)
-understudy_layer(NAME replicated FLOOR 4 MAY base runtime wire role session journal consensus link FOREIGN)
-understudy_layer(NAME replica    FLOOR 4 MAY base runtime wire role session journal consensus FOREIGN)
-understudy_layer(NAME registry   FLOOR 5 MAY base runtime wire role session journal consensus replica FOREIGN)
-understudy_layer(NAME record     FLOOR 5 MAY base runtime wire role session journal consensus replica FOREIGN)
-understudy_layer(NAME immortal   FLOOR 5 MAY base runtime wire role session journal consensus replica FOREIGN)
-understudy_layer(NAME broker     FLOOR 5 MAY base runtime wire role session journal consensus replica FOREIGN)
-understudy_layer(NAME partition  FLOOR 5 MAY base runtime wire role session journal consensus replica FOREIGN)
-understudy_layer(NAME client     FLOOR 6 MAY base runtime wire role session journal consensus link replica registry record immortal broker partition FOREIGN)
-understudy_layer(NAME gateway    FLOOR 6 MAY base runtime wire role session journal consensus link registry record immortal broker partition FOREIGN proton beast boost_json)
-understudy_layer(NAME node       FLOOR 7 MAY base runtime wire role session journal consensus link raft replicated replica registry record immortal broker partition client gateway FOREIGN)
+understudy_layer(NAME replicated FLOOR 4 MAY base runtime wire role session journal consensus link
+                 FOREIGN)
+understudy_layer(NAME replica    FLOOR 4 MAY base runtime wire role session journal consensus
+                 FOREIGN)
+understudy_layer(NAME registry   FLOOR 5 MAY base runtime wire role session journal consensus
+                 replica FOREIGN)
+understudy_layer(NAME record     FLOOR 5 MAY base runtime wire role session journal consensus
+                 replica FOREIGN)
+understudy_layer(NAME immortal   FLOOR 5 MAY base runtime wire role session journal consensus
+                 replica FOREIGN)
+understudy_layer(NAME broker     FLOOR 5 MAY base runtime wire role session journal consensus
+                 replica FOREIGN)
+understudy_layer(NAME partition  FLOOR 5 MAY base runtime wire role session journal consensus
+                 replica FOREIGN)
+understudy_layer(NAME client     FLOOR 6 MAY base runtime wire role session journal consensus link
+                 replica registry record immortal broker partition FOREIGN)
+understudy_layer(NAME gateway    FLOOR 6 MAY base runtime wire role session journal consensus link
+                 registry record immortal broker partition FOREIGN proton beast boost_json)
+understudy_layer(NAME node       FLOOR 7 MAY base runtime wire role session journal consensus link
+                 raft replicated replica registry record immortal broker partition client gateway
+                 FOREIGN)
 understudy_layer(NAME platform   FLOOR 8 MAY base runtime FOREIGN asio openssl spdlog prometheus)
-understudy_layer(NAME sim        FLOOR 8 MAY base runtime wire role session journal consensus link raft replicated replica registry record immortal broker partition client gateway node FOREIGN)
-understudy_layer(NAME library    FLOOR 9 MAY base runtime wire role session journal consensus link raft replicated replica registry record immortal broker partition client gateway node platform FOREIGN)
-understudy_layer(NAME apps       FLOOR 9 MAY base runtime wire role session journal consensus link raft replicated replica registry record immortal broker partition client gateway node platform library FOREIGN cli11 tomlplusplus libedit boost_json)
+understudy_layer(NAME sim        FLOOR 8 MAY base runtime wire role session journal consensus link
+                 raft replicated replica registry record immortal broker partition client gateway
+                 node FOREIGN)
+understudy_layer(NAME library    FLOOR 9 MAY base runtime wire role session journal consensus link
+                 raft replicated replica registry record immortal broker partition client gateway
+                 node platform FOREIGN)
+understudy_layer(NAME apps       FLOOR 9 MAY base runtime wire role session journal consensus link
+                 raft replicated replica registry record immortal broker partition client gateway
+                 node platform library FOREIGN cli11 tomlplusplus libedit boost_json)

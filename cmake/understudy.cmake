@@ -1,4 +1,5 @@
-# How a module, a test, a fuzzer and a benchmark are declared. Their CMakeLists.txt hold nothing else.
+# How a module, a test, a fuzzer and a benchmark are declared. Their CMakeLists.txt hold nothing
+# else.
 
 # Records one line of the layer table (cmake/modules.cmake).
 function(understudy_layer)
@@ -34,8 +35,8 @@ if(UNDERSTUDY_WERROR)
        OR (CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 15))
         target_compile_options(understudy_flags INTERFACE -Werror)
     else()
-        message(STATUS "Warnings stay warnings: ${CMAKE_CXX_COMPILER_ID} "
-                       "${CMAKE_CXX_COMPILER_VERSION} is newer than what this code is kept clean for")
+        message(STATUS "Warnings stay warnings: this code is not yet kept clean for "
+                       "${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}")
     endif()
 endif()
 
@@ -55,7 +56,7 @@ function(understudy_existing variable)
     set(${variable} "${existing}" PARENT_SCOPE)
 endfunction()
 
-# understudy_module(NAME journal SOURCES a.cc b.cc DEPS base runtime [LIBS fmt::fmt])
+# understudy_module(NAME journal SOURCES FILE... DEPS base runtime [LIBS fmt::fmt])
 #
 # A static library understudy_<name>; an interface library if there are no SOURCES.
 function(understudy_module)
@@ -137,7 +138,8 @@ function(understudy_executable target)
     set_property(GLOBAL APPEND PROPERTY understudy_wanted ${arg_MODULES})
 endfunction()
 
-# understudy_program(NAME understudy_program OUTPUT understudy SOURCES main.cc MODULES library [LIBS ...])
+# understudy_program(NAME understudy_program OUTPUT understudy SOURCES main.cc MODULES library
+#                    [LIBS ...])
 #
 # A program that users run. The target has another name because the library has that one.
 function(understudy_program)
@@ -166,11 +168,12 @@ function(understudy_test_library)
     list(TRANSFORM arg_MODULES PREPEND understudy_)
     add_library(understudy_${arg_NAME} STATIC ${arg_SOURCES})
     target_include_directories(understudy_${arg_NAME} PUBLIC ${PROJECT_SOURCE_DIR})
-    target_link_libraries(understudy_${arg_NAME} PUBLIC ${arg_MODULES} ${arg_LIBS} PRIVATE understudy_flags)
+    target_link_libraries(understudy_${arg_NAME} PUBLIC ${arg_MODULES} ${arg_LIBS}
+                          PRIVATE understudy_flags)
     understudy_test_body(understudy_${arg_NAME})
 endfunction()
 
-# understudy_test(NAME journal_test SOURCES a_test.cc b_test.cc MODULES journal sim [LIBS ...]
+# understudy_test(NAME journal_test SOURCES FILE... MODULES journal sim [LIBS ...]
 #                 [LABELS slow] [TIMEOUT 120] [SHARDS 4])
 #
 # One program with gtest's main; understudy_more_tests() adds to it. ctest runs it as SHARDS tests,
@@ -213,7 +216,8 @@ function(understudy_test)
     endforeach()
 endfunction()
 
-# understudy_fuzz(NAME frame_fuzz SOURCES frame_fuzz.cc MODULES wire CORPUS ${CMAKE_CURRENT_SOURCE_DIR}/corpus/frame)
+# understudy_fuzz(NAME frame_fuzz SOURCES frame_fuzz.cc MODULES wire
+#                 CORPUS ${CMAKE_CURRENT_SOURCE_DIR}/corpus/frame)
 #
 # libFuzzer in the fuzz preset; elsewhere a program that replays the corpus. Both are ctests.
 function(understudy_fuzz)

@@ -23,7 +23,7 @@ import struct
 import sys
 import time
 
-# --- MessagePack, as much as is needed: None, truth values, integers, text, arrays, maps -------------
+# --- MessagePack, as much as is needed: None, truth values, integers, text, arrays, maps ----------
 
 
 def pack(value):
@@ -95,12 +95,14 @@ def take(data):
             value.append(item)
         return value, rest
     if first < 0xc0 or 0xd9 <= first <= 0xdb:
-        size, rest = (first & 31, rest) if first < 0xc0 else number((">B", ">H", ">I")[first - 0xd9])
+        size, rest = (first & 31, rest)
+        if first >= 0xc0:
+            size, rest = number((">B", ">H", ">I")[first - 0xd9])
         return bytes(rest[:size]).decode(), rest[size:]
     raise ValueError(f"cannot unpack 0x{first:02x}")
 
 
-# --- The protocol ------------------------------------------------------------------------------------
+# --- The protocol ---------------------------------------------------------------------------------
 
 WELCOME, RESTORE, PERFORM, ROLE, TAKE_IMAGE, DONE, END = 1, 2, 3, 4, 5, 6, 7
 HELLO, OUTPUT, PERFORMED, IMAGE, IMPULSE, BROKEN, RESTORED = 65, 66, 67, 68, 69, 70, 71
@@ -340,7 +342,7 @@ def say(line):
     print(line, flush=True)
 
 
-# --- Hello world -------------------------------------------------------------------------------------
+# --- Hello world ----------------------------------------------------------------------------------
 
 
 class Server(Immortal):
@@ -362,7 +364,7 @@ class Server(Immortal):
 
 
 class Client(Immortal):
-    """Lines of standard input are calls from outside: greet NAME, greet_many NAME COUNT, later NAME."""
+    """Lines of standard input are calls: greet NAME, greet_many NAME COUNT, later NAME."""
 
     service = "client"
 

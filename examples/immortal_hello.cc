@@ -1,5 +1,5 @@
-// Hello world between two immortals: a client that greets a server ten times a second, and counts the
-// answers. Neither holds a line of code for failures.
+// Hello world between two immortals: a client that greets a server ten times a second, and counts
+// the answers. Neither holds a line of code for failures.
 //
 //   immortal_hello server A /tmp/server      and B and C likewise: copies on a shared directory
 //   immortal_hello client A /tmp/client

@@ -89,7 +89,8 @@ int main(int argc, char** argv) try {
     replica.wait_open(1h).value_or_throw();
     for (std::string line; std::getline(std::cin, line);) {
         if (line.starts_with("get ")) {
-            const auto read = replica.read([&] { std::cout << map->get(line.substr(4)) << std::endl; });
+            const auto read =
+                replica.read([&] { std::cout << map->get(line.substr(4)) << std::endl; });
             if (!read) std::cout << to_string(read.error()) << std::endl;
         } else if (const auto reply = replica.submit(as_bytes(line)); !reply) {
             std::cout << to_string(reply.error()) << std::endl;

@@ -1,7 +1,7 @@
 // bench_etcd ADDRESS OUTSTANDING SIZE WARM_UP_MS MEASURED_MS SAMPLES_FILE
 //
-// Puts of etcd beside our durable commands: says its puts per second and a checksum. Keys come from a
-// set of 1,000, as users overwrite what is there.
+// Puts of etcd beside our durable commands: says its puts per second and a checksum. Keys come from
+// a set of 1,000, as users overwrite what is there.
 
 #include <cstdio>
 #include <cstdlib>

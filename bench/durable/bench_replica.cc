@@ -3,8 +3,8 @@
 // bench_replica group DIRECTORY NAME NAME=HOST:PORT,...
 //
 // One member of a service whose state is a sum, on a journal of either kind. Says "opened MS", then
-// "role NAME EPOCH" with each change, and as active "answered NANOSECONDS" when its first command is
-// durable, by the monotonic clock.
+// "role NAME EPOCH" with each change, and as active "answered NANOSECONDS" when its first command
+// is durable, by the monotonic clock.
 // Reads from its standard input, and ends with it:
 //   load BYTES WINDOW WARM_UP_MS MEASURED_MS FILE   says "loaded PER_SECOND CHECKSUM"
 //   fill BYTES COUNT                                says "filled"

@@ -1,15 +1,15 @@
 // How many durable commands per second does a service take, and how long does one wait?
 //
 // The caller submits to the active member in its own process; a command is answered when it is
-// durable where its journal promises it and has been applied. One at a time, and 4,096 under way, by
-// the public API. Beside it the cost of one write and fdatasync of as many bytes on the same disk,
-// which is what one command at a time is bound by, and etcd's puts, one server, 1 and 1,000 clients'
-// worth outstanding over one gRPC channel.
+// durable where its journal promises it and has been applied. One at a time, and 4,096 under way,
+// by the public API. Beside it the cost of one write and fdatasync of as many bytes on the same
+// disk, which is what one command at a time is bound by, and etcd's puts, one server, 1 and 1,000
+// clients' worth outstanding over one gRPC channel.
 // Bound by: one at a time, the flush, and on three nodes two flushes side by side and two messages;
 //   many at once, the processors: about 1 us for each command on the loop, another to answer it.
-// Estimate before it was run: one at a time 0.8 of the bare flushes on one node, half on three; many
-//   at once 500 k/s of 100 B on one node, 250 k/s of 1 KiB; on three nodes two thirds of that, since
-//   three processes share two processors.
+// Estimate before it was run: one at a time 0.8 of the bare flushes on one node, half on three;
+//   many at once 500 k/s of 100 B on one node, 250 k/s of 1 KiB; on three nodes two thirds of that,
+//   since three processes share two processors.
 // Target: 0.85 of the floor one at a time, 1 KiB; 1 M and 250 k per second on one member.
 
 #include <cerrno>

@@ -1,11 +1,11 @@
-// What many services on three nodes cost beside one: hundreds of groups share one log, one flush and
-// one connection for each pair of nodes.
+// What many services on three nodes cost beside one: hundreds of groups share one log, one flush
+// and one connection for each pair of nodes.
 //
 // Three processes, one node in each; the load comes from within the process of each active member,
 // without the public API's threads. With one group all of it is in one process.
 // Bound by: the processors; with 300 groups each turn has many small writes of many groups.
-// Estimate before it was run: 300 groups half of one group's commands of 100 B, since a round of each
-//   carries fewer commands.
+// Estimate before it was run: 300 groups half of one group's commands of 100 B, since a round of
+//   each carries fewer commands.
 
 #include <algorithm>
 #include <filesystem>

@@ -21,7 +21,8 @@ struct Journaled {
 class JournalMembers {
 public:
     /// Ends when one of them is active. Errors: failed, timed_out, closed (none).
-    [[nodiscard]] static Result<JournalMembers> start(const Bench& bench, const Journaled& journaled);
+    [[nodiscard]] static Result<JournalMembers> start(const Bench& bench,
+                                                      const Journaled& journaled);
 
     [[nodiscard]] Child& active() { return members_[active_]; }
     [[nodiscard]] const Place& place() const { return place_; }

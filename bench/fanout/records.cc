@@ -2,11 +2,12 @@
 // coalesced?
 //
 // This process publishes; the subscribers have a connection each and live in processes of their own
-// (one, or four with 25 each, all of a process on one loop, listeners too). A change is 100 bytes of text. Acknowledgements go through shared
-// memory, outside of what is measured: in turn, a change is published when all have the one before;
-// saturated, when no subscriber is more than a window behind (1,000 with one, 100 with 100), so
-// that nothing has to be coalesced, and nothing was: the benchmark fails if a number is missing.
-// Beside it opaque messages of 100 bytes over mosquitto (QoS 0) and Redis (pub/sub), same window.
+// (one, or four with 25 each, all of a process on one loop, listeners too). A change is 100 bytes
+// of text. Acknowledgements go through shared memory, outside of what is measured: in turn, a
+// change is published when all have the one before; saturated, when no subscriber is more than a
+// window behind (1,000 with one, 100 with 100), so that nothing has to be coalesced, and nothing
+// was: the benchmark fails if a number is missing. Beside it opaque messages of 100 bytes over
+// mosquitto (QoS 0) and Redis (pub/sub), same window.
 // Bound by: in turn, wake-ups: publisher, loop, subscriber's loop: 2 of 22 us; with 100, a send and
 //   a receive each, 5 us. Saturated: the two processors. Encode once, one copy per subscriber into
 //   its socket, decode.

@@ -22,7 +22,9 @@ Result<double> processor_seconds(pid_t process) {
     for (int i = 0; i < 11; ++i) rest >> skipped;
     double user = 0;
     double kernel = 0;
-    if (rest >> user >> kernel) return (user + kernel) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+    if (rest >> user >> kernel) {
+        return (user + kernel) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+    }
     return Error{.code = Errc::failed, .detail = "no times in " + folder(process) + "/stat"};
 }
 

@@ -15,7 +15,8 @@ Result<RegistryProcess> RegistryProcess::start(const Bench& bench, const Place& 
                                          .errors_file = place / "registry.errors",
                                          .network = network}));
     const std::string said = US_TRY(process.line_with(ready, 10s)).substr(ready.size());
-    return RegistryProcess{.process = std::move(process), .address = said.substr(0, said.find(','))};
+    return RegistryProcess{.process = std::move(process),
+                           .address = said.substr(0, said.find(','))};
 }
 
 Result<MemberProcess> MemberProcess::start(const Bench& bench, const Place& place,

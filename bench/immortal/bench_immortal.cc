@@ -1,17 +1,19 @@
-// bench_immortal SERVICE MEMBER JOURNAL DIRECTORY LISTEN SERVERS CLIENTS [REGISTRY CHECKPOINT_EVERY]
+// bench_immortal SERVICE MEMBER JOURNAL DIRECTORY LISTEN SERVERS CLIENTS [REGISTRY
+// CHECKPOINT_EVERY]
 //
 // One copy of the service "server", which takes or echoes what it is sent, or of "client", which
-// sends. JOURNAL is local, shared, NAME=HOST:PORT,... for a replicated one, or beside=HOST:PORT, where
-// a coordinator has journal and connections; SERVERS and CLIENTS say where the copies listen,
-// HOST:PORT,... each, unless REGISTRY knows; CHECKPOINT_EVERY is in bytes of calls. Says "opened MS" when its journal is replayed.
-// Reads from its standard input, and ends with it:
+// sends. JOURNAL is local, shared, NAME=HOST:PORT,... for a replicated one, or beside=HOST:PORT,
+// where a coordinator has journal and connections; SERVERS and CLIENTS say where the copies listen,
+// HOST:PORT,... each, unless REGISTRY knows; CHECKPOINT_EVERY is in bytes of calls. Says "opened
+// MS" when its journal is replayed. Reads from its standard input, and ends with it:
 //   count                                    server: says "counted CALLS NANOSECONDS"
 //   push BYTES                               client: one-way calls without end
 //   stop                                     client: says "stopped CALLS" when all of them are made
 //   echo BYTES WINDOW WARM_UP_MS MEASURED_MS FILE      client: says "echoed PER_SECOND CHECKSUM"
 //   session BYTES WINDOW WARM_UP_MS MEASURED_MS FILE   the same by a session, without an immortal
-//   fill MEBIBYTES                           server: says "filled" when a checkpoint has it all, with
-//                                            REGISTRY before; then each call of 1 KiB replaces a row
+//   fill MEBIBYTES                           server: says "filled" when a checkpoint has it all,
+//                                            with REGISTRY before; then each call of 1 KiB replaces
+//                                            a row
 
 #include <algorithm>
 #include <atomic>
@@ -290,7 +292,9 @@ void echo(ImmortalMember& member, const Load& load) {
 class Pipeline {
 public:
     Pipeline(ImmortalClient& client, const Load& load)
-        : client_(client), data_(load.bytes, std::byte{'x'}), counted_(load.warm_up, load.measured) {}
+        : client_(client),
+          data_(load.bytes, std::byte{'x'}),
+          counted_(load.warm_up, load.measured) {}
 
     [[nodiscard]] Calls run(std::size_t window) {
         live_ = window;
@@ -403,7 +407,9 @@ int run(const std::vector<std::string>& arguments) {
 }  // namespace understudy::bench
 
 int main(int count, char** arguments) {
-    if (count == 8 || count == 10) return understudy::bench::run({arguments + 1, arguments + count});
+    if (count == 8 || count == 10) {
+        return understudy::bench::run({arguments + 1, arguments + count});
+    }
     std::fputs("usage: see the head of bench_immortal.cc\n", stderr);
     return 2;
 }

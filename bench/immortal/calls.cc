@@ -1,10 +1,11 @@
-// How many exactly-once calls per second go from one immortal to another, and how long does one take?
+// How many exactly-once calls per second go from one immortal to another, and how long does one
+// take?
 //
 // Two services in processes of their own, each on a journal: every call is durable at the receiver
 // before it is carried out, every answer at the caller before it is, and each is carried out once
-// whoever dies. One-way calls, and echoes with a continuation, one at a time and streamed; echoes by
-// a session of a client that is no immortal. Beside them gRPC, which keeps nothing: unary calls one
-// at a time and 100 outstanding, streams one-way and as echo.
+// whoever dies. One-way calls, and echoes with a continuation, one at a time and streamed; echoes
+// by a session of a client that is no immortal. Beside them gRPC, which keeps nothing: unary calls
+// one at a time and 100 outstanding, streams one-way and as echo.
 // Bound by: one at a time, flushes: two for each echo, one by a session; streamed, the processors:
 //   pack, hash, journal, copy and dispatch at both ends.
 // Estimate before it was run: one-way 16 B 1 M/s, echoes 300 k/s; 64 KiB by the disk: 5 k/s; one at

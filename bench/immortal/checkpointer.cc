@@ -1,16 +1,16 @@
 // What do the checkpoints of an immortal with a large state cost, and whom do they hold up?
 //
-// A server with an active copy, a standby and the checkpointer that the registry has designated, its
-// state some hundred MiB in rows of 1 KiB; echoes of 1 KiB, each of which replaces a row, as many as go,
-// while checkpoints come and go. Rounds of a second in which a checkpoint was being written are kept
-// apart from the others; when it was is what its file says, from its creation to its renaming. The
-// processor time of the copies is counted over whole cycles, from the end of a checkpoint to the end
-// of another; then once more with one-way calls of 16 B.
-// Bound by: the checkpointer packs the rows, in slices between calls, and writes them; a checkpoint is as
-//   long as the state, and due when there were as many bytes of calls. On these two processors
-//   whatever the checkpointer does is taken away from the calls.
-// Estimate before it was run: 400 MB/s; processor time of the checkpointer twice that of the standby
-//   for 1 KiB; calls half as fast meanwhile, the longest 20 ms.
+// A server with an active copy, a standby and the checkpointer that the registry has designated,
+// its state some hundred MiB in rows of 1 KiB; echoes of 1 KiB, each of which replaces a row, as
+// many as go, while checkpoints come and go. Rounds of a second in which a checkpoint was being
+// written are kept apart from the others; when it was is what its file says, from its creation to
+// its renaming. The processor time of the copies is counted over whole cycles, from the end of a
+// checkpoint to the end of another; then once more with one-way calls of 16 B.
+// Bound by: the checkpointer packs the rows, in slices between calls, and writes them; a checkpoint
+//   is as long as the state, and due when there were as many bytes of calls. On these two
+//   processors whatever the checkpointer does is taken away from the calls.
+// Estimate before it was run: 400 MB/s; processor time of the checkpointer twice that of the
+//   standby for 1 KiB; calls half as fast meanwhile, the longest 20 ms.
 
 #include <algorithm>
 #include <chrono>
@@ -73,7 +73,9 @@ public:
 private:
     void look_at(const std::string& file) {
         struct statx facts {};
-        if (::statx(AT_FDCWD, file.c_str(), 0, STATX_BASIC_STATS | STATX_BTIME, &facts) != 0) return;
+        if (::statx(AT_FDCWD, file.c_str(), 0, STATX_BASIC_STATS | STATX_BTIME, &facts) != 0) {
+            return;
+        }
         if ((facts.stx_mask & STATX_BTIME) == 0 || facts.stx_size < bytes_min_) return;
         const auto seconds = [](const statx_timestamp& time) {
             return static_cast<double>(time.tv_sec) + time.tv_nsec / 1e9;
@@ -81,9 +83,10 @@ private:
         const bool known = std::any_of(seen_.begin(), seen_.end(),
                                        [&](const Checkpoint& one) { return one.file == file; });
         if (known) return;
-        seen_.push_back({.file = file,
-                         .span = {.begun = seconds(facts.stx_btime), .ended = seconds(facts.stx_ctime)},
-                         .bytes = facts.stx_size});
+        seen_.push_back(
+            {.file = file,
+             .span = {.begun = seconds(facts.stx_btime), .ended = seconds(facts.stx_ctime)},
+             .bytes = facts.stx_size});
     }
 
     const std::string directory_;

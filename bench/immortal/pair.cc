@@ -93,7 +93,8 @@ Result<void> ImmortalPair::start_coordinators(const Bench& bench) {
     const std::string peers =
         "server=" + server_addresses_[0] + ",client=" + client_addresses_[0];
     for (const std::string service : {"server", "client"}) {
-        const std::string& listen = (service == "server" ? server_addresses_ : client_addresses_)[0];
+        const std::string& listen =
+            (service == "server" ? server_addresses_ : client_addresses_)[0];
         coordinators_.push_back(US_TRY(Child::start(
             {.command = {bench.program, "coordinator", "--instance", service, "--port",
                          listen.substr(listen.rfind(':') + 1), "--log", place_ / "journals",

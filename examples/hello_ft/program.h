@@ -1,6 +1,7 @@
 #pragma once
 
-// What the three programs of this example have in common, and what has nothing to do with Understudy.
+// What the three programs of this example have in common, and what has nothing to do with
+// Understudy.
 
 #include <csignal>
 #include <cstdio>

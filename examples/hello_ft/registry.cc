@@ -17,7 +17,9 @@ int main(int argc, char** argv) try {
     std::string directory = argc > 2 ? argv[2] : "";
     if (directory.empty()) {
         directory = (std::filesystem::temp_directory_path() / "hello-registry-XXXXXX").string();
-        if (mkdtemp(directory.data()) == nullptr) throw std::runtime_error("no temporary directory");
+        if (mkdtemp(directory.data()) == nullptr) {
+            throw std::runtime_error("no temporary directory");
+        }
     }
     {
         const auto registry =

@@ -107,7 +107,8 @@ public:
 
 private:
     struct Table {
-        std::map<std::string, std::function<Result<void>(T&, Bytes, Buffer&)>, std::less<>> handlers;
+        std::map<std::string, std::function<Result<void>(T&, Bytes, Buffer&)>, std::less<>>
+            handlers;
         std::map<std::string, std::function<Result<void>(T&, const Result<Bytes>&, Bytes)>,
                  std::less<>>
             continuations;

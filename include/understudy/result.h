@@ -95,7 +95,8 @@ struct Error {
 /// What value_or_throw() throws, for callers that prefer exceptions.
 class US_API Exception : public std::runtime_error {
 public:
-    explicit Exception(Error error) : std::runtime_error(to_string(error)), error_(std::move(error)) {}
+    explicit Exception(Error error)
+        : std::runtime_error(to_string(error)), error_(std::move(error)) {}
     [[nodiscard]] const Error& error() const { return error_; }
 
 private:

@@ -48,10 +48,11 @@ Error advise(Error error, std::string_view next) {
 Error advise_path(Error error, const std::string& path) {
     switch (error.code) {
         case Errc::not_permitted:
-            return advise(std::move(error),
-                          fmt::format("namei -l {0}, and findmnt -T {0}: who owns it, and whether it "
-                                      "is mounted read-only",
-                                      path));
+            return advise(
+                std::move(error),
+                fmt::format("namei -l {0}, and findmnt -T {0}: who owns it, and whether it "
+                            "is mounted read-only",
+                            path));
         case Errc::bad_path: return advise(std::move(error), fmt::format("stat {}", path));
         case Errc::no_space: return advise(std::move(error), fmt::format("df {}", path));
         case Errc::no_descriptors:
@@ -66,9 +67,10 @@ std::string error_text(const Error& error) {
     const std::size_t end = error.detail.find('\n');
     const std::string sentence = error.detail.substr(0, end);
     const std::string_view unknown = error.effect == Effect::unknown ? ", outcome unknown" : "";
-    std::string text = sentence.empty()
-                           ? fmt::format("understudy: {}{}\n", name(error.code), unknown)
-                           : fmt::format("understudy: {} [{}{}]\n", sentence, name(error.code), unknown);
+    std::string text =
+        sentence.empty()
+            ? fmt::format("understudy: {}{}\n", name(error.code), unknown)
+            : fmt::format("understudy: {} [{}{}]\n", sentence, name(error.code), unknown);
     if (end != std::string::npos) text += error.detail.substr(end + 1) + '\n';
     return text;
 }

@@ -14,8 +14,10 @@ enum class Exit : int {
     usage = 2,          ///< The command line or a configuration is wrong.
     unreachable = 69,   ///< Nobody answers there (EX_UNAVAILABLE).
     io_failed = 74,     ///< Standard output cannot be written, or a file not read (EX_IOERR).
-    again = 75,         ///< No active member yet, timed out, a shortage, outcome unknown (EX_TEMPFAIL).
-    denied = 77,        ///< Not authenticated, not allowed, not permitted by the system (EX_NOPERM).
+    again = 75,         ///< No active member yet, timed out, a shortage, outcome unknown
+                        ///< (EX_TEMPFAIL).
+    /// Not authenticated, not allowed, not permitted by the system (EX_NOPERM).
+    denied = 77,
     interrupted = 130,  ///< Ctrl-C.
 };
 
@@ -24,8 +26,8 @@ enum class Exit : int {
 /// The same error with the next command to type, which print_error() puts on a line of its own.
 [[nodiscard]] Error advise(Error error, std::string_view next);
 
-/// Advises what is to be done about a file or directory that cannot be used; other errors stay as they
-/// are.
+/// Advises what is to be done about a file or directory that cannot be used; other errors stay as
+/// they are.
 [[nodiscard]] Error advise_path(Error error, const std::string& path);
 
 /// "understudy: no registry answers at 127.0.0.1:22222 [unavailable]", then the advice.

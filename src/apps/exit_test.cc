@@ -43,8 +43,9 @@ TEST(Exit, AMessageIsASentenceItsCodeAndTheNextCommand) {
     EXPECT_EQ(error_text(error), "understudy: no service Foo [not_found]\n");
     EXPECT_EQ(error_text(advise(error, "understudy service list")),
               "understudy: no service Foo [not_found]\ntry: understudy service list\n");
-    EXPECT_EQ(error_text({.code = Errc::timed_out, .effect = Effect::unknown, .detail = "no answer"}),
-              "understudy: no answer [timed_out, outcome unknown]\n");
+    EXPECT_EQ(
+        error_text({.code = Errc::timed_out, .effect = Effect::unknown, .detail = "no answer"}),
+        "understudy: no answer [timed_out, outcome unknown]\n");
     EXPECT_EQ(error_text({.code = Errc::closed}), "understudy: closed\n");
 }
 

@@ -16,8 +16,8 @@ int main(int argc, char** argv) {
     open_output();
     exit_on_interrupt();  // The registry and the demonstrations take the signal for themselves.
 
-    CommandLine line("understudy", "High availability for services: state that outlives its process.",
-                     version());
+    CommandLine line("understudy",
+                     "High availability for services: state that outlives its process.", version());
     Globals globals;
     const Command root = line.root();
     globals.add_to(root);
@@ -28,9 +28,10 @@ int main(int argc, char** argv) {
     add_journal_commands(root, globals);
     demo::add_demo_commands(root, globals);
     add_meta_commands(line, globals);
-    root.footer("The options above are taken by every command.\n"
-                "Exit codes: 0 done; 1 the answer is no; 2 usage; 69 unreachable; 74 the output cannot be "
-                "written,\nor a file cannot be read; 75 try again (no active member, timed out, "
-                "outcome unknown);\n77 denied; 130 interrupted.");
+    root.footer(
+        "The options above are taken by every command.\n"
+        "Exit codes: 0 done; 1 the answer is no; 2 usage; 69 unreachable; 74 the output cannot be "
+        "written,\nor a file cannot be read; 75 try again (no active member, timed out, "
+        "outcome unknown);\n77 denied; 130 interrupted.");
     return static_cast<int>(close_output(line.run(argc, argv)));
 }

@@ -21,7 +21,8 @@ if(UNDERSTUDY_TESTS)
                     "UNDERSTUDY_TEST_SERVICE=$<TARGET_FILE:understudy_test_service>"
                     "UNDERSTUDY_TEST_REPLICA=$<TARGET_FILE:understudy_test_replica>"
                     "UNDERSTUDY_EXAMPLES=$<TARGET_FILE_DIR:replicated_kv>"
-                    "UNDERSTUDY_SANITIZED=${UNDERSTUDY_SANITIZE}" "UNDERSTUDY_RAFT=${UNDERSTUDY_RAFT}"
+                    "UNDERSTUDY_SANITIZED=${UNDERSTUDY_SANITIZE}"
+                    "UNDERSTUDY_RAFT=${UNDERSTUDY_RAFT}"
                     "PYTHONDONTWRITEBYTECODE=1")
     foreach(name command_line completion configuration coordinator definition demo documents
                  examples group_replay journal immortals output platform registry tls)

@@ -15,7 +15,9 @@ public:
                std::initializer_list<LogField> fields) override {
         EXPECT_EQ(level, LogLevel::warn);
         std::string line(event);
-        for (const LogField& field : fields) line += " " + std::string(field.key) + "=" + field.value;
+        for (const LogField& field : fields) {
+            line += " " + std::string(field.key) + "=" + field.value;
+        }
         lines.push_back(line);
     }
     std::vector<std::string> lines;
@@ -24,7 +26,8 @@ public:
 class ComplaintsTest : public testing::Test {
 protected:
     void heard(std::string_view about, const std::string& reason) {
-        complaints_.heard(now_, "peer.refused", kv("peer", about), {.code = Errc::denied, .detail = reason});
+        complaints_.heard(now_, "peer.refused", kv("peer", about),
+                          {.code = Errc::denied, .detail = reason});
     }
 
     KeptLog log_;

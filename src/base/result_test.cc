@@ -60,7 +60,8 @@ TEST(ResultDeathTest, TheWrongSideIsAnAssertion) {
 TEST(Error, PrintsCodeDetailAndEffect) {
     EXPECT_EQ(to_string(Error{Errc::not_active, Effect::none, "Foo/Bar1 is standby"}),
               "not_active: Foo/Bar1 is standby (effect: none)");
-    EXPECT_EQ(to_string(Error{Errc::timed_out, Effect::unknown, ""}), "timed_out (effect: unknown)");
+    EXPECT_EQ(to_string(Error{Errc::timed_out, Effect::unknown, ""}),
+              "timed_out (effect: unknown)");
 }
 
 TEST(Errc, NamesAreDistinctAndEveryCodeHasOne) {

@@ -42,7 +42,8 @@ struct AgentOptions {
 };
 
 /// The library inside an application: one connection to the registry, one port, any number of
-/// members and proxies. Members of services with a journal have ports of their own. Binds their machines to a Runtime.
+/// members and proxies. Members of services with a journal have ports of their own. Binds their
+/// machines to a Runtime.
 ///
 /// Starts before its registry and goes on without it.
 /// Thread: loop only.
@@ -103,7 +104,8 @@ public:
     [[nodiscard]] Error registry_error() const { return registry_.last_error(); }
     /// Where questions go: of the node that serves, or of the one that answers meanwhile.
     [[nodiscard]] const Address& registry_address() const {
-        return registry_.up() || reader_ == nullptr ? registry_.address() : reader_->link().address();
+        return registry_.up() || reader_ == nullptr ? registry_.address()
+                                                    : reader_->link().address();
     }
     [[nodiscard]] const Address& address() const { return endpoint_->address(); }
     [[nodiscard]] const AgentOptions& options() const { return options_; }

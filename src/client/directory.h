@@ -48,7 +48,8 @@ public:
     /// True if `epoch` is news.
     bool heard_epoch(const std::string& family, Epoch epoch);
     [[nodiscard]] Epoch epoch(const std::string& family) const;
-    /// The same, for whoever asks all the time: it changes as more is heard, and stays in its place.
+    /// The same, for whoever asks all the time: it changes as more is heard, and stays in its
+    /// place.
     [[nodiscard]] const Epoch& epoch_place(const std::string& family) { return epochs_[family]; }
     /// Spreads load-balanced clients: differs from client to client.
     [[nodiscard]] std::uint64_t turn(const std::string& family) const;

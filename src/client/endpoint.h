@@ -53,7 +53,10 @@ private:
     };
 
     Endpoint(Runtime& runtime, Log& log, Options options, Router& router)
-        : runtime_(runtime), refusals_(runtime, log), options_(std::move(options)), router_(router) {}
+        : runtime_(runtime),
+          refusals_(runtime, log),
+          options_(std::move(options)),
+          router_(router) {}
 
     void accepted(std::unique_ptr<Connection> connection);
     [[nodiscard]] LinkId id_of(const Link& link) const;

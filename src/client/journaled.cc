@@ -56,7 +56,8 @@ void JournaledMember::registered(const pb::Registered& answer) {
         // What stands in the way may go away: a predecessor that dies, a replica that is added.
         const Error reason = wire::from_failure(answer.failure());
         refusals_.heard("journaled.refused", kv("member", family() + "/" + name()), reason);
-        retry_ = runtime_.at(runtime_.now() + backoff_.wait(runtime_.random()), [this] { enter(); });
+        retry_ =
+            runtime_.at(runtime_.now() + backoff_.wait(runtime_.random()), [this] { enter(); });
         return observer_.refused(reason);
     }
     backoff_.succeeded();

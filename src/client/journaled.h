@@ -60,10 +60,11 @@ public:
     /// A designation says what may happen while nobody is active; it takes the role from nobody. A
     /// member that reports itself active is designated so, whoever was before.
     virtual void designated(const role::Designation& what, Epoch known) = 0;
-    /// A switchover begins; both ends answer it by JournaledMember::ready(). The successor: at once,
-    /// and reports how far it is until it is over. Who is active: when nothing of its own is on its
-    /// way into the journal any more. designated() goes on from there, and is then called with
-    /// each word of the registry, also one that changes nothing. Not answered: it comes to nothing.
+    /// A switchover begins; both ends answer it by JournaledMember::ready(). The successor: at
+    /// once, and reports how far it is until it is over. Who is active: when nothing of its own is
+    /// on its way into the journal any more. designated() goes on from there, and is then called
+    /// with each word of the registry, also one that changes nothing. Not answered: it comes to
+    /// nothing.
     virtual void handover_wanted(const Handover&) {}
     /// The registry has the member in line, at this place.
     virtual void registered(std::uint64_t order) = 0;

@@ -18,8 +18,9 @@ namespace {
 constexpr Duration leave_limit = 100ms;
 
 [[nodiscard]] std::string place(const Target& target) {
-    return target.member.empty() ? to_string(target.endpoint)
-                                 : fmt::format("{} at {}", target.member, to_string(target.endpoint));
+    return target.member.empty()
+               ? to_string(target.endpoint)
+               : fmt::format("{} at {}", target.member, to_string(target.endpoint));
 }
 }  // namespace
 

@@ -69,7 +69,8 @@ public:
     [[nodiscard]] const std::string& family() const { return options_.family; }
     [[nodiscard]] const ProxyStatus& status() const { return status_; }
 
-    /// Why nobody is connected, with the address and the reason of the last try; empty if somebody is.
+    /// Why nobody is connected, with the address and the reason of the last try; empty if somebody
+    /// is.
     [[nodiscard]] std::string trouble() const;
 
     /// Kept through failovers until unsubscribe(). Errors: bad_config, limit_exceeded (none).

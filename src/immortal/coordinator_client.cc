@@ -190,7 +190,8 @@ void CoordinatorClient::on(const RestoreFrame& restore) {
         used += piece_head_size + size;
         const PiecePlace place{.first = std::exchange(restore_first_, false),
                                .last = restore.last && used == all.size()};
-        if (auto taken = application_->restore_piece(piece, place, restore.version, *this); !taken) {
+        if (auto taken = application_->restore_piece(piece, place, restore.version, *this);
+            !taken) {
             return give_up(taken.error());
         }
     }

@@ -59,10 +59,11 @@ public:
     CoordinatorClient& operator=(const CoordinatorClient&) = delete;
 
     /// A call from outside, answered when it is durable: once, never within this call.
-    /// Errors: not_active, limit_exceeded (none); unavailable (none: no coordinator; unknown: it went
-    ///         away meanwhile); those of ImmortalMember::impulse().
+    /// Errors: not_active, limit_exceeded (none); unavailable (none: no coordinator; unknown: it
+    ///         went away meanwhile); those of ImmortalMember::impulse().
     void impulse(std::string_view handler, Bytes arguments, Answered answered);
-    /// From now on the code of this version acts, at all copies. Errors: as above, bad_config (none).
+    /// From now on the code of this version acts, at all copies. Errors: as above, bad_config
+    /// (none).
     void upgrade(std::uint32_t version, Answered answered);
 
     [[nodiscard]] const Situation& situation() const { return situation_; }

@@ -49,7 +49,8 @@ enum class FrameType : std::uint8_t {
 
 enum class CoordinatorMode : std::uint8_t {
     live = 1,
-    replay = 2,  ///< The past once more, for looking at: nothing comes of what the application does.
+    /// The past once more, for looking at: nothing comes of what the application does.
+    replay = 2,
 };
 
 // Views into the frame.
@@ -113,9 +114,9 @@ struct UpgradeFrame {
     std::uint32_t version = 0;
 };
 
-using AnyFrame = std::variant<WelcomeFrame, RestoreFrame, Input, RoleFrame, TakeImageFrame, DoneFrame,
-                              EndFrame, HelloFrame, Output, PerformedFrame, ImageFrame, ImpulseFrame,
-                              BrokenFrame, RestoredFrame, UpgradeFrame>;
+using AnyFrame = std::variant<WelcomeFrame, RestoreFrame, Input, RoleFrame, TakeImageFrame,
+                              DoneFrame, EndFrame, HelloFrame, Output, PerformedFrame, ImageFrame,
+                              ImpulseFrame, BrokenFrame, RestoredFrame, UpgradeFrame>;
 
 /// Appends the frame. Requires: within the bounds above. Longer texts of errors are cut.
 void put_frame(const AnyFrame& frame, Buffer& out);

@@ -24,9 +24,11 @@ struct Input {
     Position position = {};
     InputKind kind = InputKind::call;
     std::string_view source = {};  ///< Who calls or replies.
-    std::uint64_t id = 0;     ///< call: 0 if no answer is wanted; reply: of the call; timer; version.
+    /// call: 0 if no answer is wanted; reply: of the call; timer; version.
+    std::uint64_t id = 0;
     std::string_view name = {};    ///< call: of the handler.
-    Bytes body = {};               ///< call: arguments; reply: what the handler returned, or a refusal.
+    /// call: arguments; reply: what the handler returned, or a refusal.
+    Bytes body = {};
     bool refused = false;     ///< reply: the body is an error code and a text (message.h).
     Duration time = {};          ///< Of the service, the same at every copy.
     std::uint64_t wall_ms = 0;  ///< What the active member's clock said.
@@ -45,7 +47,8 @@ enum class OutputKind : std::uint8_t {
 struct Output {
     OutputKind kind = OutputKind::call;
     std::string_view to = {};    ///< call, reply: whom. reply, empty: who sent the impulse.
-    std::uint64_t id = 0;   ///< call: 0 if no answer is wanted; reply: of the call; else the timer's.
+    /// call: 0 if no answer is wanted; reply: of the call; else the timer's.
+    std::uint64_t id = 0;
     std::string_view name = {};  ///< call: of the handler.
     Bytes body = {};
     bool refused = false;

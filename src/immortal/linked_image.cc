@@ -1,5 +1,5 @@
-// The state of a linked application as the pieces of an image. Byte layout: docs/formats/immortal.md,
-// "The state of a linked application".
+// The state of a linked application as the pieces of an image. Byte layout:
+// docs/formats/immortal.md, "The state of a linked application".
 
 #include <algorithm>
 #include <new>
@@ -77,8 +77,8 @@ private:
         ByteWriter writer(out);
         writer.varint(object_image_.fields.size());
         const Bytes rest = Bytes(object_image_.fields).subspan(fields_at_);
-        const Bytes some =
-            rest.first(std::min({rest.size(), std::max<std::size_t>(bytes_about, 1), fields_piece_max}));
+        const Bytes some = rest.first(
+            std::min({rest.size(), std::max<std::size_t>(bytes_about, 1), fields_piece_max}));
         writer.raw(some);
         fields_at_ += some.size();
         if (some.size() == rest.size()) part_ = Part::map;

@@ -1,7 +1,8 @@
 // Whatever an immortal's journal or checkpoint holds, the machine neither crashes nor contradicts
 // itself, and what it has become can be checkpointed and restored.
 //
-// Input: commands, each behind a size of two bytes. The top bit of the size: a piece of a checkpoint.
+// Input: commands, each behind a size of two bytes. The top bit of the size: a piece of a
+//        checkpoint.
 
 #include <cstddef>
 #include <cstdint>

@@ -14,9 +14,10 @@ Buffer stream(std::initializer_list<Message> messages) {
 }
 
 TEST(Message, ComesBackAsItWas) {
-    const Buffer bytes = stream({{.kind = MessageKind::one_way, .name = "add", .body = as_bytes("1")},
-                                 {.kind = MessageKind::call, .id = 300, .name = "ask"},
-                                 {.kind = MessageKind::reply, .id = 7, .body = as_bytes("x")}});
+    const Buffer bytes =
+        stream({{.kind = MessageKind::one_way, .name = "add", .body = as_bytes("1")},
+                {.kind = MessageKind::call, .id = 300, .name = "ask"},
+                {.kind = MessageKind::reply, .id = 7, .body = as_bytes("x")}});
     ByteReader in(bytes);
     const auto one_way = decode_message(in);
     ASSERT_TRUE(one_way);
@@ -63,8 +64,8 @@ TEST(Batch, NumbersThatCannotBeAreRefused) {
 }
 
 TEST(Refusal, TellsTheSameErrorThere) {
-    const Error error =
-        decode_refusal(encode_refusal({.code = Errc::failed, .effect = Effect::unknown, .detail = "x"}));
+    const Error error = decode_refusal(
+        encode_refusal({.code = Errc::failed, .effect = Effect::unknown, .detail = "x"}));
     EXPECT_EQ(error.code, Errc::failed);
     EXPECT_EQ(error.effect, Effect::unknown);
     EXPECT_EQ(error.detail, "x");

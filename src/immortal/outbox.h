@@ -28,7 +28,8 @@ public:
 
     /// Takes the next number. One that has been confirmed before it was made is not kept.
     MessageNo append(const Message& message);
-    /// The receiver has everything up to this one in its journal. Late and repeated ones do nothing.
+    /// The receiver has everything up to this one in its journal. Late and repeated ones do
+    /// nothing.
     void confirm(MessageNo upto);
 
     /// The run that holds `from`, whole: what comes before it is repeated. Null: nothing is there

@@ -272,8 +272,9 @@ void RemoteApplication::on(const HelloFrame& hello) {
     }
     versions_ = hello.versions;
     if (options_.version != 0 && !has_version(options_.version)) {
-        return end({.code = Errc::bad_config,
-                    .detail = "code of version " + std::to_string(options_.version) + " is wanted"});
+        return end(
+            {.code = Errc::bad_config,
+             .detail = "code of version " + std::to_string(options_.version) + " is wanted"});
     }
     greeted_ = true;
     watch_.reset();

@@ -1,5 +1,5 @@
-// An application in another process: told what an application in this one would be told, it says the
-// same; what it may not say, and when it says nothing, is its end.
+// An application in another process: told what an application in this one would be told, it says
+// the same; what it may not say, and when it says nothing, is its end.
 #include "immortal/remote.h"
 
 #include <string>
@@ -511,8 +511,9 @@ protected:
 TEST_F(ByHandTest, WhatContradictsTheProtocolIsItsEnd) {
     begin();
     say(PerformedFrame{{3}});
-    EXPECT_EQ(refusal(), "the application breaks the protocol: position 3 is not one that it was to "
-                         "perform");
+    EXPECT_EQ(refusal(),
+              "the application breaks the protocol: position 3 is not one that it was to "
+              "perform");
     EXPECT_EQ(desk().stage.end->code, Errc::corrupt);
     EXPECT_TRUE(until([&] { return end().ended.has_value(); }));
 }

@@ -125,8 +125,8 @@ public:
 
     [[nodiscard]] Space space() const { return space_; }
     [[nodiscard]] Reserve reserve() const { return reserve_; }
-    /// None is ready, and it will be needed: a quarter of the segment is used, or somebody waits for
-    /// it. Whoever makes it no sooner leaves the disk in peace.
+    /// None is ready, and it will be needed: a quarter of the segment is used, or somebody waits
+    /// for it. Whoever makes it no sooner leaves the disk in peace.
     [[nodiscard]] bool reserve_is_due() const {
         const bool filling = tail_.used_bytes >= tail_.segment_bytes / 4;
         return reserve_ != Reserve::ready && (filling || awaited_);

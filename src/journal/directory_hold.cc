@@ -25,9 +25,10 @@ Result<std::optional<DirectoryIdentity>> read_identity(Disk& disk, const std::st
     if (identity) return std::optional(*std::move(identity));
     Error error = std::move(identity).error();
     if (error.code == Errc::corrupt) {
-        error.detail = fmt::format("{}: {}\ntry: understudy journal verify {}; what is well but for "
-                                   "this file opens without it",
-                                   path, error.detail, directory);
+        error.detail = fmt::format(
+            "{}: {}\ntry: understudy journal verify {}; what is well but for "
+            "this file opens without it",
+            path, error.detail, directory);
     }
     return error;
 }

@@ -123,8 +123,8 @@ public:
     /// Requires: drafts is not empty.
     /// Errors: not_active (none: not taken; unknown: the tenure ended while it was under way),
     ///         no_space (none), limit_exceeded (none: too long, or too much is waiting),
-    ///         closed (none), disk_failed (unknown, and the same for ever), no_such_file (the same, of a
-    ///         directory that was removed or replaced).
+    ///         closed (none), disk_failed (unknown, and the same for ever), no_such_file (the same,
+    ///         of a directory that was removed or replaced).
     virtual void append(std::vector<Draft> drafts, Urgency urgency, Appended done) = 0;
 
     /// Calls `done` once it is certain that this member was active when it was called: what the

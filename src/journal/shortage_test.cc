@@ -1,4 +1,5 @@
-// No descriptor is left, or no memory, at any call that opens something: nobody's tenure ends by it.
+// No descriptor is left, or no memory, at any call that opens something: nobody's tenure ends by
+// it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

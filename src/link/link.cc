@@ -115,7 +115,8 @@ private:
         if (connection_ == nullptr || closing_ != nullptr) return;
         flush();
         channel_.close();
-        if (!reason_) reason_ = reason;  // The peer's end, which may come before, is not the reason.
+        // The peer's end, which may come before, is not the reason.
+        if (!reason_) reason_ = reason;
         closing_ = runtime_.at(runtime_.now(), [this, reason = std::move(reason)] {
             const auto self = shared_from_this();
             tell_closed(reason);

@@ -112,10 +112,11 @@ private:
         ByteReader reader(opaque);
         const auto epoch = reader.fixed<std::uint64_t>();
         const auto half = reader.fixed<std::uint32_t>();
-        const bool ours = !reader.failed() && tenure_.number != 0 && tenure_.epoch.value == *epoch &&
-                          tenure_.asked() == *half;
+        const bool ours = !reader.failed() && tenure_.number != 0 &&
+                          tenure_.epoch.value == *epoch && tenure_.asked() == *half;
         if (!ours) {
-            return link.refuse({.code = Errc::not_active, .detail = "not the active of that epoch"});
+            return link.refuse(
+                {.code = Errc::not_active, .detail = "not the active of that epoch"});
         }
         Buffer answer;
         ByteWriter(answer).fixed(tenure_.answered());
@@ -191,7 +192,8 @@ private:
     void dial(const Found& found) {
         if (!found || !*found) return retry();
         const journal::Contact& contact = **found;
-        const bool elsewhere = contact.process && contact.process->boot != runtime_.host().self().boot;
+        const bool elsewhere =
+            contact.process && contact.process->boot != runtime_.host().self().boot;
         if (elsewhere && is_loopback(contact.address.host)) return;  // Not for us: we poll.
         dialled_ = contact.address;
         attempt_ = runtime_.network().connect(

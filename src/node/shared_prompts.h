@@ -34,7 +34,8 @@ public:
         std::optional<TlsOptions> tls = {};
     };
 
-    /// Listens; if that fails, the others must poll while this member is active, and the log says so.
+    /// Listens; if that fails, the others must poll while this member is active, and the log says
+    /// so.
     SharedPrompts(Runtime& runtime, Log& log, Options options);
     ~SharedPrompts();
     SharedPrompts(const SharedPrompts&) = delete;

@@ -15,8 +15,10 @@ class Loop;
 struct LoopFigures {
     std::uint64_t handlers = 0;
     Duration handler_time_max{};          ///< The longest that everything else had to wait.
-    std::uint64_t accept_pauses = 0;      ///< Times that no descriptor was left for a new connection.
-    std::uint64_t silent_closed = 0;      ///< Incoming connections closed for others: they said nothing.
+    /// Times that no descriptor was left for a new connection.
+    std::uint64_t accept_pauses = 0;
+    /// Incoming connections closed for others: they said nothing.
+    std::uint64_t silent_closed = 0;
     std::uint64_t handshakes_failed = 0;  ///< Incoming connections that did not prove who they are.
 };
 

@@ -95,8 +95,9 @@ TEST_F(FullDisk, ANameThatIsTooLongIsABadPath) {
     EXPECT_EQ(disk_.make_directory(name).error().code, Errc::bad_path);
     EXPECT_EQ(disk_.list(name).error().code, Errc::bad_path);
     EXPECT_EQ(disk_.sync_directory(name).error().code, Errc::bad_path);
-    EXPECT_EQ(disk_.open(directory_ + std::string(5000, '/') + "x", Disk::Open::create).error().code,
-              Errc::bad_path);
+    EXPECT_EQ(
+        disk_.open(directory_ + std::string(5000, '/') + "x", Disk::Open::create).error().code,
+        Errc::bad_path);
 }
 
 TEST_F(FullDisk, ALinkThatLeadsToItselfIsABadPath) {

@@ -39,7 +39,8 @@ Loop::Frame::~Frame() {
 
 class Loop::LoopTimer final : public Timer, public TimerHeap::Node {
 public:
-    LoopTimer(TimerHeap& heap, TimePoint deadline, Task task) : heap_(heap), task_(std::move(task)) {
+    LoopTimer(TimerHeap& heap, TimePoint deadline, Task task)
+        : heap_(heap), task_(std::move(task)) {
         when = deadline;
         heap_.add(*this);
     }
@@ -61,7 +62,11 @@ private:
 };
 
 Loop::Loop(Log& log)
-    : log_(log), descriptors_(log), context_(1), work_(asio::make_work_guard(context_)), wake_(context_) {}
+    : log_(log),
+      descriptors_(log),
+      context_(1),
+      work_(asio::make_work_guard(context_)),
+      wake_(context_) {}
 
 Loop::~Loop() {
     // A task that never runs may own timers or connections: it goes while they still can.

@@ -199,7 +199,8 @@ enum us_result us_engine_start(struct us_engine* engine, uint64_t now, uint64_t 
     return result;
 }
 
-static enum us_result receive(struct us_engine* engine, uint64_t now, struct raft_message* message) {
+static enum us_result receive(struct us_engine* engine, uint64_t now,
+                              struct raft_message* message) {
     struct raft_event event = event_at(now, RAFT_RECEIVE);
     event.receive.message = message;
     return step(engine, &event);
@@ -566,7 +567,9 @@ uint64_t us_engine_term_begins(const struct us_engine* engine, uint64_t index) {
     return begins;
 }
 
-uint64_t us_engine_timeout_at(const struct us_engine* engine) { return raft_timeout(&engine->raft); }
+uint64_t us_engine_timeout_at(const struct us_engine* engine) {
+    return raft_timeout(&engine->raft);
+}
 bool us_engine_installing(const struct us_engine* engine) {
     return engine->raft.snapshot.installing;
 }

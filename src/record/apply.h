@@ -8,8 +8,8 @@
 
 namespace understudy::record {
 
-/// Makes `image` what the decoded image says, and returns its size_bytes(). `change`, if wanted, gets
-/// its maps: every field as put, vanished ones as removed.
+/// Makes `image` what the decoded image says, and returns its size_bytes(). `change`, if wanted,
+/// gets its maps: every field as put, vanished ones as removed.
 std::size_t replace(RecordImage& image, const DeltaView& view, RecordChange* change = nullptr);
 /// Carries a decoded delta out on `image`; removing what is not there is no change. What was in the
 /// maps of `change` is replaced, and its memory used again. Returns by how much size_bytes() grows.

@@ -6,8 +6,8 @@
 
 namespace understudy::record {
 
-// Arguments of a call travel as a MessagePack map by name, its result as a MessagePack value. Values
-// are a subset of what a map can hold: text, integer, real, bytes.
+// Arguments of a call travel as a MessagePack map by name, its result as a MessagePack value.
+// Values are a subset of what a map can hold: text, integer, real, bytes.
 
 /// Replaces the content of `out`. Errors: bad_config: a name or text is not UTF-8; limit_exceeded
 /// (none).

@@ -20,8 +20,9 @@ TEST(Arguments, RicherTypesAreRefusedByName) {
     EXPECT_EQ(refused.error().code, Errc::bad_config);
     EXPECT_EQ(refused.error().detail,
               "argument 'list': text, integer, real or bytes wanted, not array");
-    for (const wire::Dynamic& rich : {wire::Dynamic(), wire::Dynamic(true),
-                                      wire::Dynamic(UINT64_MAX), wire::Dynamic(wire::Dynamic::Map())}) {
+    for (const wire::Dynamic& rich :
+         {wire::Dynamic(), wire::Dynamic(true), wire::Dynamic(UINT64_MAX),
+          wire::Dynamic(wire::Dynamic::Map())}) {
         EXPECT_EQ(to_value(rich).error().code, Errc::bad_config);
     }
 }

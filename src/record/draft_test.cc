@@ -129,7 +129,8 @@ TEST(Draft, StartsFromAnImageThatIsPublishedAlready) {
     EXPECT_EQ(applied(image, draft.commit()), draft.image());
 }
 
-// Against a dumb second version: whatever was put and removed, the commits lead from image to image.
+// Against a dumb second version: whatever was put and removed, the commits lead from image to
+// image.
 TEST(Draft, RandomCommitsCarryExactlyTheDifference) {
     Random random(21);
     Draft draft;

@@ -14,8 +14,8 @@
 
 namespace understudy::record {
 
-// Bodies of the messages 32 to 63 (docs/formats/record.md, section "Messages"). Numbers are varints,
-// names are length-prefixed text, and what is called bytes runs to the end of the body.
+// Bodies of the messages 32 to 63 (docs/formats/record.md, section "Messages"). Numbers are
+// varints, names are length-prefixed text, and what is called bytes runs to the end of the body.
 //
 // Everything decoded is a view into the body. Names are checked (understudy/limits.h) and flags
 // known; bytes are checked by whoever decodes them. Errors of every decode_*(): corrupt.

@@ -29,8 +29,8 @@ enum class Applied : std::uint8_t {
 /// Bounds: what record_size_max and fields_max allow.
 class Mirror {
 public:
-    /// Applies an image. `change`, if wanted, is replaced by what happened: every field of the image
-    /// as put, vanished ones as removed.
+    /// Applies an image. `change`, if wanted, is replaced by what happened: every field of the
+    /// image as put, vanished ones as removed.
     /// Errors: corrupt, limit_exceeded; the mirror is unchanged.
     [[nodiscard]] Result<Applied> apply_image(Epoch epoch, Sequence sequence, Bytes image,
                                               RecordChange* change = nullptr);

@@ -21,7 +21,8 @@
 
 namespace understudy::record {
 
-using LinkId = Strong<struct LinkTag>;      ///< One connection to a subscriber; chosen by the shell.
+/// One connection to a subscriber; chosen by the shell.
+using LinkId = Strong<struct LinkTag>;
 using RecordId = Strong<struct RecordTag>;  ///< One record of one publisher; never reused.
 
 /// What an outlet says after taking a message.
@@ -50,8 +51,9 @@ public:
 /// Works while the member is active. While it stands by, records and subscriptions are kept, and
 /// nothing is sent: with the new tenure's epoch each subscription gets its image at once.
 ///
-/// Bounds: records_max, subscriptions_max per link, record_size_max per record: refused. A full link
-///         gets nothing but refusals of what it asks for; a listing of names, once begun, is finished.
+/// Bounds: records_max, subscriptions_max per link, record_size_max per record: refused. A full
+///         link gets nothing but refusals of what it asks for; a listing of names, once begun, is
+///         finished.
 /// Thread: loop only.
 class Publisher {
 public:

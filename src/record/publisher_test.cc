@@ -312,7 +312,8 @@ TEST_F(PublisherTest, AFullLinkGetsOneImageOfTheLatestStateWhenItDrains) {
 
     out.full.clear();
     publisher.drained(link);
-    EXPECT_EQ(out.take(), (Lines{"1: image #1 1.100 x=99"}));  // And "b", which missed nothing, none.
+    // And "b", which missed nothing, none.
+    EXPECT_EQ(out.take(), (Lines{"1: image #1 1.100 x=99"}));
     put(a, 100);
     put(b, 1);
     EXPECT_EQ(out.take(), (Lines{"1: delta #1 1.101 x=100", "2: delta #1 1.101 x=100",

@@ -3,7 +3,8 @@
 // Resource: one core. Estimate before the first run, for a record of ten fields of which one
 // changes: put and commit 250 ns (two tree look-ups, a note, one buffer), publish 150 ns plus 30 ns
 // for each subscriber, mirror 250 ns (two tree look-ups, two map nodes). Wanted on two cores for
-// everything, the network included: 1.5 M changes/s to one subscriber, 4 M deliveries/s to a hundred.
+// everything, the network included: 1.5 M changes/s to one subscriber, 4 M deliveries/s to a
+// hundred.
 #include <benchmark/benchmark.h>
 
 #include "record/draft.h"

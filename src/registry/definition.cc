@@ -33,8 +33,9 @@ namespace {
                      .detail = fmt::format("a directory of {} bytes: at most {}", directory.size(),
                                            directory_size_max)};
     }
-    const bool printable = std::none_of(directory.begin(), directory.end(),
-                                        [](char c) { return static_cast<unsigned char>(c) < 0x20; });
+    const bool printable = std::none_of(directory.begin(), directory.end(), [](char c) {
+        return static_cast<unsigned char>(c) < 0x20;
+    });
     if (!directory.starts_with('/') || !printable) {
         return bad_config(fmt::format("directory {}: an absolute path is wanted", directory));
     }
@@ -50,8 +51,9 @@ namespace {
         return bad_config(fmt::format(
             "port {} twice: one is for other services, one for the application", options.port()));
     }
-    if (options.has_node() && (options.node().host().empty() || options.node().host().size() > 255 ||
-                               options.node().port() == 0 || options.node().port() > 65'535)) {
+    if (options.has_node() &&
+        (options.node().host().empty() || options.node().host().size() > 255 ||
+         options.node().port() == 0 || options.node().port() > 65'535)) {
         return bad_config("a node's address has a host and a port");
     }
     return {};
@@ -158,7 +160,8 @@ Result<Definition> define(const Definition* old, const pb::DefineAsk& wanted) {
     }
     Merge merge("service " + wanted.family(), is_new, wanted.update());
     if (wanted.has_journal()) {
-        merge.take("journal", std::string(name(rows.journal())), std::string(name(wanted.journal())),
+        merge.take("journal", std::string(name(rows.journal())),
+                   std::string(name(wanted.journal())),
                    [&](const std::string&) { rows.set_journal(wanted.journal()); });
     }
     const bool shared = journal_of(rows) == JournalKind::shared_directory;
@@ -181,8 +184,9 @@ Result<Definition> define(const Definition* old, const pb::DefineAsk& wanted) {
         merge.take("version", rows.version(), wanted.version(),
                    [&](std::uint64_t value) { rows.set_version(value); });
     }
-    const auto first = std::find_if(rows.mutable_replicas()->begin(), rows.mutable_replicas()->end(),
-                                    [](const auto& replica) { return replica.number() == 0; });
+    const auto first =
+        std::find_if(rows.mutable_replicas()->begin(), rows.mutable_replicas()->end(),
+                     [](const auto& replica) { return replica.number() == 0; });
     if (first != rows.mutable_replicas()->end()) {
         take_options(merge, *first, wanted.first(), !shared);
     } else if (wanted.first().ByteSizeLong() != 0) {

@@ -821,7 +821,9 @@ void Machine::refuse(Turn& turn, const Pending& pending, const Error& error) {
     if (pending.kind == Pending::Kind::define) {
         return fail(turn, pending.session, pending.request, error);
     }
-    if (pending.kind == Pending::Kind::report) settle_report(turn, pending, turn.now + removal_retry);
+    if (pending.kind == Pending::Kind::report) {
+        settle_report(turn, pending, turn.now + removal_retry);
+    }
     if (pending.kind == Pending::Kind::last_resort) arm_last_resort(turn.now, pending.family);
     if (pending.kind == Pending::Kind::stop_waiting && !pending.family.empty()) {
         arm_waiting(turn.now, pending.family);
@@ -963,7 +965,9 @@ void Machine::tell(Turn& turn, const Grant& grant) {
     message.set_order(grant.member.order.value);
     const Service* service = state_.find(grant.family);
     if (service != nullptr && service->journaled()) {
-        if (planted(Plant::two_designated) && grant.member.designation.role == Role::standby) return;
+        if (planted(Plant::two_designated) && grant.member.designation.role == Role::standby) {
+            return;
+        }
         message.set_role(static_cast<std::uint32_t>(grant.member.designation.role));
         *message.mutable_designation() = to_designation(grant.member.designation);
     }

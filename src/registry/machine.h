@@ -70,7 +70,7 @@ using Effects = std::vector<Effect>;
 /// Bounds: `sessions_max`; per session the bounds of Watches; commands in flight
 ///         `proposals_max`, lookups in flight `lookups_max`; one more is refused with
 ///         limit_exceeded (none); one report of each member, `detail_max` bytes of its detail.
-/// Source: design.md section 3; docs/protocols/roles.md.
+/// Source: docs/protocols/roles.md.
 class Machine {
 public:
     struct Options {

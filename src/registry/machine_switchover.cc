@@ -1,8 +1,8 @@
 // The registry's machine: switchovers of services whose journal says who is active.
 //
 // The successor catches up while clients notice nothing; then the active member drains; then the
-// state designates the successor, which takes the journal over, or is given it. Whatever the journal
-// decides meanwhile counts.
+// state designates the successor, which takes the journal over, or is given it. Whatever the
+// journal decides meanwhile counts.
 
 #include <algorithm>
 #include <utility>

@@ -97,8 +97,9 @@ TEST_F(JournaledSwitchover, TheSuccessorIsReadyBeforeTheActiveMemberDrains) {
     EXPECT_EQ(designated(1), Role::checkpointer);
     EXPECT_EQ(stage.active(), "replica-0") << "until its journal says otherwise";
     EXPECT_FALSE(answer());
-    EXPECT_EQ(role_of(stage.last<pb::RoleGrant>(sessions[2], MessageType::role_grant)->designation()),
-              Role::active);
+    EXPECT_EQ(
+        role_of(stage.last<pb::RoleGrant>(sessions[2], MessageType::role_grant)->designation()),
+        Role::active);
 
     active(2, 2);
 
@@ -150,7 +151,8 @@ TEST_F(JournaledSwitchover, OneThatIsBehindIsNotWaitedForByClients) {
     EXPECT_FALSE(drain(0));
     stage.pass(1100ms, sessions);
     EXPECT_EQ(code(), Errc::timed_out);
-    EXPECT_EQ(refusal(), "replica-2 is 1 entry behind and did not catch up in time; replica-0 goes on");
+    EXPECT_EQ(refusal(),
+              "replica-2 is 1 entry behind and did not catch up in time; replica-0 goes on");
     EXPECT_EQ(designated(0), Role::active);
 }
 
@@ -179,8 +181,9 @@ TEST_F(JournaledSwitchover, AnActiveMemberThatDoesNotDrainKeepsItsRole) {
     stage.pass(2100ms, sessions);
     EXPECT_EQ(code(), Errc::timed_out);
     EXPECT_EQ(refusal(), "replica-0 did not drain in time; nothing changed");
-    EXPECT_EQ(role_of(stage.last<pb::RoleGrant>(sessions[0], MessageType::role_grant)->designation()),
-              Role::active)
+    EXPECT_EQ(
+        role_of(stage.last<pb::RoleGrant>(sessions[0], MessageType::role_grant)->designation()),
+        Role::active)
         << "it hears that it goes on";
     drained(0);  // Too late.
     EXPECT_EQ(designated(0), Role::active);
@@ -193,7 +196,8 @@ TEST_F(JournaledSwitchover, ASuccessorThatDoesNotTakeTheRoleLosesItAgain) {
     drained(0);
     stage.pass(2100ms, sessions);
     EXPECT_EQ(code(), Errc::timed_out);
-    EXPECT_EQ(answer()->failure().effect(), static_cast<std::uint32_t>(understudy::Effect::unknown));
+    EXPECT_EQ(answer()->failure().effect(),
+              static_cast<std::uint32_t>(understudy::Effect::unknown));
     EXPECT_EQ(refusal(), "replica-2 did not become active in time; replica-0 goes on");
     EXPECT_EQ(designated(0), Role::active);
     EXPECT_EQ(designated(2), Role::standby);
@@ -345,7 +349,8 @@ TEST_F(JournaledSwitchover, ATenureThatEndsSaysWhatIsKnown) {
     drained(0);
     stage.take(stage.machine->retire(stage.now));
     EXPECT_EQ(code(), Errc::not_active);
-    EXPECT_EQ(answer()->failure().effect(), static_cast<std::uint32_t>(understudy::Effect::unknown));
+    EXPECT_EQ(answer()->failure().effect(),
+              static_cast<std::uint32_t>(understudy::Effect::unknown));
 }
 
 }  // namespace

@@ -255,9 +255,10 @@ Outcome State::on(const pb::AddMember& add, std::uint64_t wall_ms) {
             wanted.known_registry() != 0 && wanted.known_registry() != registry_id_;
         const bool ahead = wanted.known_registry() == registry_id_ &&
                            (known >= service.next_order || restored_);
-        const bool keep_place =
-            !service.journaled() && known.value != 0 && (foreign || ahead || planted(Plant::keeps_place)) &&
-            known.value < std::uint64_t{1} << 62 && !service.line.contains(known);
+        const bool keep_place = !service.journaled() && known.value != 0 &&
+                                (foreign || ahead || planted(Plant::keeps_place)) &&
+                                known.value < std::uint64_t{1} << 62 &&
+                                !service.line.contains(known);
         order = keep_place ? known : service.next_order;
         service.next_order = std::max(service.next_order, order.next());
         service.line.emplace(order, Member{.name = wanted.member(),

@@ -42,8 +42,8 @@ struct Service {
     JoinOrder next_order{1};
     JoinOrder active = {};     ///< 0: nobody.
     std::string awaited = {};  ///< Reported holder that has not come back yet. Nobody is promoted.
-    /// An epoch that was not granted here may have a holder: nobody is promoted before it had a lease
-    /// to say so.
+    /// An epoch that was not granted here may have a holder: nobody is promoted before it had a
+    /// lease to say so.
     bool unsettled = false;
     std::uint64_t revision = 0;
     std::uint64_t promotions = 0;
@@ -55,7 +55,8 @@ struct Service {
     std::optional<role::StartOrder> start_order = {};
     std::string holder = {};  ///< Who has reported `epoch`. Empty: nobody yet.
     std::optional<wire::pb::Loss> lost = {};  ///< Why nobody is active, if somebody was.
-    /// A switchover is under way: `to` is designated, `from` active until its journal says otherwise.
+    /// A switchover is under way: `to` is designated, `from` active until its journal says
+    /// otherwise.
     std::optional<wire::pb::HandOver> handing = {};
 
     [[nodiscard]] bool journaled() const { return redundancy() == Redundancy::journaled; }
@@ -96,12 +97,12 @@ struct Applied {
 /// Election is part of the state machine: a command carries evidence, applying it decides. The
 /// earliest member still in line and not suspected is active; a returning member gets a new place
 /// at the back. Epochs only grow, also over what members report, so that a registry restored from
-/// a backup, or empty, never grants an epoch twice. What a backup says of roles is not believed: who
-/// holds one says so itself, or nobody is active for a lease.
+/// a backup, or empty, never grants an epoch twice. What a backup says of roles is not believed:
+/// who holds one says so itself, or nobody is active for a lease.
 ///
 /// On a journaled service the journal elects. The state designates who may be elected and who takes
-/// checkpoints (role::StartOrder), and records who reports itself active, under which epoch: a lower
-/// one than is known makes nobody active, and nobody is active until somebody says so.
+/// checkpoints (role::StartOrder), and records who reports itself active, under which epoch: a
+/// lower one than is known makes nobody active, and nobody is active until somebody says so.
 ///
 /// Deterministic: no clock, no random, no I/O. Thread: loop only.
 /// Bounds: `story_max` promotions per service, `services_max`, `members_max` per service,

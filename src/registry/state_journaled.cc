@@ -82,7 +82,8 @@ namespace {
 [[nodiscard]] std::string journaled_waiting_of(const Service& service) {
     const role::StartOrder& order = *service.start_order;
     if (!order.active().empty()) {
-        return fmt::format("{} is to be active: its journal has not made it so yet", order.active());
+        return fmt::format("{} is to be active: its journal has not made it so yet",
+                           order.active());
     }
     std::vector<std::string> others;
     for (const std::string& copy : order.copies()) {
@@ -107,8 +108,9 @@ std::string waiting_of(const Service& service) {
     if (service.active.value != 0 || service.line.empty()) return {};
     if (service.journaled()) return journaled_waiting_of(service);
     if (!service.awaited.empty()) {
-        return fmt::format("{} holds the role by what is known, and is not back yet: it has a lease",
-                           service.awaited);
+        return fmt::format(
+            "{} holds the role by what is known, and is not back yet: it has a lease",
+            service.awaited);
     }
     if (service.unsettled) {
         return fmt::format("somebody may hold epoch {}: who does has a lease to say so",
@@ -190,8 +192,8 @@ void State::leave(Service& service, JoinOrder order, const Why& why, Change& cha
     handing_without(service, why.previous, change);
 }
 
-/// One of the two of a switchover is gone. Its other end goes on: who has the role keeps it, who was
-/// to get it is the next anyway.
+/// One of the two of a switchover is gone. Its other end goes on: who has the role keeps it, who
+/// was to get it is the next anyway.
 void State::handing_without(Service& service, const std::string& gone, Change& change) {
     if (!service.handing) return;
     const std::string from = service.handing->from();
@@ -391,8 +393,9 @@ Outcome State::define(const pb::DefineAsk& wanted) {
         return {};
     }
     if (defined && !old->line.empty() && moves_journal(before.rows, now->rows)) {
-        return refused(Errc::refused, fmt::format("the journal of {} cannot move while members run: {}",
-                                                  family, members_of(*old)));
+        return refused(Errc::refused,
+                       fmt::format("the journal of {} cannot move while members run: {}", family,
+                                   members_of(*old)));
     }
 
     if (old == nullptr) found = services_.emplace(family, Service{}).first;

@@ -512,9 +512,9 @@ TEST(JournaledService, AServiceThatWasAnotherBeginsAnew) {
     EXPECT_EQ(story.active(), "replica-0");
 }
 
-// Whatever comes, in any order: epochs of a journaled service only grow, nobody is active who has not
-// said so, nobody takes an epoch that is another's, and every copy of the state stays the same (Story
-// checks its invariants and its snapshot after each command).
+// Whatever comes, in any order: epochs of a journaled service only grow, nobody is active who has
+// not said so, nobody takes an epoch that is another's, and every copy of the state stays the same
+// (Story checks its invariants and its snapshot after each command).
 TEST(JournaledService, HoldsItsPromisesWhateverComes) {
     for (std::uint64_t seed = 1; seed <= 25; ++seed) {
         Random random(seed);

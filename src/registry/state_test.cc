@@ -406,8 +406,9 @@ protected:
         story.restore_backup(backup);
     }
     void bar1_returns() {
-        story.join("Bar1", 1,
-                   {.known_epoch = 2, .known_order = 3, .known_registry = 77, .known_active = "Bar2"});
+        story.join(
+            "Bar1", 1,
+            {.known_epoch = 2, .known_order = 3, .known_registry = 77, .known_active = "Bar2"});
     }
     void bar2_returns() {
         story.join("Bar2", 2,

@@ -18,9 +18,9 @@ Result<void> check(const wire::pb::Register& wanted) {
     }
     const Duration lease = std::chrono::milliseconds(config.lease_ms());
     if (config.lease_ms() > 3'600'000 || lease < lease_min || lease > lease_max) {
-        return Error{
-            .code = Errc::bad_config,
-            .detail = fmt::format("lease of {} ms: expected 100 ms to 60000 ms", config.lease_ms())};
+        return Error{.code = Errc::bad_config,
+                     .detail = fmt::format("lease of {} ms: expected 100 ms to 60000 ms",
+                                           config.lease_ms())};
     }
     if (config.on_registry_loss() > 2) {
         return Error{.code = Errc::bad_config,

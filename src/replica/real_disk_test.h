@@ -18,8 +18,8 @@ public:
     RealReplica(StateMachine& machine, const Replica::Options& options,
                 journal::LocalJournal::Options where)
         : runtime(log) {
-        opening = Replica::open(runtime, log, options, local(runtime, log, std::move(where)), machine,
-                                [this](Result<std::unique_ptr<Replica>> opened) {
+        opening = Replica::open(runtime, log, options, local(runtime, log, std::move(where)),
+                                machine, [this](Result<std::unique_ptr<Replica>> opened) {
                                     if (opened) {
                                         replica = *std::move(opened);
                                     } else {

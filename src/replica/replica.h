@@ -32,8 +32,8 @@ enum class Durability : std::uint8_t {
 /// committed and applied.
 ///
 /// Adds to the journal what every service needs: commands of one loop turn share an entry; requests
-/// of sessions are carried out once, however often they are sent; replay when it starts, checkpoints
-/// in the background. Whoever is not active applies what the active member appends.
+/// of sessions are carried out once, however often they are sent; replay when it starts,
+/// checkpoints in the background. Whoever is not active applies what the active member appends.
 ///
 /// Destroying it gives up; close() is the orderly way. Both may be called in any callback.
 /// No callback comes within the call that it was given to.
@@ -86,8 +86,8 @@ public:
 
     /// Makes `command` durable, applies it, then calls `answered` with the reply: once, and in the
     /// order of the commands of one urgency.
-    /// Errors: not_active (none: not taken, says who is; unknown: the tenure ended while it was under
-    ///         way), no_space, limit_exceeded, closed (none), disk_failed (unknown).
+    /// Errors: not_active (none: not taken, says who is; unknown: the tenure ended while it was
+    ///         under way), no_space, limit_exceeded, closed (none), disk_failed (unknown).
     void submit(Bytes command, Urgency urgency, Answered answered);
     void submit(Bytes command, Answered answered);
 
@@ -105,8 +105,8 @@ public:
     void open_session(std::function<void(Result<SessionId>)> opened);
     void close_session(SessionId session, Done done);
 
-    /// What became of a request that was submitted here or elsewhere. If it has not been applied, it
-    /// is abandoned: it never will be, even if it still arrives. Errors: as submit().
+    /// What became of a request that was submitted here or elsewhere. If it has not been applied,
+    /// it is abandoned: it never will be, even if it still arrives. Errors: as submit().
     void outcome(const Request& request, std::function<void(Result<Outcome>)> told);
 
     /// Calls `done` when the state has all that anybody was told of before this call: whoever looks

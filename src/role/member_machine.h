@@ -24,7 +24,7 @@ enum class OnRegistryLoss : std::uint8_t {
 /// was paused wakes up in exactly that state: lapsed, link apparently fine, not answering.
 ///
 /// Sans-IO. Thread: loop only.
-/// Source: design.md section 3; docs/protocols/roles.md.
+/// Source: docs/protocols/roles.md.
 class MemberMachine {
 public:
     struct Options {

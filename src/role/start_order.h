@@ -47,8 +47,8 @@ public:
         bool had_checkpoint = false;  ///< The service has been started before.
     };
     using Changes = std::vector<Designated>;
-    /// What it remembers beside who runs. Who lacks entries, and whether a majority runs, it is told
-    /// anew.
+    /// What it remembers beside who runs. Who lacks entries, and whether a majority runs, it is
+    /// told anew.
     struct Saved {
         bool has_checkpoint = false;
         std::vector<std::string> copies = {};
@@ -64,8 +64,8 @@ public:
     explicit StartOrder(Options options)
         : last_resort_(options.last_resort), founded_(options.had_checkpoint) {}
 
-    /// As it was when this was saved, with these running, in the order of starting: it goes on as if
-    /// nothing had been. What does not fit together is left out.
+    /// As it was when this was saved, with these running, in the order of starting: it goes on as
+    /// if nothing had been. What does not fit together is left out.
     [[nodiscard]] static StartOrder restored(Options options, const Saved& saved,
                                              const std::vector<std::string>& line);
     [[nodiscard]] Saved save() const;

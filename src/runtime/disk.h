@@ -51,14 +51,16 @@ public:
     virtual ~Disk() = default;
 
     [[nodiscard]] virtual Result<std::unique_ptr<File>> open(const std::string& path, Open how) = 0;
-    /// Names in the directory, sorted, without "." and "..". Errors: no_such_file; bad_path for a file.
+    /// Names in the directory, sorted, without "." and "..". Errors: no_such_file; bad_path for a
+    /// file.
     [[nodiscard]] virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;
     /// Makes the directory and its parents; no error if it is there. Mode 0700.
     /// Errors: bad_path if a file is in the way.
     [[nodiscard]] virtual Result<void> make_directory(const std::string& path) = 0;
     [[nodiscard]] virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
     [[nodiscard]] virtual Result<void> remove(const std::string& path) = 0;
-    /// How much may still be written to the file system of the directory. Errors: no_such_file, disk_failed.
+    /// How much may still be written to the file system of the directory. Errors: no_such_file,
+    /// disk_failed.
     [[nodiscard]] virtual Result<std::uint64_t> free_bytes(const std::string& directory) = 0;
     /// Makes creations, renames and removals in the directory durable.
     [[nodiscard]] virtual Result<void> sync_directory(const std::string& path) = 0;

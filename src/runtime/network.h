@@ -83,9 +83,9 @@ inline constexpr std::size_t local_path_max = 107;
 
 /// Streams between processes: over TCP, or on one machine over a Unix-domain socket (is_local()).
 ///
-/// The file of such a socket is its owner's alone (0600) and goes with its listener, as does PATH.lock
-/// beside it. One that a listener of before has left behind makes way; one at which somebody listens
-/// does not, nor does any other file.
+/// The file of such a socket is its owner's alone (0600) and goes with its listener, as does
+/// PATH.lock beside it. One that a listener of before has left behind makes way; one at which
+/// somebody listens does not, nor does any other file.
 ///
 /// Thread: loop only.
 /// Bounds: local_path_max; a longer path is bad_config.
@@ -98,8 +98,8 @@ public:
 
     /// Requires of `accepted`: start() each connection within the call, or destroy it.
     /// With TLS, a connection is handed over after its handshake (deadline 5 s).
-    /// Who connects speaks first: a connection of which nothing comes may be closed for others, when
-    /// there are many or no descriptor is left.
+    /// Who connects speaks first: a connection of which nothing comes may be closed for others,
+    /// when there are many or no descriptor is left.
     /// An empty host is 127.0.0.1. A name is looked up within the call.
     /// Errors: in_use, bad_config, bad_path, not_permitted, no_descriptors, limit_exceeded (none).
     [[nodiscard]] virtual Result<std::unique_ptr<Listener>> listen(

@@ -116,7 +116,8 @@ void Table::forget_first(Session& session) {
     session.slots.pop_front();
 }
 
-/// Ends those longest unused; of `newest`, which was used last, goes only what there is no room for.
+/// Ends those longest unused; of `newest`, which was used last, goes only what there is no room
+/// for.
 void Table::keep_bounds(SessionId newest) {
     while (line_.size() > limits_.sessions_max) end(line_.begin());
     while (bytes_ > limits_.bytes_max && line_.front()->id != newest) end(line_.begin());

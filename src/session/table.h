@@ -18,7 +18,8 @@ namespace understudy::session {
 /// How much a table keeps. Part of what all members agree on: other figures are another format.
 struct Limits {
     std::size_t sessions_max = 16'384;        ///< One more ends the one longest unused.
-    std::size_t replies_max = 1'024;          ///< Of one session; one more forgets the lowest number.
+    /// Of one session; one more forgets the lowest number.
+    std::size_t replies_max = 1'024;
     std::size_t bytes_max = 32 * MiB;         ///< Of all replies, each counted reply_cost() long.
     Duration idle_max = std::chrono::hours(1);       ///< A session that is not used ends.
     Duration reply_age_max = std::chrono::minutes(10);  ///< An older reply is forgotten.

@@ -68,8 +68,9 @@ TEST(SessionTable, NumbersMayComeInAnyOrder) {
     Table table;
     const SessionId session = table.open({});
     for (const std::uint64_t number : {5U, 2U, 9U, 3U}) {
-        EXPECT_EQ(carry_out(table, {.session = session, .number = {number}}, std::to_string(number)),
-                  std::to_string(number));
+        EXPECT_EQ(
+            carry_out(table, {.session = session, .number = {number}}, std::to_string(number)),
+            std::to_string(number));
     }
     for (const std::uint64_t number : {2U, 3U, 5U, 9U}) {
         EXPECT_EQ(carry_out(table, {.session = session, .number = {number}}, "again"),

@@ -26,12 +26,13 @@ struct VersionRange {
 
 /// One end of one connection, between its byte stream and its messages.
 ///
-/// First the handshake: hello, and welcome or refusal. Then batches: each frame carries the messages
-/// of one loop turn. Sans-IO: bytes that came go into receive(), bytes to send come out of flush().
+/// First the handshake: hello, and welcome or refusal. Then batches: each frame carries the
+/// messages of one loop turn. Sans-IO: bytes that came go into receive(), bytes to send come out of
+/// flush().
 /// Once per turn: channel.put(...) any number of times, then connection.send(channel.flush()).
 ///
-/// Bounds: a message up to message_size_max; messages not yet flushed up to pending_size_max, beyond
-///         it put() refuses; received bytes are kept only while their frame is incomplete.
+/// Bounds: a message up to message_size_max; messages not yet flushed up to pending_size_max,
+///         beyond it put() refuses; received bytes are kept only while their frame is incomplete.
 /// Thread: loop only.
 /// Source: docs/formats/wire.md.
 class Channel {
@@ -78,8 +79,8 @@ public:
     void refuse(const Error& reason);
 
     /// Appends one message, its body in one part or several. Before the handshake is done, messages
-    /// wait for it. On a closed channel they are dropped, and that is no error: the loss of the link
-    /// is told elsewhere.
+    /// wait for it. On a closed channel they are dropped, and that is no error: the loss of the
+    /// link is told elsewhere.
     /// Errors: limit_exceeded (none).
     [[nodiscard]] Result<void> put(MessageType type, Bytes body);
     [[nodiscard]] Result<void> put(MessageType type, std::span<const Bytes> parts);
@@ -92,7 +93,8 @@ public:
 
     /// Takes what came. Incomplete frames are kept, whole ones go to `sink` in order.
     /// Errors: corrupt, limit_exceeded, refused (versions do not meet, as the accepting side sees
-    /// it). After any of them the channel is closed: send what flush() has, then close the connection.
+    /// it). After any of them the channel is closed: send what flush() has, then close the
+    /// connection.
     [[nodiscard]] Result<void> receive(Bytes data, Sink& sink);
 
     /// No more messages in or out. What flush() would give now is kept, later puts are dropped.

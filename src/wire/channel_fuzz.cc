@@ -1,8 +1,8 @@
 // Both sides of a connection against a peer that sends anything.
 //
 // The first byte chooses the side, the state and the size of pieces; what follows is the stream.
-// Checksums would stop most inputs, so the stream is a list of frames {kind, size u16, payload} that
-// are sealed here, unless the first byte says to pass it on as it is.
+// Checksums would stop most inputs, so the stream is a list of frames {kind, size u16, payload}
+// that are sealed here, unless the first byte says to pass it on as it is.
 #include <algorithm>
 #include <cstdint>
 #include <optional>

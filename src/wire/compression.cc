@@ -169,7 +169,9 @@ Result<Bytes> Compressor::restore(Compression compression, Bytes payload, std::s
         stream.avail_in = static_cast<uInt>(compressed.size());
         stream.next_out = raw(plain_.data());
         stream.avail_out = *plain_size + 1;
-        if (inflate(&stream, Z_FINISH) != Z_STREAM_END) return corrupt("gzip batch does not restore");
+        if (inflate(&stream, Z_FINISH) != Z_STREAM_END) {
+            return corrupt("gzip batch does not restore");
+        }
         if (stream.avail_in != 0) return corrupt("bytes behind a gzip batch");
         size = *plain_size + std::size_t{1} - stream.avail_out;
     } else {

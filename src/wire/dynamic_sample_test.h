@@ -11,7 +11,8 @@ namespace understudy::wire {
 [[nodiscard]] inline Dynamic sample(Random& random, std::size_t depth = 0) {
     const auto number = [&random] { return random.next() >> random.below(64); };
     const auto text = [&random] {
-        static constexpr const char* letters[] = {"a", "\"", "\\", "é", "€", "😀", "\n", "\x01", "/"};
+        static constexpr const char* letters[] = {"a", "\"", "\\",   "é", "€",
+                                                  "😀", "\n", "\x01", "/"};
         std::string made;
         for (std::uint64_t i = random.below(12); i > 0; --i) made += letters[random.below(9)];
         return made;

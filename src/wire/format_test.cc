@@ -1,5 +1,5 @@
-// The worked examples of docs/formats/wire.md, both ways: what the document says is what is sent, and
-// what is sent is understood.
+// The worked examples of docs/formats/wire.md, both ways: what the document says is what is sent,
+// and what is sent is understood.
 #include <gtest/gtest.h>
 
 #include "wire/channel.h"

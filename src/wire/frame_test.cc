@@ -48,7 +48,8 @@ TEST(Frame, OtherProtocolsVersionsAndKindsAreRefused) {
     EXPECT_EQ(decode(as_bytes("GET / HTTP/1.1\r\n"), payload_size_max).error().code, Errc::corrupt);
     // What a port with TLS says to a plain client: an alert of seven bytes. And a client's hello.
     EXPECT_EQ(decode(as_bytes("\x15\x03\x03"), payload_size_max).error().code, Errc::denied);
-    EXPECT_EQ(decode(as_bytes("\x16\x03\x01\x02 more"), payload_size_max).error().code, Errc::denied);
+    EXPECT_EQ(decode(as_bytes("\x16\x03\x01\x02 more"), payload_size_max).error().code,
+              Errc::denied);
     for (const std::size_t at : {std::size_t{2}, std::size_t{3}}) {
         for (const unsigned wrong : {0U, 6U, 255U}) {
             Buffer bytes = some_frame();

@@ -7,8 +7,8 @@ namespace understudy::wire {
 /// What a message in a batch is. The numbers are wire format: never reuse, never renumber.
 ///
 /// 1 to 31: control messages (control.h). 32 to 63: records and calls (record/messages.h).
-/// 64 to 79: between nodes (replicated/messages.h, and prompts of shared journals). 80 to 95: between
-/// immortals (node/courier.h). 0 is never sent. Numbers above 95 are free.
+/// 64 to 79: between nodes (replicated/messages.h, and prompts of shared journals). 80 to 95:
+/// between immortals (node/immortal/courier.h). 0 is never sent. Numbers above 95 are free.
 enum class MessageType : std::uint8_t {
     // Agent to registry.
     register_member = 1,

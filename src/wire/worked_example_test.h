@@ -10,8 +10,8 @@
 
 namespace understudy::wire {
 
-/// The bytes of the block "```hex NAME" of docs/formats/DOCUMENT, for tests: a format document that
-/// is wrong fails the build. Comments run from ';' to the end of the line.
+/// The bytes of the block "```hex NAME" of a document in docs/formats, for tests: a format document
+/// that is wrong fails the build. Comments run from ';' to the end of the line.
 [[nodiscard]] inline Buffer worked_example(const std::string& document, const std::string& name) {
     std::ifstream file(UNDERSTUDY_SOURCE "/docs/formats/" + document);
     Buffer bytes;

@@ -23,7 +23,9 @@ protected:
         ASSERT_TRUE(run_until([&] { return done; }));
     }
 
-    [[nodiscard]] std::string path(const std::string& name) const { return directory_ + "/" + name; }
+    [[nodiscard]] std::string path(const std::string& name) const {
+        return directory_ + "/" + name;
+    }
 
     [[nodiscard]] static std::unique_ptr<File> must_open(Disk& disk, const std::string& path,
                                                          Disk::Open how = Disk::Open::create) {

@@ -27,10 +27,11 @@ protected:
 
     void listen() {
         on_loop(0, [this] {
-            auto listener = node(0).network().listen(
-                harness_->address(0), harness_->tls(), [this](std::unique_ptr<Connection> connection) {
-                    server_ = std::make_unique<End>(std::move(connection));
-                });
+            auto listener =
+                node(0).network().listen(harness_->address(0), harness_->tls(),
+                                         [this](std::unique_ptr<Connection> connection) {
+                                             server_ = std::make_unique<End>(std::move(connection));
+                                         });
             US_ASSERT(static_cast<bool>(listener));
             listener_ = std::move(*listener);
         });
@@ -39,7 +40,8 @@ protected:
     /// Connects node 1 to `address`; `connected` is told how it went.
     void connect(const Address& address, Network::Connected connected) {
         on_loop(1, [&] {
-            attempt_ = node(1).network().connect(address, harness_->tls(), limit, std::move(connected));
+            attempt_ =
+                node(1).network().connect(address, harness_->tls(), limit, std::move(connected));
         });
     }
 
@@ -531,8 +533,8 @@ TEST_P(NetworkContract, AfterFinishOnlyClosedComesAndNothingMoreIsSent) {
     EXPECT_EQ(client_->text, "");
 }
 
-// A server that is full says why, at length, to a client that reads late and goes on talking. Were the
-// connection closed as soon as the words have left, what the client says next would undo them.
+// A server that is full says why, at length, to a client that reads late and goes on talking. Were
+// the connection closed as soon as the words have left, what the client says next would undo them.
 TEST_P(NetworkContract, LastWordsReachAPeerThatIsSending) {
     establish();
     const std::string words = numbered_bytes(300 * KiB);

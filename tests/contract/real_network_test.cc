@@ -301,7 +301,8 @@ TEST_F(RealNetwork, ASocketConnectedToItselfIsNobody) {
     EXPECT_EQ(outcome.error().code, Errc::unavailable);
 }
 
-// The peer says why it goes, and resets the connection. We notice while writing, before we have read.
+// The peer says why it goes, and resets the connection. We notice while writing, before we have
+// read.
 TEST_F(RealNetwork, WhatThePeerSaidBeforeItsResetIsHeard) {
     listen();
     const auto address = platform::numeric_address(listener_->address());

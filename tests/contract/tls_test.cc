@@ -97,7 +97,8 @@ protected:
         error_.reset();
         client_.reset();
         attempt_ = network(1).connect(
-            {host_, listener_->address().port}, tls, timeout, [this](Result<std::unique_ptr<Connection>> result) {
+            {host_, listener_->address().port}, tls, timeout,
+            [this](Result<std::unique_ptr<Connection>> result) {
                 if (!result) {
                     error_ = result.error();
                     return;
@@ -246,10 +247,11 @@ TEST_F(Tls, APlainClientIsTurnedAway) {
 
 TEST_F(Tls, APlainServerIsDenied) {
     ASSERT_TRUE(listen(std::nullopt));
-    attempt_ = network(1).connect(listener_->address(), client_tls_, 10s, [this](const auto& result) {
+    const auto denied = [this](const auto& result) {
         US_ASSERT(!result);
         error_ = result.error();
-    });
+    };
+    attempt_ = network(1).connect(listener_->address(), client_tls_, 10s, denied);
     ASSERT_TRUE(run_until([&] { return !servers_.empty(); }));
     servers_.back()->connection().send(as_bytes("+OK who are you?\r\n"));
 

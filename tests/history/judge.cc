@@ -72,7 +72,8 @@ Verdict judge(const History& history, const Budget& budget) {
     append(verdict.faults,
         faults_in_epochs(operations,
                          is_on(history, "epochs", "one_service") ? Scope::history : Scope::key));
-    append(verdict.faults, faults_in_watches(history, operations, is_on(history, "watch", "dense")));
+    append(verdict.faults,
+           faults_in_watches(history, operations, is_on(history, "watch", "dense")));
     append(verdict.faults, faults_in_journals(history, operations));
     append(verdict.faults, faults_in_replicas(history));
 

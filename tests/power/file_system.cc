@@ -18,7 +18,7 @@ using process::Descriptor;
 
 namespace {
 
-// linux/fs/ext4/ext4.h; not among the exported headers.
+// As ext4 defines them; they are not among the headers that Linux exports.
 constexpr unsigned long ext4_shutdown = _IOR('X', 125, std::uint32_t);
 constexpr std::uint32_t without_log_flush = 2;
 

@@ -1,5 +1,5 @@
-// Two processes on one directory: one is killed, stopped, resumed. What it acknowledged is there, and
-// what it acknowledges after the other took over is nothing.
+// Two processes on one directory: one is killed, stopped, resumed. What it acknowledged is there,
+// and what it acknowledges after the other took over is nothing.
 
 #include <gtest/gtest.h>
 

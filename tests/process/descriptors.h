@@ -127,7 +127,8 @@ private:
 [[nodiscard]] inline std::size_t times_in_errors(const Process& process, std::string_view words) {
     const std::string errors = process.errors();
     std::size_t times = 0;
-    for (std::size_t at = 0; (at = errors.find(words, at)) != std::string::npos; at += words.size()) {
+    for (std::size_t at = 0; (at = errors.find(words, at)) != std::string::npos;
+         at += words.size()) {
         ++times;
     }
     return times;

@@ -1,5 +1,5 @@
-// No descriptor is left at a registry: strangers have them all, and say nothing. Its journal goes on,
-// who comes gets in after a while, nothing spins, and all is well when they have gone.
+// No descriptor is left at a registry: strangers have them all, and say nothing. Its journal goes
+// on, who comes gets in after a while, nothing spins, and all is well when they have gone.
 
 #include "tests/process/descriptors.h"
 

@@ -1,5 +1,6 @@
-// Two immortals that a registry knows, one calling the other, three copies each: killed under load in
-// random combinations. What is counted at the end: every call was carried out once, at both of them.
+// Two immortals that a registry knows, one calling the other, three copies each: killed under load
+// in random combinations. What is counted at the end: every call was carried out once, at both of
+// them.
 
 #include <algorithm>
 #include <cstdio>
@@ -91,7 +92,8 @@ protected:
         const auto said = copies_.at(key)->lines("role");
         return said.empty() ? std::string() : said.back().word(1);
     }
-    [[nodiscard]] std::optional<Key> find(const std::string& service, const std::string& role) const {
+    [[nodiscard]] std::optional<Key> find(const std::string& service,
+                                          const std::string& role) const {
         for (const auto& [key, copy] : copies_) {
             if (key.first == service && role_of(key) == role) return key;
         }

@@ -1,5 +1,5 @@
-// Immortals in real processes, killed in any order; and one beside a real coordinator, either of them
-// killed. What is counted at the end: every call was carried out once.
+// Immortals in real processes, killed in any order; and one beside a real coordinator, either of
+// them killed. What is counted at the end: every call was carried out once.
 
 #include <atomic>
 #include <filesystem>

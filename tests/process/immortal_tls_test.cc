@@ -1,5 +1,5 @@
-// Immortals with certificates: whoever speaks for a service is named by what it shows. Real sockets,
-// real TLS; the loops of each member and each client are their own.
+// Immortals with certificates: whoever speaks for a service is named by what it shows. Real
+// sockets, real TLS; the loops of each member and each client are their own.
 
 #include <atomic>
 #include <chrono>

@@ -279,9 +279,8 @@ void HitApp::call(std::uint64_t intent) {
     const std::uint64_t number = client_->next_number();
     notes_.calls[number] = intent;
     const std::uint64_t given =
-        client_->call("hit", packed(notes_.first + intent), [this, number](const Result<Bytes>& reply) {
-            told(number, reply);
-        });
+        client_->call("hit", packed(notes_.first + intent),
+                      [this, number](const Result<Bytes>& reply) { told(number, reply); });
     if (given != number) oracle_.broken("a call has another number than was said");
 }
 

@@ -166,8 +166,10 @@ struct ClientNotes {
     std::uint64_t intents_max = 60;
     std::uint64_t intents = 0;                     ///< Decided on so far.
     std::map<std::uint64_t, std::uint64_t> calls;  ///< Number of the call: intent not answered yet.
-    std::set<std::uint64_t> to_call;               ///< Intents whose call is known not to have arrived.
-    std::set<std::uint64_t> answers;               ///< All different, if each call was carried out once.
+    /// Intents whose call is known not to have arrived.
+    std::set<std::uint64_t> to_call;
+    /// All different, if each call was carried out once.
+    std::set<std::uint64_t> answers;
     std::uint64_t answered = 0;
     std::uint64_t resumed = 0;
     std::uint64_t not_arrived = 0;

@@ -1,8 +1,8 @@
 // Immortals that call each other and themselves, with timers and random numbers, and clients that
 // keep their sessions, while any process is killed at any time.
 //
-// Method: three banks move money, and notice by themselves what is lost, doubled or out of order; at
-// rest the sum of all balances is what it was. Every copy's state after every entry, and every
+// Method: three banks move money, and notice by themselves what is lost, doubled or out of order;
+// at rest the sum of all balances is what it was. Every copy's state after every entry, and every
 // replay's, is held against the others. Clients count answers, which are all different exactly if
 // each call was carried out once.
 

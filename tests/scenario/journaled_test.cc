@@ -64,9 +64,10 @@ struct Copies {
 
     CopyApp& start(std::uint32_t replica) {
         const std::string host = fmt::format("n{}", replica);
-        processes[replica] = &stage.world.add_node(host).start("copy", [host, replica](Runtime& runtime, Log& log) {
-            return std::make_unique<CopyApp>(runtime, log, host, replica);
-        });
+        processes[replica] =
+            &stage.world.add_node(host).start("copy", [host, replica](Runtime& runtime, Log& log) {
+                return std::make_unique<CopyApp>(runtime, log, host, replica);
+            });
         EXPECT_TRUE(stage.until([&] { return !app(replica).heard.empty(); }));
         return app(replica);
     }
@@ -207,7 +208,8 @@ TEST(JournaledMember, ACopyThatIsTakenOutIsRefusedUntilItIsAddedAgain) {
         asked.mutable_remove()->set_number(1);
     });
 
-    ASSERT_TRUE(copies.stage.until([&] { return copies.app(1).heard.back() == "refused not_found"; }));
+    ASSERT_TRUE(
+        copies.stage.until([&] { return copies.app(1).heard.back() == "refused not_found"; }));
     EXPECT_EQ(copies.stage.line("server"), Lines{"replica-0"});
     ask(add);
     EXPECT_TRUE(copies.stage.until([&] { return copies.stage.line("server").size() == 2; }));

@@ -38,7 +38,8 @@ RegistryApp::RegistryApp(Runtime& runtime, Log& log, const std::string& director
 
 MemberApp::MemberApp(Runtime& runtime, Log& log, const std::string& host, const MemberPlan& plan)
     : plan_(plan) {
-    auto opened = client::Agent::open(runtime, log, options_of(plan.member, host, plan.registry), *this);
+    auto opened =
+        client::Agent::open(runtime, log, options_of(plan.member, host, plan.registry), *this);
     US_ASSERT(opened);
     agent = *std::move(opened);
     auto created = agent->create_member({.family = plan.family,

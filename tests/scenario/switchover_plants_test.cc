@@ -1,5 +1,5 @@
-// Each rule that the registry keeps for a service with a journal is broken on purpose; whoever watches
-// the platform from outside must notice.
+// Each rule that the registry keeps for a service with a journal is broken on purpose; whoever
+// watches the platform from outside must notice.
 //
 // Method: as immortal_plants_test.cc.
 

@@ -117,8 +117,8 @@ struct SwitchoverOutcome {
     std::string tail;
 };
 
-/// Some copies under a registry that an operator asks for switchovers again and again; then all must
-/// come to rest, with every promise kept.
+/// Some copies under a registry that an operator asks for switchovers again and again; then all
+/// must come to rest, with every promise kept.
 [[nodiscard]] SwitchoverOutcome run_switchovers(const SwitchoverPlan& plan);
 
 }  // namespace understudy::scenario

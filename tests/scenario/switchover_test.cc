@@ -1,5 +1,5 @@
-// Switchovers of an immortal on a journal, asked for again and again while clients call it; then the
-// same while anything is killed, hung, cut off, or stopped as a whole.
+// Switchovers of an immortal on a journal, asked for again and again while clients call it; then
+// the same while anything is killed, hung, cut off, or stopped as a whole.
 //
 // Method: three copies as the library runs them, under a registry; clients that keep their sessions
 // notice an error, a call that was lost, or carried out twice; the registry's rules for whom it

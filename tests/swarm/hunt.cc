@@ -38,9 +38,10 @@ struct Bug {
 // The same bug may show in several scenes. Not on the list:
 // - delta_across_epochs: a proxy lets nothing of an older epoch through to the mirror;
 // - shared_check_before_append: a job runs at one instant here, so that nobody takes over between
-//   two of its calls, and it shows once in 2,000 seeds; journal/shared_planted_test.cc stops there;
+//   two of its calls, and it shows once in 2,000 seeds; journal/shared/shared_planted_test.cc stops
+//   there;
 // - shared_names_in_any_order: needs a power cut within one takeover, and not found in 2,390 seeds;
-//   journal/shared_planted_test.cc finds it.
+//   journal/shared/shared_planted_test.cc finds it.
 constexpr Bug bugs[] = {
     {"no_stall_grace", Plant::no_stall_grace, Scene::platform},
     {"no_lease_check", Plant::no_lease_check, Scene::platform},

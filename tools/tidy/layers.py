@@ -6,14 +6,14 @@ from tree import without_comments_and_strings
 
 STANDARD = set("""
 algorithm any array atomic barrier bit bitset cassert cctype cerrno cfenv cfloat charconv chrono
-cinttypes climits clocale cmath codecvt compare complex concepts condition_variable coroutine csetjmp
-csignal cstdarg cstddef cstdint cstdio cstdlib cstring ctime cuchar cwchar cwctype deque exception
-execution filesystem format forward_list fstream functional future initializer_list iomanip ios iosfwd
-iostream istream iterator latch limits list locale map memory memory_resource mutex new numbers numeric
-optional ostream queue random ranges ratio regex scoped_allocator semaphore set shared_mutex
-source_location span sstream stack stdexcept stop_token streambuf string string_view strstream
-syncstream system_error thread tuple type_traits typeindex typeinfo unordered_map unordered_set utility
-valarray variant vector version
+cinttypes climits clocale cmath codecvt compare complex concepts condition_variable coroutine
+csetjmp csignal cstdarg cstddef cstdint cstdio cstdlib cstring ctime cuchar cwchar cwctype deque
+exception execution filesystem format forward_list fstream functional future initializer_list
+iomanip ios iosfwd iostream istream iterator latch limits list locale map memory memory_resource
+mutex new numbers numeric optional ostream queue random ranges ratio regex scoped_allocator
+semaphore set shared_mutex source_location span sstream stack stdexcept stop_token streambuf string
+string_view strstream syncstream system_error thread tuple type_traits typeindex typeinfo
+unordered_map unordered_set utility valarray variant vector version
 assert.h ctype.h errno.h float.h inttypes.h limits.h math.h signal.h stdarg.h stdbool.h stddef.h
 stdint.h stdio.h stdlib.h string.h time.h
 """.split())

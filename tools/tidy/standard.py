@@ -11,14 +11,14 @@ from layers import INCLUDE
 from tree import without_comments_and_strings
 
 ALGORITHMS = """
-adjacent_find all_of any_of binary_search clamp count count_if equal_range find find_end find_first_of
-find_if find_if_not for_each for_each_n generate generate_n includes inplace_merge is_heap
-is_partitioned is_permutation is_sorted is_sorted_until make_heap max_element merge min_element minmax
-minmax_element mismatch next_permutation none_of nth_element partial_sort partition partition_point
-pop_heap prev_permutation push_heap remove remove_copy remove_if replace replace_if reverse
-reverse_copy rotate rotate_copy sample search search_n set_difference set_intersection
-set_symmetric_difference set_union shuffle sort sort_heap stable_partition stable_sort transform
-unique upper_bound
+adjacent_find all_of any_of binary_search clamp count count_if equal_range find find_end
+find_first_of find_if find_if_not for_each for_each_n generate generate_n includes inplace_merge
+is_heap is_partitioned is_permutation is_sorted is_sorted_until make_heap max_element merge
+min_element minmax minmax_element mismatch next_permutation none_of nth_element partial_sort
+partition partition_point pop_heap prev_permutation push_heap remove remove_copy remove_if replace
+replace_if reverse reverse_copy rotate rotate_copy sample search search_n set_difference
+set_intersection set_symmetric_difference set_union shuffle sort sort_heap stable_partition
+stable_sort transform unique upper_bound
 """.split()
 
 # What is used, the header it needs, and headers that promise it too.

@@ -1,15 +1,23 @@
-"""Every text file: no trailing blanks, one final newline. Markdown: one title, links that resolve."""
+"""Every text file: no trailing blanks, one final newline, no line too long.
+
+Markdown: one title, links that resolve.
+"""
 
 import re
 from urllib.parse import unquote
 
-from tree import TEXT
+from tree import CODE, TEXT
 
 FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`[^`\n]*`")
 LINK = re.compile(r"\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)")
 TITLE = re.compile(r"^# .+", re.MULTILINE)
 HEADING = re.compile(r"^#{1,6} +(.+?)\s*#*$", re.MULTILINE)
+
+
+CODE_COLUMNS = 100
+DOCUMENT_COLUMNS = 150  # Of prose: a row of a table is one line, and output stands as it is.
+WIDE_CODE = CODE + (".py", ".cmake", ".proto", ".sh")
 
 
 def prose(text):
@@ -37,6 +45,20 @@ def check_blanks(file):
         yield f"{file.name}: empty line at the end"
 
 
+def check_columns(file):
+    if file.path.suffix == ".md":
+        columns = DOCUMENT_COLUMNS
+        text = FENCE.sub(lambda match: "\n" * match.group().count("\n"), file.text)
+    elif file.path.suffix in WIDE_CODE or file.path.name == "CMakeLists.txt":
+        columns, text = CODE_COLUMNS, file.text
+    else:
+        return
+    for number, line in enumerate(text.split("\n"), start=1):
+        row = file.path.suffix == ".md" and line.lstrip().startswith("|")
+        if len(line) > columns and not row:
+            yield f"{file.name}:{number}: {len(line)} columns; there is room for {columns}"
+
+
 def check_markdown(tree, file):
     text = prose(file.text)
     titles = TITLE.findall(text)
@@ -60,5 +82,6 @@ def check(tree):
             continue
         if file.path.suffix in TEXT or file.path.name in ("Makefile", "bootstrap", "run"):
             yield from check_blanks(file)
+            yield from check_columns(file)
         if file.path.suffix == ".md":
             yield from check_markdown(tree, file)

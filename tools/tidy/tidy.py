@@ -12,6 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True
 
+import comments  # noqa: E402
 import layers  # noqa: E402
 import listed  # noqa: E402
 import standard  # noqa: E402
@@ -22,7 +23,7 @@ from tree import Tree  # noqa: E402
 
 def findings(root):
     tree = Tree(root)
-    for check in (layers, listed, standard, words, texts):
+    for check in (layers, listed, standard, words, texts, comments):
         yield from check.check(tree)
 
 

@@ -53,10 +53,13 @@ class TidyTest(unittest.TestCase):
         self.assert_none({**header, "src/gateway/mqtt/a.cc": '#include "gateway/mqtt/a.h"\n'})
 
     def test_a_test_may_include_everything(self):
-        self.assert_none({"src/base/a_test.cc": '#include "journal/format/segment.h"\n#include <thread>\n'})
+        self.assert_none({"src/base/a_test.cc": '#include "journal/format/segment.h"\n#include '
+                                                '<thread>\n'})
 
     def test_an_include_in_a_comment_or_string_is_none(self):
-        self.assert_none({"src/base/a.cc":
+        self.assert_none({"src/journal/a.h": "int a();\n",
+                          "src/journal/a.cc": '#include "journal/a.h"\n',
+                          "src/base/a.cc":
                           '// #include "journal/a.h"\n/*\n#include "journal/a.h"\n*/\n'
                           'const char* s = R"(\n#include "journal/a.h"\n)";\n'})
 
@@ -90,7 +93,8 @@ class TidyTest(unittest.TestCase):
     def test_what_only_looks_banned_is_left_alone(self):
         self.assert_none({"src/journal/a.cc":
                           "// std::mutex\nauto s = \"std::thread\";\nauto f = Disk::open(path);\n"
-                          "disk.open(path);\nvoid Link::send(int) {}\nint operand(int);\nauto x = 1'000'000; auto y = 2'0;\n"})
+                          "disk.open(path);\nvoid Link::send(int) {}\nint operand(int);\nauto x = "
+                          "1'000'000; auto y = 2'0;\n"})
 
     def test_an_excuse_counts_for_its_word_only(self):
         excused = "// tidy: allow(async) because it is a name\nstd::async(f);\n"
@@ -138,6 +142,34 @@ class TidyTest(unittest.TestCase):
     def test_blanks_at_the_end_are_found(self):
         self.assert_one({"a.md": "# A \n"}, "trailing blank")
         self.assert_one({"a.md": "# A"}, "no newline")
+
+    def test_a_line_that_is_too_long_is_found(self):
+        for name in ("src/base/a.cc", "cmake/a.cmake", "tools/a.py", "src/wire/a.proto"):
+            with self.subTest(name):
+                self.assert_one({name: "#" + 100 * "x" + "\n"}, name + ":1: 101 columns")
+                self.assert_none({name: "#" + 99 * "ü" + "\n"})
+        self.assert_one({"a.md": "# A\n" + 151 * "x" + "\n"}, "a.md:2: 151 columns")
+        self.assert_none({"a.md": "# A\n| " + 200 * "x" + " |\n\n```\n" + 200 * "x" + "\n```\n"})
+
+    def test_a_comment_that_names_a_file_that_is_not_there_is_found(self):
+        for comment in ("// gone.md, section 3", "/// As in\n/// base/gone.h.", "/* docs/gone/b */",
+                        "int a;  // tests/gone"):
+            with self.subTest(comment):
+                self.assert_one({"src/base/a.cc": comment + "\n"}, "is not in the repository")
+        self.assert_one({"cmake/a.cmake": "# gone.cc\n"},
+                        "cmake/a.cmake:1: the comment names gone.cc")
+        self.assert_one({"tools/a.py": "a = 1  # docs/gone.md\n"}, "names docs/gone.md")
+
+    def test_a_comment_may_name_what_is_there_and_what_is_no_file(self):
+        self.assert_none({"src/base/b_test.cc": "int b;\n", "src/wire/a.proto": "\n",
+                          "docs/sub/a.md": "# A\n",
+                          "src/base/a.cc": "// docs/sub/a.md, docs/sub, b_test.cc; "
+                                           "base/b_test.cc.\n"
+                                           "// wire/a.pb.h, raft.h, errno.h, *_test.cc, a.b, "
+                                           "e.g.,\n"
+                                           "// https://example.org/docs/x.md, /etc/a.md, "
+                                           "a/$NAME.cc\n"
+                                           "auto s = \"docs/gone.md\";\n"})
 
     def test_a_document_has_one_title(self):
         self.assert_one({"a.md": "# A\n# B\n"}, "2 titles")

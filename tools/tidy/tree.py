@@ -1,8 +1,10 @@
 """The project's files, as the checks see them."""
 
+import io
 import os
 import re
 import subprocess
+import tokenize
 from pathlib import Path
 
 CODE = (".h", ".cc", ".c")
@@ -65,7 +67,8 @@ class Tree:
 
 
 TOKEN = re.compile(
-    r'//[^\n]*|/\*.*?\*/|R"([^(\s]*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|(?<![0-9a-fA-F])\'(?:\\.|[^\'\\\n])*\'',
+    r'//[^\n]*|/\*.*?\*/|R"([^(\s]*)\(.*?\)\1"|'
+    r'"(?:\\.|[^"\\\n])*"|(?<![0-9a-fA-F])\'(?:\\.|[^\'\\\n])*\'',
     re.DOTALL)
 
 
@@ -80,3 +83,25 @@ def without_comments_and_strings(text):
             return match.group()
         return re.sub(r"[^\n]", " ", match.group())
     return TOKEN.sub(blank, text)
+
+
+HASH_COMMENT = re.compile(r"(?:^|(?<=\s))#[^\n]*", re.MULTILINE)
+HASHED = (".cmake", ".sh", ".toml")
+
+
+def comments(file):
+    """The comments of a file of code, as (offset, text)."""
+    if file.is_code or file.path.suffix in (".proto", ".js", ".css"):
+        for match in TOKEN.finditer(file.text):
+            if match.group().startswith("/"):
+                yield match.start(), match.group()
+    elif file.path.suffix == ".py":
+        starts = [0]
+        for line in file.text.split("\n"):
+            starts.append(starts[-1] + len(line) + 1)
+        for token in tokenize.generate_tokens(io.StringIO(file.text).readline):
+            if token.type == tokenize.COMMENT:
+                yield starts[token.start[0] - 1] + token.start[1], token.string
+    elif file.path.suffix in HASHED or file.path.name in ("CMakeLists.txt", "Makefile"):
+        for match in HASH_COMMENT.finditer(file.text):
+            yield match.start(), match.group()

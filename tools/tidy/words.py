@@ -32,8 +32,10 @@ BANNED = [(re.compile(pattern), instead) for pattern, instead in [
     (r"\bstd::(uniform_\w+_distribution|bernoulli_distribution|shuffle)\b",
      "use Random (base/random.h): the sequence of the standard's is the library's business"),
     (r"\b(secure_)?getenv\b", "options are read at the edge, in apps/, and handed in"),
-    (r"(?<![\w>)])::(socket|connect|bind|listen|accept4?|recv|send|setsockopt|getaddrinfo)\s*\(", SOCKETS),
-    (r"(?<![\w>)])::(open|openat|creat|read|pread|write|pwrite|fsync|fdatasync|close|unlink|rename)\s*\(",
+    (r"(?<![\w>)])::(socket|connect|bind|listen|accept4?|recv|send|setsockopt|getaddrinfo)\s*\(",
+     SOCKETS),
+    (r"(?<![\w>)])::(open|openat|creat|read|pread|write|pwrite|fsync|fdatasync|close|unlink|rename)"
+     r"\s*\(",
      FILES),
     (r"\b(fopen|freopen|tmpfile)\b", FILES),
     (r"\bstd::([io]?fstream|filesystem)\b", FILES),
@@ -47,8 +49,9 @@ INCLUDES = {
 }
 
 # One place writes what the program says, and checks that it was written; libraries say nothing.
-PRINTED = re.compile(r"\bstd::(cout|cerr|clog|puts|putc)\b|\b(v?f?printf|fputs|fwrite|fputc|putchar|fflush|perror)\b"
-                     r"|\bfmt::print\b|\b(stdout|stderr)\b|::write\s*\(\s*(STD(OUT|ERR)_FILENO|[12]\b)")
+PRINTED = re.compile(r"\bstd::(cout|cerr|clog|puts|putc)\b|\bfmt::print\b"
+                     r"|\b(v?f?printf|fputs|fwrite|fputc|putchar|fflush|perror|stdout|stderr)\b"
+                     r"|::write\s*\(\s*(STD(OUT|ERR)_FILENO|[12]\b)")
 PRINTER = "src/apps/output.cc"
 
 COROUTINES = re.compile(r"\bco_(await|yield|return)\b")
@@ -79,7 +82,8 @@ def unordered_names(code):
     """Variables that the code declares as unordered containers."""
     names = set()
     for match in UNORDERED.finditer(code):
-        declared = re.match(r"\s*&?\s*(\w+)\s*[;={(]", code[end_of_template(code, match.end() - 1):])
+        declared = re.match(r"\s*&?\s*(\w+)\s*[;={(]",
+                            code[end_of_template(code, match.end() - 1):])
         if declared:
             names.add(declared.group(1))
     return names
@@ -113,8 +117,8 @@ def check_printing(file, code):
     for match in PRINTED.finditer(code):
         word = match.group().strip(" (")
         if not excused(file, match.start(), word.removeprefix("std::")):
-            yield f"{file.name}:{file.line_of(match.start())}: {word}: print(), remark() or tell() " \
-                  f"(apps/output.h), or a Log"
+            yield f"{file.name}:{file.line_of(match.start())}: {word}: print(), remark() or " \
+                  f"tell() (apps/output.h), or a Log"
 
 
 def check(tree):

@@ -35,7 +35,9 @@ _understudy_values() {
     case $1 in
         file) compgen -f -- "$us_current" ;;
         directory) compgen -d -- "$us_current" ;;
-        service) compgen -W "$(_understudy_services "${us_words[0]}" "$us_registry")" -- "$us_current" ;;
+        service)
+            compgen -W "$(_understudy_services "${us_words[0]}" "$us_registry")" -- "$us_current"
+            ;;
         *=*) compgen -W "${1#*=}" -- "$us_current" ;;
     esac
 }
@@ -123,9 +125,10 @@ void append_cases(std::string& out, const CommandInfo& root, const CommandInfo& 
     for (const CommandInfo::Option& one : command.arguments) {
         arguments += fmt::format("{}{}", arguments.empty() ? "" : " ", kind_text(one));
     }
-    out += fmt::format("        '{}')\n            us_commands='{}'\n            us_options='{}'\n"
-                       "            us_values='{}'\n            us_arguments='{}'\n            ;;\n",
-                       path, commands, options, values, arguments);
+    out += fmt::format(
+        "        '{}')\n            us_commands='{}'\n            us_options='{}'\n"
+        "            us_values='{}'\n            us_arguments='{}'\n            ;;\n",
+        path, commands, options, values, arguments);
     for (const CommandInfo& one : command.commands) {
         if (!one.hidden) append_cases(out, root, one, fmt::format("{} {}", path, one.name));
     }

@@ -244,9 +244,9 @@ Result<Exit> run_coordinator(const Invocation& invocation) {
 }  // namespace
 
 void add_coordinator_commands(const Command& root, Globals& globals) {
-    const Command coordinator =
-        root.add("coordinator",
-                 "Runs a copy of an immortal whose application is another process, in any language.");
+    const Command coordinator = root.add(
+        "coordinator",
+        "Runs a copy of an immortal whose application is another process, in any language.");
     globals.add_section(coordinator, coordinator_section);
     coordinator.runs(globals.running(run_coordinator));
     coordinator.footer(

@@ -78,14 +78,16 @@ struct Typed {
 [[nodiscard]] Error explained(Error error, const Typed& typed) {
     switch (error.code) {
         case Errc::already_exists:
-            return advise(std::move(error), "--update, which changes what is given and nothing else");
-        case Errc::not_found:
             return advise(std::move(error),
-                          typed.replica.empty() || error.detail.find("has no replica") == std::string::npos
-                              ? fmt::format("understudy service list, or understudy service register "
-                                            "{} --kind immortal --log DIR",
-                                            typed.name)
-                              : "understudy service show " + typed.name);
+                          "--update, which changes what is given and nothing else");
+        case Errc::not_found:
+            return advise(
+                std::move(error),
+                typed.replica.empty() || error.detail.find("has no replica") == std::string::npos
+                    ? fmt::format("understudy service list, or understudy service register "
+                                  "{} --kind immortal --log DIR",
+                                  typed.name)
+                    : "understudy service show " + typed.name);
         case Errc::refused:
             return advise(std::move(error),
                           error.detail.find("the last one") == std::string::npos
@@ -142,7 +144,9 @@ Result<Exit> register_service(const Invocation& invocation, const Typed& typed) 
         return advise(bad_config("where is the journal?"),
                       "--log DIR, a directory that all replicas share, or --replicated");
     }
-    if (typed.last_resort || typed.no_last_resort) define.set_last_resort(typed.last_resort ? 1 : 0);
+    if (typed.last_resort || typed.no_last_resort) {
+        define.set_last_resort(typed.last_resort ? 1 : 0);
+    }
     if (!typed.version.empty()) {
         define.set_version(US_TRY(number("--code-version", typed.version, UINT32_MAX)));
     }
@@ -201,9 +205,11 @@ void add_definition_commands(const Command& service, Globals& globals) {
         return command;
     };
     const auto add_replica_number = [&](const Command& command) {
-        command.required_option({.names = "--replica", .value_name = "N",
-                                 .about = "Its number, 0 to 999. Replica 0 comes with the service."},
-                                typed->replica);
+        command.required_option(
+            {.names = "--replica",
+             .value_name = "N",
+             .about = "Its number, 0 to 999. Replica 0 comes with the service."},
+            typed->replica);
     };
     const auto add_replica_options = [&](const Command& command, const char* log_about) {
         command.option({.names = "--log", .value_name = "DIR", .about = log_about,
@@ -242,8 +248,9 @@ void add_definition_commands(const Command& service, Globals& globals) {
     registering.option({.names = "--code-version", .value_name = "N",
                         .about = "Of its code; only grows."},
                        typed->version);
-    registering.footer("Asked twice it changes nothing. Exit code 1: it is registered otherwise, or "
-                       "runs.");
+    registering.footer(
+        "Asked twice it changes nothing. Exit code 1: it is registered otherwise, or "
+        "runs.");
 
     const Command adding =
         add("add-replica", "Registers one more copy of an immortal, also while others run.",

@@ -9,8 +9,9 @@ namespace {
 constexpr std::array codes{
     ErrorCode{Errc::timed_out, "The deadline passed before the answer came.",
               "Outcome unknown: look before you repeat. Else: try again, or raise --timeout."},
-    ErrorCode{Errc::not_active, "This member does not hold the active role.",
-              "Nothing: proxies find the active member. understudy service show NAME tells who it is."},
+    ErrorCode{
+        Errc::not_active, "This member does not hold the active role.",
+        "Nothing: proxies find the active member. understudy service show NAME tells who it is."},
     ErrorCode{Errc::session_expired, "The peer has forgotten this session.",
               "Start over; what was acknowledged stays."},
     ErrorCode{Errc::limit_exceeded, "A declared bound was hit; the same request will hit it again.",
@@ -35,14 +36,16 @@ constexpr std::array codes{
               "Try again; if it repeats, the log of the other end says why."},
     ErrorCode{Errc::stale_epoch, "The sender's epoch is below one already seen.",
               "Nothing: a member that lost its role was refused, as it must be."},
-    ErrorCode{Errc::denied, "Not authenticated, or not allowed by the peer.",
-              "Check the certificates: --tls-cert, --tls-key, --tls-ca, and who signed the peer's."},
+    ErrorCode{
+        Errc::denied, "Not authenticated, or not allowed by the peer.",
+        "Check the certificates: --tls-cert, --tls-key, --tls-ca, and who signed the peer's."},
     ErrorCode{Errc::in_use, "Another process holds the port or the directory.",
               "End it or choose another; fuser DIR/* and ss -ltnp name it."},
     ErrorCode{Errc::failed, "The remote handler ran and reported a failure.",
               "The message is the handler's own; outcome unknown means it gave up half-way."},
-    ErrorCode{Errc::no_descriptors, "The process or the system has no descriptor left.",
-              "It passes when connections end. Raise LimitNOFILE (systemd), ulimit -n or fs.file-max."},
+    ErrorCode{
+        Errc::no_descriptors, "The process or the system has no descriptor left.",
+        "It passes when connections end. Raise LimitNOFILE (systemd), ulimit -n or fs.file-max."},
     ErrorCode{Errc::no_memory, "The system has no memory left for this.",
               "It may pass. free -m; dmesg; MemoryMax (systemd)."},
     ErrorCode{Errc::bad_path,

@@ -437,8 +437,8 @@ private:
                                        family)};
 }
 
-/// A node's directory is meant for one of its groups; the log alone is a journal of its own, as a local
-/// one is, unless somebody says that it is a node's.
+/// A node's directory is meant for one of its groups; the log alone is a journal of its own, as a
+/// local one is, unless somebody says that it is a node's.
 [[nodiscard]] std::optional<NodePlace> group_wanted(Disk& disk, const JournalWanted& wanted) {
     auto place = node_place(disk, wanted.directory);
     const bool asked = !wanted.group.empty() || wanted.uncommitted;
@@ -541,7 +541,9 @@ void print_found(const GroupWalk::Found& found, bool uncommitted, bool people) {
     journal::WalkVisitor& visitor =
         group ? static_cast<journal::WalkVisitor&>(*group) : replaying;
     const auto walked = journal::walk(disk, wanted.directory, WalkDepth::entries, visitor);
-    if (!walked && walked.error().code != Errc::closed) return unreadable(walked.error(), wanted.directory);
+    if (!walked && walked.error().code != Errc::closed) {
+        return unreadable(walked.error(), wanted.directory);
+    }
     if (walked && !walked->damages.empty()) {
         const auto& first = walked->damages.front();
         return advise({.code = Errc::corrupt,
@@ -590,12 +592,13 @@ void add_journal_commands(const Command& root, Globals& globals) {
         "repair", "Appends zeros that a segment lacks, where every entry is whole; nothing else.");
     repairing.argument(directory, given->directory);
     repairing.runs(running(repair));
-    repairing.footer("Refused while a process has the journal open, and if anything else is damaged. "
-                     "Exit codes:\n0 whole; 1 refused, nothing was changed; 2 no journal, or of a "
-                     "newer version; 74 a file\ncannot be read or written; 77 not allowed.");
+    repairing.footer(
+        "Refused while a process has the journal open, and if anything else is damaged. "
+        "Exit codes:\n0 whole; 1 refused, nothing was changed; 2 no journal, or of a "
+        "newer version; 74 a file\ncannot be read or written; 77 not allowed.");
 
-    const Command replaying =
-        journal.add("replay", "Prints each entry; of a registry its state, of an immortal what it was told.");
+    const Command replaying = journal.add(
+        "replay", "Prints each entry; of a registry its state, of an immortal what it was told.");
     Parameter perhaps = directory;
     perhaps.required = false;
     replaying.argument(perhaps, given->directory);
@@ -615,10 +618,12 @@ void add_journal_commands(const Command& root, Globals& globals) {
                                "whichever they look like.",
                       .choices = "auto|registry|immortal|entries"},
                      given->as);
-    replaying.option({.names = "--group", .value_name = "NAME",
-                      .about = "Of a replicated journal: which service's; DIR is the directory of a "
-                               "node, or its log. Not needed if there is one."},
-                     given->group);
+    replaying.option(
+        {.names = "--group",
+         .value_name = "NAME",
+         .about = "Of a replicated journal: which service's; DIR is the directory of a "
+                  "node, or its log. Not needed if there is one."},
+        given->group);
     replaying.flag("--uncommitted",
                    "Of a replicated journal: also what is not proven to be committed, and may be "
                    "otherwise at other nodes.",
@@ -632,10 +637,11 @@ void add_journal_commands(const Command& root, Globals& globals) {
                                "Unix-domain socket.",
                       .completes = Completes::file},
                      given->app_socket);
-    replaying.flag("--compare",
-                   "A second application comes, of newer code, and is told the same: exit code 1 at "
-                   "the first output that differs.",
-                   given->compare);
+    replaying.flag(
+        "--compare",
+        "A second application comes, of newer code, and is told the same: exit code 1 at "
+        "the first output that differs.",
+        given->compare);
     replaying.runs(running(replay));
 }
 

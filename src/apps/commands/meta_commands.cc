@@ -95,7 +95,8 @@ Result<Exit> explain_codes(const Invocation& invocation, const std::string& want
 void add_config_commands(const Command& root, Globals& globals) {
     const Command config = root.add("config", "Configuration files and what takes effect.");
     const auto path = std::make_shared<std::string>();
-    const Command checking = config.add("check", "Reads a file and says all that is wrong with it.");
+    const Command checking =
+        config.add("check", "Reads a file and says all that is wrong with it.");
     checking.argument({.names = "file", .value_name = "FILE", .about = "A TOML file.",
                        .completes = Completes::file},
                       *path);
@@ -112,7 +113,8 @@ void add_config_commands(const Command& root, Globals& globals) {
 
     const auto section = std::make_shared<std::string>();
     const Command reference = config.add_hidden("reference");  // For docs/.
-    reference.argument({.names = "section", .about = "", .choices = "registry|coordinator|client"}, *section);
+    reference.argument({.names = "section", .about = "", .choices = "registry|coordinator|client"},
+                       *section);
     reference.runs(globals.running([section](const Invocation&) -> Result<Exit> {
         print(reference_table(*section));
         return Exit::done;

@@ -185,10 +185,10 @@ Result<Exit> put(const Invocation& invocation, const RecordWanted& given) {
 Result<Exit> call(const Invocation& invocation, const RecordWanted& given) {
     const auto deadline_ms = parse_duration_ms(given.deadline);
     if (!deadline_ms || *deadline_ms == 0) {
-        return Error{.code = Errc::bad_config,
-                     .detail = fmt::format("--deadline {}: expected more than 0ms{}",
-                                           given.deadline,
-                                           deadline_ms ? "" : ": " + duration_advice(given.deadline))};
+        return Error{
+            .code = Errc::bad_config,
+            .detail = fmt::format("--deadline {}: expected more than 0ms{}", given.deadline,
+                                  deadline_ms ? "" : ": " + duration_advice(given.deadline))};
     }
     Arguments arguments;
     if (!given.arguments.empty()) arguments = US_TRY(Arguments::from_json(given.arguments));
@@ -231,7 +231,8 @@ void add_record_commands(const Command& root, Globals& globals) {
         return globals.running(
             [given, body](const Invocation& invocation) { return body(invocation, *given); });
     };
-    const Command record = root.add("record", "Records that the active member of a service publishes.");
+    const Command record =
+        root.add("record", "Records that the active member of a service publishes.");
 
     const Command listing = record.add("list", "The records of the active member.");
     listing.argument(family_name(), given->family);
@@ -250,7 +251,8 @@ void add_record_commands(const Command& root, Globals& globals) {
                     given->count);
     watching.runs(running(watch));
 
-    const Command putting = record.add("put", "Changes a record, where the member's program allows it.");
+    const Command putting =
+        record.add("put", "Changes a record, where the member's program allows it.");
     putting.argument(family_name(), given->family);
     putting.argument(record_name(), given->record);
     putting.arguments({.names = "assignments", .value_name = "FIELD=VALUE",
@@ -258,7 +260,8 @@ void add_record_commands(const Command& root, Globals& globals) {
                       given->assignments);
     putting.runs(running(put));
 
-    const Command calling = root.add("call", "Runs a call on the active member and prints its result.");
+    const Command calling =
+        root.add("call", "Runs a call on the active member and prints its result.");
     calling.argument(family_name(), given->family);
     calling.argument({.names = "name", .value_name = "NAME", .about = "The call."}, given->call);
     calling.argument({.names = "arguments", .value_name = "JSON",
@@ -267,7 +270,8 @@ void add_record_commands(const Command& root, Globals& globals) {
     calling.option({.names = "--deadline", .value_name = "DURATION",
                     .about = "How long the call may take; 5s if not given."},
                    given->deadline);
-    calling.flag("--repeatable", "Running it twice does no harm: retry when the outcome is unknown.",
+    calling.flag("--repeatable",
+                 "Running it twice does no harm: retry when the outcome is unknown.",
                  given->repeatable);
     calling.runs(running(call));
     calling.footer("Exit code 75: nobody is active, or nobody knows whether it ran; 1: it ran and "

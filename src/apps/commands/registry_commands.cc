@@ -83,7 +83,8 @@ Result<Exit> run_registry(const Invocation& invocation) {
 Result<Exit> restore_registry(const Invocation& invocation, const std::string& from) {
     const RegistrySettings& settings = invocation.settings().registry;
     const bool from_input = from == "-";
-    const Buffer file = US_TRY(read_file(from_input ? "/dev/stdin" : from, backup_header_size + backup_size_max));
+    const Buffer file =
+        US_TRY(read_file(from_input ? "/dev/stdin" : from, backup_header_size + backup_size_max));
     const auto content = decode_backup(file);
     if (!content) {
         Error error = content.error();
@@ -345,7 +346,8 @@ void add_registry_commands(const Command& root, Globals& globals) {
         bool force = false;
     };
     auto backup_arguments = std::make_shared<BackupArguments>();
-    const Command backup = registry.add("backup", "Writes what a running registry knows to a file.");
+    const Command backup =
+        registry.add("backup", "Writes what a running registry knows to a file.");
     globals.add_section(backup, client_section);
     backup.required_option({.names = "--to", .value_name = "FILE",
                             .about = "Where to write: all of it, or nothing; - is standard output.",
@@ -358,8 +360,8 @@ void add_registry_commands(const Command& root, Globals& globals) {
     }));
 
     auto from = std::make_shared<std::string>();
-    const Command restore =
-        registry.add("restore", "Makes a new journal directory from a backup; the registry is off.");
+    const Command restore = registry.add(
+        "restore", "Makes a new journal directory from a backup; the registry is off.");
     restore.required_option({.names = "--from", .value_name = "FILE",
                              .about = "A file of registry backup; - is standard input.",
                              .completes = Completes::file},

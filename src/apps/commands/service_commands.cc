@@ -137,11 +137,13 @@ void add_service_commands(const Command& root, Globals& globals) {
     };
     const std::string watch_about = "Goes on, and shows each change.";
     const auto add_consistency = [given](const Command& command) {
-        command.option({.names = "--consistency", .value_name = "HOW",
-                        .about = "linearizable: all that was acknowledged is in it. cached: any node "
-                                 "answers, from what it has, and says how old that is.",
-                        .choices = "linearizable|cached"},
-                       given->consistency);
+        command.option(
+            {.names = "--consistency",
+             .value_name = "HOW",
+             .about = "linearizable: all that was acknowledged is in it. cached: any node "
+                      "answers, from what it has, and says how old that is.",
+             .choices = "linearizable|cached"},
+            given->consistency);
     };
 
     const Command service = root.add("service", "Services: who is active, who is next, and why.");
@@ -166,8 +168,9 @@ void add_service_commands(const Command& root, Globals& globals) {
                       .about = "Who shall be active. Else: the next in line."},
                      given->to);
     switching.runs(running(switch_over));
-    switching.footer("With a journal: the successor catches up first, and the journal has the last word.\n"
-                     "The checkpointer is no successor unless last_resort = allow.");
+    switching.footer(
+        "With a journal: the successor catches up first, and the journal has the last word.\n"
+        "The checkpointer is no successor unless last_resort = allow.");
 
     const Command explaining =
         service.add("explain", "Every promotion: cause, evidence, epoch, how long it took.");

@@ -27,7 +27,9 @@ namespace {
     if (spec.unit == Unit::flag) return std::nullopt;
     if (const auto text = node.value_exact<std::string>()) return *text;
     const auto number = node.value_exact<std::int64_t>();
-    if (number && (spec.unit == Unit::bytes || spec.unit == Unit::number)) return std::to_string(*number);
+    if (number && (spec.unit == Unit::bytes || spec.unit == Unit::number)) {
+        return std::to_string(*number);
+    }
     return std::nullopt;
 }
 
@@ -68,9 +70,10 @@ private:
             const auto text = toml_text(*spec, node);
             if (!text) {
                 const bool timed = spec->unit == Unit::milliseconds && node.is_number();
-                problem(node.source(),
-                        fmt::format("{}: a {} is no value for it{}", name, type_name(node),
-                                    timed ? ": text with its unit, as in \"5s\" (ms, s, m or h)" : ""));
+                problem(
+                    node.source(),
+                    fmt::format("{}: a {} is no value for it{}", name, type_name(node),
+                                timed ? ": text with its unit, as in \"5s\" (ms, s, m or h)" : ""));
                 continue;
             }
             Settings scratch;
@@ -133,7 +136,9 @@ Result<std::vector<Given>> read_environment(
         bool found = false;
         for (const OptionSpec& spec : option_specs()) {
             const bool exact = variable == spec.variable();
-            if (!exact && (spec.short_variable.empty() || variable != spec.short_variable)) continue;
+            if (!exact && (spec.short_variable.empty() || variable != spec.short_variable)) {
+                continue;
+            }
             (exact ? given_long : given).push_back({spec.name(), text, variable});
             found = true;
         }

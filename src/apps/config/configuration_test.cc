@@ -32,7 +32,8 @@ TEST(Configuration, AValueOutOfRangeIsRefusedNotClamped) {
                 HasSubstr("expected a multiple of 4KiB"));
     EXPECT_THAT(first_problem("[registry]\nlog_level = \"loud\"\n"),
                 HasSubstr("expected one of debug|info|warn|error"));
-    EXPECT_THAT(first_problem("[registry]\nlisten = \"nowhere\"\n"), HasSubstr("expected HOST:PORT"));
+    EXPECT_THAT(first_problem("[registry]\nlisten = \"nowhere\"\n"),
+                HasSubstr("expected HOST:PORT"));
     EXPECT_THAT(first_problem("[registry]\nlisten = \"::1:22222\"\n"),
                 HasSubstr("an IPv6 host goes in brackets: [::1]:22222"));
     EXPECT_THAT(first_problem("[client]\nregistry = \"a:1,fe80::2:7\"\n"),
@@ -49,7 +50,8 @@ TEST(Configuration, AValueOutOfRangeIsRefusedNotClamped) {
 }
 
 TEST(Configuration, AValueOfTheWrongTypeIsRefused) {
-    EXPECT_THAT(first_problem("[registry]\ninsecure = \"true\"\n"), HasSubstr("a text is no value"));
+    EXPECT_THAT(first_problem("[registry]\ninsecure = \"true\"\n"),
+                HasSubstr("a text is no value"));
     EXPECT_THAT(first_problem("[client]\ntimeout = 5\n"), HasSubstr("a number without a unit"));
     EXPECT_THAT(first_problem("[registry]\nlisten = true\n"), HasSubstr("a truth value"));
     EXPECT_THAT(first_problem("[registry]\ndata = [1]\n"), HasSubstr("a list"));
@@ -93,9 +95,10 @@ TEST(Configuration, TheLongVariableWinsOverTheShortOne) {
 }
 
 TEST(Configuration, TheLastWordCountsAndItsOriginIsKept) {
-    const auto effective = merge({{"registry.listen", "127.0.0.1:1", "f:2"},
-                                  {"registry.listen", "127.0.0.1:2", "UNDERSTUDY__REGISTRY__LISTEN"},
-                                  {"registry.listen", "127.0.0.1:3", "--listen"}});
+    const auto effective =
+        merge({{"registry.listen", "127.0.0.1:1", "f:2"},
+               {"registry.listen", "127.0.0.1:2", "UNDERSTUDY__REGISTRY__LISTEN"},
+               {"registry.listen", "127.0.0.1:3", "--listen"}});
     ASSERT_TRUE(effective);
     EXPECT_EQ(effective->settings.registry.listen, "127.0.0.1:3");
     EXPECT_EQ(effective->origins.at("registry.listen"), "--listen");

@@ -16,8 +16,8 @@ namespace {
     return text.find(part) != std::string_view::npos;
 }
 
-/// What mends a certificate of `whose` that is not accepted; `of_other_authority`, if its authority is
-/// not known.
+/// What mends a certificate of `whose` that is not accepted; `of_other_authority`, if its authority
+/// is not known.
 [[nodiscard]] std::string remedy(std::string_view why, std::string_view whose,
                                  std::string_view of_other_authority) {
     if (has(why, "expired")) return fmt::format("a new certificate of {}: that one is over", whose);
@@ -35,15 +35,16 @@ Error explain_distrust(const Error& reason, const std::string& where) {
     };
     if (detail.starts_with(distrusts_peer)) {
         const auto why = detail.substr(distrusts_peer.size());
-        return told(fmt::format("this client does not accept the certificate of the registry at {}{}",
-                                where, why),
-                    remedy(why, "the registry", "--tls-ca with the authority that signed it"));
+        return told(
+            fmt::format("this client does not accept the certificate of the registry at {}{}",
+                        where, why),
+            remedy(why, "the registry", "--tls-ca with the authority that signed it"));
     }
     if (detail.starts_with(distrusted_by_peer)) {
         const auto why = detail.substr(distrusted_by_peer.size());
         return told(
-            fmt::format("the registry at {} does not accept the certificate of this client{}", where,
-                        why),
+            fmt::format("the registry at {} does not accept the certificate of this client{}",
+                        where, why),
             remedy(why, "this client",
                    "--tls-cert and --tls-key of an authority that the registry knows"));
     }

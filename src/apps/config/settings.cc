@@ -25,7 +25,8 @@ constexpr std::array specs{
     OptionSpec{.section = "registry", .key = "data",
                .field = [](Settings& s) -> Field { return &s.registry.data; },
                .unit = Unit::path, .value_name = "DIR",
-               .doc = "Directory of its journal, made if absent. One registry at a time. Required."},
+               .doc = "Directory of its journal, made if absent. One registry at a time. "
+                      "Required."},
     OptionSpec{.section = "registry", .key = "platform",
                .field = [](Settings& s) -> Field { return &s.registry.platform; },
                .unit = Unit::text, .value_name = "NAME",
@@ -39,8 +40,8 @@ constexpr std::array specs{
     OptionSpec{.section = "registry", .key = "peers",
                .field = [](Settings& s) -> Field { return &s.registry.peers; },
                .unit = Unit::nodes, .value_name = "NAME=HOST:PORT[,...]",
-               .doc = "The first nodes of a registry of three or five, this one among them: the same "
-                      "at each. Unset: this registry runs alone."},
+               .doc = "The first nodes of a registry of three or five, this one among them: the "
+                      "same at each. Unset: this registry runs alone."},
     OptionSpec{.section = "registry", .key = "advertise",
                .field = [](Settings& s) -> Field { return &s.registry.advertise; },
                .unit = Unit::address, .value_name = "HOST:PORT",

@@ -32,8 +32,9 @@ std::string Columns::header() const {
     std::string rule(time_width, '-');
     for (std::size_t column = 0; column < columns_.size(); ++column) {
         const bool last = column + 1 == columns_.size();
-        titles += fmt::format(" | {}", last ? columns_[column].title
-                                            : padded(columns_[column].title, columns_[column].width));
+        titles +=
+            fmt::format(" | {}", last ? columns_[column].title
+                                      : padded(columns_[column].title, columns_[column].width));
         rule += fmt::format("-+-{}", std::string(columns_[column].width, '-'));
     }
     return paint_ == Paint::terminal ? fmt::format("\x1b[1m{}\x1b[0m\n{}\n", titles, rule)

@@ -18,7 +18,8 @@ TEST(Columns, ALongLineIsWrappedAtBlanks) {
     EXPECT_EQ(wrapped("abcdefgh", 3), (std::vector<std::string>{"abc", "def", "gh"}));
     EXPECT_EQ(wrapped("", 3), (std::vector<std::string>{""}));
     const Columns columns({{"One", 4}, {"Two", 6}}, Paint::plain);
-    EXPECT_EQ(columns.line(1, 0, "ab cdefg"), "      1 | ab   |\n        | cdef |\n        | g    |\n");
+    EXPECT_EQ(columns.line(1, 0, "ab cdefg"),
+              "      1 | ab   |\n        | cdef |\n        | g    |\n");
 }
 
 }  // namespace

@@ -34,7 +34,8 @@ void act(const PlayOptions& options, const Columns& columns, const std::string& 
 [[nodiscard]] Result<std::string> start_registry(Troupe& troupe, std::size_t actor,
                                                  const std::string& directory,
                                                  const std::string& platform);
-/// Tells everyone to go, the registry last. Errors: failed (none): somebody did not go, or not well.
+/// Tells everyone to go, the registry last. Errors: failed (none): somebody did not go, or not
+/// well.
 [[nodiscard]] Result<void> send_home(Troupe& troupe, const std::vector<std::size_t>& actors,
                                      std::size_t registry);
 /// What each actor wrote to standard error.

@@ -169,9 +169,10 @@ Result<void> Standby::end() {
     act("the end: each question was answered once, and everyone is told to go");
     US_CHECK(send_home(troupe_, {client, first, second, third}, registry));
     const Spread gap(sorted(rounds_, &Round::gap_us));
-    show(fmt::format("{} kills of the active copy, {} questions: the client waited for an answer at "
-                     "most {}\n{}",
-                     rounds_.size(), total.asked, to_line(gap), to_histogram(gap)));
+    show(
+        fmt::format("{} kills of the active copy, {} questions: the client waited for an answer at "
+                    "most {}\n{}",
+                    rounds_.size(), total.asked, to_line(gap), to_histogram(gap)));
     return {};
 }
 

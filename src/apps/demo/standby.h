@@ -17,8 +17,8 @@ namespace understudy::apps::demo {
 
 /// The active standbys' hello world with five real processes: a registry, three copies of an
 /// immortal server, an immortal client that asks it without end. Kills the active copy to and fro,
-/// changes it by plan, kills both that may be active, then all; counts, and measures what the client
-/// had to wait.
+/// changes it by plan, kills both that may be active, then all; counts, and measures what the
+/// client had to wait.
 ///
 /// Every line of every process must be the expected one, and at the end the client's and the
 /// server's counts must be equal, or the demonstration fails.

@@ -18,8 +18,8 @@ struct CopyOptions {
     std::string directory;  ///< Of the journal: the server's copies share one.
 };
 
-/// A copy of the server: an immortal that counts its answers. Prints its role when it is active, and
-/// when it has been something else for a moment. Runs for ever.
+/// A copy of the server: an immortal that counts its answers. Prints its role when it is active,
+/// and when it has been something else for a moment. Runs for ever.
 [[nodiscard]] Result<Exit> run_server_copy(const CopyOptions& options);
 
 /// The client: an immortal that asks the server again and again, one question at a time, and counts

@@ -126,7 +126,8 @@ std::optional<Line> Troupe::take_line() {
 
 void Troupe::take_notes(Actor& actor) {
     std::string& unread = actor.unread_notes;
-    for (std::size_t end; (end = unread.find('\n')) != std::string::npos; unread.erase(0, end + 1)) {
+    for (std::size_t end; (end = unread.find('\n')) != std::string::npos;
+         unread.erase(0, end + 1)) {
         const std::size_t blank = unread.find(' ');
         if (blank >= end) continue;
         std::int64_t nanoseconds = 0;
@@ -189,7 +190,8 @@ Result<std::map<std::size_t, Line>> Troupe::expect(const Expected& expected, Dur
             }
         }
         const auto wanted = expected.find(line->actor);
-        if (wanted == expected.end() || seen.contains(line->actor) || wanted->second != line->text) {
+        if (wanted == expected.end() || seen.contains(line->actor) ||
+            wanted->second != line->text) {
             return play_failure(fmt::format("{} printed \"{}\", which was not its line",
                                             actors_[line->actor].name, line->text));
         }

@@ -45,8 +45,8 @@ public:
     };
     using OnFound = std::function<void(const Found&)>;
 
-    /// `told` hears begin() with the group's checkpoints, then the entries; `found` comes before, and
-    /// once more if files of a log in use went meanwhile. All outlive this.
+    /// `told` hears begin() with the group's checkpoints, then the entries; `found` comes before,
+    /// and once more if files of a log in use went meanwhile. All outlive this.
     GroupWalk(Disk& disk, NodePlace place, Options options, journal::WalkVisitor& told,
               OnFound found);
 
@@ -68,7 +68,8 @@ private:
                                      const journal::Walked& held, Found& found) const;
     [[nodiscard]] Result<Index> last_command(const journal::NodeGroups& node,
                                              const Group& group) const;
-    [[nodiscard]] Result<bool> only_voter(const journal::NodeGroups& node, const Group& group) const;
+    [[nodiscard]] Result<bool> only_voter(const journal::NodeGroups& node,
+                                          const Group& group) const;
     [[nodiscard]] Result<void> tell(const journal::NodeGroups& node, const Group& group,
                                     Index last);
 

@@ -230,8 +230,9 @@ void Performer::output(const Output& output) {
             Dynamic result = output.refused
                                  ? Dynamic(to_string(immortal::decode_refusal(output.body)))
                                  : decoded(output.body);
-            said.text = fmt::format("answers {} {}: {}", output.to.empty() ? "an impulse" : output.to,
-                                    output.id, wire::to_json(result));
+            said.text =
+                fmt::format("answers {} {}: {}", output.to.empty() ? "an impulse" : output.to,
+                            output.id, wire::to_json(result));
             said.json = {{"do", output.refused ? "refuse" : "answer"},
                          {"to", output.to},
                          {"id", output.id},
@@ -311,7 +312,9 @@ public:
                                              immortal::Stage& stage) override {
         stage_ = &stage;
         version_ = version;
-        if (options_.performer != nullptr) US_CHECK(options_.performer->restore_piece(piece, place));
+        if (options_.performer != nullptr) {
+            US_CHECK(options_.performer->restore_piece(piece, place));
+        }
         if (options_.other == nullptr) return {};
         other_upgraded_ = false;
         return options_.other->restore_piece(piece, place);

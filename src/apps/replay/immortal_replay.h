@@ -72,8 +72,8 @@ private:
     std::unique_ptr<immortal::RemoteApplication> application_;
 };
 
-/// Carries out the commands of an immortal's journal, as its replica would, with no application, one,
-/// or two: then what the second says is compared with what the first does.
+/// Carries out the commands of an immortal's journal, as its replica would, with no application,
+/// one, or two: then what the second says is compared with what the first does.
 ///
 /// Thread: the owner's.
 class ImmortalReplay {

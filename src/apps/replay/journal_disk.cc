@@ -16,7 +16,8 @@ namespace {
 
 [[nodiscard]] Error path_failure(std::string_view call, const std::string& path) {
     const int error = errno;
-    return platform::system_error(platform::file_code(error), std::string(call) + " " + path, error);
+    return platform::system_error(platform::file_code(error), std::string(call) + " " + path,
+                                  error);
 }
 
 [[nodiscard]] Error refused(const std::string& path) {

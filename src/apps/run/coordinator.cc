@@ -181,7 +181,8 @@ void Coordinator::upgrade() {
     if (member == nullptr) return;
     if (!member->machine().started() || member->machine().version() >= wanted) return;
     if (!application_->has_version(wanted)) {
-        return log_.warn("coordinator.upgrade", {kv("version", wanted), kv("error", "no such code")});
+        return log_.warn("coordinator.upgrade",
+                         {kv("version", wanted), kv("error", "no such code")});
     }
     member->upgrade(wanted, [this, wanted, here = lifetime_.watch()](const Result<void>& result) {
         if (here.ended()) return;

@@ -21,8 +21,8 @@ namespace understudy::apps {
 /// from the registry what this copy is to be, opens the journal, and lets the application act; when
 /// that ends, leaves the journal to the other copies and waits for the next one.
 ///
-/// A copy that is designated otherwise begins anew with the next application, and keeps its place in
-/// the registry's line meanwhile, if one comes in `return_max`.
+/// A copy that is designated otherwise begins anew with the next application, and keeps its place
+/// in the registry's line meanwhile, if one comes in `return_max`.
 ///
 /// Thread: loop only.
 class Coordinator final : private immortal::RemoteApplication::Owner,
@@ -30,7 +30,8 @@ class Coordinator final : private immortal::RemoteApplication::Owner,
 public:
     static constexpr Duration retry_min = 100ms;  ///< Doubles up to the other.
     static constexpr Duration retry_max = 5s;
-    static constexpr Duration upgrade_interval = 20ms;  ///< Between looks whether it may be asked for.
+    /// Between looks whether it may be asked for.
+    static constexpr Duration upgrade_interval = 20ms;
     static constexpr Duration return_max = 5s;
     static constexpr Duration look_interval = 1s;  ///< Whether somebody is active.
     /// Who has this copy's name and is gone is out of the line by then; who is not, lives.
@@ -66,7 +67,8 @@ public:
         virtual void standing_changed(Role role, Epoch epoch) = 0;
         /// The registry refuses this copy, for now.
         virtual void refused(const Error& reason) = 0;
-        /// This copy is the checkpointer, and there is no active one: as long as nothing else is said.
+        /// This copy is the checkpointer, and there is no active one: as long as nothing else is
+        /// said.
         virtual void nobody_active() = 0;
         /// The journal cannot be used: nobody but an operator can help. The last call.
         virtual void failed(const Error& error) = 0;

@@ -18,8 +18,8 @@ namespace understudy::apps {
 
 /// A coordinator as the main thing of this process: from its first application to a clean end.
 ///
-/// Prints one line when applications may come, and one for each change of what this copy is. SIGTERM
-/// and SIGINT hand the role over and end it; a second signal ends it at once.
+/// Prints one line when applications may come, and one for each change of what this copy is.
+/// SIGTERM and SIGINT hand the role over and end it; a second signal ends it at once.
 ///
 /// Thread: the one that calls run(). Bounds: closing takes at most `close_limit`.
 class CoordinatorProgram : private Coordinator::Observer {

@@ -77,9 +77,11 @@ class CommandLine(Case):
         for line in [["service", "list"], ["registry", "status"],
                      ["service", "show", "Foo", "--consistency", "cached"]]:
             with self.subTest(line=line):
-                result = run("--registry", "127.0.0.1:1,nowhere.invalid:2", "--timeout", "2s", *line)
+                result = run("--registry", "127.0.0.1:1,nowhere.invalid:2", "--timeout", "2s",
+                             *line)
                 self.assertEqual(result.returncode, UNREACHABLE, result.stderr)
-                self.assertRegex(result.stderr, r"no registry answers at 127\.0\.0\.1:1,nowhere\.invalid"
+                self.assertRegex(result.stderr,
+                                 r"no registry answers at 127\.0\.0\.1:1,nowhere\.invalid"
                                  r":2 \(127\.0\.0\.1:1: connect: Connection refused; "
                                  r"nowhere\.invalid:2: .+\)")
 

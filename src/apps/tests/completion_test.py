@@ -29,7 +29,8 @@ class Completion(Case):
                   f"COMP_WORDS=({' '.join(map(shlex.quote, words))})\n"
                   f"COMP_CWORD={len(words) - 1}\n"
                   "COMPREPLY=()\n_understudy\nprintf '%s\\n' \"${COMPREPLY[@]}\"\n")
-        result = subprocess.run(["/bin/bash", "--norc", "-c", script], capture_output=True, text=True,
+        result = subprocess.run(["/bin/bash", "--norc", "-c", script], capture_output=True,
+                                text=True,
                                 timeout=60, env=environment(), cwd=self.directory)
         self.assertEqual(result.stderr, "")
         return result.stdout.split()

@@ -1,5 +1,5 @@
-"""Immortals in Python, each beside its coordinator: the example of docs/protocols/coordinator.md, run
-with real processes, real kills, and counted."""
+"""Immortals in Python, each beside its coordinator: the example of docs/protocols/coordinator.md,
+run with real processes, real kills, and counted."""
 
 import json
 import signal
@@ -35,7 +35,8 @@ class CoordinatorCase(Case):
         running = self.start("coordinator", "--instance", name, "--log", self.directory / log,
                              "--port", self.ports[place], "--app-port",
                              self.ports[place + "-app"], *self.peers(), *arguments)
-        self.assertEqual(running.line(), f"{name}/replica-{1 if place != name else 0} waits for its "
+        self.assertEqual(running.line(),
+                         f"{name}/replica-{1 if place != name else 0} waits for its "
                          f"application on 127.0.0.1:{self.ports[place + '-app']}",
                          running.error_text())
         return running
@@ -213,7 +214,8 @@ class Registered(CoordinatorCase):
     def greet(self, number):
         typist = self.copies["client0"][1]
         self.type(typist, "greet Joe")
-        self.assertEqual(typist.stdout.readline(), f"Hello Joe, number {number}, {number} answers\n")
+        self.assertEqual(typist.stdout.readline(),
+                         f"Hello Joe, number {number}, {number} answers\n")
 
     def roles(self):
         """Exit code 1 says that nobody is active."""
@@ -359,8 +361,10 @@ Newer().run(sys.argv[1], idle=lambda readable: True)
         result = self.replay("--compare")
         timer.join()
         self.assertEqual(result.returncode, 1, result.stdout + result.stderr)
-        self.assertRegex(result.stdout, 'entry [0-9]+: answers client [0-9]+: "Hello Ann, number 1"\n'
-                                        ' +newer code: answers client [0-9]+: "Hello Ann, number 1!"')
+        self.assertRegex(result.stdout,
+                         'entry [0-9]+: answers client [0-9]+: "Hello Ann, number 1"\n'
+                                        ' +newer code: answers client [0-9]+: "Hello Ann, number '
+                                        '1!"')
 
 
 class OverASocket(CoordinatorCase):

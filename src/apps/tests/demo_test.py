@@ -52,7 +52,8 @@ class Demo(Case):
     def test_rounds_go_to_and_fro_and_are_summed_up(self):
         result = self.play("--rounds", "3", "--json")
         summary = json.loads(result.stdout)
-        self.assertEqual(sorted(summary), ["client_us", "failover_us", "ok", "rounds", "switchover"])
+        self.assertEqual(sorted(summary),
+                         ["client_us", "failover_us", "ok", "rounds", "switchover"])
         self.assertIs(summary["ok"], True)
         self.assertEqual([(r["killed"], r["successor"]) for r in summary["rounds"]],
                          [("Bar1", "Bar2"), ("Bar2", "Bar1"), ("Bar1", "Bar2")])
@@ -72,8 +73,8 @@ class Demo(Case):
         self.assertEqual(result.returncode, DONE, result.stdout + result.stderr)
         self.assertEqual(os.listdir(self.directory), [])
         columns = columns_of(result.stdout)
-        # Killed as active, back as standby, active after the other's kill, standby by the switchover;
-        # killed with the other, started alone; all stopped and started.
+        # Killed as active, back as standby, active after the other's kill, standby by the
+        # switchover; killed with the other, started alone; all stopped and started.
         self.assertEqual(columns["server 0"],
                          ["active", "standby", "active", "standby", "active", "checkpointer"])
         self.assertEqual(columns["server 1"], ["checkpointer", "active"])
@@ -146,7 +147,8 @@ class Demo(Case):
         process, children = self.begin()
         process.kill()
         process.wait(30)
-        self.wait_until(lambda: all(map(self.gone, children)), "a process outlived the demonstration")
+        self.wait_until(lambda: all(map(self.gone, children)),
+                        "a process outlived the demonstration")
 
     def test_a_pause_is_a_duration(self):
         self.assertEqual(run("demo", "hello", "--pause", "long").returncode, USAGE)

@@ -37,7 +37,8 @@ class Documents(Case):
 
         def message(content):
             backup.write_bytes(content)
-            return run("registry", "restore", "--from", backup, "--data", self.directory / "d").stderr
+            return run("registry", "restore", "--from", backup, "--data",
+                       self.directory / "d").stderr
 
         # The file is good; its content, nine digits, is no registry's.
         self.assertIn("its content is not what a registry knows", message(good))

@@ -1,5 +1,5 @@
-"""The past of a service whose journal is replicated, from the log of one of its copies: what is proven
-to be committed, and the rest only on request."""
+"""The past of a service whose journal is replicated, from the log of one of its copies: what is
+proven to be committed, and the rest only on request."""
 
 import json
 import os
@@ -196,7 +196,8 @@ class ThreeNodes(CoordinatorCase):
         self.greet(typist, "greet_many Joe 3000", "Hello Joe, number 3000, 3000 answers")
         self.kill_all()
 
-        # One of the copies has made it, and the entries that it holds; each may lack what came last.
+        # One of the copies has made it, and the entries that it holds; each may lack what came
+        # last.
         nodes = [self.directory / "logs" / "server" / f"replica-{number}" for number in range(3)]
         founds = []
         for node in nodes:

@@ -1,5 +1,5 @@
-"""Services of several copies beside their coordinators: a journal that they replicate, under kills; and
-new code, from its registration to the calls that it answers."""
+"""Services of several copies beside their coordinators: a journal that they replicate, under kills;
+and new code, from its registration to the calls that it answers."""
 
 import json
 import os
@@ -160,7 +160,8 @@ class Replicated(Copies):
 
         calls = self.call()
         for turn in range(10):
-            self.wait_until(lambda n=len(calls.answers): len(calls.answers) > n, "calls are answered")
+            self.wait_until(lambda n=len(calls.answers): len(calls.answers) > n,
+                            "calls are answered")
             place = self.wait_for_active("server")
             number = int(place.removeprefix("server"))
             if turn % 2 == 0:
@@ -185,7 +186,7 @@ class Replicated(Copies):
 
 
 class LastResort(Copies):
-    """Two copies beside their coordinators: when one is lost, the other may be active, or may not."""
+    """Two copies beside their coordinators, one is lost: the other may be active or not."""
 
     def begin(self, *more):
         self.running_registry = self.registry()
@@ -276,7 +277,8 @@ class LastResort(Copies):
         self.wait_until(lambda: self.copies["server1"].has_said("nobody is active"), "it says so")
         shown = self.shown()
         self.assertIsNone(shown["active"])
-        self.assertEqual(shown["waiting"], "nobody may become active: replica-1 is the checkpointer, "
+        self.assertEqual(shown["waiting"],
+                         "nobody may become active: replica-1 is the checkpointer, "
                          "and last_resort = never; start replica-0")
         text = self.ask(self.platform, "service", "show", "server", code=NO).stdout
         self.assertIn("waiting: nobody may become active: replica-1", text)
@@ -397,7 +399,8 @@ class Upgrade(Copies):
         self.assertEqual(code, 1, text)
         self.assertIn('newer code: answers client 1: "Hello Ann, number 1!"', text)
 
-        # Every application is replaced by one that has both versions, then each coordinator is told.
+        # Every application is replaced by one that has both versions, then each coordinator is
+        # told.
         calls = self.call()
         answers = calls.answers
         last = self.active_place("server")

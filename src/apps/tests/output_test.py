@@ -1,4 +1,4 @@
-"""Output that nobody takes: a full disk, a closed descriptor, a reader who has gone; of every command."""
+"""Output of every command that nobody takes: a full disk, a closed descriptor, a gone reader."""
 
 import os
 import signal
@@ -29,7 +29,8 @@ def run_into(target, *arguments, env=None, directory=None):
     options = {"stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, "text": True,
                "env": environment({"TMPDIR": str(directory), **(env or {})}), "timeout": LIMIT}
     if target == "closed":
-        return subprocess.run(["/bin/sh", "-c", 'exec "$@" >&-', "sh", *line], check=False, **options)
+        return subprocess.run(["/bin/sh", "-c", 'exec "$@" >&-', "sh", *line], check=False,
+                              **options)
     if target == "full":
         with open("/dev/full", "w", encoding="utf-8") as full:
             return subprocess.run(line, stdout=full, check=False, **options)
@@ -195,7 +196,8 @@ class Output(Case):
     def listens(port):
         with open("/proc/net/tcp", encoding="ascii") as table:
             rows = table.read().splitlines()[1:]
-        return any(row.split()[1].endswith(f":{port:04X}") and row.split()[3] == "0A" for row in rows)
+        return any(row.split()[1].endswith(f":{port:04X}") and row.split()[3] == "0A"
+                   for row in rows)
 
     def test_no_file_takes_the_place_of_a_closed_standard_output(self):
         data = self.directory / "data"
@@ -224,7 +226,8 @@ class Output(Case):
             self.start("registry", "--name", name, "--peers", founders, "--data",
                        self.directory / name, *more)
         where = ("--registry", ",".join(at.values()), "--timeout", "40s")
-        self.wait_until(lambda: run(*where, "registry", "status").returncode == DONE, "it is founded")
+        self.wait_until(lambda: run(*where, "registry", "status").returncode == DONE,
+                        "it is founded")
 
         def standby():
             nodes = self.ask_json(where[1], "registry", "status")["nodes"]

@@ -53,7 +53,8 @@ class Platform(Case):
     def test_service_show_in_every_format(self):
         self.two_members()
         shown = self.ask_json(self.address, "service", "show", "Foo")
-        self.assertEqual(sorted(shown), ["active", "awaited", "epoch", "lease_ms", "members", "next",
+        self.assertEqual(sorted(shown),
+                         ["active", "awaited", "epoch", "lease_ms", "members", "next",
                                          "on_registry_loss", "promotions", "redundancy", "served",
                                          "service", "waiting"])
         self.assertEqual([(m["member"], m["role"], m["place"]) for m in shown["members"]],
@@ -118,7 +119,8 @@ class Platform(Case):
         self.assertEqual(lines[0].split(), ["[cluster]", "[masters]", "[slaves]", "[services]"])
         self.assertRegex(lines[1], r"^Foo +Bar1 +Bar2 +tcp://127\.0\.0\.1:\d+$")
         self.assertRegex(lines[2], r"^Other +X +- +tcp://127\.0\.0\.1:\d+$")
-        self.assertEqual(len(self.ask(self.address, "cluster", "list", "Oth").stdout.splitlines()), 2)
+        self.assertEqual(len(self.ask(self.address, "cluster", "list", "Oth").stdout.splitlines()),
+                         2)
         rows = self.ask_json(self.address, "cluster", "list", "*oo")
         self.assertEqual([(row["cluster"], row["masters"], row["slaves"]) for row in rows],
                          [("Foo", ["Bar1"], ["Bar2"])])
@@ -215,7 +217,8 @@ class Platform(Case):
     def test_a_member_that_cannot_be_reached_is_named_with_the_reason(self):
         # It listens at 127.0.0.1 and is told of at 127.0.0.2, where nobody listens.
         self.member(self.address, "Far", "--advertise", "127.0.0.2", family="Away", role="active")
-        for line in [["call", "Away", "echo", "--deadline", "1s"], ["record", "get", "Away", "HelloWorld"]]:
+        for line in [["call", "Away", "echo", "--deadline", "1s"],
+                     ["record", "get", "Away", "HelloWorld"]]:
             with self.subTest(line=line):
                 told = self.ask(self.address, "--timeout", "1s", *line, code=AGAIN).stderr
                 self.assertRegex(told, r"Far at 127\.0\.0\.2:\d+: connect: Connection refused")

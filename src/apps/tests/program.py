@@ -94,7 +94,8 @@ class Case(unittest.TestCase):
 
     def member(self, address, name, *arguments, family="Foo", role=None):
         """A member of a service (service.cc) that has printed its first role."""
-        running = self.start("--registry", address, "--family", family, "--member", name, *arguments,
+        running = self.start("--registry", address, "--family", family, "--member", name,
+                             *arguments,
                              program=SERVICE)
         first = running.line()
         if role is not None:

@@ -47,7 +47,8 @@ class Registry(Case):
     def test_with_too_few_descriptors_it_says_so_and_does_not_begin(self):
         data = self.directory / "data"
         for limit in [6, 10, 16, 24]:
-            result = run("-c", f'ulimit -n {limit}; exec "$0" "$@"', PROGRAM, "registry", "--listen",
+            result = run("-c", f'ulimit -n {limit}; exec "$0" "$@"', PROGRAM, "registry",
+                         "--listen",
                          "127.0.0.1:0", "--data", data, program="/bin/sh")
             self.assertEqual(result.returncode, AGAIN, f"{limit}: {result.stderr}")
             self.assertIn("[no_descriptors]", result.stderr)
@@ -120,7 +121,8 @@ class Registry(Case):
         status = self.ask_json(running.address, "registry", "status")
         self.assertEqual(sorted(status), ["active_node", "address", "agents", "checkpoint", "epoch",
                                           "journal_index", "members", "node", "nodes", "platform",
-                                          "registry_id", "revision", "services", "sessions", "space",
+                                          "registry_id", "revision", "services", "sessions",
+                                          "space",
                                           "uptime_ms", "version", "waiting"])
         self.assertEqual(status["nodes"], [])  # It runs alone.
         self.assertEqual(status["platform"], "Stage")
@@ -159,7 +161,8 @@ class Registry(Case):
     def test_a_backup_goes_through_a_pipe(self):
         first = self.registry("--platform", "Stage")
         self.ask(first.address, "service", "register", "Kept", "--log", "/logs")
-        taken = subprocess.run([PROGRAM, "--registry", first.address, "registry", "backup", "--to", "-"],
+        taken = subprocess.run([PROGRAM, "--registry", first.address, "registry", "backup", "--to",
+                                "-"],
                                capture_output=True, timeout=60, env=environment(), check=False,
                                cwd=self.directory)
         self.assertEqual(taken.returncode, DONE, taken.stderr)

@@ -18,7 +18,9 @@ void publish_calls(Service& service) {
     service.publish_rpc("add", [](const Arguments& arguments) -> Result<CallResult> {
         const auto left = arguments.integer("left");
         const auto right = arguments.integer("right");
-        if (!left || !right) return Error{.code = Errc::refused, .detail = "left and right, please"};
+        if (!left || !right) {
+            return Error{.code = Errc::refused, .detail = "left and right, please"};
+        }
         return CallResult(*left + *right);
     }).value_or_throw();
     service.publish_rpc("half", [](const Arguments&) -> Result<CallResult> {

@@ -23,7 +23,7 @@ class Tls(Case):
                      "-out", f"{name}.crt")
 
     def certificate(self, authority, name, hosts="IP:127.0.0.1,DNS:localhost", begins=-1, ends=2):
-        """Flags that present a certificate signed by `authority`, valid between two days from now."""
+        """Flags that present a certificate of `authority`, valid between two days from now."""
         (self.directory / "ext").write_text(f"subjectAltName={hosts}\n")
         (self.directory / "index").touch()
         (self.directory / "ca").write_text(
@@ -60,7 +60,7 @@ class Tls(Case):
         self.assertIn("--tls-ca", result.stderr)
 
     def refused(self, *flags, at=None):
-        """The sentence and the advice of a command that is denied; `list` says the same as `status`."""
+        """What a command that is denied says, with its advice; `list` says the same as `status`."""
         for line in (["registry", "status"], ["service", "list"]):
             result = run("--registry", at or self.address, *line, *flags)
             self.assertEqual(result.returncode, DENIED, result.stderr)
@@ -70,18 +70,23 @@ class Tls(Case):
     def warnings(self, event, running=None):
         """The log's lines of an event, at warn."""
         text = (running or self.running).error_text()
-        return [line for line in text.splitlines() if f"event={event} " in line and "level=warn" in line]
+        return [line for line in text.splitlines()
+                if f"event={event} " in line and "level=warn" in line]
 
     # --- who refuses whom, and why
 
     def test_the_clients_certificate_has_expired(self):
         told = self.refused(*self.certificate("ours", "late", begins=-9, ends=-1))
-        self.assertRegex(told, rf"the registry at {self.address} does not accept the certificate of this "
-                         r"client, CN=late: it expired on \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC \[denied\]\n"
+        self.assertRegex(told,
+                         rf"the registry at {self.address} does not accept the certificate of this "
+                         r"client, CN=late: it expired on \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC "
+                         r"\[denied\]\n"
                          r"try: a new certificate of this client")
-        self.wait_until(lambda: self.warnings("network.handshake_failed"), "the registry says so, too")
+        self.wait_until(lambda: self.warnings("network.handshake_failed"),
+                        "the registry says so, too")
         self.assertRegex(self.warnings("network.handshake_failed")[0],
-                         r"peer=127\.0\.0\.1 error=.*this end does not accept its certificate, CN=late: "
+                         r"peer=127\.0\.0\.1 error=.*this end does not accept its certificate, "
+                         r"CN=late: "
                          r"it expired on \d{4}-")
 
     def test_the_registrys_certificate_has_expired(self):
@@ -97,7 +102,8 @@ class Tls(Case):
 
     def test_a_certificate_is_not_valid_yet(self):
         told = self.refused(*self.certificate("ours", "early", begins=1))
-        self.assertIn("does not accept the certificate of this client, CN=early: it is not valid before",
+        self.assertIn("does not accept the certificate of this client, CN=early: it is not valid "
+                      "before",
                       told)
         self.assertIn("is a clock wrong?", told)
         early = self.registry(*self.certificate("ours", "soon", begins=1), data="early")
@@ -109,41 +115,52 @@ class Tls(Case):
         self.authority("theirs")
         stranger = self.certificate("theirs", "stranger")
         told = self.refused(*stranger)
-        self.assertIn(f"this client does not accept the certificate of the registry at {self.address}, "
+        self.assertIn(f"this client does not accept the certificate of the registry at "
+                      f"{self.address}, "
                       "CN=registry: another authority signed it (CN=ours)", told)
         self.assertIn("try: --tls-ca with the authority that signed it", told)
         stranger[-1] = self.directory / "ours.crt"
         told = self.refused(*stranger)
-        self.assertIn(f"the registry at {self.address} does not accept the certificate of this client, "
+        self.assertIn(f"the registry at {self.address} does not accept the certificate of this "
+                      f"client, "
                       "CN=stranger: its authority (CN=theirs) is not one of the other end", told)
         self.assertIn("try: --tls-cert and --tls-key", told)
 
     def test_a_certificate_for_another_host(self):
-        other = self.registry(*self.certificate("ours", "other", hosts="DNS:elsewhere.example,IP:10.0.0.9"),
+        other = self.registry(*self.certificate("ours", "other",
+                                                hosts="DNS:elsewhere.example,IP:10.0.0.9"),
                               data="other")
         told = self.refused(*self.certificate("ours", "operator"), at=other.address)
-        self.assertIn("CN=other: it is for DNS:elsewhere.example, IP:10.0.0.9, not for 127.0.0.1", told)
+        self.assertIn("CN=other: it is for DNS:elsewhere.example, IP:10.0.0.9, not for 127.0.0.1",
+                      told)
         self.assertIn("try: --registry with a host that the certificate names", told)
 
     def test_plain_against_tls_and_tls_against_plain(self):
         told = self.refused()
         self.assertIn(f"the registry at {self.address} speaks TLS, this client does not", told)
         self.assertIn("try: --tls-cert, --tls-key and --tls-ca", told)
-        self.wait_until(lambda: self.warnings("network.handshake_failed"), "the registry says so, too")
-        self.assertIn("it does not speak TLS, this end does", self.warnings("network.handshake_failed")[0])
+        self.wait_until(lambda: self.warnings("network.handshake_failed"),
+                        "the registry says so, too")
+        self.assertIn("it does not speak TLS, this end does",
+                      self.warnings("network.handshake_failed")[0])
 
         plain = self.registry(data="plain")
-        result = run("--registry", plain.address, "service", "list", *self.certificate("ours", "operator"))
+        result = run("--registry", plain.address, "service", "list",
+                     *self.certificate("ours", "operator"))
         self.assertIn(result.returncode, (DENIED, UNREACHABLE), result.stderr)
-        self.assertRegex(result.stderr, "it ended the connection before a word of TLS|does not speak TLS")
-        self.wait_until(lambda: self.warnings("registry.peer_refused", plain), "the registry says so, too")
-        self.assertIn("it speaks TLS, this end does not", self.warnings("registry.peer_refused", plain)[0])
+        self.assertRegex(result.stderr,
+                         "it ended the connection before a word of TLS|does not speak TLS")
+        self.wait_until(lambda: self.warnings("registry.peer_refused", plain),
+                        "the registry says so, too")
+        self.assertIn("it speaks TLS, this end does not",
+                      self.warnings("registry.peer_refused", plain)[0])
 
     # --- once, then counted
 
     def test_a_thousand_bad_requests_are_one_line(self):
         plain = self.registry(data="plain")
-        for running, event in [(self.running, "network.handshake_failed"), (plain, "registry.peer_refused")]:
+        for running, event in [(self.running, "network.handshake_failed"),
+                               (plain, "registry.peer_refused")]:
             host, port = running.address.rsplit(":", 1)
             for _ in range(1000):
                 with socket.create_connection((host, int(port)), timeout=60) as link:
@@ -155,7 +172,8 @@ class Tls(Case):
 
     def test_an_agent_that_is_refused_for_ever_is_one_line_at_both_ends(self):
         late = self.certificate("ours", "late", begins=-9, ends=-1)
-        watching = self.start("--registry", self.address, "service", "list", "-v", "--timeout", "3s", *late)
+        watching = self.start("--registry", self.address, "service", "list", "-v", "--timeout",
+                              "3s", *late)
         watching.process.wait(60)
         lines = [line for line in watching.error_text().splitlines()
                  if "event=agent.registry_down " in line and "it expired on" in line]
@@ -167,7 +185,8 @@ class Tls(Case):
     def test_a_certificate_that_ends_soon_is_warned_of_at_the_start(self):
         soon = self.registry(*self.certificate("ours", "soon", begins=-300, ends=20), data="soon")
         self.assertEqual(len(self.warnings("tls.certificate_ends_soon", soon)), 1)
-        self.assertRegex(self.warnings("tls.certificate_ends_soon", soon)[0], r"CN=soon.* days=(19|20)")
+        self.assertRegex(self.warnings("tls.certificate_ends_soon", soon)[0],
+                         r"CN=soon.* days=(19|20)")
         far = self.registry(*self.certificate("ours", "far", begins=-300, ends=40), data="far")
         self.assertEqual(self.warnings("tls.certificate_ends_soon", far), [])
 
@@ -180,7 +199,8 @@ class Tls(Case):
         self.assertEqual(self.status(*good).returncode, DONE)
         refused = self.warnings("tls.reload_refused")
         self.assertTrue(refused)
-        self.assertRegex(refused[-1], r"registry\.crt: expired on .*; the certificate that was read before "
+        self.assertRegex(refused[-1],
+                         r"registry\.crt: expired on .*; the certificate that was read before "
                          r"stays, valid until \d{4}-")
         # A good one replaces it.
         self.certificate("ours", "registry", begins=-300, ends=20)

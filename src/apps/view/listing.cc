@@ -130,7 +130,9 @@ std::string to_text(const Listing& listing, Format format, Paint paint) {
             for (const auto& row : listing.rows) out += to_json_line(row);
             return out;
         case Format::name:
-            for (const auto& row : listing.rows) out += cell_text(field(row, listing.name_key)) + '\n';
+            for (const auto& row : listing.rows) {
+                out += cell_text(field(row, listing.name_key)) + '\n';
+            }
             return out;
     }
     US_ASSERT(false);

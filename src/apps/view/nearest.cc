@@ -30,7 +30,8 @@ namespace {
     return table.back();
 }
 
-constexpr std::size_t word_size_max = 64;  // Nobody slips in a word that long, and the table is square.
+// Nobody slips in a word that long, and the table is square.
+constexpr std::size_t word_size_max = 64;
 
 }  // namespace
 

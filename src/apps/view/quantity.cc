@@ -42,7 +42,8 @@ struct Split {
                                       std::string_view unit, std::string_view usual) {
     const auto [number, given] = split_unit(text);
     if (number.empty()) return fmt::format("a number and its unit, as in {} ({})", usual, units);
-    const std::string example = whole(number) ? fmt::format("{}{}", number, unit) : std::string(usual);
+    const std::string example =
+        whole(number) ? fmt::format("{}{}", number, unit) : std::string(usual);
     if (given.empty()) return fmt::format("the unit is missing, as in {} ({})", example, units);
     return fmt::format("{} is no unit here, as in {} ({})", given, example, units);
 }

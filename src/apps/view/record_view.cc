@@ -74,9 +74,10 @@ Listing list_fields(const RecordImage& image) {
     const auto add = [&](const std::string& prefix, const Fields& fields) {
         for (const auto& [field, value] : fields) {
             const bool bytes = value.type() == ValueType::bytes;
-            listing.rows.push_back({{"field", prefix + field},
-                                    {"type", std::string(name(value.type()))},
-                                    {"value", bytes ? Dynamic(value.to_text()) : to_dynamic(value)}});
+            listing.rows.push_back(
+                {{"field", prefix + field},
+                 {"type", std::string(name(value.type()))},
+                 {"value", bytes ? Dynamic(value.to_text()) : to_dynamic(value)}});
         }
     };
     add("", image.fields);

@@ -45,7 +45,8 @@ TEST(RecordView, FieldsOfSubmapsCarryItsName) {
     image.fields = {{"t", "x"}};
     image.submaps["s"] = {{"b", Value(Blob{std::byte{0}, std::byte{255}})}};
     const Listing listing = list_fields(image);
-    EXPECT_EQ(to_text(listing, Format::csv, Paint::plain), "field,type,value\nt,text,x\ns/b,bytes,00ff\n");
+    EXPECT_EQ(to_text(listing, Format::csv, Paint::plain),
+              "field,type,value\nt,text,x\ns/b,bytes,00ff\n");
     EXPECT_EQ(wire::to_json(record_json("F", "R", image)),
               "{\"fields\":{\"t\":\"x\"},\"record\":\"R\",\"service\":\"F\","
               "\"submaps\":{\"s\":{\"b\":{\"$bytes\":\"00ff\"}}}}");

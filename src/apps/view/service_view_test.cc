@@ -78,10 +78,11 @@ TEST(ServiceView, APromotionTellsItsCauseAndItsTimes) {
     one.set_cause(2);
     one.set_evidence("pid 7 is gone");
     one.set_noticed_us(1'500);
-    EXPECT_EQ(to_text(list_promotions(answer), Format::table, Paint::plain),
-              "TIME                      EPOCH  FROM  TO    CAUSE         NOTICED  DECIDED  EVIDENCE\n"
-              "2023-11-14 22:13:20.123Z  2      Bar1  Bar2  process_gone  1.50 ms  -        pid 7 is "
-              "gone\n");
+    EXPECT_EQ(
+        to_text(list_promotions(answer), Format::table, Paint::plain),
+        "TIME                      EPOCH  FROM  TO    CAUSE         NOTICED  DECIDED  EVIDENCE\n"
+        "2023-11-14 22:13:20.123Z  2      Bar1  Bar2  process_gone  1.50 ms  -        pid 7 is "
+        "gone\n");
 }
 
 /// An immortal of three copies: the first is gone, the second takes checkpoints, the third serves.
@@ -126,18 +127,19 @@ TEST(ServiceView, APromotionTellsItsCauseAndItsTimes) {
 }
 
 TEST(ServiceView, CopiesThatDoNotRunAreShownBehindThoseThatDo) {
-    EXPECT_EQ(service_text(server(), Paint::plain),
-              "server  journaled, epoch 2, lease 1s\n"
-              "immortal, journal in /logs, last resort never\n"
-              "active: replica-2   next in line: nobody\n"
-              "MEMBER     ROLE          DESIGNATED    DUTY         EPOCH  APPLIED  LAG  CHECKPOINT  "
-              "AGE     ENDPOINT        PID\n"
-              "replica-1  checkpointer  checkpointer  checkpoints  0      10       3    8           "
-              "1.20 s  127.0.0.1:4000  7\n"
-              "replica-2  active        active        -            2      13       0    8           "
-              "1.20 s  127.0.0.1:4000  7\n"
-              "replica-0  not running   -             -            -      -        -    -           "
-              "-       -               -\n");
+    EXPECT_EQ(
+        service_text(server(), Paint::plain),
+        "server  journaled, epoch 2, lease 1s\n"
+        "immortal, journal in /logs, last resort never\n"
+        "active: replica-2   next in line: nobody\n"
+        "MEMBER     ROLE          DESIGNATED    DUTY         EPOCH  APPLIED  LAG  CHECKPOINT  "
+        "AGE     ENDPOINT        PID\n"
+        "replica-1  checkpointer  checkpointer  checkpoints  0      10       3    8           "
+        "1.20 s  127.0.0.1:4000  7\n"
+        "replica-2  active        active        -            2      13       0    8           "
+        "1.20 s  127.0.0.1:4000  7\n"
+        "replica-0  not running   -             -            -      -        -    -           "
+        "-       -               -\n");
 }
 
 TEST(ServiceView, OnAJournaledServiceTheDesignatedOneIsNext) {

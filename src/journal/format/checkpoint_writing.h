@@ -8,8 +8,8 @@
 
 namespace understudy::journal {
 
-/// A checkpoint that somebody is writing, of a journal whose Core does the work on `File`: each step
-/// is told only if this still lives, and one that is not finished is given up.
+/// A checkpoint that somebody is writing, of a journal whose Core does the work on `File`: each
+/// step is told only if this still lives, and one that is not finished is given up.
 ///
 /// Thread: loop only; may outlive the journal.
 template <class Core, class File>

@@ -231,9 +231,10 @@ std::string opened_by(const DirectoryIdentity& identity, const std::string& dire
     const bool several =
         identity.form == DirectoryForm::node || identity.form == DirectoryForm::copies;
     if (identity.use == DirectoryUse::immortal) {
-        const std::string_view option = several                                 ? "--members LIST"
-                                        : identity.form == DirectoryForm::shared ? "--journal shared"
-                                                                                : "--journal local";
+        const std::string_view option = several ? "--members LIST"
+                                        : identity.form == DirectoryForm::shared
+                                            ? "--journal shared"
+                                            : "--journal local";
         return fmt::format("understudy coordinator --instance {} {}; or another directory",
                            identity.service, option);
     }

@@ -15,8 +15,8 @@ namespace {
 constexpr HeaderForm segment_form{.magic = "usjrnseg", .bytes = segment_header_bytes};
 constexpr HeaderForm reserve_form{.magic = "usjrnrsv", .bytes = segment_header_bytes};
 
-/// Another than the segment's: of the two headers, one may be written over the other in part, and the
-/// magic of one before the rest of the other must be no header.
+/// Another than the segment's: of the two headers, one may be written over the other in part, and
+/// the magic of one before the rest of the other must be no header.
 std::uint32_t reserve_seed(std::uint64_t generation) {
     return crc32c(as_bytes(reserve_form.magic), checksum_seed(generation));
 }

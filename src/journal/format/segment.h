@@ -93,8 +93,8 @@ void encode(const SegmentHeader& header, Buffer& out);
 
 /// What stands at the front of a segment that has not been begun.
 ///
-/// It vouches for entries before that segment: without it, a segment whose content was lost would look
-/// like one that was never begun. The header of the segment takes its place.
+/// It vouches for entries before that segment: without it, a segment whose content was lost would
+/// look like one that was never begun. The header of the segment takes its place.
 struct ReserveHeader {
     std::uint64_t generation = 0;
     std::uint64_t size_bytes = 0;  ///< Of the whole file, from the start.
@@ -106,7 +106,8 @@ struct ReserveHeader {
 /// Source: docs/formats/journal.md, section "Segments".
 void encode(const ReserveHeader& header, Buffer& out);
 
-/// The reserve's header at the front of `bytes`, or nullopt if there is no valid one for `generation`.
+/// The reserve's header at the front of `bytes`, or nullopt if there is no valid one for
+/// `generation`.
 /// Errors: bad_config (none) if another version of the format wrote it.
 [[nodiscard]] Result<std::optional<ReserveHeader>> decode_reserve_header(Bytes bytes,
                                                                          std::uint64_t generation);

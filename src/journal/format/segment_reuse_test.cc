@@ -18,7 +18,8 @@ namespace {
 using Survival = FakeDisk::Survival;
 using ::testing::IsEmpty;
 
-constexpr Survival reuse_survivals[] = {Survival::none, Survival::all, Survival::some, Survival::torn};
+constexpr Survival reuse_survivals[] = {Survival::none, Survival::all, Survival::some,
+                                        Survival::torn};
 
 /// Counts how segments come about.
 struct Counter {
@@ -127,7 +128,8 @@ void crash_reuse_everywhere(std::uint64_t seed, bool power, std::uint64_t step) 
         disk.die_at(call);
         live_with_reuse(disk, story, seed);
         ASSERT_TRUE(disk.dead());
-        power ? disk.power_cut(reuse_survivals[call % std::size(reuse_survivals)]) : disk.restart_process();
+        power ? disk.power_cut(reuse_survivals[call % std::size(reuse_survivals)])
+              : disk.restart_process();
         expect_reuse_recovers(disk, story, seed + call);
         if (testing::Test::HasFailure()) {
             FAIL() << "seed " << seed << ", call " << call << " of " << calls;

@@ -44,8 +44,9 @@ Result<void> SegmentWriter::look(const Flush& flush, const std::string& path) {
     const auto there = file->is_at(path);
     if (!there || *there) return {};
     return Error{.code = Errc::no_such_file,
-                 .detail = path + " was removed or replaced while this process wrote to it: it must "
-                                  "not go on\ntry: restore a backup, and start again"};
+                 .detail = path +
+                           " was removed or replaced while this process wrote to it: it must "
+                           "not go on\ntry: restore a backup, and start again"};
 }
 
 void SegmentWriter::release() { segment_.reset(); }

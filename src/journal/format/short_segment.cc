@@ -38,12 +38,13 @@ Result<ShortSegment> look_at_short(File& file, std::uint64_t size_bytes,
 
 Error only_padding_missing(const std::string& directory, std::string_view name,
                            const ShortSegment& segment) {
-    return {.code = Errc::corrupt,
-            .detail = fmt::format("{} of the journal in {} has {} bytes instead of {}: every entry up "
-                                  "to {} is whole, only bytes that were never used are missing\n"
-                                  "try: understudy journal repair {}",
-                                  name, directory, segment.size_bytes, segment.wanted_bytes,
-                                  segment.last.value, directory)};
+    return {
+        .code = Errc::corrupt,
+        .detail = fmt::format("{} of the journal in {} has {} bytes instead of {}: every entry up "
+                              "to {} is whole, only bytes that were never used are missing\n"
+                              "try: understudy journal repair {}",
+                              name, directory, segment.size_bytes, segment.wanted_bytes,
+                              segment.last.value, directory)};
 }
 
 std::string lost_length(std::uint64_t size_bytes) {

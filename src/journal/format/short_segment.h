@@ -13,7 +13,8 @@ namespace understudy::journal {
 /// If nothing is missing but bytes that were never used, no entry is lost: then the zeros may be
 /// appended, and the segment is whole again.
 struct ShortSegment {
-    Index last;  ///< The last entry in it that is whole; if there is none, the one before its first.
+    /// The last entry in it that is whole; if there is none, the one before its first.
+    Index last;
     std::uint64_t size_bytes = 0;
     std::uint64_t wanted_bytes = 0;
     bool only_padding = false;

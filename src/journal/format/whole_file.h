@@ -14,8 +14,8 @@ namespace understudy::journal {
 /// Each is made under a temporary name, filled, synced, given its own name, and the directory
 /// synced. Until the last step an error means that nothing happened: what was made is removed, and
 /// the next attempt makes another file. A failed sync of the directory is another matter: nobody
-/// knows which names are durable, and so nobody may go on in it (effect: unknown). A shortage before
-/// that sync is none of this: the file stays under its name, whole, and does not count.
+/// knows which names are durable, and so nobody may go on in it (effect: unknown). A shortage
+/// before that sync is none of this: the file stays under its name, whole, and does not count.
 ///
 /// Thread: a worker.
 
@@ -40,8 +40,8 @@ void give_up_whole_file(Disk& disk, const std::string& directory, const std::str
     Disk& disk, const std::string& directory, const std::string& name,
     const std::function<Result<void>(File&)>& fill);
 
-/// Makes a segment of zeros, behind the header of a reserve. They are written, not merely allocated:
-/// a flush into written blocks takes half the time, and it cannot find the disk full.
+/// Makes a segment of zeros, behind the header of a reserve. They are written, not merely
+/// allocated: a flush into written blocks takes half the time, and it cannot find the disk full.
 ///
 /// `durable`: entries up to that are, now.
 [[nodiscard]] Result<std::unique_ptr<File>> make_segment(Disk& disk, const std::string& directory,
@@ -55,14 +55,15 @@ void give_up_whole_file(Disk& disk, const std::string& directory, const std::str
 [[nodiscard]] Error explain_no_room(Disk& disk, const std::string& directory,
                                     std::uint64_t size_bytes, Error error);
 
-/// Makes a segment of one that is needed no more: it gets another name, and the header of a reserve.
-/// What else stands in it counts for nothing under the new generation, with which checksums are seeded.
+/// Makes a segment of one that is needed no more: it gets another name, and the header of a
+/// reserve. What else stands in it counts for nothing under the new generation, with which
+/// checksums are seeded.
 ///
 /// `durable`: as in make_segment().
-/// Requires: every checkpoint that makes the old one superfluous is durable, and nobody writes to it,
-///           now or later: not even a process that was taken for dead.
-/// Errors: no_such_file, bad_config (none: it has another size), disk_failed (none: make one of zeros
-///         instead; the old name may be there or not); disk_failed (unknown: the directory).
+/// Requires: every checkpoint that makes the old one superfluous is durable, and nobody writes to
+///           it, now or later: not even a process that was taken for dead.
+/// Errors: no_such_file, bad_config (none: it has another size), disk_failed (none: make one of
+///         zeros instead; the old name may be there or not); disk_failed (unknown: the directory).
 [[nodiscard]] Result<std::unique_ptr<File>> reuse_segment(Disk& disk, const std::string& directory,
                                                           std::uint64_t old_generation,
                                                           std::uint64_t generation,

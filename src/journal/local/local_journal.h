@@ -40,12 +40,13 @@ public:
     /// The observer hears that it is active before the opening ends.
     ///
     /// A directory that is removed or replaced, or whose lock or identity is, ends the journal:
-    /// observer.failed() with `no_such_file`. It is noticed at once where the kernel tells, else with
-    /// a flush a second later, or by look().
+    /// observer.failed() with `no_such_file`. It is noticed at once where the kernel tells, else
+    /// with a flush a second later, or by look().
     ///
     /// Requires: `observer` outlives the opening and the journal.
-    /// Errors: bad_config (none: among others, the directory is something else), in_use (none), corrupt (none: says which entry), no_space (none),
-    ///         disk_failed (unknown), or what observer.restore() returned.
+    /// Errors: bad_config (none: among others, the directory is something else), in_use (none),
+    ///         corrupt (none: says which entry), no_space (none), disk_failed (unknown), or what
+    ///         observer.restore() returned.
     [[nodiscard]] static std::unique_ptr<Opening> open(Runtime& runtime, Log& log, Options options,
                                                        Observer& observer, Opened opened);
     ~LocalJournal() override;

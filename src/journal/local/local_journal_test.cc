@@ -153,7 +153,8 @@ TEST(LocalJournal, ReservesAreMadeOfWrittenZeros) {
     ASSERT_EQ(segments.size(), 2U);
     const auto generation = *parse_segment_name(segments[1].substr(segments[1].rfind('/') + 1));
     Buffer expected;
-    encode(ReserveHeader{.generation = generation, .size_bytes = 64 * KiB, .durable = {1}}, expected);
+    encode(ReserveHeader{.generation = generation, .size_bytes = 64 * KiB, .durable = {1}},
+           expected);
     expected.resize(64 * KiB);
     EXPECT_EQ(disk.contents(segments[1]), expected);
     disk.power_cut(FakeDisk::Survival::none);

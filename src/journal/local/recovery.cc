@@ -176,7 +176,8 @@ Result<void> Recovery::open_segment() {
         return damage(chain_.last.next(), fmt::format("the segment before {} is missing", name));
     }
     if (!found.header && !is_segment_length(found.size_bytes)) {
-        return damage(chain_.last.next(), fmt::format("{}: {}", name, lost_length(found.size_bytes)));
+        return damage(chain_.last.next(),
+                      fmt::format("{}: {}", name, lost_length(found.size_bytes)));
     }
     if (!found.header) return damage(chain_.last.next(), fmt::format("the header of {}", name));
     if (found.header->first > chain_.last.next()) {

@@ -25,7 +25,8 @@ struct SharedPart {
 /// The epochs that count, oldest first, as far back as entry `wanted` needs. Empty: no segments.
 ///
 /// The highest epoch that has a segment, the one that its seal names, and so on; no other.
-/// Errors: no_such_file (none) if it changes meanwhile: look again; corrupt, bad_config, disk_failed.
+/// Errors: no_such_file (none) if it changes meanwhile: look again; corrupt, bad_config,
+///         disk_failed.
 [[nodiscard]] Result<std::vector<SharedPart>> read_parts(Disk& disk, const std::string& directory,
                                                          const SharedNames& names, Index wanted);
 

@@ -53,8 +53,8 @@ void encode(const Address& address, Buffer& out);
 
 /// The segment that the owner of an epoch began last.
 ///
-/// It is written to the claim when an entry of that segment has been committed. So a segment that is
-/// lost whole, the last of its epoch, is told from one that was never made.
+/// It is written to the claim when an entry of that segment has been committed. So a segment that
+/// is lost whole, the last of its epoch, is told from one that was never made.
 struct LastBegun {
     std::uint64_t generation = 0;
     Index entry;  ///< In it, and committed.

@@ -71,7 +71,8 @@ void SharedJournal::Core::serve(SharedTenure begun) {
 void SharedJournal::Core::vouch_for(const LastBegun& begun) {
     auto result = std::make_shared<Result<void>>();
     run(
-        "stamp", [result, begun, claim = tenure_->claim] { *result = write_last_begun(*claim, begun); },
+        "stamp",
+        [result, begun, claim = tenure_->claim] { *result = write_last_begun(*claim, begun); },
         [result](Core& core) {
             if (*result) return;
             core.log_.warn("journal.claim.failed", {kv("directory", core.options_.directory),
@@ -487,7 +488,8 @@ void SharedJournal::Core::resume_following() {
     rest_since_ = runtime_.now();
     judge_after_ = options_.mark_after;
     run(
-        "journal", [reader = reader_, heard = heard_, journal = journal_] { reader->resume(heard, journal); },
+        "journal",
+        [reader = reader_, heard = heard_, journal = journal_] { reader->resume(heard, journal); },
         [](Core& core) { core.follow(); });
 }
 

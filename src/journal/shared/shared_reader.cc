@@ -89,12 +89,14 @@ Result<SharedReader::Slice> SharedReader::look() {
 }
 
 /// Neither what comes next was listed nor a checkpoint behind it. A listing is not made at one
-/// moment: the segment may have been removed in it, and the checkpoint made behind what was read of it.
+/// moment: the segment may have been removed in it, and the checkpoint made behind what was read of
+/// it.
 Result<void> SharedReader::judge_loss() {
     const SharedNames now = SharedNames::of(US_TRY(disk_.list(directory_)));
-    const std::string lost = fmt::format("entry {} of the journal in {} is damaged: no segment and no "
-                                         "checkpoint that holds it is left",
-                                         heard_.last.next().value, directory_);
+    const std::string lost = fmt::format(
+        "entry {} of the journal in {} is damaged: no segment and no "
+        "checkpoint that holds it is left",
+        heard_.last.next().value, directory_);
     const bool same = now.segments == names_.segments && now.checkpoints == names_.checkpoints;
     return Error{.code = same ? Errc::corrupt : Errc::no_such_file, .detail = lost};
 }
@@ -110,8 +112,8 @@ Result<bool> SharedReader::find_place() {
     return true;
 }
 
-/// The newest that is whole and further than what was heard; none is no error. If there is none, and
-/// one that was listed is gone, newer ones have made it superfluous: the next look finds those.
+/// The newest that is whole and further than what was heard; none is no error. If there is none,
+/// and one that was listed is gone, newer ones have made it superfluous: the next look finds those.
 Result<void> SharedReader::find_checkpoint() {
     Result<void> none;
     for (const Index at : names_.checkpoints) {

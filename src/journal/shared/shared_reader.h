@@ -59,8 +59,8 @@ public:
     [[nodiscard]] Result<void> judge();
 
     [[nodiscard]] const Heard& heard() const { return heard_; }
-    /// Which journal was heard; 0 if nothing was. What is not committed may be void, and with it the
-    /// journal that it began.
+    /// Which journal was heard; 0 if nothing was. What is not committed may be void, and with it
+    /// the journal that it began.
     [[nodiscard]] std::uint32_t journal() const { return journal_; }
 
 private:

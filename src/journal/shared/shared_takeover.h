@@ -12,8 +12,8 @@
 
 namespace understudy::journal {
 
-/// How long a tenure's first segment is, if those after it have `segment_bytes`. The next tenure can
-/// begin only when the rest of the last segment has been searched for what is durable: a tenure
+/// How long a tenure's first segment is, if those after it have `segment_bytes`. The next tenure
+/// can begin only when the rest of the last segment has been searched for what is durable: a tenure
 /// that has written little is searched soon.
 [[nodiscard]] constexpr std::uint64_t first_segment_bytes(std::uint64_t segment_bytes) {
     return std::min(segment_bytes, 4 * MiB);

@@ -180,10 +180,11 @@ void WalkParts::judge_checkpoints() {
 /// Entries are removed when two checkpoints are durable, and only up to the older one.
 void WalkParts::judge_trimming() {
     if (out.checkpoints.size() < 2) {
-        return damaged({}, {}, 0,
-                       fmt::format("entries before {} are gone, so there were two checkpoints, and one "
-                                   "of them is missing",
-                                   out.first.value));
+        return damaged(
+            {}, {}, 0,
+            fmt::format("entries before {} are gone, so there were two checkpoints, and one "
+                        "of them is missing",
+                        out.first.value));
     }
     const std::string& older = out.checkpoints[out.checkpoints.size() - 2].name;
     const Index needed = parse_checkpoint_name(older).value_or(Index{}).next();
@@ -206,10 +207,11 @@ Result<void> WalkParts::short_segment(File& file, const SegmentHeader& header,
     const std::string why = fmt::format("the segment has {} bytes instead of {}",
                                         segment.size_bytes, header.size_bytes);
     if (found.only_padding) {
-        damaged({}, segment.name, 0,
-                fmt::format("{}: every entry up to {} is whole, only bytes that were never used are "
-                            "missing (understudy journal repair)",
-                            why, found.last.value));
+        damaged(
+            {}, segment.name, 0,
+            fmt::format("{}: every entry up to {} is whole, only bytes that were never used are "
+                        "missing (understudy journal repair)",
+                        why, found.last.value));
         out.damages.back().whole_at = found.wanted_bytes;
     } else {
         damaged(found.last.next(), segment.name, 0, why);

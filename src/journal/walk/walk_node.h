@@ -17,7 +17,8 @@ public:
     [[nodiscard]] Result<void> begin();
     /// All entries, in order. `offset` is that of the body.
     void take(const Entry& entry, const std::string& file, std::uint64_t offset);
-    /// Gives the groups; reads each body if `depth` says so. Errors: no_such_file, disk_failed (none).
+    /// Gives the groups; reads each body if `depth` says so. Errors: no_such_file, disk_failed
+    /// (none).
     [[nodiscard]] Result<void> finish(WalkDepth depth);
 
 private:

@@ -17,7 +17,8 @@ class WalkParts {
 public:
     WalkParts(Disk& disk, std::string directory, WalkVisitor& visitor);
 
-    /// Reads all of it. A damaged one is noted. Errors: no_such_file, bad_config, disk_failed (none).
+    /// Reads all of it. A damaged one is noted. Errors: no_such_file, bad_config, disk_failed
+    /// (none).
     [[nodiscard]] Result<void> read_checkpoint(Index at);
     /// Reads what the directory is. Damage is noted. Errors: no_such_file, bad_config, disk_failed.
     [[nodiscard]] Result<void> read_identity();

@@ -159,9 +159,8 @@ Result<void> SharedWalk::list_segments() {
 /// What must be there together, whenever a process or a machine stopped.
 Result<void> SharedWalk::check_names() {
     Walked& out = parts_.out;
-    const bool unreadable = std::any_of(out.damages.begin(), out.damages.end(), [](const auto& one) {
-        return one.file == epoch_name;
-    });
+    const bool unreadable = std::any_of(out.damages.begin(), out.damages.end(),
+                                        [](const auto& one) { return one.file == epoch_name; });
     if (!out.published && !unreadable && !names_.segments.empty()) {
         // It is published before the first segment has its name, and never removed.
         parts_.damaged({}, std::string(epoch_name), 0,

@@ -243,7 +243,8 @@ TEST(Walk, WhatIsNoJournalIsRefused) {
     EXPECT_EQ(refusal("/data/empty").code, Errc::bad_config);
     make_local(disk);
     ASSERT_TRUE(disk.make_directory("/data"));
-    EXPECT_THAT(refusal("/data").detail, HasSubstr("try: understudy journal inspect /data/journal"));
+    EXPECT_THAT(refusal("/data").detail,
+                HasSubstr("try: understudy journal inspect /data/journal"));
     disk.put(whole(std::string(epoch_name)), Buffer(512));
     EXPECT_THAT(refusal(directory).detail, HasSubstr("of a local and of a shared journal"));
 }

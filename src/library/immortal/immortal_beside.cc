@@ -51,7 +51,8 @@ public:
         const auto* here =
             dynamic_cast<const immortal::LinkedApplication*>(client_.application());
         if (here == nullptr || here->object() == nullptr) {
-            return done(Error{.code = Errc::not_active, .detail = "no coordinator has told it yet"});
+            return done(
+                Error{.code = Errc::not_active, .detail = "no coordinator has told it yet"});
         }
         Result<void> looked;
         guarded(log_, "look", [&] { looked = look(*here->object()); });

@@ -21,7 +21,8 @@ namespace understudy {
 
 /// What stands behind an ImmortalClient; as ImmortalMember::Impl.
 struct US_HIDDEN ImmortalClient::Impl final : std::enable_shared_from_this<Impl> {
-    Impl(std::shared_ptr<Log> its_log, ImmortalClientOptions its_options, std::uint64_t its_session);
+    Impl(std::shared_ptr<Log> its_log, ImmortalClientOptions its_options,
+         std::uint64_t its_session);
 
     /// Errors: in_use, bad_config (none).
     [[nodiscard]] Result<void> begin();
@@ -33,8 +34,8 @@ struct US_HIDDEN ImmortalClient::Impl final : std::enable_shared_from_this<Impl>
     [[nodiscard]] Result<Buffer> await(Duration timeout,
                                        std::function<void(node::ImmortalClient&, Told)> begin);
     /// The same once it is known how far the session is.
-    [[nodiscard]] Result<Buffer> await_ready(Duration timeout,
-                                             std::function<void(node::ImmortalClient&, Told)> begin);
+    [[nodiscard]] Result<Buffer> await_ready(
+        Duration timeout, std::function<void(node::ImmortalClient&, Told)> begin);
 
     // On the loop.
     void became_ready();

@@ -138,7 +138,9 @@ void ImmortalCopy::open_member() {
     journal_ = world_.make_journal(electable_);
     opening_ = node::ImmortalMember::open(
         runtime_, log_, std::move(how), journal_->open(), *application_, world_.locator,
-        [this](Result<std::unique_ptr<node::ImmortalMember>> result) { opened(std::move(result)); });
+        [this](Result<std::unique_ptr<node::ImmortalMember>> result) {
+            opened(std::move(result));
+        });
 }
 
 void ImmortalCopy::opened(Result<std::unique_ptr<node::ImmortalMember>> result) {

@@ -18,13 +18,13 @@
 
 namespace understudy::library {
 
-/// One copy of an immortal, between its registry and its journal: keeps it registered, hears what it
-/// is to be, opens the journal for that, reports what it is, hands over.
+/// One copy of an immortal, between its registry and its journal: keeps it registered, hears what
+/// it is to be, opens the journal for that, reports what it is, hands over.
 ///
-/// The registry counts a copy that unregisters as stopped, and its return as a start: both change who
-/// is designated. So a designation that the open journal cannot follow (may this copy be active, or
-/// not) closes member and journal and opens them again, and the registration stays: the same
-/// incarnation at the same place in line.
+/// The registry counts a copy that unregisters as stopped, and its return as a start: both change
+/// who is designated. So a designation that the open journal cannot follow (may this copy be
+/// active, or not) closes member and journal and opens them again, and the registration stays: the
+/// same incarnation at the same place in line.
 ///
 /// Without a registry the journal is opened at once, and the copies see to it among themselves.
 /// Thread: loop only.
@@ -54,8 +54,8 @@ public:
         virtual void copy_standing_changed() = 0;
         /// What the application was told for ends: what it says from now on is heard by nobody.
         virtual void copy_leaves_application() = 0;
-        /// Member and journal have ended because the copy is to be something else. Wanted is open(),
-        /// with an application that knows nothing. The copy is still registered.
+        /// Member and journal have ended because the copy is to be something else. Wanted is
+        /// open(), with an application that knows nothing. The copy is still registered.
         virtual void copy_reopens() = 0;
         /// The journal could not be opened, or the member cannot go on. Wanted is end().
         virtual void copy_failed(const Error& error) = 0;
@@ -73,14 +73,15 @@ public:
     /// Errors: as client::Agent::create_journaled().
     [[nodiscard]] Result<void> enter(client::JournaledOptions how);
     [[nodiscard]] bool entered() const { return journaled_ != nullptr; }
-    /// Gives its place in the line up: the others hear that this copy has stopped. Requires: not open.
+    /// Gives its place in the line up: the others hear that this copy has stopped. Requires: not
+    /// open.
     void leave();
 
-    /// Opens journal and member for this application, which outlives them; with a registry not before
-    /// the copy is designated. Requires: neither open nor ending.
+    /// Opens journal and member for this application, which outlives them; with a registry not
+    /// before the copy is designated. Requires: neither open nor ending.
     void open(immortal::Application& application);
-    /// Ends all of it: the copy leaves the line when nothing of it is on its way into the journal any
-    /// more. May be called at any time, once for each open().
+    /// Ends all of it: the copy leaves the line when nothing of it is on its way into the journal
+    /// any more. May be called at any time, once for each open().
     void end(std::function<void()> done);
 
     /// Null while it is not open.

@@ -67,7 +67,8 @@ void ImmortalHere::begin() {
     places_ = *std::move(places);
     listen_ = *check_listen(options_.listen, options_.tls.has_value(), options_.insecure);
     const bool registry = places_->agent() != nullptr;
-    Result<client::JournaledOptions> place = registry ? place_in_line() : client::JournaledOptions{};
+    Result<client::JournaledOptions> place =
+        registry ? place_in_line() : client::JournaledOptions{};
     if (!place) return fail(place.error());
 
     node::ImmortalMember::Options how;

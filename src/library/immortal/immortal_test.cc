@@ -126,7 +126,8 @@ struct Stage {
         return ImmortalMember::open<Server>(std::move(how)).value_or_throw();
     }
     [[nodiscard]] ImmortalClientOptions session() const {
-        return {.service = "server", .members = {server_a, server_b}, .log = [](std::string_view) {}};
+        return {
+            .service = "server", .members = {server_a, server_b}, .log = [](std::string_view) {}};
     }
 };
 
@@ -358,8 +359,8 @@ TEST(PublicImmortalClient, WhoGivesUpWaitingIsToldThatTheCallIsStillUnderWay) {
     // It may be active a moment before its object has been started: then a look is refused.
     EXPECT_TRUE(eventually([&] {
         std::int64_t found = 0;
-        const auto looked =
-            server.look<Server>([&](const Server& object) { found = object.greetings.count("Ann"); });
+        const auto looked = server.look<Server>(
+            [&](const Server& object) { found = object.greetings.count("Ann"); });
         return looked && found == 1;
     }));
     EXPECT_EQ(greetings(server, "Ann"), 1);

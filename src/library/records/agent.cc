@@ -154,7 +154,8 @@ void Agent::on_registry(std::function<void(bool)> listener) {
     impl_->registry_listeners.add(std::move(listener));
 }
 
-void Agent::on_service(std::string_view family, std::function<void(const ServiceStatus&)> listener) {
+void Agent::on_service(std::string_view family,
+                       std::function<void(const ServiceStatus&)> listener) {
     impl_->service_listeners.add(
         [name = std::string(family), listener = std::move(listener)](
             const std::string& changed, const ServiceStatus*, const ServiceStatus& now) {

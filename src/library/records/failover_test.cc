@@ -196,8 +196,10 @@ TEST_F(Failover, TheRegistryMayStartAfterTheAgents) {
     Heard<std::string> greetings;
     const auto subscription =
         proxy
-            .subscribe("greeting", [greetings](const RecordImage& image,
-                                       const RecordChange&) { greetings.add(image.text("from", "")); })
+            .subscribe("greeting",
+                       [greetings](const RecordImage& image, const RecordChange&) {
+                           greetings.add(image.text("from", ""));
+                       })
             .value_or_throw();
     Record record = service.record("greeting").value_or_throw();
     record.put("from", "Bar1").value_or_throw();
@@ -273,7 +275,8 @@ TEST_F(Failover, ServicesAreToldAsTheyAreAndAsTheyChange) {
         return text;
     };
     watcher.on_services([all, line](const ServiceStatus& service) { all.add(line(service)); });
-    watcher.on_service("Foo", [one, line](const ServiceStatus& service) { one.add(line(service)); });
+    watcher.on_service("Foo",
+                       [one, line](const ServiceStatus& service) { one.add(line(service)); });
     one.wait_for_last("Foo:");
     Agent first = open_agent("first");
     Service bar1 = open_greeter(first, "Bar1");

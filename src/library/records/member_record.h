@@ -10,8 +10,8 @@ namespace understudy::library {
 
 /// What the platform shows of one member, as a record of that member like any other.
 ///
-/// Fields: family, member, agent, role (text); pid, epoch, clients, records, subscriptions, changes,
-/// calls, uptime_s (integer). The record itself counts in none of them.
+/// Fields: family, member, agent, role (text); pid, epoch, clients, records, subscriptions,
+/// changes, calls, uptime_s (integer). The record itself counts in none of them.
 /// Thread: loop only.
 class MemberRecord {
 public:

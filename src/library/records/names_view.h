@@ -12,9 +12,9 @@ namespace understudy::library {
 
 /// The names that a service has, of records or of calls, as told by its active member.
 ///
-/// A listener hears what there is, then what is added and removed; a new member's listing is compared
-/// with the last one's, so that only differences are told. Names that come and go while a listener
-/// is slow are not told.
+/// A listener hears what there is, then what is added and removed; a new member's listing is
+/// compared with the last one's, so that only differences are told. Names that come and go while a
+/// listener is slow are not told.
 ///
 /// Bounds: the names of one member, twice.
 /// Thread: took() the loop, add() and close() any.

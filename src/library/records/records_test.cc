@@ -168,9 +168,11 @@ TEST_F(Records, ThePermissionFilterDecidesByRecordAndToken) {
     }
     Heard<RecordStatus> refused;
     Heard<RecordStatus> thrown;
-    const auto without = proxy_.subscribe("guarded", listener(), {.token = "wrong"}).value_or_throw();
+    const auto without =
+        proxy_.subscribe("guarded", listener(), {.token = "wrong"}).value_or_throw();
     proxy_.on_record_status(without, [refused](RecordStatus now) { refused.add(now); });
-    const auto throws = proxy_.subscribe("throws", listener(), {.token = "secret"}).value_or_throw();
+    const auto throws =
+        proxy_.subscribe("throws", listener(), {.token = "secret"}).value_or_throw();
     proxy_.on_record_status(throws, [thrown](RecordStatus now) { thrown.add(now); });
     refused.wait_for_last(RecordStatus::refused);
     thrown.wait_for_last(RecordStatus::refused);

@@ -39,7 +39,8 @@ void Service::on_clients(std::function<void(std::size_t)> listener) {
     impl_->client_listeners.add(std::move(listener));
 }
 
-void Service::set_permission_filter(std::function<bool(std::string_view, std::string_view)> filter) {
+void Service::set_permission_filter(
+    std::function<bool(std::string_view, std::string_view)> filter) {
     using Filter = std::function<bool(std::string_view, std::string_view)>;
     auto next = filter ? std::make_shared<const Filter>(std::move(filter)) : nullptr;
     const std::lock_guard lock(impl_->mutex);

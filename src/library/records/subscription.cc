@@ -42,8 +42,8 @@ bool Subscription::Impl::take(Log& log, const Inbox::Entry& entry) {
     return false;
 }
 
-// What cannot be applied counts as a gap, and what cannot even be read as if it had not come: to ask
-// again would bring the same.
+// What cannot be applied counts as a gap, and what cannot even be read as if it had not come: to
+// ask again would bring the same.
 Applied Subscription::Impl::apply(Log& log, const Inbox::Entry& entry) {
     Result<Applied> applied = Applied::unchanged;
     {

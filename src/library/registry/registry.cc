@@ -58,7 +58,8 @@ Result<void> Registry::Impl::open(node::RegistryServer::Options options) {
         },
         *opened, library::clock_now() + open_max);
     if (!outcome) {
-        outcome.emplace(Error{.code = Errc::timed_out, .detail = "the registry's journal is not read"});
+        outcome.emplace(
+            Error{.code = Errc::timed_out, .detail = "the registry's journal is not read"});
     }
     if (!*outcome) {
         close();

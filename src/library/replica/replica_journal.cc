@@ -177,7 +177,8 @@ private:
         options.service = service_;
         options.electable = electable_ == Electable::yes;
         for (const ReplicatedGroup::Node& node : group_.nodes) {
-            options.founders.push_back({.name = node.name, .address = *parse_address(node.address)});
+            options.founders.push_back(
+                {.name = node.name, .address = *parse_address(node.address)});
         }
         return options;
     }
@@ -201,7 +202,8 @@ Result<void> check_group(const ReplicatedGroup& group, const std::string& member
     for (const ReplicatedGroup::Node& node : group.nodes) {
         US_CHECK(check_identifier("node", node.name));
         const bool listens = node.name == member;
-        auto address = check_listen(node.address, group.tls.has_value(), group.insecure || !listens);
+        auto address =
+            check_listen(node.address, group.tls.has_value(), group.insecure || !listens);
         if (!address) return std::move(address).error();
         if (address->port == 0) return bad_config("nodes: " + node.name + " needs a port");
         names.push_back(node.name);

@@ -285,7 +285,8 @@ TEST(PublicReplica, ThreeMembersKeepTheStateWithoutSharedStorage) {
     std::map<std::string, std::unique_ptr<Member>> members;
     for (const auto& node : nodes) {
         members[node.name] = std::make_unique<Member>(
-            node.name, ReplicatedGroup{.directory = scratch.path + "/" + node.name, .nodes = nodes});
+            node.name,
+            ReplicatedGroup{.directory = scratch.path + "/" + node.name, .nodes = nodes});
     }
     const auto active = [&]() -> std::string {
         for (const auto& [name, member] : members) {

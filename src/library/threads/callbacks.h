@@ -11,8 +11,8 @@ namespace understudy::library {
 
 class CallbackThread;
 
-/// All callbacks of an agent: they run one at a time, in order, on one thread, which may serve those
-/// of other agents in between.
+/// All callbacks of an agent: they run one at a time, in order, on one thread, which may serve
+/// those of other agents in between.
 ///
 /// What a callback throws is caught and logged.
 ///

@@ -34,7 +34,8 @@ public:
     explicit CommandQueue(std::size_t bytes_max = Replica::outstanding_bytes_max)
         : bytes_max_(bytes_max) {}
 
-    /// True: the loop has to be told. Errors: limit_exceeded, closed (none); `answered` is untouched.
+    /// True: the loop has to be told. Errors: limit_exceeded, closed (none); `answered` is
+    ///       untouched.
     [[nodiscard]] Result<bool> add(const std::optional<Request>& request, Bytes command,
                                    Replica::Answered& answered, Full full);
     /// Everything there is. `spare` is what was taken before, to be used again.

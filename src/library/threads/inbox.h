@@ -19,7 +19,8 @@ namespace understudy::library {
 /// nothing more is kept of a subscription: it lags, and when the other side has caught up it is to
 /// be asked for one fresh image instead. A refusal or a lost connection is never forgotten.
 ///
-/// Bounds: size_max_bytes and one message waiting, as much being worked on; a note per subscription.
+/// Bounds: size_max_bytes and one message waiting, as much being worked on; a note per
+///         subscription.
 /// Thread: put*() and retire() the loop, take() the callback thread.
 class Inbox {
 public:
@@ -71,7 +72,8 @@ public:
     /// Nothing more comes for it; it stays until the entries that name it are released.
     [[nodiscard]] bool retire(std::shared_ptr<Subscription::Impl> subscription);
 
-    /// Requires: what was taken before is released. False if there is nothing; put() then tells of the next.
+    /// Requires: what was taken before is released. False if there is nothing; put() then tells of
+    ///           the next.
     [[nodiscard]] bool take(Taken& taken);
 
 private:

@@ -26,7 +26,8 @@ protected:
 
     [[nodiscard]] Subscribed subscribe() {
         return std::make_shared<Subscription::Impl>(
-            "record", SubscribeOptions{}, [this](const RecordImage& image, const RecordChange& change) {
+            "record", SubscribeOptions{},
+            [this](const RecordImage& image, const RecordChange& change) {
                 calls_.push_back({image.integer("n", -1), change.is_image, change.sequence});
             });
     }

@@ -37,7 +37,9 @@ TEST_F(Lifetime, WhatCameFromAClosedAgentFailsWithClosed) {
     Proxy proxy = agent->proxy("Foo").value_or_throw();
     Heard<int> images;
     Subscription subscription =
-        proxy.subscribe("greeting", [images](const RecordImage&, const RecordChange&) { images.add(1); })
+        proxy
+            .subscribe("greeting",
+                       [images](const RecordImage&, const RecordChange&) { images.add(1); })
             .value_or_throw();
     images.wait_for(1);
     agent->close();

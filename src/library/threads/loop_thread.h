@@ -14,10 +14,10 @@ namespace understudy::library {
 
 /// One event loop and the thread that runs it.
 ///
-/// A thread that waits for an answer takes the loop's seat meanwhile, if nobody else waits: then the
-/// answer comes without a change of threads. The loop's own thread stays away for `parked_max` after
-/// that, so that the next call finds the seat free; it is called back at once by whoever posts
-/// something and sees nobody in the seat.
+/// A thread that waits for an answer takes the loop's seat meanwhile, if nobody else waits: then
+/// the answer comes without a change of threads. The loop's own thread stays away for `parked_max`
+/// after that, so that the next call finds the seat free; it is called back at once by whoever
+/// posts something and sees nobody in the seat.
 ///
 /// A loop that has served a call and expects the next one soon looks out for it for a while before
 /// it sleeps. (Not after a change: many loops that look out at once keep each other from work.)
@@ -42,8 +42,8 @@ public:
     /// True on whatever thread runs the loop now.
     [[nodiscard]] bool on_loop() const;
 
-    /// False if the loop has ended: the task is dropped. Posted tasks that did not run are destroyed
-    /// when the loop ends.
+    /// False if the loop has ended: the task is dropped. Posted tasks that did not run are
+    /// destroyed when the loop ends.
     bool post(Task task);
 
     /// Runs `task` on the loop and returns when it is done. False if the loop ended before.

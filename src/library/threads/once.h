@@ -31,7 +31,9 @@ public:
         }
     }
 
-    [[nodiscard]] bool done() const { return phase_.load(std::memory_order_acquire) == Phase::done; }
+    [[nodiscard]] bool done() const {
+        return phase_.load(std::memory_order_acquire) == Phase::done;
+    }
 
     /// The value, or nothing if it has not come by then.
     [[nodiscard]] std::optional<T> wait_until(TimePoint deadline,

@@ -17,8 +17,8 @@ namespace understudy::library {
 /// A change costs its publisher one copy under a lock; however many there are, one task is posted
 /// for all. The loop takes them in slices, so that a burst does not keep it from its other work.
 ///
-/// Bounds: Service::unsent_max_bytes: a publisher waits for room beyond it, unless it is on the loop
-///         itself; then the loop takes what there is first.
+/// Bounds: Service::unsent_max_bytes: a publisher waits for room beyond it, unless it is on the
+///         loop itself; then the loop takes what there is first.
 /// Thread: add() and close() any; the sink is called on the loop.
 class Outbox {
 public:

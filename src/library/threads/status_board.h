@@ -13,8 +13,8 @@
 
 namespace understudy::library {
 
-/// What a member on a journal has shown of its status, for whoever asks, waits or listens on another
-/// thread.
+/// What a member on a journal has shown of its status, for whoever asks, waits or listens on
+/// another thread.
 ///
 /// Status has role, epoch, active and failed, as ReplicaStatus has. A failure stays: from then on
 /// the role is joining, whatever is shown.

@@ -19,7 +19,8 @@ protected:
 
     void submit(std::string_view command) {
         submissions.submit(std::nullopt, as_bytes(command), Full::refuse,
-                           [heard = heard, text = std::string(command)](const Result<Buffer>& reply) {
+                           [heard = heard,
+                            text = std::string(command)](const Result<Buffer>& reply) {
                                heard.add(text + " " +
                                          (reply ? std::string(as_text(*reply))
                                                 : std::string(name(reply.error().code))));
@@ -48,9 +49,10 @@ protected:
     int turns = 0;
     std::shared_ptr<Callbacks> callbacks =
         std::make_shared<Callbacks>(std::make_shared<NullLog>(), "test");
-    Submissions submissions{std::make_shared<NullLog>(), callbacks, 16,
-                            [this](std::function<void()> task) { tasks.push_back(std::move(task)); },
-                            [this] { came(); }};
+    Submissions submissions{
+        std::make_shared<NullLog>(), callbacks, 16,
+        [this](std::function<void()> task) { tasks.push_back(std::move(task)); },
+        [this] { came(); }};
 };
 
 TEST_F(SubmissionsTest, ManyComeInOneTurnAndAreAnsweredInTheirOrder) {

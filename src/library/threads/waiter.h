@@ -29,9 +29,9 @@ public:
     [[nodiscard]] bool over() const { return ending_.begun(); }
     [[nodiscard]] Error closed(Effect effect) const;
 
-    /// Calls `begin` on the loop with where the answer is to be put, and waits for it; `begin` keeps
-    /// alive what it works on. Errors: those of the answer; bad_config (none); closed (none, unknown),
-    /// timed_out (unknown).
+    /// Calls `begin` on the loop with where the answer is to be put, and waits for it; `begin`
+    /// keeps alive what it works on. Errors: those of the answer; bad_config (none); closed (none,
+    /// unknown), timed_out (unknown).
     template <class T, class Begin>
     [[nodiscard]] Result<T> await(Duration timeout, Begin begin) const {
         US_CHECK(check_thread());

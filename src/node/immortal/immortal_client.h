@@ -16,15 +16,16 @@ namespace understudy::node {
 /// The calls of somebody who is no immortal to one service: numbered within a session, sent again
 /// until they are answered, carried out once, whatever becomes of the copies of the service.
 ///
-/// A client that keeps its session's id, and the numbers of its calls, goes on after its own restart
-/// where it was: what arrived is answered, not carried out again; what did not arrive is known not
-/// to have. A session that is not used for an hour of the service's time is forgotten.
+/// A client that keeps its session's id, and the numbers of its calls, goes on after its own
+/// restart where it was: what arrived is answered, not carried out again; what did not arrive is
+/// known not to have. A session that is not used for an hour of the service's time is forgotten.
 ///
 /// Thread: loop only. May be destroyed in any callback.
 /// Source: docs/protocols/immortals.md, "Clients".
 class ImmortalClient {
 public:
-    static constexpr std::size_t outstanding_max = 65'536;        ///< Calls that wait for an answer.
+    /// Calls that wait for an answer.
+    static constexpr std::size_t outstanding_max = 65'536;
     static constexpr std::size_t outstanding_bytes_max = 16 * MiB;  ///< Not known to be durable.
 
     /// How long the service keeps an answer.
@@ -45,8 +46,9 @@ public:
                                                               Options options, Locator& locator);
     virtual ~ImmortalClient() = default;
 
-    /// A new session may be used at once; one that was kept when the service has said how far it is.
-    /// Called once, for the latter, after those who wait for calls that never arrived have been told.
+    /// A new session may be used at once; one that was kept when the service has said how far it
+    /// is. Called once, for the latter, after those who wait for calls that never arrived have been
+    /// told.
     virtual void on_ready(std::function<void()> ready) = 0;
     [[nodiscard]] virtual bool ready() const = 0;
     /// Of the next call: to be written down before it is made. Requires: ready().

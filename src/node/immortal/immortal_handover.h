@@ -17,8 +17,9 @@ namespace understudy::node {
 /// A copy's part in a switchover that its registry steers: gives its role away, or takes one over.
 ///
 /// Who gives lets callers wait, says so when nothing is on its way into the journal, and goes on
-/// where it was if the registry calls it off or says nothing for too long. Who takes reports how far
-/// it is, and acts when it is designated. The journal is what decides: both only look what it says.
+/// where it was if the registry calls it off or says nothing for too long. Who takes reports how
+/// far it is, and acts when it is designated. The journal is what decides: both only look what it
+/// says.
 ///
 /// The owner passes on what it hears, from the registry and from the member.
 /// Thread: loop only. Source: docs/protocols/roles.md, "Switchover on a journal".

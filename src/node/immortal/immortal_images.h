@@ -11,8 +11,8 @@
 
 namespace understudy::node {
 
-/// Checkpoints of an immortal whose application is not immediate: an image is asked for, and when it
-/// is there the replica writes it, with what the application was told since.
+/// Checkpoints of an immortal whose application is not immediate: an image is asked for, and when
+/// it is there the replica writes it, with what the application was told since.
 ///
 /// Thread: loop only.
 class ImmortalImages {

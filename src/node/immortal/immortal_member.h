@@ -82,10 +82,10 @@ public:
     virtual void checkpoint(std::function<void(Result<Index>)> done) = 0;
     virtual void set_checkpoint_duty(bool mine) = 0;
 
-    /// What comes from now on waits here; `held` is called, never within this call, when nothing that
-    /// came before is on its way into the journal any more. Callers notice no more than a pause. It
-    /// ends with release(), in order, or with the tenure: then whoever is active next is asked for
-    /// what came from others, and impulses are refused (not_active, none).
+    /// What comes from now on waits here; `held` is called, never within this call, when nothing
+    /// that came before is on its way into the journal any more. Callers notice no more than a
+    /// pause. It ends with release(), in order, or with the tenure: then whoever is active next is
+    /// asked for what came from others, and impulses are refused (not_active, none).
     /// Bounds: `held_max` impulses; of what others send, what may be parked.
     virtual void hold(std::function<void()> held) = 0;
     virtual void release() = 0;

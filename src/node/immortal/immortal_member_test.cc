@@ -290,7 +290,8 @@ TEST_F(ImmortalMembers, AClientHearsWhatBecameOfTheCallsOfItsEarlierProcess) {
     std::map<std::uint64_t, std::string> told;
     for (const std::uint64_t number : {1u, 2u, 3u}) {
         again.client->resume(number, [&told, number](Result<Bytes> reply) {
-            told[number] = reply ? std::string(as_text(*reply)) : std::string(name(reply.error().code));
+            told[number] =
+                reply ? std::string(as_text(*reply)) : std::string(name(reply.error().code));
         });
     }
     ASSERT_TRUE(until([&] { return told.size() == 3; }));
@@ -497,8 +498,8 @@ TEST_F(ImmortalMembers, AnUpgradeThatTheApplicationRefusesChangesNothing) {
     EXPECT_EQ(app(a).answers[0], "1");
 }
 
-// The application lags: its outputs come late, its image is asked for, and a restart begins with the
-// image and what it was told since.
+// The application lags: its outputs come late, its image is asked for, and a restart begins with
+// the image and what it was told since.
 TEST_F(ImmortalMembers, WhileItsApplicationLagsByTooMuchEverybodyWaits) {
     sim::Process& a = start("a", "h1", {.immediate = false, .lag_bytes_max = 400});
     sim::Process& b = start("b", "h2");

@@ -126,7 +126,8 @@ void RegistryServer::restore() {
     (void)wire::encode(command, body);
     journal_->replica()->propose(body, replica::Urgency::promotion,
                                  [this](const Result<Index>& done) {
-                                     // Members have a lease from when it is in service, not from now.
+                                     // Members have a lease from when it is in service, not from
+                                     // now.
                                      tell_opened(done ? Result<void>() : done.error());
                                  });
 }

@@ -14,7 +14,8 @@
 namespace understudy::platform {
 
 DescriptorReserve& DescriptorReserve::of_this_process() {
-    static auto& reserve = *new DescriptorReserve;  // Never destroyed: threads may close files late.
+    // Never destroyed: threads may close files late.
+    static auto& reserve = *new DescriptorReserve;
     return reserve;
 }
 

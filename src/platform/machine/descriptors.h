@@ -26,8 +26,8 @@ public:
 
     [[nodiscard]] static DescriptorReserve& of_this_process();
 
-    /// Runs `open`, which returns a descriptor, or -1 with errno; again for each held descriptor that
-    /// makes way. Fails with the errno of the last try.
+    /// Runs `open`, which returns a descriptor, or -1 with errno; again for each held descriptor
+    /// that makes way. Fails with the errno of the last try.
     template <class Open>
     [[nodiscard]] Fd open(const Open& open) {
         (void)fill();

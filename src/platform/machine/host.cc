@@ -166,7 +166,8 @@ public:
 private:
     void read() {
         if (!changed_) return;
-        alignas(inotify_event) std::array<char, 4096> bytes;  // At least one event: NAME_MAX is 255.
+        // At least one event: NAME_MAX is 255.
+        alignas(inotify_event) std::array<char, 4096> bytes;
         const auto got = ::read(events_.native_handle(), bytes.data(), bytes.size());
         const bool goes_on = got > 0 || errno == EAGAIN || errno == EINTR;
         bool ours = false;

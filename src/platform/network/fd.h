@@ -31,8 +31,8 @@ private:
     int fd_ = -1;
 };
 
-/// What an errno of a file or a directory means; disk_failed if it is none of those with a remedy of
-/// their own.
+/// What an errno of a file or a directory means; disk_failed if it is none of those with a remedy
+/// of their own.
 [[nodiscard]] Errc file_code(int number);
 /// The code if `number` says that something has run out which may be there again later.
 [[nodiscard]] std::optional<Errc> shortage_code(int number);

@@ -164,8 +164,8 @@ private:
         });
     }
 
-    /// Closes the one that has said nothing for longest, if that began at `latest` or before. Returns
-    /// whether it did. Honest clients speak first, within milliseconds.
+    /// Closes the one that has said nothing for longest, if that began at `latest` or before.
+    /// Returns whether it did. Honest clients speak first, within milliseconds.
     bool make_room(TimePoint latest) {
         while (!silent_.empty() && silent_.front().since <= latest) {
             const auto stream = silent_.front().stream.lock();

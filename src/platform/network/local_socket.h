@@ -35,9 +35,9 @@ struct LocalListener {
 
 /// Listens at `path`, for processes of this user.
 ///
-/// Whoever listens holds the lock of PATH.lock, which ends with its process: of several that want the
-/// same path one gets it, and what lies there without that lock was left behind. Another program's
-/// socket, which knows no such lock, stays if it answers.
+/// Whoever listens holds the lock of PATH.lock, which ends with its process: of several that want
+/// the same path one gets it, and what lies there without that lock was left behind. Another
+/// program's socket, which knows no such lock, stays if it answers.
 /// Errors: in_use (none): somebody listens there, or it is no socket; not_permitted,
 ///         bad_path, no_such_file, bad_config, no_descriptors (none).
 [[nodiscard]] Result<LocalListener> open_local_listener(const std::string& path);

@@ -1,7 +1,7 @@
 // How far is our loop from the bare system calls?
 //
-// Bound by: a wake-up of the other core per message, when both ends sleep; by the processor when the
-// client spins. Estimate: bare ping-pong 25 to 55 us asleep, ours 3 us more (an epoll_wait, an
+// Bound by: a wake-up of the other core per message, when both ends sleep; by the processor when
+// the client spins. Estimate: bare ping-pong 25 to 55 us asleep, ours 3 us more (an epoll_wait, an
 // epoll_ctl and a second look per message and end); spinning 8 to 15 us.
 
 #include <cstring>

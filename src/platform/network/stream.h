@@ -12,7 +12,8 @@
 
 namespace understudy::platform {
 
-/// One connection over TCP or a Unix-domain socket, perhaps under TLS: what stands behind a Connection.
+/// One connection over TCP or a Unix-domain socket, perhaps under TLS: what stands behind a
+/// Connection.
 ///
 /// Shared by its owner and by the operations that are under way for it, since those outlive a
 /// connection that is destroyed. An idle one holds no buffers: received bytes land in the loop's,

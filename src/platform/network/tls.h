@@ -101,14 +101,15 @@ public:
     TlsContexts(const TlsContexts&) = delete;
     TlsContexts& operator=(const TlsContexts&) = delete;
 
-    /// Lives until the next call. Errors: bad_config (none): a file is missing, does not parse, does
-    /// not match the others, or the key may be read by other users.
+    /// Lives until the next call. Errors: bad_config (none): a file is missing, does not parse,
+    /// does not match the others, or the key may be read by other users.
     /// Files that turn bad later are reported; the ones read before serve on.
-    /// What is expired, or is about to be, is reported when it is read, and once a day by look_after().
-    /// An expired certificate, or one that is not valid yet, never replaces one that is valid.
+    /// What is expired, or is about to be, is reported when it is read, and once a day by
+    /// look_after(). An expired certificate, or one that is not valid yet, never replaces one that
+    /// is valid.
     [[nodiscard]] Result<ssl_ctx_st*> get(const TlsOptions& options);
-    /// Reads what has changed and looks at the dates, as get() does for those who connect. From time
-    /// to time: an agent may keep one connection for years.
+    /// Reads what has changed and looks at the dates, as get() does for those who connect. From
+    /// time to time: an agent may keep one connection for years.
     void look_after();
 
 private:

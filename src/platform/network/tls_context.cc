@@ -129,8 +129,9 @@ struct Dated {
 /// Of a chain the certificate that ends first: without it the others are no use.
 Dated first_to_end(const std::string& file, const std::vector<CertificatePointer>& chain) {
     const auto ends = [](const CertificatePointer& each) { return validity_of(each.get()).ends_s; };
-    const auto& first = *std::min_element(
-        chain.begin(), chain.end(), [&](const auto& a, const auto& b) { return ends(a) < ends(b); });
+    const auto& first =
+        *std::min_element(chain.begin(), chain.end(),
+                          [&](const auto& a, const auto& b) { return ends(a) < ends(b); });
     return {file, subject_text(first.get()), validity_of(first.get())};
 }
 
@@ -293,7 +294,9 @@ void TlsContexts::look_at_dates(Entry& entry) {
         const LogField file = kv("file", dated.file);
         const LogField subject = kv("subject", dated.subject);
         const LogField ends = kv("ends", date_text(dated.validity.ends_s));
-        if (now == Standing::expired) return log_.warn("tls.certificate_expired", {file, subject, ends});
+        if (now == Standing::expired) {
+            return log_.warn("tls.certificate_expired", {file, subject, ends});
+        }
         if (now == Standing::ends_soon) {
             return log_.warn("tls.certificate_ends_soon",
                              {file, subject, ends, kv("days", days_left(dated.validity, now_s))});

@@ -76,7 +76,8 @@ bool TlsSession::peer_speaks_tls() const {
 /// What the peer has against us. It does not say all that it knows; we know our own dates.
 std::string TlsSession::told_by_alert(int alert) const {
     const X509* const own = SSL_get_certificate(ssl_.get());
-    const Standing ours = own == nullptr ? Standing::good : standing(validity_of(own), wall_now_s());
+    const Standing ours =
+        own == nullptr ? Standing::good : standing(validity_of(own), wall_now_s());
     if (own != nullptr && ours == Standing::expired) return end_text(own);
     if (own != nullptr && ours == Standing::not_yet) return begin_text(own);
     switch (alert) {
@@ -100,7 +101,8 @@ Error TlsSession::failure(std::string_view what) const {
     ERR_clear_error();
     Error told{.code = Errc::denied};
     if (distrust_) {
-        told.detail = std::string(distrusts_peer) + ", " + distrust_->subject + ": " + distrust_->why;
+        told.detail =
+            std::string(distrusts_peer) + ", " + distrust_->subject + ": " + distrust_->why;
         return told;
     }
     if (!peer_speaks_tls()) {

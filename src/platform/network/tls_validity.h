@@ -21,8 +21,8 @@ enum class Standing : std::uint8_t {
     expired,
 };
 
-/// How long before its end an own certificate is worth a warning: 30 days, or a third of its life if
-/// that is less. A certificate that lives a day is renewed every day.
+/// How long before its end an own certificate is worth a warning: 30 days, or a third of its life
+/// if that is less. A certificate that lives a day is renewed every day.
 [[nodiscard]] std::int64_t warned_before_s(const Validity& validity);
 [[nodiscard]] Standing standing(const Validity& validity, std::int64_t now_s);
 

@@ -204,9 +204,10 @@ void Group::later(std::function<void(Group&)> task) {
 /// After a pause: something could not be opened for want of a descriptor, and nothing is wrong.
 void Group::later_when_short(std::function<void(Group&)> task) {
     constexpr Duration pause = 50ms;
-    shortage_timer_ = runtime_.at(runtime_.now() + pause, life_.guarded([this, task = std::move(task)] {
-        if (phase_ != Phase::ended) task(*this);
-    }));
+    shortage_timer_ =
+        runtime_.at(runtime_.now() + pause, life_.guarded([this, task = std::move(task)] {
+            if (phase_ != Phase::ended) task(*this);
+        }));
 }
 
 void Group::schedule_turn() {

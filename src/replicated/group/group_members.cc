@@ -46,12 +46,13 @@ void Group::add_member(Member member, Done done) {
         return later([done = std::move(done), checked](Group&) { done(checked); });
     }
     surroundings_.learn(member);
-    changes_.push_back({.member = std::move(member),
-                        .removal = false,
-                        .done = std::move(done),
-                        .stage = Change::Stage::wanted,
-                        .deadline = runtime_.now() + std::min(node_.join_timeout, node_.reach_timeout),
-                        .id = {}});
+    changes_.push_back(
+        {.member = std::move(member),
+         .removal = false,
+         .done = std::move(done),
+         .stage = Change::Stage::wanted,
+         .deadline = runtime_.now() + std::min(node_.join_timeout, node_.reach_timeout),
+         .id = {}});
     schedule_turn();
 }
 

@@ -40,8 +40,8 @@ public:
     [[nodiscard]] Result<std::shared_ptr<StoredFile>> open_directory(const std::string& path) const;
     /// Does `path` name what has been opened as `file`?
     [[nodiscard]] bool names(const std::string& path, const StoredFile& file) const;
-    /// Calls `changed` when the directory is moved or removed, or one of `names` in it is made, moved
-    /// or removed, as long as somebody holds what is returned.
+    /// Calls `changed` when the directory is moved or removed, or one of `names` in it is made,
+    /// moved or removed, as long as somebody holds what is returned.
     [[nodiscard]] std::shared_ptr<void> watch(const std::string& path,
                                               std::vector<std::string> names,
                                               std::function<void()> changed);
