@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Hello world by two immortals in Python, each beside its coordinator.
 
-The server counts whom it has greeted; the client asks it to greet, once or many times in a row, and
-counts the answers. Either process, or its coordinator, may be killed at any time: nothing is
-lost and nothing happens twice. Nothing but the standard library is needed.
+The server counts its greetings for each name. The client asks it to greet, once or many times in a
+row, and counts the answers. Either process, or its coordinator, may be killed at any time: nothing
+is lost and nothing happens twice. Only the standard library is needed.
 
     understudy coordinator --instance server --log logs --port 2000 --app-port 2001 \
         --peers client=127.0.0.1:1000 &
@@ -51,7 +51,7 @@ def pack(value):
         head = struct.pack("B", 0x90 | len(value)) if len(value) < 16 else \
             b"\xdd" + struct.pack(">I", len(value))
         return head + b"".join(map(pack, value))
-    if isinstance(value, dict):  # In order of the keys: equal states give equal images.
+    if isinstance(value, dict):  # Sorted by key, so that equal states give equal images.
         head = struct.pack("B", 0x80 | len(value)) if len(value) < 16 else \
             b"\xdf" + struct.pack(">I", len(value))
         return head + b"".join(pack(key) + pack(value[key]) for key in sorted(value))
@@ -106,8 +106,8 @@ def take(data):
 
 WELCOME, RESTORE, PERFORM, ROLE, TAKE_IMAGE, DONE, END = 1, 2, 3, 4, 5, 6, 7
 HELLO, OUTPUT, PERFORMED, IMAGE, IMPULSE, BROKEN, RESTORED = 65, 66, 67, 68, 69, 70, 71
-START, CALL, REPLY, TIMER, UPGRADE = 1, 2, 3, 4, 5                 # What comes.
-OUT_CALL, OUT_REPLY, OUT_TIMER, OUT_CANCEL = 1, 2, 3, 4            # What goes.
+START, CALL, REPLY, TIMER, UPGRADE = 1, 2, 3, 4, 5                 # Inputs.
+OUT_CALL, OUT_REPLY, OUT_TIMER, OUT_CANCEL = 1, 2, 3, 4            # Outputs.
 NOT_FOUND, BAD_CONFIG, FAILED = 10, 7, 17
 ROLES = ("joining", "standby", "active", "checkpointer")
 PIECE = 1 << 20
@@ -124,7 +124,7 @@ def text(value):
 
 
 def refusal(code, why):
-    """At most 127 bytes of why, so that its length is one byte."""
+    """Cuts `why` to 127 bytes, so that its length takes one byte."""
     raw = why.encode("ascii", "replace")[:127]
     return struct.pack("<HBB", code, 0, len(raw)) + raw
 
@@ -148,7 +148,7 @@ class Fields:
 
 
 class Immortal:
-    """An object that outlives its process: what it knows is in self.state, and nowhere else.
+    """An object that outlives its process. Its whole state is in self.state.
 
     Handlers are methods whose name begins with on_; they may call(), after(), and look at self.time
     and self.random. They are carried out again, in the same order, by every new process.
@@ -169,7 +169,7 @@ class Immortal:
     def begin(self):
         return {}
 
-    # What a handler may do.
+    # Functions for handlers.
 
     def call(self, to, handler, *arguments, then=None, context=()):
         number = 0
@@ -191,7 +191,7 @@ class Immortal:
         self.out += frame(OUTPUT, struct.pack("<BBQQ", kind, refused, number, due), text(to),
                           text(name), body)
 
-    # What it is told.
+    # Inputs from the coordinator.
 
     def perform(self, fields):
         position, kind, flags, number, self.time, _, self.random = fields.take("QBBQQQQ")
@@ -238,7 +238,7 @@ class Immortal:
             self.performed = None
             self.out += frame(RESTORED, struct.pack("<Q", position))
 
-    # Its life with a coordinator.
+    # The connection to the coordinator.
 
     def received(self, kind, body):
         fields = Fields(body)
@@ -272,7 +272,7 @@ class Immortal:
             self.performed = None
 
     def run(self, address, idle=lambda link: None, watch=None):
-        """Connects again and again. `idle(link)` is called after each turn, `watch` is readable."""
+        """Connects repeatedly. Calls `idle(link)` after each turn; `watch` is a file to wait for."""
         while True:
             try:
                 with connect(address) as link:
@@ -319,7 +319,7 @@ class Immortal:
 
 
 def connect(address):
-    """To HOST:PORT, or to the path of a Unix-domain socket, with a '/' in it."""
+    """Connects to HOST:PORT, or to the path of a Unix-domain socket, which contains a '/'."""
     if "/" in address:
         link = socket.socket(socket.AF_UNIX)
         try:
@@ -391,7 +391,7 @@ class Client(Immortal):
         elif self.role == "active":
             say(f"{answer}, {self.state['answers']} answers")
 
-    # Impulses: what was typed waits until this copy is active, and until it is durable.
+    # Impulses: a typed line waits until this copy is active, and until it is durable.
 
     def typed(self, readable):
         if readable:
@@ -408,7 +408,7 @@ class Client(Immortal):
 
     def done(self, number, code, effect, why):
         self.sent = False
-        if code == 0 or effect == 1:  # Done, or nobody knows: then it is not repeated.
+        if code == 0 or effect == 1:  # Done, or the outcome is unknown: it is not repeated.
             self.lines.pop(0)
         if code:
             note(f"impulse: {why}")

@@ -1,12 +1,12 @@
-// Hello world between two immortals: a client that greets a server ten times a second, and counts
-// the answers. Neither holds a line of code for failures.
+// Hello world between two immortals: a client greets a server ten times a second and counts the
+// answers. Neither contains any code for failures.
 //
 //   immortal_hello server A /tmp/server      and B and C likewise: copies on a shared directory
 //   immortal_hello client A /tmp/client
 //   immortal_hello ask NAME                  greets once, from a program that is no immortal
-//   (instead of the directory: HOST:PORT of a coordinator, which has the journal then)
+//   (instead of the directory: HOST:PORT of a coordinator, which then keeps the journal)
 //
-// Kill whomever you like, as often as you like, and start them again: no greeting is lost, none
+// Kill any of them, as often as you like, and start them again: no greeting is lost, and none is
 // counted twice.
 
 #include <iostream>
@@ -56,10 +56,10 @@ public:
     }
 
     std::int64_t greetings = 0;
-    std::int64_t answers = 0;  ///< Each the one that was due: none lost, none twice.
+    std::int64_t answers = 0;  ///< Each was the one that was due: none was lost, none came twice.
 };
 
-/// Once a second, what `say` says of the state, if this copy is the active one.
+/// Once a second, prints what `say` returns for the state, if this copy is active.
 template <class T>
 void run(ImmortalOptions options, const std::function<void(const T&)>& say) {
     auto member = ImmortalMember::open<T>(std::move(options)).value_or_throw();

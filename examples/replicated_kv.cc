@@ -3,8 +3,8 @@
 //   replicated_kv A /shared/dir                    on a directory that all members reach
 //   replicated_kv A /own/dir A=HOST:PORT B=... C=...   each on its own disk, a majority runs
 //
-// Start it two or three times, under other names. Type "put KEY VALUE", "get KEY" or "erase KEY" at
-// the active member; kill it, and go on at the next.
+// Start it two or three times, with different names. Type "put KEY VALUE", "get KEY" or "erase KEY"
+// at the active member. Kill it, and go on at the next.
 
 #include <iostream>
 #include <sstream>
@@ -16,8 +16,8 @@ namespace {
 
 using namespace understudy;
 
-/// Commands are what is typed. Keeps its old values while a checkpoint is taken, so that a map of
-/// gigabytes stalls nobody.
+/// Commands are the typed lines. Old values are kept while a checkpoint is taken, so a map of
+/// gigabytes delays no command.
 class KeyValue final : public StateMachine {
 public:
     void apply(const Command& command, Buffer& reply) override {

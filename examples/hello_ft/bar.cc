@@ -1,4 +1,4 @@
-// A member of the service Foo. All members run this very code; only their names differ.
+// A member of the service Foo. All members run this code; only their names differ.
 //
 //     hello_bar MEMBER [REGISTRY]
 

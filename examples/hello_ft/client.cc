@@ -1,4 +1,5 @@
-// A client of the service Foo: knows it by name, and does not care which member is active.
+// A client of the service Foo. It knows the service by name; which member is active does not
+// matter.
 //
 //     hello_client [REGISTRY]
 

@@ -1,7 +1,6 @@
 #pragma once
 
-// What the three programs of this example have in common, and what has nothing to do with
-// Understudy.
+// The common part of the three programs of this example, which has nothing to do with Understudy.
 
 #include <csignal>
 #include <cstdio>
@@ -10,14 +9,15 @@
 #include <string>
 #include <vector>
 
-/// Makes SIGINT and SIGTERM wait for wait_for_signal(). First thing in main(): threads inherit it.
+/// Blocks SIGINT and SIGTERM until wait_for_signal(). Call it first in main(), so that threads
+/// inherit it.
 inline sigset_t hold_signals() {
     sigset_t ends;
     sigemptyset(&ends);
     sigaddset(&ends, SIGINT);
     sigaddset(&ends, SIGTERM);
     sigprocmask(SIG_BLOCK, &ends, nullptr);
-    std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);  // A line is seen when it is written.
+    std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);  // A line is visible as soon as it is written.
     return ends;
 }
 
@@ -26,8 +26,8 @@ inline void wait_for_signal(const sigset_t& ends) {
     sigwait(&ends, &signal);
 }
 
-/// Where the registry is, one address or several with commas: the argument at `index`, or
-/// UNDERSTUDY_REGISTRY, or where it is by default.
+/// Addresses of the registry, separated by commas: the argument at `index`, or UNDERSTUDY_REGISTRY,
+/// or the default.
 inline std::vector<std::string> registry_addresses(int argc, char** argv, int index) {
     const char* set = argc > index ? argv[index] : std::getenv("UNDERSTUDY_REGISTRY");
     std::istringstream text(set != nullptr ? set : "127.0.0.1:22222");

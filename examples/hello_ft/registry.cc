@@ -1,8 +1,8 @@
-// The registry of the fault tolerant Hello World: knows who is here, and who is active.
+// The registry of the fault-tolerant Hello World: it knows the members, and which one is active.
 //
 //     hello_registry [ADDRESS [DIRECTORY]]
 //
-// Without a directory its journal is in a temporary one, which goes when it ends.
+// Without a directory its journal is in a temporary one, which is removed at the end.
 
 #include <understudy/understudy.h>
 
