@@ -272,7 +272,7 @@ class Immortal:
             self.performed = None
 
     def run(self, address, idle=lambda link: None, watch=None):
-        """Connects repeatedly. Calls `idle(link)` after each turn; `watch` is a file to wait for."""
+        """Connects repeatedly. Calls `idle(link)` after each turn; waits for `watch` too."""
         while True:
             try:
                 with connect(address) as link:
