@@ -296,9 +296,9 @@ pb::ActiveHint Agent::active_hint(const std::string& family) {
     return hint;
 }
 
-/// A client showed an epoch above ours: the registry that granted it is not ours, or forgot it.
+/// A client knows a higher epoch than ours. Another registry granted it, or ours has lost it.
 void Agent::member_heard_epoch(Member& member, Epoch epoch) {
-    if (epoch.value >= std::uint64_t{1} << 62) return;  // No real epoch: garbage.
+    if (epoch.value >= std::uint64_t{1} << 62) return;  // Invalid: no epoch is that high.
     if (member.role().options().redundancy == Redundancy::load_balanced) return;
     if (!directory_.heard_epoch(member.family(), epoch)) return;
     log_.warn("member.higher_epoch",

@@ -20,32 +20,31 @@
 
 namespace understudy::client {
 
-/// What an agent's owner hears. All on the loop; must not destroy the agent.
+/// Calls to the agent's owner, on the loop. They must not destroy the agent.
 class AgentObserver {
 public:
     virtual ~AgentObserver() = default;
     virtual void registry_changed(bool available, const std::string& detail) = 0;
-    /// A followed service may have changed; the directory says how.
+    /// A followed service may have changed. The directory has its present state.
     virtual void service_changed(const std::string& family) = 0;
 };
 
 struct AgentOptions {
     std::string name;
-    std::string platform;  ///< Empty: whichever the registry serves.
+    std::string platform;  ///< Empty: the one that the registry serves.
     std::vector<Address> registry;
     Address listen{"127.0.0.1", 0};
-    std::string advertise;  ///< Host told to others; empty: that of `listen`.
+    std::string advertise;  ///< The host that others are told. Empty: that of `listen`.
     std::optional<TlsOptions> tls;
     std::vector<wire::Compression> compressions;
-    Duration heartbeat = 200ms;  ///< Without members; with them a sixth of the shortest lease.
+    Duration heartbeat = 200ms;  ///< Without members. With them, a sixth of the shortest lease.
     Duration ask_timeout = 10s;
 };
 
 /// The library inside an application: one connection to the registry, one port, any number of
-/// members and proxies. Members of services with a journal have ports of their own. Binds their
-/// machines to a Runtime.
+/// members and proxies. Members of journaled services have ports of their own.
 ///
-/// Starts before its registry and goes on without it.
+/// It may start before the registry, and works on while the registry cannot be reached.
 /// Thread: loop only.
 class Agent final : private RegistryLink::Observer,
                     private Endpoint::Router,
@@ -61,13 +60,13 @@ public:
                                                              AgentObserver& observer);
     ~Agent() override;
 
-    /// Errors: bad_config, limit_exceeded, already_exists (none): in this agent.
+    /// Errors: bad_config, limit_exceeded, already_exists in this agent (none).
     [[nodiscard]] Result<Member*> create_member(MemberOptions options, MemberObserver& observer);
-    /// Takes the member out of the line; `done` when the registry has confirmed, or at once when it
-    /// is away. The member is destroyed before this returns.
+    /// Takes the member out of the line. `done` is called when the registry has confirmed it, or at
+    /// once if the registry cannot be reached. The member is destroyed before this returns.
     void remove_member(Member& member, std::function<void()> done);
 
-    /// A member of a service whose journal says who is active. Errors: as create_member().
+    /// A member of a journaled service. Errors: as create_member().
     [[nodiscard]] Result<JournaledMember*> create_journaled(JournaledOptions options,
                                                             JournaledObserver& observer);
     /// As remove_member().
@@ -77,32 +76,34 @@ public:
     [[nodiscard]] Result<std::unique_ptr<Proxy>> open_proxy(const std::string& family,
                                                             const std::string& member,
                                                             ProxyObserver& observer);
-    /// To be called before the proxy is destroyed.
+    /// Must be called before the proxy is destroyed.
     void release_proxy(Proxy& proxy);
 
-    /// Keeps the directory informed on `family` (empty: all) until unfollow().
+    /// Keeps `family` (empty: all services) up to date in the directory, until unfollow().
     void follow(const std::string& family);
     void unfollow(const std::string& family);
     [[nodiscard]] const Directory& directory() const { return directory_; }
 
-    /// Asks the registry; the request number is filled in. What may be asked twice, and what was
-    /// not taken, is asked again where the registry has moved to. Errors: unavailable (none if it
-    /// was not sent, unknown if the link broke), timed_out (unknown), and what the registry says.
+    /// Asks the registry. The request number is filled in. When another node of the registry
+    /// becomes active, a question is sent to it if it may be repeated or was not taken. Errors:
+    /// unavailable (none if it was not sent, unknown if the link broke), timed_out
+    ///         (unknown), the error that the registry returns.
     void ask(wire::pb::Ask ask, Duration timeout, Answered answered);
 
-    /// The services of the platform as they are, or one of them (empty: all).
+    /// The services of the platform, or one of them (`family` empty: all).
     ///
-    /// Linearizable: by the active node of the registry, which sees all that was acknowledged
-    /// before. Cached: by whichever node can be reached, with its revision and age; what one agent
-    /// is told so never goes back. Errors: as ask(), cached: unavailable, timed_out (none).
+    /// A linearizable lookup is answered by the active node of the registry: it includes all that
+    /// was acknowledged before. A cached lookup is answered by any node that can be reached, with
+    /// its revision and age. Revisions that one agent gets never decrease.
+    /// Errors: as ask(); cached: unavailable, timed_out (none).
     void look_up(const std::string& family, bool cached, Duration timeout, Found found);
-    /// Asks the active node, or whichever can be reached: PlatformAsk, a cached LookupAsk.
+    /// Asks the active node, or any node that can be reached: PlatformAsk, a cached LookupAsk.
     void ask_any(wire::pb::Ask ask, Duration timeout, Answered answered);
 
     [[nodiscard]] bool registry_up() const { return registry_.up(); }
-    /// Why no registry serves; of several addresses, each one's reason.
+    /// Why no registry can be reached. With several addresses, the reason of each.
     [[nodiscard]] Error registry_error() const { return registry_.last_error(); }
-    /// Where questions go: of the node that serves, or of the one that answers meanwhile.
+    /// The node that questions go to: the active one, or the one that answers cached lookups.
     [[nodiscard]] const Address& registry_address() const {
         return registry_.up() || reader_ == nullptr ? registry_.address()
                                                     : reader_->link().address();
@@ -111,7 +112,8 @@ public:
     [[nodiscard]] const AgentOptions& options() const { return options_; }
     [[nodiscard]] Incarnation incarnation() const { return incarnation_; }
 
-    /// Takes all members out of the line, ends calls, closes; `done` at the latest after `limit`.
+    /// Takes all members out of the line, ends calls and closes. `done` is called after `limit` at
+    /// the latest.
     void close(Duration limit, std::function<void()> done);
 
 private:
@@ -120,21 +122,21 @@ private:
 
     struct Local {
         std::unique_ptr<Member> member;
-        std::uint64_t request = 0;  ///< Registration under way; 0: none.
+        std::uint64_t request = 0;  ///< The registration under way. 0: none.
         TimePoint sent;
-        std::uint64_t registry_id = 0;  ///< That has it in line.
-        bool refused = false;           ///< The registry's last word on it.
+        std::uint64_t registry_id = 0;  ///< Of the registry that has it in its line.
+        bool refused = false;           ///< By the last answer of the registry.
         Backoff backoff{200ms, 2s};     ///< Between refusals.
         std::unique_ptr<Timer> retry = nullptr;
     };
-    /// Said to the registry, not answered yet.
+    /// A question to the registry that has no answer yet.
     struct Question {
         wire::MessageType type;
         Buffer body;
-        bool repeatable;  ///< May be asked again although it may have been carried out.
+        bool repeatable;  ///< It may be sent again, although it may have been carried out.
         Answered answered;
         std::unique_ptr<Timer> timer = nullptr;
-        bool waiting = false;  ///< For the registry to be back.
+        bool waiting = false;  ///< Until the registry can be reached.
     };
     using Key = std::pair<std::string, std::string>;
 
@@ -186,7 +188,7 @@ private:
     std::map<Key, Local> locals_;
     std::map<Key, std::unique_ptr<JournaledMember>> journaled_;
     std::set<Proxy*> proxies_;
-    std::map<std::string, std::pair<std::uint64_t, std::size_t>> followed_;  ///< watch id, users
+    std::map<std::string, std::pair<std::uint64_t, std::size_t>> followed_;  ///< Watch id, users.
     std::map<std::uint64_t, Question> questions_;
     std::unique_ptr<Reader> reader_;  ///< Null until a cached lookup found no active node.
     LookedUp looked_up_;

@@ -1,4 +1,4 @@
-// What an agent asks the registry, tells it, and hears from it.
+// The messages between an agent and the registry.
 
 #include <algorithm>
 #include <utility>
@@ -13,7 +13,7 @@ using wire::MessageType;
 
 namespace {
 
-/// Would it be the same asked twice?
+/// Whether a question may be sent twice.
 [[nodiscard]] bool may_repeat(const pb::Ask& ask) {
     if (ask.has_switchover()) return false;
     if (ask.has_definition()) return ask.definition().has_define() || ask.definition().has_add();
@@ -89,7 +89,8 @@ void Agent::ask_any(pb::Ask question, Duration timeout, Answered answered) {
     reader_->ask(std::move(question), timeout, std::move(answered));
 }
 
-/// A question that was not taken because the registry moves is kept, and asked again where it is.
+/// A question that was not taken because another node of the registry becomes active is kept, and
+/// sent to that node.
 void Agent::settle(std::uint64_t request, Result<pb::Answer> answer) {
     const auto found = questions_.find(request);
     if (found == questions_.end()) return;
@@ -120,7 +121,7 @@ void Agent::send_drained(const pb::Drained& drained) {
 
 void Agent::registry_up(const pb::Welcome& welcome) {
     registry_nodes_changed();
-    // First what was said first: a member that left may have been created anew since.
+    // In the order of the calls: a member that left may have been created again since.
     for (auto& [request, question] : questions_) {
         if (std::exchange(question.waiting, false)) {
             (void)registry_.send(question.type, Bytes(question.body));
@@ -252,12 +253,12 @@ void Agent::registry_message(MessageType type, Bytes body) {
             return settle(request, std::move(answer));
         }
         default:
-            break;  // A newer registry may say more than we understand.
+            break;  // A newer registry may send messages that this version does not know.
     }
     log_.warn("agent.registry_message_ignored", {kv("type", static_cast<unsigned>(type))});
 }
 
-/// What stands in the way may go away: a predecessor that dies, a disk that is freed.
+/// The reason may be temporary: the predecessor still runs, or the disk is full.
 void Agent::refused(Local& local, const Error& reason) {
     local.refused = true;
     local.member->refused(reason);

@@ -7,8 +7,8 @@
 
 namespace understudy::client {
 
-/// How long to wait before the next attempt: doubles up to a bound, with jitter, so that the
-/// clients of a dead peer spread out.
+/// The time to wait before the next attempt. It doubles up to a bound and has a random part, so
+/// that many clients of one peer do not try again at the same time.
 class Backoff {
 public:
     Backoff(Duration min, Duration max) : min_(min), max_(max), next_(min) {

@@ -60,7 +60,7 @@ Directory::Taken Directory::apply(const pb::WatchImage& image, std::vector<std::
         families.push_back(followed.family);
         services_.erase(followed.family);
         turns_[followed.family] = image.turn();
-        followed.revision = 0;  // A service that does not exist yet starts at 0.
+        followed.revision = 0;  // A service that does not exist yet begins with 0.
     }
     for (const pb::ServiceInfo& service : image.services()) {
         const std::string& family = service.config().family();
@@ -94,7 +94,7 @@ Directory::Taken Directory::apply(const pb::WatchChange& change,
         return Taken::applied;
     }
     pb::ServiceInfo& service = services_[change.family()];
-    // Two watches may cover one family: the second copy of a change finds it applied.
+    // Two watches may include one family: then the second copy of a change changes nothing.
     if (service.revision() >= change.revision()) return Taken::applied;
     *service.mutable_config() = change.config();
     service.set_epoch(change.epoch());

@@ -11,26 +11,27 @@
 
 namespace understudy::client {
 
-/// What this process knows of the platform's services: images and changes from the registry.
+/// What this process knows of the platform's services, from images and changes of the registry.
 ///
-/// Stays readable while the registry is away. The highest epoch ever heard of a family, from
-/// whomever, is kept for good: it fences what members of older tenures send.
+/// It can be read while the registry cannot be reached. The highest epoch of a family that any peer
+/// has told is always kept: messages of members with a lower one are ignored.
 ///
-/// Machine; thread: loop only. Bounds: what the registry's own bounds allow.
+/// Thread: loop only.
+/// Bounds: those of the registry.
 class Directory {
 public:
-    /// What became of an image or a change.
+    /// What was done with an image or a change.
     enum class Taken {
         applied,
-        gap,      ///< A change is missing before this one: watch anew.
-        unknown,  ///< No such watch: left over from before an unwatch.
+        gap,      ///< A change before this one is missing: send the Watch message again.
+        unknown,  ///< There is no such watch: it was sent before an unwatch.
     };
 
-    /// Starts to follow `family` (empty: all). The result goes into a Watch message.
+    /// Starts to follow `family` (empty: all). The result is the number for the Watch message.
     [[nodiscard]] std::uint64_t add(const std::string& family);
     void remove(std::uint64_t watch);
     [[nodiscard]] std::vector<std::uint64_t> watches() const;
-    /// The Watch message that asks for an image. After a gap or a reconnect the same.
+    /// The Watch message that asks for an image: the first time, after a gap, after a reconnect.
     [[nodiscard]] wire::pb::Watch request(std::uint64_t watch) const;
 
     /// `families` gets the names of services that may have changed.
@@ -45,13 +46,13 @@ public:
     }
     [[nodiscard]] const wire::pb::MemberInfo* active(const std::string& family) const;
 
-    /// True if `epoch` is news.
+    /// Returns whether `epoch` is higher than all before.
     bool heard_epoch(const std::string& family, Epoch epoch);
     [[nodiscard]] Epoch epoch(const std::string& family) const;
-    /// The same, for whoever asks all the time: it changes as more is heard, and stays in its
-    /// place.
+    /// The same as a reference that stays valid and always has the present value: for hot paths.
     [[nodiscard]] const Epoch& epoch_place(const std::string& family) { return epochs_[family]; }
-    /// Spreads load-balanced clients: differs from client to client.
+    /// A number that differs from client to client: it spreads the clients of a load-balanced
+    /// service.
     [[nodiscard]] std::uint64_t turn(const std::string& family) const;
     [[nodiscard]] std::uint64_t registry_id() const { return registry_id_; }
     [[nodiscard]] Revision revision() const { return revision_; }

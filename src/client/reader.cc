@@ -11,7 +11,7 @@ using wire::MessageType;
 
 namespace {
 
-constexpr Duration behind_retry = 50ms;  // A node that is behind is asked again after this.
+constexpr Duration behind_retry = 50ms;  // Until a node with too low a revision is asked again.
 
 }  // namespace
 
@@ -78,7 +78,7 @@ void Reader::registry_message(MessageType type, Bytes body) {
     if (!answer->has_failure()) return settle(request, std::move(answer));
     const Error failure = wire::from_failure(answer->failure());
     if (failure.code != Errc::unavailable) return settle(request, failure);
-    // It catches up; until the deadline that is worth waiting for.
+    // The node will have a higher revision soon: it is asked again until the deadline.
     found->second.again =
         runtime_.at(runtime_.now() + behind_retry, [this, request] { send(request); });
 }

@@ -8,20 +8,22 @@
 
 namespace understudy::client {
 
-/// How far an agent has looked: cached lookups never go back behind it.
+/// The highest revision that an agent has seen: cached lookups never return a lower one.
 struct LookedUp {
     std::uint64_t revision = 0;
 
-    /// What the active node says counts as it is: it may be a registry that was restored.
+    /// The answer of the active node counts even if it is lower: the registry may have been
+    /// restored.
     void take(const wire::pb::LookupAnswer& answer) {
         revision = answer.cached() ? std::max(revision, answer.revision()) : answer.revision();
     }
 };
 
-/// Questions while no active node of the registry can be reached: asks whichever node there is. It
-/// answers cached lookups, and how it is itself.
+/// Asks any node of the registry while no active one can be reached: for cached lookups, and for
+/// the status of the node.
 ///
-/// Thread: loop only. Bounds: `questions_max`; one more is refused.
+/// Thread: loop only.
+/// Bounds: `questions_max`; one more is refused.
 class Reader final : private RegistryLink::Observer {
 public:
     using Answered = std::function<void(Result<wire::pb::Answer>)>;
@@ -33,9 +35,9 @@ public:
            const LookedUp& looked_up);
     ~Reader() override = default;
 
-    /// Calls `answered` once, never within this call; not at all after stop().
-    /// Errors: unavailable (none: every node is behind what this agent has seen), timed_out,
-    ///         limit_exceeded (none), and what the node says.
+    /// Calls `answered` once, never within this call, and never after stop().
+    /// Errors: unavailable (none: every node has a lower revision than this agent has seen),
+    ///         timed_out, limit_exceeded (none), the error that the node returns.
     void ask(wire::pb::Ask ask, Duration timeout, Answered answered);
     void stop();
     [[nodiscard]] const RegistryLink& link() const { return link_; }

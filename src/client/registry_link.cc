@@ -57,7 +57,7 @@ void RegistryLink::connect() {
         });
 }
 
-/// Those configured first, then those learned.
+/// First the configured ones, then the learned ones.
 std::vector<Address> RegistryLink::candidates() const {
     std::vector<Address> all = options_.addresses;
     for (const auto& [name, address] : nodes_) {
@@ -80,7 +80,7 @@ void RegistryLink::learn(const Message& message) {
     }
 }
 
-/// The next address at once; after a whole round without an answer, a pause.
+/// Tries the next address at once. After a round in which none answered there is a pause.
 void RegistryLink::retry(const Error& reason) {
     note(reason);
     const bool was_up = up_;
@@ -98,16 +98,16 @@ void RegistryLink::retry(const Error& reason) {
     if (was_up) begin_round();
     if (silent) {
         failed_.insert(current_);
-        // Said to the next node, so that it does not send us back here.
+        // The next node is told, so that it does not name this address again.
         const auto name = names_.find(current_);
         if (name != names_.end()) hello_.set_lost_node(name->second);
     } else {
-        round_.push_front(current_);  // The connection broke; that may be all that did.
+        round_.push_front(current_);  // Perhaps only the connection broke: try the node again.
     }
     next_in_round();
 }
 
-/// Each reason of each address once: the first that comes may not be the one that stays.
+/// Logs each reason of each address once.
 void RegistryLink::complain(const Error& reason) {
     refusals_.heard("agent.registry_down", kv("registry", to_string(current_)), reason);
 }
@@ -118,9 +118,9 @@ void RegistryLink::note(Error reason) {
 }
 
 Error RegistryLink::last_error() const {
-    // What a node of the registry says is worth more than that others are not there.
+    // The answer of a node tells more than that other nodes cannot be reached.
     if (answered_) return *answered_;
-    // Certificates are a matter for people; of all else the last is as good as any.
+    // An error about certificates needs a person. Of the other errors the last one is kept.
     Error whole = last_error_;
     std::string detail;
     std::size_t told = 0;
@@ -136,7 +136,7 @@ Error RegistryLink::last_error() const {
     return whole;
 }
 
-/// All there are, the present one last.
+/// All addresses, the present one last.
 void RegistryLink::begin_round() {
     if (!std::exchange(answered_now_, false)) answered_.reset();
     const std::vector<Address> all = candidates();
@@ -164,7 +164,8 @@ void RegistryLink::go_to(const Address& address, Duration wait) {
     timer_ = runtime_.at(runtime_.now() + wait, [this] { connect(); });
 }
 
-/// This node is not active. Where it sends us we go at once, unless nobody answered there.
+/// This node is not active. The node that it names is tried at once, unless it failed in this
+/// round.
 void RegistryLink::sent_on(const pb::Welcome& welcome) {
     link_.reset();
     std::string why = welcome.peer() + " answers, and ";

@@ -16,15 +16,15 @@
 
 namespace understudy::client {
 
-/// The connection to the registry: kept up for ever, over a list of addresses.
+/// The connection to the registry. It is made again whenever it breaks, over a list of addresses.
 ///
-/// Of several nodes it looks for the active one: a node that is not says who is and is left for it
-/// at once; where nobody is known to be, the next address is tried without a pause. What nodes
-/// there are is learned from each of them and kept besides the addresses that were configured.
+/// If the registry has several nodes, it looks for the active one. A node that is not active names
+/// the active one, which is tried at once. If it knows none, the next address is tried without a
+/// pause. Each node tells which nodes there are: their addresses are used beside the configured
+/// ones.
 ///
-/// Sends heartbeats and judges the link by them: a link on which `unanswered_max` heartbeats in a
-/// row stayed without an answer is lost. Heartbeats are counted, not seconds: a process that was
-/// paused finds its link alive, reads what has come meanwhile, and only then judges.
+/// It sends heartbeats. A link is lost when `unanswered_max` heartbeats in a row got no answer.
+/// Heartbeats are counted, not seconds: a process that was paused first reads what has come.
 /// Thread: loop only.
 class RegistryLink final : private Link::Observer {
 public:
@@ -32,12 +32,12 @@ public:
     public:
         virtual ~Observer() = default;
         virtual void registry_up(const wire::pb::Welcome& welcome) = 0;
-        /// The connection is gone, or none of the addresses answers; told once per loss.
+        /// The connection has ended, or no address answers. It is called once for each loss.
         virtual void registry_down(const Error& reason) = 0;
         /// The registry acknowledged a heartbeat that was sent at `sent`.
         virtual void registry_heard(TimePoint sent) = 0;
         virtual void registry_message(wire::MessageType type, Bytes body) = 0;
-        /// Before each heartbeat: time for checks that need no timer of their own.
+        /// Called before each heartbeat, for checks that need no timer of their own.
         virtual void registry_beat() = 0;
     };
 
@@ -49,12 +49,12 @@ public:
         Duration retry_min = 10ms;
         Duration retry_max = 500ms;
         Duration heartbeat = 200ms;
-        bool any_node = false;  ///< One that is not active will do: for cached lookups.
+        bool any_node = false;  ///< A node that is not active suffices: for cached lookups.
     };
 
     static constexpr std::uint64_t unanswered_max = 4;
-    static constexpr std::size_t nodes_max = 16;  ///< Learned; more are not kept.
-    /// Where several nodes can be asked, one that does not answer a hello is left after this.
+    static constexpr std::size_t nodes_max = 16;  ///< Nodes that are learned. Others are ignored.
+    /// With several nodes, the limit for the answer to a hello.
     static constexpr Duration handshake_max = 1s;
 
     /// Requires: at least one address.
@@ -63,7 +63,7 @@ public:
     ~RegistryLink() override = default;
 
     void start();
-    /// Says the last words, then closes for good.
+    /// Sends what there is, then closes. It is not made again.
     void stop();
 
     template <class Message>
@@ -73,13 +73,13 @@ public:
     [[nodiscard]] bool up() const { return up_; }
     /// Takes effect with the next heartbeat.
     void set_heartbeat(Duration interval);
-    /// Connected, or being tried.
+    /// The address of the connection, or of the present attempt.
     [[nodiscard]] const Address& address() const { return current_; }
-    /// Why no address serves; of several, each one's reason.
+    /// Why no address can be used. With several, the reason of each.
     [[nodiscard]] Error last_error() const;
-    /// Configured and learned.
+    /// Configured and learned ones.
     [[nodiscard]] std::vector<Address> known_addresses() const { return candidates(); }
-    /// How many nodes the registry has, as far as known; at least 1.
+    /// The number of nodes of the registry, as far as it is known. At least 1.
     [[nodiscard]] std::size_t nodes() const { return std::max<std::size_t>(nodes_.size(), 1); }
 
 private:
@@ -109,23 +109,24 @@ private:
     wire::pb::Hello hello_;
     Observer& observer_;
     Backoff backoff_;
-    Address current_;                       ///< Connected, or being tried.
-    std::deque<Address> round_;             ///< To be tried before a pause.
-    std::set<Address> failed_;              ///< Nobody answered there in this round.
-    std::map<std::string, Address> nodes_;  ///< Of the registry, by name, as last told.
-    std::map<Address, std::string> names_;  ///< Who answered at an address.
+    Address current_;                       ///< Of the connection, or of the present attempt.
+    std::deque<Address> round_;             ///< They are tried before a pause.
+    std::set<Address> failed_;              ///< They did not answer in this round.
+    std::map<std::string, Address> nodes_;  ///< Of the registry, by name.
+    std::map<Address, std::string> names_;  ///< The node that answered at an address.
     std::unique_ptr<Attempt> attempt_;
     std::unique_ptr<Link> link_;
-    std::unique_ptr<Timer> timer_;  ///< Next heartbeat, or next attempt.
+    std::unique_ptr<Timer> timer_;  ///< For the next heartbeat or the next attempt.
     bool up_ = false;
     bool told_down_ = false;
     bool stopped_ = false;
     std::uint64_t beat_last_ = 0;
     std::uint64_t beat_answered_ = 0;
-    std::deque<std::pair<std::uint64_t, TimePoint>> beats_;  ///< Not answered yet.
-    std::map<Address, Error> reasons_;  ///< Since the link was up: why not that one.
+    std::deque<std::pair<std::uint64_t, TimePoint>> beats_;  ///< Without an answer so far.
+    std::map<Address, Error> reasons_;  ///< Why an address could not be used, since the last link.
     Error last_error_{.code = Errc::unavailable, .detail = "not tried yet"};
-    /// Of a node that answers, and is not active: says more than that another one is not there.
+    /// Of a node that answers and is not active. It tells more than that another node cannot be
+    /// reached.
     std::optional<Error> answered_;
     bool answered_now_ = false;  ///< In this round.
     Buffer scratch_;

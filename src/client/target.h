@@ -8,7 +8,7 @@
 
 namespace understudy::client {
 
-/// Where a proxy tries next.
+/// A member that a proxy tries to connect to.
 struct Target {
     std::string member;
     Address endpoint;
@@ -17,19 +17,18 @@ struct Target {
 
 /// What the choice depends on.
 struct TargetQuestion {
-    const wire::pb::ServiceInfo* service =
-        nullptr;                      ///< Null: the registry knows none, or we nothing.
-    std::string member = {};          ///< Empty: whoever is active.
-    std::uint64_t turn = 0;           ///< Spreads load-balanced clients.
-    std::uint64_t failures = 0;       ///< Attempts in a row that led to nobody active.
-    bool registry_up = false;         ///< Then its word on who is active is fresh.
-    std::optional<Target> hint = {};  ///< A member said who is active, and nobody knows better.
+    const wire::pb::ServiceInfo* service = nullptr;  ///< Null: this service is not known.
+    std::string member = {};                         ///< Empty: the active member.
+    std::uint64_t turn = 0;                          ///< Directory::turn().
+    std::uint64_t failures = 0;       ///< Attempts in a row that found no active member.
+    bool registry_up = false;         ///< If so, `service` names the active member.
+    std::optional<Target> hint = {};  ///< The active member, as another member has named it.
 };
 
-/// Chooses the member to connect to; nullopt: wait for news.
+/// Chooses the member to connect to. nullopt: wait for a change.
 ///
-/// The registry's word comes first, then a member's hint. While the registry is away every known
-/// member is asked in turn: each knows who is active and says so.
+/// The registry names the active member; without it, a hint does. While the registry cannot be
+/// reached, every known member is tried in turn: each one knows the active member and names it.
 [[nodiscard]] std::optional<Target> choose_target(const TargetQuestion& question);
 
 }  // namespace understudy::client

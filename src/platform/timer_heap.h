@@ -7,10 +7,10 @@
 
 namespace understudy::platform {
 
-/// Pending timers by deadline, then by the order in which they were added. A binary heap whose
-/// nodes know their place, so that cancelling costs no search.
+/// Pending timers by deadline, then by the order in which they were added. It is a binary heap
+/// whose nodes know their place, so that cancelling needs no search.
 ///
-/// A value: it knows no clock.
+/// It knows no clock.
 class TimerHeap {
 public:
     struct Node {
@@ -20,11 +20,11 @@ public:
     };
     static constexpr std::size_t none = ~std::size_t{0};
 
-    /// Requires: not in a heap. The node stays where it is in memory until it is removed.
+    /// Requires: the node is in no heap, and keeps its address until it is removed.
     void add(Node& node);
     /// Requires: in this heap.
     void remove(Node& node);
-    /// The next to fire; null if there is none.
+    /// The next timer to go off; null if there is none.
     [[nodiscard]] Node* first() const { return nodes_.empty() ? nullptr : nodes_.front(); }
     /// The order that the next added node will have.
     [[nodiscard]] std::uint64_t next_order() const { return order_; }

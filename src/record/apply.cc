@@ -13,13 +13,13 @@ std::ptrdiff_t difference(std::size_t after, std::size_t before) {
     return static_cast<std::ptrdiff_t>(after) - static_cast<std::ptrdiff_t>(before);
 }
 
-// The fields of a change, in order, made of those of the change before: a stream of changes to the
-// same fields allocates nothing.
+// Writes the fields of a change, in order, over those of the change before. A stream of changes to
+// the same fields allocates nothing.
 class Noted {
 public:
     explicit Noted(Fields& fields) : fields_(fields) { fields_.swap(spare_); }
 
-    /// The new field's value, to be assigned to.
+    /// The value of the new field. The caller assigns to it.
     [[nodiscard]] Value& add(std::string_view name) {
         if (spare_.empty()) {
             return fields_.emplace_hint(fields_.end(), name, std::string())->second;
@@ -34,7 +34,7 @@ private:
     Fields spare_;
 };
 
-// What `change` says is replaced; null: nobody wants to know.
+// The content of `change` is replaced. Null: the change is not wanted.
 std::ptrdiff_t apply_section(Fields& fields, const DeltaView& view,
                              const DeltaView::Section& section, Change* change) {
     Change nobody;
@@ -84,7 +84,7 @@ std::ptrdiff_t growth_of_section(const Fields* fields, const DeltaView& view,
     return grown;
 }
 
-// From one map to another as an image tells it: all of `after` is put.
+// The change from one map to another by an image: all of `after` is put.
 void note_replaced(Fields&& before, const Fields& after, Change& change) {
     change.puts = after;
     for (auto& [name, value] : before) {
@@ -121,7 +121,7 @@ std::ptrdiff_t apply(RecordImage& image, const DeltaView& view, RecordChange* ch
         const DeltaView::Section& section = view.sections[i];
         auto at = image.submaps.lower_bound(section.submap);
         if (at == image.submaps.end() || at->first != section.submap) {
-            if (section.puts_begin == section.puts_end) continue;  // Removes what is not there.
+            if (section.puts_begin == section.puts_end) continue;  // Its fields are not there.
             at = image.submaps.emplace_hint(at, section.submap, Fields());
             grown += static_cast<std::ptrdiff_t>(submap_size_bytes(section.submap));
         }

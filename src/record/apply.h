@@ -8,15 +8,17 @@
 
 namespace understudy::record {
 
-/// Makes `image` what the decoded image says, and returns its size_bytes(). `change`, if wanted,
-/// gets its maps: every field as put, vanished ones as removed.
+/// Sets `image` to the decoded image and returns its size_bytes(). `change`, if not null, gets what
+/// changed: every field of the new image as put, every field that it lacks as removed.
 std::size_t replace(RecordImage& image, const DeltaView& view, RecordChange* change = nullptr);
-/// Carries a decoded delta out on `image`; removing what is not there is no change. What was in the
-/// maps of `change` is replaced, and its memory used again. Returns by how much size_bytes() grows.
+/// Applies a decoded delta to `image`. To remove a field that is not there is no change. The maps
+/// of `change` are replaced, and their memory is used again. Returns by how much size_bytes()
+/// grows.
 std::ptrdiff_t apply(RecordImage& image, const DeltaView& view, RecordChange* change = nullptr);
-/// What apply() would return.
+/// The return value that apply() would have.
 [[nodiscard]] std::ptrdiff_t growth(const RecordImage& image, const DeltaView& view);
-/// Will `image`, of `size_bytes`, keep to record_size_max? Looks closely only near the bound.
+/// Checks that `image`, which has `size_bytes` now, does not exceed record_size_max with the delta.
+/// Counts exactly only near the bound.
 [[nodiscard]] Result<void> check_growth(const RecordImage& image, std::size_t size_bytes,
                                         const DeltaView& view);
 

@@ -6,14 +6,15 @@
 
 namespace understudy::record {
 
-// Arguments of a call travel as a MessagePack map by name, its result as a MessagePack value.
-// Values are a subset of what a map can hold: text, integer, real, bytes.
+// The arguments of a call are sent as a MessagePack map by name, its result as a MessagePack value.
+// Values are a subset of what MessagePack has: text, integer, real, bytes.
 
-/// Replaces the content of `out`. Errors: bad_config: a name or text is not UTF-8; limit_exceeded
-/// (none).
+/// Replaces the content of `out`.
+/// Errors: bad_config: a name or text is not UTF-8; limit_exceeded (none).
 [[nodiscard]] Result<void> encode_arguments(const Fields& arguments, Buffer& out);
 
-/// Errors: corrupt, limit_exceeded; bad_config: an argument is of a richer type (says which).
+/// Errors: corrupt, limit_exceeded; bad_config: an argument has another type, which the detail
+/// names.
 [[nodiscard]] Result<Fields> decode_arguments(Bytes arguments);
 
 [[nodiscard]] wire::Dynamic to_dynamic(const Value& value);

@@ -8,7 +8,7 @@ namespace understudy::record {
 
 namespace {
 
-// What is left until `deadline`, at least 1: 0 would say that there is none.
+// The milliseconds until `deadline`, at least 1: 0 would mean that there is no deadline.
 std::uint64_t left_ms(TimePoint deadline, TimePoint now) {
     if (deadline <= now) return 1;
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - now);
@@ -63,7 +63,7 @@ void CallTable::lost(TimePoint now, CallEffects& effects) {
     }
     for (const CallId id : sent) {
         Entry& entry = calls_.at(id);
-        // From here on nobody can say whether it ran.
+        // From here on it is not known whether it ran.
         entry.maybe_done = true;
         if (entry.call.repeat == Repeat::allowed || planted(Plant::sent_call_retried)) {
             queue(id, entry);
@@ -83,7 +83,7 @@ void CallTable::reply(const RpcReply& reply, TimePoint now, CallEffects& effects
         return finish(reply.call, Buffer(result->begin(), result->end()), effects);
     }
     Error error = std::get<Error>(reply.outcome);
-    // It did not run there: it waits for whoever is active next.
+    // It did not run there: it waits for the next active member.
     if (error.code == Errc::not_active && error.effect == Effect::none) {
         return queue(reply.call, entry);
     }

@@ -18,33 +18,34 @@
 
 namespace understudy::record {
 
-/// May a call be sent again when nobody knows whether it ran?
+/// Whether a call may be sent again when it is not known whether it ran.
 enum class Repeat : std::uint8_t {
-    never,    ///< Then its outcome is unknown, and the caller is told so.
-    allowed,  ///< Running it twice does no harm: it is sent to the next active member.
+    never,    ///< Its outcome is unknown then, and the caller is told so.
+    allowed,  ///< It may run twice: it is sent to the next active member.
 };
 
-/// Send this call's request (CallTable::request) on the link.
+/// Send the request of this call (CallTable::request) on the link.
 struct SendCall {
     CallId call;
 };
-/// The call is over: hand this to the caller. Comes once for each call that is not cancelled.
+/// The call is over: give its outcome to the caller. Comes once for each call that is not
+/// cancelled.
 struct FinishCall {
     CallId call;
     Result<Buffer> outcome;
 };
 using CallEffects = std::vector<std::variant<SendCall, FinishCall>>;
 
-/// The calls of one proxy that are not answered yet, through failures of the active member.
+/// The calls of one proxy that have no answer yet. They outlast failures of the active member.
 ///
-/// Each ends in one of: done, with its result; an error with effect none: it did not run; an error
-/// with effect unknown: nobody knows. A call that was sent and not answered is never sent a second
-/// time unless its caller allowed it; a call refused with `not_active` did not run and goes to the
+/// Each call ends with its result, with an error of effect none (it did not run), or with an error
+/// of effect unknown (it may have run). A call that was sent and not answered is sent again only if
+/// its caller allowed it. A call that was refused with `not_active` did not run: it is sent to the
 /// next active member.
 ///
-/// Sans-IO: the time is an argument; the shell carries out the effects in order and arms one timer
+/// Sans-IO: the time is an argument. The shell carries out the effects in order and arms one timer
 /// for next_deadline().
-/// Bounds: calls_outstanding_max calls, arguments_outstanding_max bytes: begin() refuses beyond.
+/// Bounds: calls_outstanding_max calls, arguments_outstanding_max bytes; begin() refuses more.
 /// Thread: the owner's.
 class CallTable {
 public:
@@ -54,35 +55,36 @@ public:
         std::string name;
         Buffer arguments;
         TimePoint deadline;
-        Answer answer = Answer::wanted;  ///< Unwanted: over, with an empty result, once sent.
+        Answer answer = Answer::wanted;  ///< Unwanted: it ends with an empty result when sent.
         Repeat repeat = Repeat::never;
     };
 
-    /// Takes a call; sends it at once if a member is ready, else when one is.
+    /// Takes a call. It is sent at once if a member is ready, else when one is.
     /// Errors: limit_exceeded, bad_config, timed_out: the deadline has passed (none).
     [[nodiscard]] Result<CallId> begin(Call call, TimePoint now, CallEffects& effects);
-    /// The caller does not wait any more. What was sent may still run.
+    /// The caller does not wait any more. A call that was sent may still run.
     void cancel(CallId call);
 
-    /// A link to the active member takes calls: those that wait are sent, in order of begin().
+    /// A link to the active member is ready for calls. Those that wait are sent in order of
+    /// begin().
     void ready(Epoch epoch, TimePoint now, CallEffects& effects);
-    /// The member will not take more calls; those sent may still be answered. Ended by ready().
+    /// The member takes no more calls until ready(). Those that were sent may still be answered.
     void pause() { ready_.reset(); }
-    /// The link is gone: sent calls have an unknown outcome, waiting ones go on waiting.
+    /// The link has ended. Calls that were sent have an unknown outcome; those that wait go on.
     void lost(TimePoint now, CallEffects& effects);
     /// The member answered. Answers to calls that are over are ignored.
     void reply(const RpcReply& reply, TimePoint now, CallEffects& effects);
     /// Ends calls whose deadline is not after `now`.
     void expire(TimePoint now, CallEffects& effects);
-    /// Ends all: the proxy is being closed.
+    /// Ends all calls: the proxy is being closed.
     void close(CallEffects& effects);
 
-    /// What to send for a SendCall, with the time left; once for each, also if the call was over
-    /// before its turn came. Views live until the next command.
-    /// Requires: a SendCall named it; no ready(), lost() or close() since.
+    /// The request to send for a SendCall, with the time that is left. To be called once for each
+    /// SendCall, also if the call has ended since. Views live until the next command.
+    /// Requires: a SendCall named it, and there was no ready(), lost() or close() since.
     [[nodiscard]] RpcRequest request(CallId call, TimePoint now);
 
-    /// When expire() has something to do if nothing happens until then.
+    /// The next time at which expire() has something to do.
     [[nodiscard]] std::optional<TimePoint> next_deadline() const;
     [[nodiscard]] std::size_t outstanding() const { return calls_.size(); }
     [[nodiscard]] std::size_t waiting() const { return queued_.size(); }
@@ -94,8 +96,8 @@ private:
     struct Entry {
         Call call;
         State state = State::queued;
-        bool maybe_done = false;  // Some earlier sending may have taken effect.
-        bool requested = false;   // request() has been asked since it was last sent.
+        bool maybe_done = false;  // It was sent before, and may have run then.
+        bool requested = false;   // request() was called since it was last sent.
     };
 
     void queue(CallId id, Entry& entry);
@@ -108,8 +110,8 @@ private:
     std::map<CallId, Entry> calls_;
     std::set<CallId> queued_;  // Ordered by begin().
     std::set<std::pair<TimePoint, CallId>> deadlines_;
-    std::map<CallId, Entry> parting_;  // Over, but request() has not been asked yet.
-    std::optional<Epoch> ready_;       // A link takes calls; the tenure behind it.
+    std::map<CallId, Entry> parting_;  // They are over, and request() was not called yet.
+    std::optional<Epoch> ready_;       // The epoch of the member whose link takes calls.
     std::size_t arguments_bytes_ = 0;
     CallId last_;
 };

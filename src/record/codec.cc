@@ -133,14 +133,14 @@ private:
         return {};
     }
 
-    // A count of things that take `size_min` bytes each: more than fit is a lie.
+    // A count of things that take at least `size_min` bytes each. More than fit is an error.
     Result<std::size_t> count(std::size_t size_min) {
         const auto count = reader_.varint();
         if (!count || *count > reader_.rest().size() / size_min) return bad_record("count");
         return static_cast<std::size_t>(*count);
     }
 
-    // Names stand in strictly ascending order, which also says that none comes twice.
+    // Names are in strictly ascending order, so none comes twice.
     Result<std::string_view> name(std::string_view before) {
         const auto name = reader_.text();
         if (!name) return bad_record("name");
@@ -201,7 +201,7 @@ private:
     std::string_view last_submap_;
 };
 
-// The fields of a section of an image. They ascend, so each goes to the end.
+// The fields of a section of an image. They ascend, so each is inserted at the end.
 Fields fields_of(const DeltaView& view, const DeltaView::Section& section) {
     Fields fields;
     for (std::size_t i = section.puts_begin; i < section.puts_end; ++i) {

@@ -23,14 +23,14 @@ namespace understudy::record {
 // Fields, names and sub-maps stand in strictly ascending byte order of their names, and no name is
 // both put and removed: equal content has equal bytes.
 
-/// A value as it lies in encoded bytes.
+/// A view of an encoded value.
 struct ValueView {
     ValueType type = ValueType::text;
-    std::uint64_t bits = 0;  ///< Of an integer or a real.
-    Bytes bytes = {};        ///< Of a text or of bytes.
+    std::uint64_t bits = 0;  ///< For an integer or a real.
+    Bytes bytes = {};        ///< For text or bytes.
 
     [[nodiscard]] Value value() const;
-    void assign_to(Value& value) const;  ///< Keeps the target's memory where it can.
+    void assign_to(Value& value) const;  ///< Uses the memory of `value` again where possible.
 };
 
 struct FieldView {
@@ -38,9 +38,9 @@ struct FieldView {
     ValueView value;
 };
 
-/// A decoded image or delta: views into its bytes. Reused, it allocates nothing.
+/// A decoded image or delta: views into its bytes. When it is used again, it allocates nothing.
 struct DeltaView {
-    /// What concerns one map; the ranges point into `puts` and `removed`.
+    /// The part of one map. The ranges are indexes into `puts` and `removed`.
     struct Section {
         std::string_view submap;
         std::size_t puts_begin = 0, puts_end = 0;
@@ -51,7 +51,7 @@ struct DeltaView {
     std::vector<std::string_view> removed;
 };
 
-/// What a delta is made from: references to names and values kept elsewhere. Shape as DeltaView.
+/// The source of a delta: references to names and values that are kept elsewhere. As DeltaView.
 struct DeltaSource {
     struct Put {
         std::string_view name;
@@ -62,8 +62,8 @@ struct DeltaSource {
     std::vector<std::string_view> removed;
 };
 
-/// What counts against record_size_max: the image's encoded size with each count at its widest, so
-/// that every field adds the same wherever it stands.
+/// The size that record_size_max bounds: that of the encoded image with the widest counts. So a
+/// field adds the same number of bytes in every place.
 [[nodiscard]] std::size_t size_bytes(const RecordImage& image);
 [[nodiscard]] std::size_t field_size_bytes(std::string_view name, const Value& value);
 [[nodiscard]] std::size_t field_size_bytes(const FieldView& field);
@@ -71,21 +71,24 @@ struct DeltaSource {
 inline constexpr std::size_t count_size_max = 3;  ///< A varint up to fields_max.
 inline constexpr std::size_t image_size_min = 2 * count_size_max;
 
-/// Of any change from one record to another: the names of what goes, and what comes. A field that
-/// goes leaves out two bytes at least, and of the longest names no more than 4,049 fit a record.
+/// The size of a delta between any two records: the names of all removed fields, and all put
+/// fields. A removed field takes at least two bytes less than in the image, and at most 4,049
+/// fields with the longest names fit in a record.
 inline constexpr std::size_t delta_size_max = 2 * record_size_max - 4 * KiB;
 
-/// Fields of an image, sub-maps included.
+/// The number of fields of an image, with those in sub-maps.
 [[nodiscard]] std::size_t count_fields(const RecordImage& image);
 
-/// Each replaces the content of `out`. Requires: the order and the limits above.
+/// Each replaces the content of `out`.
+/// Requires: the order and the limits above.
 void encode_image(const RecordImage& image, Buffer& out);
 void encode_delta(const DeltaSource& delta, Buffer& out);
-/// The delta that makes this change; what is overwritten does not travel.
+/// The delta that makes this change. Overwritten values are not part of it.
 void encode_delta(const RecordChange& change, Buffer& out);
 
-/// Each replaces the content of `view`. Every claim is checked: types, names, order, limits, that
-/// nothing is left over. Errors: corrupt, limit_exceeded; `view` is then of no use.
+/// Each replaces the content of `view`. All is checked: types, names, order, limits, and that no
+/// bytes are left over.
+/// Errors: corrupt, limit_exceeded; the content of `view` is undefined then.
 [[nodiscard]] Result<void> decode_image(Bytes image, DeltaView& view);
 [[nodiscard]] Result<void> decode_delta(Bytes delta, DeltaView& view);
 [[nodiscard]] Result<RecordImage> to_image(Bytes image);

@@ -62,7 +62,7 @@ Result<void> Draft::put_into(Fields& fields, Before& before, std::string_view na
     return {};
 }
 
-// Only the first touch since the commit counts: later ones overwrite what was never published.
+// Only the first change since the commit is noted: later ones overwrite unpublished values.
 void Draft::note(Before& before, std::string_view name, std::optional<Value> value) {
     const auto at = before.lower_bound(name);
     if (at != before.end() && at->first == name) return;
@@ -95,8 +95,8 @@ bool Draft::remove_from(Fields& fields, Before& before, std::string_view name) {
     US_ASSERT(fields_ > 0);
     size_bytes_ -= field_size_bytes(name, found->second);
     --fields_;
-    // What was not there at the last commit is as it was then: no note is needed. So the notes are
-    // never more than the fields then and now.
+    // A field that did not exist at the last commit is as it was: no note is needed. So there are
+    // no more notes than fields, those at the commit and those now.
     const auto noted = before.find(name);
     if (noted == before.end()) {
         before.emplace(found->first, std::move(found->second));
@@ -154,7 +154,8 @@ std::optional<Buffer> Draft::commit() {
     return delta;
 }
 
-// Adds what differs between then and now in one map. The record's own section is there always.
+// Adds the difference of one map since the commit. The section of the record's own fields is always
+// there.
 void Draft::gather(std::string_view submap, const Before& before, const Fields* fields) {
     DeltaView::Section section{.submap = submap,
                                .puts_begin = source_.puts.size(),

@@ -12,43 +12,45 @@
 
 namespace understudy::record {
 
-/// A record as its publisher writes it: changes gather until commit() makes one of them.
+/// The publisher's side of a record: changes are gathered until commit() makes one delta of them.
 ///
-/// Putting the value that is there already is no change, and neither is putting another and the old
-/// one again before the commit. What is refused leaves the draft as it was.
+/// To put the present value is no change. To put another value and then the old one before the
+/// commit is no change either. A refused call leaves the draft unchanged.
 ///
 /// Thread: the owner's.
-/// Bounds: fields_max, record_size_max, name_size_max: beyond them a put is refused.
+/// Bounds: fields_max, record_size_max, name_size_max; a put beyond them is refused.
 class Draft {
 public:
-    /// Starts from what the publisher has already, e.g. from a journal; empty for a new record.
+    /// Starts from an image that the publisher has, for example from a journal. Empty: a new
+    /// record.
     explicit Draft(RecordImage image = {});
 
     /// Errors: bad_config, limit_exceeded (none).
     [[nodiscard]] Result<void> put(std::string_view name, Value value);
     [[nodiscard]] Result<void> put(std::string_view submap, std::string_view name, Value value);
-    /// Null removes.
+    /// The same as remove().
     [[nodiscard]] Result<void> put(std::string_view name, std::nullopt_t) {
         remove(name);
         return {};
     }
-    /// True if it was there.
+    /// Returns whether it was there.
     bool remove(std::string_view name);
     bool remove(std::string_view submap, std::string_view name);
     bool remove_submap(std::string_view submap);
     void clear();
 
-    /// All changes since the last commit as one delta (codec.h); nullopt if there is none.
+    /// All changes since the last commit as one delta (codec.h). nullopt if there are none.
     [[nodiscard]] std::optional<Buffer> commit();
-    /// Takes back all changes since the last commit.
+    /// Undoes all changes since the last commit.
     void roll_back();
 
     [[nodiscard]] const RecordImage& image() const { return image_; }
-    [[nodiscard]] std::size_t size_bytes() const { return size_bytes_; }  ///< As codec.h counts.
-    [[nodiscard]] std::size_t fields() const { return fields_; }          ///< Sub-maps included.
+    [[nodiscard]] std::size_t size_bytes() const { return size_bytes_; }  ///< As in codec.h.
+    [[nodiscard]] std::size_t fields() const { return fields_; }          ///< With sub-maps.
 
 private:
-    // Fields touched since the last commit, with their value then; nullopt: it was not there.
+    // Fields changed since the last commit, with their value at the commit. nullopt: they did not
+    // exist.
     using Before = std::map<std::string, std::optional<Value>, std::less<>>;
 
     Result<void> put_into(Fields& fields, Before& before, std::string_view name, Value value,
@@ -64,7 +66,7 @@ private:
     std::map<std::string, Before, std::less<>> before_submaps_;
     std::size_t size_bytes_ = 0;
     std::size_t fields_ = 0;
-    DeltaSource source_;  // Reused.
+    DeltaSource source_;  // A member so that its memory is used again.
 };
 
 }  // namespace understudy::record

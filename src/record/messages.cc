@@ -40,7 +40,7 @@ Result<SubscriptionId> decode_subscription(Bytes body, std::string_view message)
     return SubscriptionId{*subscription};
 }
 
-// An effect that is not known is the cautious one: perhaps it happened.
+// An unknown number of an effect is read as `unknown`: the operation may have happened.
 std::optional<Error> read_error(ByteReader& reader) {
     const auto code = reader.fixed<std::uint16_t>();
     const auto effect = reader.fixed<std::uint8_t>();

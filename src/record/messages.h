@@ -15,15 +15,16 @@
 namespace understudy::record {
 
 // Bodies of the messages 32 to 63 (docs/formats/record.md, section "Messages"). Numbers are
-// varints, names are length-prefixed text, and what is called bytes runs to the end of the body.
+// varints, names are text with its length before it, and a field of type Bytes goes to the end of
+// the body.
 //
-// Everything decoded is a view into the body. Names are checked (understudy/limits.h) and flags
-// known; bytes are checked by whoever decodes them. Errors of every decode_*(): corrupt.
+// Everything decoded is a view into the body. Names (understudy/limits.h) and flags are checked.
+// The content of Bytes is checked when it is decoded. Errors of every decode_*(): corrupt.
 
 struct Subscribe {
     SubscriptionId subscription;  ///< Chosen by the subscriber, not in use on this link.
     std::string_view record;
-    std::string_view token = {};  ///< For the member's permission filter; up to 255 bytes.
+    std::string_view token = {};  ///< For the member's permission filter. Up to 255 bytes.
 };
 struct Unsubscribe {
     SubscriptionId subscription;
@@ -45,7 +46,7 @@ struct Delta {
 };
 struct Absent {
     SubscriptionId subscription;
-    Epoch epoch;  ///< Of the member that says so.
+    Epoch epoch;  ///< Of the member that sends this.
 };
 struct Removed {
     SubscriptionId subscription;
@@ -57,10 +58,10 @@ struct SubscribeRefused {
     Error reason;
 };
 
-/// Names that there are: of records (notices) or of calls (rpc_names).
+/// A list of names: of records (notices) or of calls (rpc_names).
 ///
-/// A long list travels as several messages: the first `restarts`, which empties what the receiver
-/// knew, and the last `complete`s; later messages say what was added and removed since.
+/// A long list is sent in several messages. The first one `restarts`: the receiver empties its
+/// list. The last one `completes` it. Later messages tell what was added and removed since.
 struct Names {
     bool restarts = false;
     bool completes = false;
@@ -68,23 +69,23 @@ struct Names {
     std::vector<std::string_view> removed = {};
 };
 
-/// A member's answer may be left out: the caller does not wait for it.
+/// Whether the caller waits for the member's answer. If not, the member sends none.
 enum class Answer : std::uint8_t { wanted = 0, unwanted = 1 };
 
 struct RpcRequest {
     CallId call;
     Answer answer = Answer::wanted;
-    std::uint64_t timeout_ms = 0;  ///< What is left for the caller; 0: no deadline.
-    Epoch epoch = {};              ///< The tenure the caller believes in; 0: any.
+    std::uint64_t timeout_ms = 0;  ///< Until the caller's deadline. 0: it has none.
+    Epoch epoch = {};              ///< The epoch that the caller knows of. 0: any.
     std::string_view name;
     Bytes arguments;  ///< A MessagePack map.
 };
 struct RpcReply {
     CallId call;
-    std::variant<Bytes, Error> outcome;  ///< A MessagePack value, or why not.
+    std::variant<Bytes, Error> outcome;  ///< A MessagePack value, or an error.
 };
 
-/// Each encode() replaces the content of `out` by the body of one message.
+/// Each encode() replaces the content of `out` with the body of one message.
 void encode(const Subscribe& message, Buffer& out);
 void encode(const Unsubscribe& message, Buffer& out);
 void encode(const Resync& message, Buffer& out);

@@ -28,7 +28,7 @@ Result<Applied> Mirror::apply_delta(Epoch epoch, Sequence sequence, Bytes delta,
         if (epoch != epoch_ || !in_sync_) return gap();
     }
     if (sequence != sequence_.next() && !planted(Plant::delta_over_gap)) return gap();
-    // In the record's absence there is nothing that a change could be made on.
+    // While the record does not exist, no change can apply.
     if (!exists_) return gap();
 
     auto decoded = decode_delta(delta, view_);
@@ -84,7 +84,7 @@ void Mirror::stamp(Epoch epoch, Sequence sequence) {
     in_sync_ = true;
 }
 
-// The record is no more: all that was in it is removed.
+// The record does not exist any more: all its fields are removed.
 void Mirror::drain(RecordChange* change) {
     if (change != nullptr) {
         change->fields.removed = std::move(image_.fields);

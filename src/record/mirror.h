@@ -12,42 +12,43 @@ namespace understudy::record {
 
 /// What a mirror did with an image, a delta or a removal.
 enum class Applied : std::uint8_t {
-    changed,      ///< Applied; the change says what is different.
-    unchanged,    ///< Absent, as it was here already.
-    gap,          ///< A change is missing before this one: ask for a resync, once.
-    stale_epoch,  ///< From a member whose tenure is over: ignored.
+    changed,      ///< Applied. The change tells the difference.
+    unchanged,    ///< The record does not exist, as before.
+    gap,          ///< A change before this one is missing: ask once for a resync.
+    stale_epoch,  ///< From a member whose tenure is over. Ignored.
 };
 
-/// One record as a subscriber has it.
+/// A subscriber's copy of one record.
 ///
-/// A delta applies only to the state it was made on: same epoch, next sequence. An image replaces
-/// everything, whatever was there. So no field of a former active member survives a failover.
+/// A delta applies only to the state from which it was made: it has the same epoch and the next
+/// sequence. An image replaces all that was there, so no field of a former active member outlasts a
+/// failover.
 ///
-/// Data stay readable while the publisher is away (`in_sync()` is false then).
+/// The data can be read while there is no link to the publisher. in_sync() is false then.
 ///
 /// Thread: the owner's.
-/// Bounds: what record_size_max and fields_max allow.
+/// Bounds: record_size_max and fields_max; an image or a delta beyond them is limit_exceeded.
 class Mirror {
 public:
-    /// Applies an image. `change`, if wanted, is replaced by what happened: every field of the
-    /// image as put, vanished ones as removed.
+    /// Applies an image. `change`, if not null, gets what changed: every field of the image as put,
+    /// every field that it lacks as removed.
     /// Errors: corrupt, limit_exceeded; the mirror is unchanged.
     [[nodiscard]] Result<Applied> apply_image(Epoch epoch, Sequence sequence, Bytes image,
                                               RecordChange* change = nullptr);
     /// Applies a delta.
-    /// Errors: corrupt, limit_exceeded; the mirror is unchanged and wants an image, as after a gap.
+    /// Errors: corrupt, limit_exceeded; the mirror is unchanged and needs an image, as after a gap.
     [[nodiscard]] Result<Applied> apply_delta(Epoch epoch, Sequence sequence, Bytes delta,
                                               RecordChange* change = nullptr);
-    /// The record was removed by its publisher: all fields are gone.
+    /// The publisher removed the record: all fields are removed.
     [[nodiscard]] Applied apply_removed(Epoch epoch, Sequence sequence,
                                         RecordChange* change = nullptr);
-    /// The publisher has no such record: as removed, if it was here before.
+    /// The publisher has no such record. The same as removed, if it existed here.
     [[nodiscard]] Applied apply_absent(Epoch epoch, RecordChange* change = nullptr);
 
-    /// The link is gone: only an image goes on from here.
+    /// The link has ended: the next message must be an image.
     void disconnected() { in_sync_ = false; }
-    /// The next member need not be of a later tenure than the last: another member of a
-    /// load-balanced service, or another site.
+    /// The epoch of the next member may be lower than that of the last one: it is another member of
+    /// a load-balanced service, or of another site.
     void forget_epoch() {
         epoch_ = Epoch{};
         in_sync_ = false;
@@ -55,7 +56,7 @@ public:
 
     [[nodiscard]] const RecordImage& image() const { return image_; }
     [[nodiscard]] bool exists() const { return exists_; }
-    /// All that the publisher has said so far is in, and its next change will apply.
+    /// The state is that after the publisher's last message, and its next change will apply.
     [[nodiscard]] bool in_sync() const { return in_sync_; }
     [[nodiscard]] Epoch epoch() const { return epoch_; }
     [[nodiscard]] Sequence sequence() const { return sequence_; }
@@ -73,7 +74,7 @@ private:
     Sequence sequence_;
     bool exists_ = false;
     bool in_sync_ = false;
-    DeltaView view_;  // Reused, so that a delta allocates no more than it adds.
+    DeltaView view_;  // A member so that its memory is used again.
 };
 
 }  // namespace understudy::record

@@ -14,14 +14,14 @@ namespace understudy::record {
 
 namespace {
 
-constexpr std::size_t listing_size = 64 * KiB;  // Of one message of a listing, about.
+constexpr std::size_t listing_size = 64 * KiB;  // About, of one message of a list of names.
 constexpr std::size_t stamp_size_max = 3 * 10;  // Three varints.
 
 static_assert(record_size_max + stamp_size_max <= wire::Channel::message_size_max &&
                   delta_size_max + stamp_size_max <= wire::Channel::message_size_max,
               "images and deltas always fit a message");
 
-// A number as a varint, in place: the head of a message is not worth an allocation.
+// A number as a varint. It is kept in place: the head of a message needs no allocation.
 class Number {
 public:
     explicit Number(std::uint64_t value) {
@@ -41,10 +41,11 @@ struct Publisher::Subscription {
     SubscriptionId id;
     Topic* topic;
     std::size_t place;    // In topic->subscribers.
-    bool behind = false;  // The subscriber lacks something: in link.behind.
+    bool behind = false;  // The subscriber lacks something. It is in link.behind then.
 };
 
-// A subscriber's end. Invariant: while it is not full, nobody is behind and no names are.
+// A connection to a subscriber. Invariant: while it is not full, no subscription is behind, and the
+// names are not.
 struct Publisher::Link {
     LinkId id;
     bool full = false;
@@ -52,7 +53,7 @@ struct Publisher::Link {
     bool names_behind = false;
     std::map<SubscriptionId, Subscription> subscriptions = {};
     std::set<SubscriptionId> behind = {};
-    SubscriptionId served_last = {};  // Of those behind; the turn goes on after it.
+    SubscriptionId served_last = {};  // Of those behind. The next one after it is served next.
 
     void mark_behind(Subscription& subscription) {
         if (subscription.behind) return;
@@ -70,7 +71,7 @@ struct Publisher::Topic {
     };
 
     std::string name;
-    RecordId record = {};  // 0: there is none (any more).
+    RecordId record = {};  // 0: it does not exist.
     RecordImage image = {};
     std::size_t size_bytes = image_size_min;
     Sequence sequence = {};
@@ -82,7 +83,7 @@ struct Publisher::Topic {
 Publisher::Publisher(Outlet& outlet) : outlet_(outlet) {}
 Publisher::~Publisher() = default;
 
-// --- What the member does --------------------------------------------------------------------
+// --- Calls of the member ---------------------------------------------------------------------
 
 Result<RecordId> Publisher::create(std::string_view name, Bytes image) {
     US_CHECK(check_record_name(name));
@@ -128,7 +129,7 @@ Result<void> Publisher::commit(RecordId record, Bytes delta) {
     return {};
 }
 
-// The path that is walked for each change and each subscriber.
+// The hot path: it runs for each change and each subscriber.
 void Publisher::publish(Topic& topic, Bytes delta) {
     ++metrics_.changes;
     stamp(topic);
@@ -183,7 +184,7 @@ void Publisher::activate(Epoch epoch) {
     epoch_ = epoch;
     epoch_last_ = epoch;
 
-    // By record, so that each image is encoded once for all of its subscribers.
+    // One record after another, so that each image is encoded once for all its subscribers.
     for (auto& [name, topic] : topics_) {
         for (const auto& subscriber : topic->subscribers) {
             answer(*subscriber.link, *subscriber.subscription);
@@ -196,7 +197,7 @@ void Publisher::activate(Epoch epoch) {
 
 void Publisher::stand_by() { epoch_ = Epoch{}; }
 
-// --- What subscribers do ---------------------------------------------------------------------
+// --- Events of subscribers -------------------------------------------------------------------
 
 void Publisher::link_added(LinkId link) {
     const bool added = links_.emplace(link, std::make_unique<Link>(Link{.id = link})).second;
@@ -216,15 +217,16 @@ void Publisher::drained(LinkId id) {
     if (link == nullptr) return;
     link->full = false;
     if (epoch_.value == 0) {
-        // Who is behind stays so until there is something to say; then the link is not full, and
-        // activate() answers everybody.
+        // Subscriptions stay behind until there is something to send. The link is not full then,
+        // and activate() answers all of them.
         return;
     }
     if (link->names_behind) send_listing(*link);
     send_behind(*link);
 }
 
-// In turn, from where the last time ended: a link that fills up again and again serves all alike.
+// It begins after the subscription that was served last, so that all subscriptions of a link that
+// is full again and again are served equally.
 void Publisher::send_behind(Link& link) {
     if (planted(Plant::delta_over_gap)) {
         for (const SubscriptionId id : link.behind) link.subscriptions.at(id).behind = false;
@@ -308,10 +310,10 @@ void Publisher::stamp(const Topic& topic) {
     writer.varint(topic.sequence.value);
 }
 
-// Tells a subscriber how its record stands now; later, if it cannot be told now.
+// Sends a subscriber the present state of its record, or later if the link is full.
 void Publisher::answer(Link& link, Subscription& subscription) {
     if (link.full) return link.mark_behind(subscription);
-    if (epoch_.value == 0) return;  // activate() will.
+    if (epoch_.value == 0) return;  // activate() sends it.
     if (subscription.behind) {
         subscription.behind = false;
         link.behind.erase(subscription.id);
@@ -346,7 +348,7 @@ void Publisher::send_refused(Link& link, SubscriptionId subscription, Error reas
     send(link, wire::MessageType::subscribe_refused, {body_});
 }
 
-// All names there are, in messages of bounded size.
+// All names, in messages of bounded size.
 void Publisher::send_listing(Link& link) {
     link.names_behind = link.full || epoch_.value == 0;
     if (link.names_behind) return;

@@ -21,38 +21,37 @@
 
 namespace understudy::record {
 
-/// One connection to a subscriber; chosen by the shell.
-using LinkId = Strong<struct LinkTag>;
-using RecordId = Strong<struct RecordTag>;  ///< One record of one publisher; never reused.
+using LinkId = Strong<struct LinkTag>;      ///< A connection to a subscriber. The shell chooses it.
+using RecordId = Strong<struct RecordTag>;  ///< A record of a publisher. Never used again.
 
-/// What an outlet says after taking a message.
+/// Whether a link takes more messages.
 enum class Flow : std::uint8_t {
-    open,  ///< Go on.
-    full,  ///< The link is over its high-water mark: nothing more until Publisher::drained().
+    open,  ///< It does.
+    full,  ///< It is over its high-water mark: no more messages until Publisher::drained().
 };
 
-/// Where a publisher's output goes. Must not call back into the publisher.
+/// Takes the output of a publisher. Must not call back into the publisher.
 class Outlet {
 public:
     virtual ~Outlet() = default;
-    /// Sends one message, its body in parts that live as long as the call. Never refuses.
+    /// Sends one message. The parts of its body live as long as the call. Never refuses.
     virtual Flow send(LinkId link, wire::MessageType type, std::span<const Bytes> parts) = 0;
-    /// The number of subscriptions to a record changed, whether or not the record exists.
+    /// The number of subscriptions to a record has changed, whether or not the record exists.
     virtual void subscriptions_changed(std::string_view record, std::size_t previous,
                                        std::size_t current) = 0;
 };
 
-/// All records of one member of a service, and who subscribes to them.
+/// All records of one member of a service, and the subscriptions to them.
 ///
-/// Promise to each subscription: first an image, then every change in order, stamped (epoch,
-/// sequence) without a gap; or, if its link is full, nothing and then one image of the latest
-/// state. So a slow subscriber costs no queue: it loses intermediate states, never the last one.
+/// Each subscription gets an image first, then every change in order, with epoch and sequence and
+/// without a gap. If its link is full, it gets nothing, and later one image of the newest state. So
+/// a slow subscriber needs no queue: it misses intermediate states, never the last one.
 ///
-/// Works while the member is active. While it stands by, records and subscriptions are kept, and
-/// nothing is sent: with the new tenure's epoch each subscription gets its image at once.
+/// It works while the member is active. While the member is standby, records and subscriptions are
+/// kept and nothing is sent. When a tenure begins, each subscription gets an image of its epoch.
 ///
-/// Bounds: records_max, subscriptions_max per link, record_size_max per record: refused. A full
-///         link gets nothing but refusals of what it asks for; a listing of names, once begun, is
+/// Bounds: records_max, subscriptions_max per link, record_size_max per record; more is refused. A
+///         full link gets only refusals of its requests. A list of names that has begun is
 ///         finished.
 /// Thread: loop only.
 class Publisher {
@@ -62,7 +61,7 @@ public:
         std::uint64_t deltas = 0;     ///< Sent, one per subscription.
         std::uint64_t images = 0;     ///< Sent, one per subscription.
         std::uint64_t coalesced = 0;  ///< Changes that a full link did not get one by one.
-        std::uint64_t resyncs = 0;    ///< Asked for by subscribers.
+        std::uint64_t resyncs = 0;    ///< Requested by subscribers.
     };
 
     explicit Publisher(Outlet& outlet);
@@ -70,43 +69,43 @@ public:
     Publisher(const Publisher&) = delete;
     Publisher& operator=(const Publisher&) = delete;
 
-    // What the member does.
+    // Calls of the member.
 
-    /// A new record, with `image` (codec.h) or empty.
+    /// Creates a record, with `image` (codec.h) or empty.
     /// Errors: already_exists, limit_exceeded, bad_config, corrupt (none).
     [[nodiscard]] Result<RecordId> create(std::string_view name, Bytes image = {});
-    /// One change, made by Draft::commit() on the record's current state.
-    /// Errors: not_found, corrupt, limit_exceeded (none). The record is unchanged.
+    /// Applies one change, made by Draft::commit() from the record's present state.
+    /// Errors: not_found, corrupt, limit_exceeded (none). The record is unchanged then.
     [[nodiscard]] Result<void> commit(RecordId record, Bytes delta);
     /// Errors: not_found (none).
     [[nodiscard]] Result<void> remove(RecordId record);
 
-    /// The member is active from now on: subscribers get images of this epoch.
-    /// Requires: standing by; an epoch not below any earlier one, and not 0.
+    /// The member becomes active: subscribers get images of this epoch.
+    /// Requires: it is standby; the epoch is not 0 and not below any earlier one.
     void activate(Epoch epoch);
     /// The member is not active any more. Idempotent.
     void stand_by();
 
-    // What subscribers do. Events of a link that is not there are ignored.
+    // Events of subscribers. Those of an unknown link are ignored.
 
     /// Requires: the link is new.
     void link_added(LinkId link);
     void link_gone(LinkId link);
-    /// The backlog of the link is empty again: it takes messages.
+    /// The backlog of the link is empty: it takes messages again.
     void drained(LinkId link);
-    /// Answered by image, absent, or subscribe_refused (limit_exceeded, bad_config,
+    /// The answer is an image, absent, or subscribe_refused (limit_exceeded, bad_config,
     /// already_exists: the number is in use on this link).
     void subscribe(LinkId link, SubscriptionId subscription, std::string_view record);
     void unsubscribe(LinkId link, SubscriptionId subscription);
     void resync(LinkId link, SubscriptionId subscription);
-    /// The subscription was not allowed by the member's permission filter.
+    /// The member's permission filter did not allow the subscription.
     void refuse(LinkId link, SubscriptionId subscription, const Error& reason);
-    /// The link wants a listing of records, then notices of those added and removed.
+    /// Sends a list of all records to the link, then each record that is added or removed.
     void want_notices(LinkId link);
 
     [[nodiscard]] std::optional<RecordId> find(std::string_view name) const;
     [[nodiscard]] const RecordImage* image(RecordId record) const;  ///< Null if not found.
-    [[nodiscard]] Epoch epoch() const { return epoch_; }            ///< 0 while standing by.
+    [[nodiscard]] Epoch epoch() const { return epoch_; }            ///< 0 while it is standby.
     [[nodiscard]] std::size_t records() const;
     [[nodiscard]] std::vector<std::string_view> names() const;
     [[nodiscard]] std::size_t subscriptions(std::string_view record) const;
@@ -139,19 +138,19 @@ private:
     Epoch epoch_;
     Epoch epoch_last_;
     std::map<std::string, std::unique_ptr<Topic>, std::less<>> topics_;
-    std::unordered_map<std::uint64_t, Topic*> records_;  // By RecordId; never iterated.
+    std::unordered_map<std::uint64_t, Topic*> records_;  // By RecordId. It is never iterated.
     std::map<LinkId, std::unique_ptr<Link>> links_;
     RecordId record_last_;
-    Sequence sequence_floor_;  // Not below the last sequence of any removed record of this epoch.
+    Sequence sequence_floor_;  // At least the last sequence of every record removed in this epoch.
     std::size_t subscriptions_ = 0;
     Metrics metrics_;
 
-    // Reused, so that a change allocates nothing.
+    // Members so that their memory is used again: a change allocates nothing.
     DeltaView view_;
-    Buffer stamp_;  // (epoch, sequence) of the message being sent.
+    Buffer stamp_;  // Epoch and sequence of the message that is being sent.
     Buffer body_;
     Buffer image_;
-    const Topic* image_of_ = nullptr;  // Whose current image image_ holds.
+    const Topic* image_of_ = nullptr;  // The topic whose present image is in image_.
 };
 
 }  // namespace understudy::record

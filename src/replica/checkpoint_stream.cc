@@ -26,7 +26,7 @@ Error corrupt(const char* what) {
     return {.code = Errc::corrupt, .detail = std::string("checkpoint of a replica: ") + what};
 }
 
-// A frame whose body is appended behind it, and whose head is filled in when that is done.
+// The body is appended after the head. The head is filled in when the body is complete.
 class OpenFrame {
 public:
     explicit OpenFrame(Buffer& out) : out_(out), at_(out.size()) {
@@ -86,7 +86,7 @@ Result<void> CheckpointSink::take(Bytes slice, bool first, bool last) {
         rest_.clear();
         stage_ = Stage::head;
     }
-    // A frame that is whole in the slice is taken where it lies.
+    // A frame that is complete in the slice is read in place, without a copy.
     while (!slice.empty()) {
         if (rest_.empty() && slice.size() >= frame_head_bytes) {
             std::uint32_t length = 0;

@@ -8,23 +8,24 @@
 
 namespace understudy::replica {
 
-/// What a replica keeps beside its state machine; both together make a checkpoint.
+/// What a replica keeps beside its state machine. A checkpoint holds both.
 struct Replicated {
     session::Table sessions;
     Duration time{};  ///< Log time of the newest entry.
 };
 
 /// A checkpoint as a stream of bytes: log time, sessions and state machine as they were when this
-/// was made.
+/// object was constructed.
 ///
-/// Thread: loop only. Both that it was made from outlive it.
+/// Requires: the arguments of the constructor outlive it.
+/// Thread: loop only.
 /// Source: docs/formats/session.md, section "Checkpoints".
 class CheckpointSource {
 public:
     CheckpointSource(const Replicated& replicated, StateMachine& machine);
 
-    /// Appends about `bytes_about` to `out`. False if that was the end.
-    /// Errors: limit_exceeded (none): the state machine made a piece that is too long.
+    /// Appends about `bytes_about` bytes to `out`. Returns false if they were the last ones.
+    /// Errors: limit_exceeded (none): the state machine returned a piece that is too long.
     [[nodiscard]] Result<bool> next(Buffer& out, std::size_t bytes_about);
 
 private:
@@ -36,13 +37,13 @@ private:
     Stage stage_ = Stage::head;
 };
 
-/// Takes a checkpoint in slices of any size, and restores what it was made from.
+/// Reads a checkpoint in slices of any size, and restores sessions and state machine from it.
 class CheckpointSink {
 public:
     CheckpointSink(Replicated& replicated, StateMachine& machine)
         : replicated_(replicated), machine_(machine) {}
 
-    /// Errors: corrupt (none), what the state machine answers with.
+    /// Errors: corrupt (none); the error that the state machine returns.
     [[nodiscard]] Result<void> take(Bytes slice, bool first, bool last);
 
 private:
@@ -54,7 +55,7 @@ private:
     StateMachine& machine_;
     Stage stage_ = Stage::head;
     bool first_of_stage_ = true;
-    Buffer rest_;  ///< Of a frame that is not whole yet.
+    Buffer rest_;  ///< The beginning of a frame that is not complete yet.
 };
 
 }  // namespace understudy::replica

@@ -9,29 +9,29 @@
 
 namespace understudy::replica {
 
-/// What one item of a pack asks for. The numbers are file format: never reuse, never renumber.
+/// What one item of a pack asks for. The numbers are part of the file format: they never change.
 enum class ItemKind : std::uint8_t {
-    command = 0,        ///< Carried out each time it is there.
-    request = 1,        ///< Carried out once.
+    command = 0,  ///< Carried out each time it is in the journal.
+    request = 1,  ///< Carried out once.
     open_session = 2,
     close_session = 3,
-    abandon = 4,        ///< The request is not to be carried out any more.
+    abandon = 4,  ///< From now on the request must not be carried out.
 };
 
-/// `body` lives as long as the pack that it was read from.
+/// One item of a pack. `body` lives as long as the pack that it was read from.
 struct Item {
     ItemKind kind = ItemKind::command;
-    Request request = {};  ///< Of a command nothing, of a session only its id.
-    Bytes body = {};       ///< Of a command or a request.
+    Request request = {};  ///< Empty for a command. For a session only its id.
+    Bytes body = {};       ///< For a command or a request.
 };
 
-/// Times of commands are below it: more would not fit a Duration.
+/// Log times are below this bound: a longer one would not fit a Duration.
 inline constexpr std::uint64_t time_ms_max = std::uint64_t{1} << 43;
 
-/// What items are encoded in at most, beside their bodies.
+/// An encoded item has at most this many bytes beside its body.
 inline constexpr std::size_t item_overhead_max = 40;
 
-/// Adds `item` to the pack `out`; an empty one begins with `time`.
+/// Appends `item` to the pack `out`. If `out` is empty, the pack begins with `time`.
 /// Source: docs/formats/session.md, section "Packs".
 void encode(const Item& item, Duration time, Buffer& out);
 
@@ -40,11 +40,11 @@ class PackReader {
 public:
     explicit PackReader(Bytes pack);
 
-    /// Log time when it was appended.
+    /// The log time at which the pack was appended.
     [[nodiscard]] Duration time() const { return time_; }
-    /// Nothing at the end, and at what is no item.
+    /// The next item. nullopt at the end, and where the bytes are no item.
     [[nodiscard]] std::optional<Item> next();
-    /// All that was there has been read, and was right.
+    /// The whole pack has been read, and all of it was valid.
     [[nodiscard]] bool done() const { return !failed_ && reader_.done(); }
 
 private:

@@ -12,9 +12,9 @@
 
 namespace understudy::replica {
 
-/// What a command was answered with. Bytes live as long as the call.
+/// The reply to a command. `bytes` live as long as the call.
 struct Reply {
-    Index index;  ///< Of the entry with the command; 0: it was carried out earlier.
+    Index index;  ///< Of the entry with the command. 0: it was carried out earlier.
     Bytes bytes;
 };
 
@@ -43,17 +43,17 @@ private:
     };
     Index index_;
     std::vector<Row> rows_;
-    Buffer bytes_;  ///< Of all replies, one behind the other.
+    Buffer bytes_;  ///< All replies, one after another.
 };
 
 [[nodiscard]] Error request_abandoned();
 [[nodiscard]] Error request_expired();
 
-/// Packs what is proposed in one loop turn into entries, and finds who waits for which.
+/// Packs the commands of one loop turn into entries, and keeps the callbacks that wait for each.
 ///
-/// An item longer than `pack_bytes_max` gets an entry of its own, so that a refusal for its length
-/// is its alone.
-/// Bounds: bytes_max of items that have not been taken yet.
+/// An item longer than `pack_bytes_max` gets an entry of its own. If the journal refuses it because
+/// of its length, no other command is refused with it.
+/// Bounds: bytes_max bytes of items that have not been taken yet; add() refuses more.
 /// Thread: loop only.
 class Proposals {
 public:
@@ -63,27 +63,27 @@ public:
     };
     struct Pack {
         Buffer body;
-        std::vector<Answered> waiting;  ///< For its items, in order.
+        std::vector<Answered> waiting;  ///< One for each item, in order.
     };
 
     explicit Proposals(Options options) : options_(options) {}
 
-    /// Errors: limit_exceeded (none); `answered` is untouched then.
+    /// Errors: limit_exceeded (none). After an error `answered` is unchanged.
     [[nodiscard]] Result<void> add(const Item& item, Duration time, journal::Urgency urgency,
                                    Answered& answered);
     [[nodiscard]] bool empty() const { return bytes_ == 0; }
-    /// The next pack to append, promotions first. Nothing: there is none.
+    /// The next pack to append, promotions first. nullopt: there is none.
     [[nodiscard]] std::optional<std::pair<journal::Urgency, Pack>> take();
-    /// Who waits for what has not been taken; it is forgotten.
+    /// Drops all packs that have not been taken, and returns the callbacks that wait for them.
     [[nodiscard]] std::vector<Answered> take_waiting();
 
-    /// An entry of ours has been applied: what became of its items. To be filled by the caller.
+    /// The entry `index` was proposed here and is being applied. The caller fills in its results.
     [[nodiscard]] Results& applied(Index index);
-    /// The results for entry `index`; those before it nobody will ask for.
+    /// The results of the entry `index`. Results of earlier entries are dropped.
     [[nodiscard]] Results take_results(Index index);
-    /// Nobody will ask for what is here.
+    /// Drops all results.
     void forget_results();
-    /// Gives back what take_results() gave, to be used again.
+    /// Takes back what take_results() returned, to use its memory again.
     void reuse(Results results);
 
 private:

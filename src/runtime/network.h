@@ -10,19 +10,19 @@
 
 namespace understudy {
 
-/// Certificates of one end. TLS 1.3, both ends prove who they are.
+/// The certificates of one end. With TLS 1.3 both ends prove who they are.
 struct TlsOptions {
-    std::string certificate_file;  ///< PEM, own chain.
+    std::string certificate_file;  ///< PEM, the own chain.
     std::string key_file;          ///< PEM, mode 0600.
-    std::string authority_file;    ///< PEM, who signs the peers.
+    std::string authority_file;    ///< PEM, the authorities that sign certificates of peers.
     friend bool operator==(const TlsOptions&, const TlsOptions&) = default;
 };
 
 /// One byte stream to a peer, in order, until it breaks.
 ///
 /// Thread: loop only.
-/// Bounds: send() never refuses; whoever sends watches backlog_bytes() and stops. A peer that
-///         does not read is the sender's to coalesce for, or to close.
+/// Bounds: send() never refuses. The caller watches backlog_bytes() and stops. When a peer does not
+///         read, the caller sends less or closes the connection.
 class Connection {
 public:
     class Observer {
@@ -30,65 +30,68 @@ public:
         virtual ~Observer() = default;
         /// `data` lives as long as the call. Never empty.
         virtual void received(Bytes data) = 0;
-        /// The backlog has fallen to zero after having been at or above `high_water_bytes`.
+        /// The backlog is empty, after it was at least `high_water_bytes` long.
         virtual void drained() = 0;
-        /// The last call, once, never within a call to this connection. The reason is `closed` for
-        /// an orderly end by the peer, `unavailable` for a reset, `denied` for a TLS failure.
+        /// The last call. It comes once, never within a call to this connection. The reason is
+        /// `closed` for an orderly end by the peer, `unavailable` for a reset, `denied` for a TLS
+        /// failure.
         virtual void closed(const Error& reason) = 0;
     };
 
     static constexpr std::size_t high_water_bytes = 1 * MiB;
 
-    /// Closes; bytes not yet with the kernel are dropped, and no observer is called any more.
+    /// Closes it. Bytes that the kernel does not have yet are dropped. The observer is not called
+    /// any more.
     virtual ~Connection() = default;
 
-    /// Requires: called once, before control returns to the loop. Nothing is received before it.
+    /// Nothing is received before this call.
+    /// Requires: called once, before control returns to the loop.
     virtual void start(Observer& observer) = 0;
 
     /// Copies `data` to the end of the backlog. All sends of one loop turn leave in one write.
     virtual void send(Bytes data) = 0;
 
-    /// Closes once the backlog has left and the peer has ended too, or after `grace`. From now on
-    /// the observer hears nothing but closed(), with `closed` if the backlog left, else with
-    /// `unavailable`. What is sent later is ignored.
+    /// Closes the connection when the backlog has been sent and the peer has closed its side, or
+    /// after `grace`. From now on the observer gets only closed(): with `closed` if the backlog was
+    /// sent, else with `unavailable`. Later calls of send() are ignored.
     virtual void finish(Duration grace) = 0;
 
     [[nodiscard]] virtual std::size_t backlog_bytes() const = 0;
     [[nodiscard]] virtual const Address& peer() const = 0;
-    /// Common name of the peer's certificate; nullopt without TLS.
+    /// The common name of the peer's certificate. nullopt without TLS.
     [[nodiscard]] virtual std::optional<std::string> peer_identity() const = 0;
 };
 
-/// An open port. Destroying it closes it.
+/// An open port. The destructor closes it.
 class Listener {
 public:
     virtual ~Listener() = default;
     [[nodiscard]] virtual const Address& address() const = 0;  ///< With the port the system chose.
 };
 
-/// An attempt to connect. Destroying it gives up; the handler is not called any more.
+/// An attempt to connect. The destructor abandons it, and its callback is not called any more.
 class Attempt {
 public:
     virtual ~Attempt() = default;
 };
 
-/// Of a Unix-domain socket, in bytes.
+/// The longest path of a Unix-domain socket, in bytes.
 inline constexpr std::size_t local_path_max = 107;
 
 /// Whether an address is the path of a Unix-domain socket of this machine: its host contains '/',
-/// which no host's name does, and its port says nothing.
+/// as no name of a host does. Its port has no meaning then.
 [[nodiscard]] inline bool is_local(const Address& address) {
     return address.host.find('/') != std::string::npos;
 }
 
 /// Streams between processes: over TCP, or on one machine over a Unix-domain socket (is_local()).
 ///
-/// The file of such a socket is its owner's alone (0600) and goes with its listener, as does
-/// PATH.lock beside it. One that a listener of before has left behind makes way; one at which
-/// somebody listens does not, nor does any other file.
+/// The file of such a socket has mode 0600. The listener's end removes it and PATH.lock beside it.
+/// A file that an earlier listener left is replaced. A socket at which a process listens is not
+/// replaced, and no other file is.
 ///
 /// Thread: loop only.
-/// Bounds: local_path_max; a longer path is bad_config.
+/// Bounds: paths of local_path_max bytes; a longer one is bad_config.
 class Network {
 public:
     using Accepted = std::function<void(std::unique_ptr<Connection>)>;
@@ -96,18 +99,18 @@ public:
 
     virtual ~Network() = default;
 
-    /// Requires of `accepted`: start() each connection within the call, or destroy it.
-    /// With TLS, a connection is handed over after its handshake (deadline 5 s).
-    /// Who connects speaks first: a connection of which nothing comes may be closed for others,
-    /// when there are many or no descriptor is left.
-    /// An empty host is 127.0.0.1. A name is looked up within the call.
+    /// Calls `accepted` with each new connection; with TLS after its handshake (limit 5 s).
+    /// The connecting side speaks first: a connection on which nothing has come may be closed to
+    /// make room for others, when there are many or no descriptor is left.
+    /// An empty host is 127.0.0.1. A name is resolved within the call.
+    /// Requires: `accepted` calls start() of the connection before it returns, or destroys it.
     /// Errors: in_use, bad_config, bad_path, not_permitted, no_descriptors, limit_exceeded (none).
     [[nodiscard]] virtual Result<std::unique_ptr<Listener>> listen(
         const Address& address, const std::optional<TlsOptions>& tls, Accepted accepted) = 0;
 
-    /// Resolves the name anew, tries each of its addresses, then calls `connected` once, never
-    /// within this call. `connected` too starts the connection within the call, or destroys it.
-    /// A peer that refuses our certificate may say so only after that: closed() with `denied`.
+    /// Resolves the name, tries each of its addresses, then calls `connected` once, never within
+    /// this call. A peer may refuse our certificate later: then closed() comes with `denied`.
+    /// Requires: `connected` calls start() of the connection before it returns, or destroys it.
     /// Errors: unavailable, timed_out, denied, bad_config, not_permitted, no_descriptors (none).
     [[nodiscard]] virtual std::unique_ptr<Attempt> connect(const Address& address,
                                                            const std::optional<TlsOptions>& tls,

@@ -6,15 +6,15 @@ namespace understudy {
 
 /// A named thread for calls that block. Jobs run one at a time, in the order of submission.
 ///
-/// The pair (job, done) is our asynchronous disk: submit, then a completion on the loop. A job
-/// touches nothing but what it was given. In the simulator a job runs at one instant, its
-/// completion comes later, and a crash inside it leaves the disk as it was at that call.
+/// The pair (job, done) is the asynchronous disk: a job is submitted, and its completion comes on
+/// the loop. A job uses nothing but what it was given. In the simulator a job runs at one instant,
+/// its completion comes later, and a crash inside it leaves the disk as it was at that call.
 class Worker {
 public:
     using Job = std::function<void()>;
 
-    /// May the job run at once on the loop thread if this worker has nothing else to do?
-    /// A wake-up across cores costs half a flush, so a lone flush is cheaper where it stands.
+    /// Whether the job may run on the loop thread if this worker has nothing else to do: at the end
+    /// of the turn, in TurnPhase::blocking. To wake another thread takes half as long as a flush.
     enum class Place { worker_thread, inline_if_idle };
 
     virtual ~Worker() = default;

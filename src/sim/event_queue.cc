@@ -22,7 +22,7 @@ EventQueue::Id EventQueue::schedule(TimePoint when, Task task) {
 void EventQueue::cancel(Id id) {
     if (id.slot >= slots_.size() || slots_[id.slot].generation != id.generation) return;
     remove_at(slots_[id.slot].position);
-    // What the task has captured may cancel other calls when it dies: it dies last.
+    // The captures of the task may cancel other calls when they are destroyed, so that comes last.
     const Task dropped = std::move(slots_[id.slot].task);
     release(id.slot);
 }

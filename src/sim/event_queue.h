@@ -8,25 +8,26 @@
 
 namespace understudy::sim {
 
-/// What will happen in a world: calls ordered by time, then by the order they were asked for.
+/// The future events of a world: calls ordered by time, then by the order in which they were
+/// scheduled.
 ///
-/// An indexed binary heap, so that a cancelled call leaves at once: timers that are re-armed on
-/// every heartbeat would otherwise fill it. Slots are reused; nothing is allocated in the steady
-/// state as long as a task fits the small buffer of std::function.
+/// It is an indexed binary heap, so that a cancelled call is removed at once. Otherwise timers that
+/// are armed again with every heartbeat would fill it. Slots are used again: nothing is allocated
+/// in the steady state if tasks fit the small buffer of std::function.
 ///
 /// Thread: the world's.
 class EventQueue {
 public:
     using Task = std::function<void()>;
 
-    /// Names one call. Stays harmless after the call has happened.
+    /// Names one call. It may be cancelled after the call has happened: that has no effect.
     struct Id {
         std::uint32_t slot = 0;
-        std::uint32_t generation = 0;  ///< 0: names nothing.
+        std::uint32_t generation = 0;  ///< 0: no call.
     };
 
     Id schedule(TimePoint when, Task task);
-    /// Takes the call out; no effect if it has happened or was cancelled.
+    /// Removes the call. No effect if it has happened or was cancelled.
     void cancel(Id id);
     /// Removes the earliest call and returns it. Requires: not empty.
     [[nodiscard]] Task take();

@@ -12,9 +12,9 @@ class SimRuntime;
 
 /// A simulated thread for jobs that block.
 ///
-/// A job waits a little, runs at one instant, and is reported as done after as long as its disk
-/// calls take. So a crash finds it not begun, or begun and ended with nobody told; a crash in the
-/// middle is set with Process::crash_at_disk_call().
+/// A job waits a little, runs at one instant, and is reported as done when the time of its disk
+/// calls is over. So a crash comes before the job, or after the job and before its completion. A
+/// crash within a job is set with Process::crash_at_disk_call().
 class SimWorker final : public Worker {
 public:
     SimWorker(SimRuntime& runtime, std::uint64_t number) : runtime_(runtime), number_(number) {}
@@ -39,7 +39,7 @@ private:
 
     SimRuntime& runtime_;
     const std::uint64_t number_;
-    std::deque<Item> items_;  // The first one is at work if busy_.
+    std::deque<Item> items_;  // The first one is being carried out if busy_.
     bool busy_ = false;
     Duration cost_ = Duration::zero();
 };

@@ -6,8 +6,8 @@
 
 namespace understudy::library {
 
-/// The way from what an application holds to what stands behind it, for the folder and for admin.h.
-struct Access {
+/// Gives this folder and admin.h access to the implementation of a public class.
+% % struct Access {
     [[nodiscard]] static const std::shared_ptr<Agent::Impl>& impl(const Agent& agent) {
         return agent.impl_;
     }

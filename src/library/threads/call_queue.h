@@ -9,9 +9,9 @@
 
 namespace understudy::library {
 
-/// Calls of one proxy on their way to the loop, in the order in which they were made.
+/// Calls of one proxy on their way to the loop, in their order.
 ///
-/// Bounds: calls_outstanding_max calls, arguments_max_bytes of arguments: one more is refused.
+/// Bounds: calls_outstanding_max calls, arguments_max_bytes bytes of arguments; more is refused.
 /// Thread: any.
 class CallQueue {
 public:
@@ -20,13 +20,13 @@ public:
     using Finished = std::function<void(Result<Buffer>)>;
     struct Item {
         record::CallTable::Call call;
-        Finished finished;  ///< Called once, on the loop; empty: nobody waits.
+        Finished finished;  ///< Called once, on the loop. Empty: no caller waits.
     };
 
-    /// True: the loop has to be told. Errors: limit_exceeded, closed (none).
+    /// Returns whether the loop has to be told. Errors: limit_exceeded, closed (none).
     [[nodiscard]] Result<bool> add(Item item);
     [[nodiscard]] std::vector<Item> take();
-    /// Takes nothing more; gives back what was waiting.
+    /// Refuses further calls, and returns those that wait.
     [[nodiscard]] std::vector<Item> close();
 
 private:

@@ -22,9 +22,9 @@ struct Callbacks::State {
 
     const std::shared_ptr<Log> log;
     const std::shared_ptr<CallbackThread> thread;
-    std::atomic<std::size_t> left{0};   // Tasks that wait or are under way.
+    std::atomic<std::size_t> left{0};   // Tasks that wait or run.
     std::atomic<bool> closing{false};   // Set under the thread's mutex.
-    std::atomic<bool> dropping{false};  // Time is over: what is left does not run.
+    std::atomic<bool> dropping{false};  // The deadline has passed: tasks that wait do not run.
 };
 
 struct CallbackThread::State {
@@ -45,14 +45,14 @@ struct CallbackThread::State {
 
     std::mutex mutex;
     std::condition_variable posted;
-    std::condition_variable settled;  // Somebody's last task is done, or the thread has ended.
+    std::condition_variable settled;  // The last task of a user is done, or the thread has ended.
     std::deque<Item> queue;
     std::size_t users = 1;
     bool sleeping = false;
     bool ended = false;
-    std::atomic<std::size_t> waiting{0};  // Size of the queue, for spinning without the lock.
+    std::atomic<std::size_t> waiting{0};  // The size of the queue, to spin without the lock.
 
-    // This thread only.
+    // Only for this thread.
     std::deque<Item> taken;
     SpinHabit habit;
 };
@@ -130,7 +130,7 @@ void CallbackThread::leave(TimePoint deadline) {
     ended ? thread.join() : thread.detach();
 }
 
-// The queue becomes what is taken. False if it was empty.
+// Moves the queue to `taken`. Returns false if it was empty.
 bool CallbackThread::State::take() {
     const std::lock_guard lock(mutex);
     taken.swap(queue);
@@ -138,7 +138,7 @@ bool CallbackThread::State::take() {
     return !taken.empty();
 }
 
-// What the task holds goes before anybody hears that it is done.
+// The task is destroyed before it is reported as done.
 void CallbackThread::State::run_one(Item item) {
     Callbacks::State& of = *item.of;
     if (!of.dropping.load()) guarded(*of.log, "task", item.task);
@@ -148,8 +148,8 @@ void CallbackThread::State::run_one(Item item) {
     settled.notify_all();
 }
 
-// They are what is first in line of what was taken, then of the queue; a task may close others, and
-// take theirs out.
+// First those of `taken`, then those of the queue. A task may close another user, which removes the
+// tasks of that user.
 void CallbackThread::State::run_those_of(Callbacks::State& of, TimePoint deadline) {
     for (;;) {
         std::deque<Item> own;
@@ -174,13 +174,13 @@ void CallbackThread::State::run_those_of(Callbacks::State& of, TimePoint deadlin
     }
 }
 
-// What comes too late has come in vain: somebody else needs this processor.
+// Spins for a bounded time: other threads need this processor too.
 void CallbackThread::State::spin() {
     if (!habit.wants()) return;
     const TimePoint spin_end = clock_now() + spin_max;
     TimePoint now{};
     do {
-        std::this_thread::yield();  // Whoever brings the next task may run here.
+        std::this_thread::yield();  // The thread that posts the next task may need this processor.
         now = clock_now();
     } while (waiting.load(std::memory_order_acquire) == 0 && now < spin_end);
     habit.ended(now < spin_end);

@@ -11,35 +11,34 @@ namespace understudy::library {
 
 class CallbackThread;
 
-/// All callbacks of an agent: they run one at a time, in order, on one thread, which may serve
-/// those of other agents in between.
+/// All callbacks of an agent. They run one at a time, in order, on one thread, which may also run
+/// callbacks of other agents.
 ///
-/// What a callback throws is caught and logged.
+/// An exception of a callback is caught and logged.
 ///
-/// Bounds: none of its own: whoever posts has at most one task waiting per thing to tell, or bounds
-///         them (Listeners, Inbox, calls_waiting_max).
+/// Bounds: none. Each caller of post() bounds its own tasks (Listeners, Inbox, calls_waiting_max).
 /// Thread: any.
 class Callbacks {
 public:
     using Task = std::function<void()>;
 
-    /// With a thread of its own.
+    /// Starts a thread for these callbacks.
     Callbacks(std::shared_ptr<Log> log, const std::string& name);
     Callbacks(std::shared_ptr<Log> log, std::shared_ptr<CallbackThread> thread);
-    /// As close(), without waiting for a task that is under way.
+    /// As close(), but it does not wait for a task that is running.
     ~Callbacks();
     Callbacks(const Callbacks&) = delete;
     Callbacks& operator=(const Callbacks&) = delete;
 
-    /// False after close(): the task is dropped.
+    /// Returns false after close(): the task is dropped.
     bool post(Task task);
-    /// On the thread, whoever's callback it runs.
+    /// Whether this is the callback thread, also while it runs a callback of another agent.
     [[nodiscard]] bool on_thread() const;
     [[nodiscard]] Log& log() const;
 
-    /// Takes nothing more, runs what was posted, then leaves the thread. A task that is still under
-    /// way at `deadline` is left to itself, and those behind it are dropped. Called on the thread,
-    /// it runs the others itself, before those of other agents. Idempotent.
+    /// Refuses further tasks, runs those that wait, then leaves the thread. It does not wait longer
+    /// than `deadline`: then the tasks that wait are dropped. Called on the callback thread, it
+    /// runs them itself, before tasks of other agents. Idempotent.
     void close(TimePoint deadline);
 
 private:
@@ -48,23 +47,24 @@ private:
     std::shared_ptr<State> state_;  // Shared with the thread, which may outlive this.
 };
 
-/// The thread on which callbacks run: in the order in which they were posted, whosever they are.
+/// The thread on which callbacks run, in the order in which they were posted by all its users.
 ///
-/// After a task that came alone it spins for up to `spin_max` before it sleeps, if that has paid
-/// lately, since being woken takes that long; it never spins when idle. It ends when its last user
-/// has left.
+/// After a task that came alone it spins for up to `spin_max` before it sleeps, if that has helped
+/// recently, since a wake-up takes that long. It never spins when it is idle. It ends when its last
+/// user has left.
 /// Thread: any.
 class CallbackThread {
 public:
     static constexpr Duration spin_max = 20us;
 
-    /// Whoever makes it is its first user.
+    /// Its creator is its first user.
     explicit CallbackThread(const std::string& name);
     CallbackThread(const CallbackThread&) = delete;
     CallbackThread& operator=(const CallbackThread&) = delete;
 
-    /// One more, or one less; the last one waits for the thread's end, until `deadline` and not on
-    /// the thread itself. Requires: as many calls of leave() as there were users.
+    /// Adds or removes a user. The last leave() waits for the thread's end until `deadline`, unless
+    /// it is called on this thread.
+    /// Requires: leave() is called once for each user.
     void enter();
     void leave(TimePoint deadline);
     [[nodiscard]] bool here() const;

@@ -11,12 +11,12 @@ namespace understudy::library {
     return TimePoint(std::chrono::steady_clock::now().time_since_epoch());
 }
 
-/// For condition variables, which want a clock that can be read.
+/// For condition variables, which need a clock that they can read.
 [[nodiscard]] inline std::chrono::steady_clock::time_point to_steady(TimePoint when) {
     return std::chrono::steady_clock::time_point(when.time_since_epoch());
 }
 
-/// `from` later by `wait`, without running over the end of time.
+/// `from` + `wait`, or the maximum if the sum does not fit.
 [[nodiscard]] inline TimePoint later(TimePoint from, Duration wait) {
     if (wait <= Duration::zero()) return from;
     return wait < TimePoint::max() - from ? from + wait : TimePoint::max();

@@ -8,7 +8,7 @@ Result<bool> CommandQueue::add(const std::optional<Request>& request, Bytes comm
                                Replica::Answered& answered, Full full) {
     std::unique_lock lock(mutex_);
     const auto room = [&] {
-        // One of any size is taken when nothing else is under way.
+        // A command of any size is taken when there is no other one.
         return outstanding_ == 0 ||
                (outstanding_ < Replica::outstanding_max &&
                 outstanding_bytes_ + command.size() <= bytes_max_);

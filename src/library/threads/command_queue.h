@@ -13,9 +13,10 @@ namespace understudy::library {
 
 /// Commands on their way to the loop, in the order in which they were submitted.
 ///
-/// A command costs its submitter one copy under a lock; however many there are, one task is posted
-/// for all.
-/// Bounds: Replica::outstanding_max commands, bytes_max bytes, until released.
+/// A command costs the calling thread one copy under a lock. One task is posted for any number of
+/// commands.
+/// Bounds: Replica::outstanding_max commands and bytes_max bytes until release(). A command beyond
+///         them waits or is refused, as the caller says.
 /// Thread: any.
 class CommandQueue {
 public:
@@ -34,15 +35,15 @@ public:
     explicit CommandQueue(std::size_t bytes_max = Replica::outstanding_bytes_max)
         : bytes_max_(bytes_max) {}
 
-    /// True: the loop has to be told. Errors: limit_exceeded, closed (none); `answered` is
-    ///       untouched.
+    /// Returns whether the loop has to be told.
+    /// Errors: limit_exceeded, closed (none); `answered` is unchanged then.
     [[nodiscard]] Result<bool> add(const std::optional<Request>& request, Bytes command,
                                    Replica::Answered& answered, Full full);
-    /// Everything there is. `spare` is what was taken before, to be used again.
+    /// Takes all commands. `spare` is the last result: its memory is used again.
     [[nodiscard]] Taken take(Taken spare);
-    /// So many, with so many bytes, have their answers.
+    /// `count` commands of `bytes` bytes together have their answers.
     void release(std::size_t count, std::size_t bytes);
-    /// Takes nothing more; whoever waits for room is refused.
+    /// Refuses further commands, also those that wait for room.
     void close();
 
 private:

@@ -17,7 +17,7 @@ void Ending::run(Duration limit, LoopThread& loop, Callbacks& callbacks,
     }
     begin();
     if (loop.on_loop()) {
-        callbacks.close(TimePoint{});  // What runs on the loop may not wait.
+        callbacks.close(TimePoint{});  // The loop thread may not wait.
     } else {
         (void)loop.join(deadline);
         callbacks.close(deadline);

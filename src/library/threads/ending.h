@@ -11,15 +11,15 @@
 
 namespace understudy::library {
 
-/// The end of what has a loop and a callback thread of its own: once, and in bounded time. Who asks
-/// again waits for it, if it may.
+/// The end of an object that has its own loop and callback thread: once, and in bounded time. A
+/// second call waits for that end, if its thread may wait.
 ///
 /// Thread: any.
 class Ending {
 public:
     static constexpr Duration close_max = 2s;
 
-    /// `begin` is called by the first only: nothing more is taken, and the loop is told to stop.
+    /// Only the first call calls `begin`, which takes no new work and makes the loop stop.
     void run(Duration limit, LoopThread& loop, Callbacks& callbacks,
              const std::function<void()>& begin);
     [[nodiscard]] bool begun() const { return begun_.load(); }

@@ -9,7 +9,7 @@
 
 namespace understudy::library {
 
-/// Calls code of the application. What it throws ends here and is logged under `what`.
+/// Calls code of the application. An exception from it is caught and logged under `what`.
 template <class Function>
 void guarded(Log& log, std::string_view what, Function&& function) noexcept {
     try {

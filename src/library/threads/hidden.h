@@ -1,4 +1,5 @@
 #pragma once
 
-/// For what stands behind a public class: part of it by name, not of what the library shows.
+/// For the implementation of a public class: it is nested in it, and the library does not export
+/// it.
 #define US_HIDDEN __attribute__((visibility("hidden")))

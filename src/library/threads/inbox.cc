@@ -8,7 +8,7 @@ namespace understudy::library {
 
 namespace {
 
-constexpr std::size_t inbox_kept_bytes_max = 1 * MiB;  // A burst's memory is not kept for ever.
+constexpr std::size_t inbox_kept_bytes_max = 1 * MiB;  // The memory of longer buffers is freed.
 
 }  // namespace
 
@@ -19,8 +19,8 @@ bool Inbox::put(const Entry& entry) {
     return !std::exchange(told_, true);
 }
 
-// A fresh image ends a lag; without room it begins one, or another. While there is no room, the
-// callback thread is on its way, and finds what came late.
+// A new image ends the lag of a subscription. If there is no room for it, the subscription lags.
+// While there is no room, the callback thread has been told, and will find the late events.
 bool Inbox::drop(const Entry& entry) {
     const bool full = entries_.size() >= size_max_bytes;
     if (entry.kind == Kind::lost) {

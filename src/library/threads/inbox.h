@@ -13,22 +13,24 @@
 
 namespace understudy::library {
 
-/// What the loop hands to the callback thread for the subscriptions of one proxy.
+/// The events for the subscriptions of one proxy, on their way from the loop to the callback
+/// thread.
 ///
-/// Bytes are copied once into a buffer that the other side takes as a whole. Beyond size_max_bytes
-/// nothing more is kept of a subscription: it lags, and when the other side has caught up it is to
-/// be asked for one fresh image instead. A refusal or a lost connection is never forgotten.
+/// Bytes are copied once, into a buffer that take() returns as a whole. When there are
+/// size_max_bytes of them, further events of a subscription are dropped and it is marked as
+/// lagging. When the callback thread has taken the rest, it asks for a new image of that
+/// subscription. A refusal or a lost connection is never dropped.
 ///
-/// Bounds: size_max_bytes and one message waiting, as much being worked on; a note per
+/// Bounds: size_max_bytes and one message that wait, and as many that were taken; one note for each
 ///         subscription.
-/// Thread: put*() and retire() the loop, take() the callback thread.
+/// Thread: put() and retire() the loop, take() the callback thread.
 class Inbox {
 public:
     static constexpr std::size_t size_max_bytes = 4 * MiB;
 
     enum class Kind : std::uint8_t { image, delta, absent, removed, refused, lost };
 
-    /// One event of one subscription; `lost` is for all of them.
+    /// One event of one subscription. `lost` is for all of them.
     struct Entry {
         Kind kind;
         bool new_line = false;  ///< Epochs of earlier connections cannot be compared with it.
@@ -36,10 +38,10 @@ public:
         Subscription::Impl* subscription = nullptr;
         Epoch epoch = {};
         Sequence sequence = {};
-        Bytes bytes = {};  ///< Of an image or a delta.
+        Bytes bytes = {};  ///< For an image or a delta.
     };
 
-    /// What is to be done after the entries, since it came when there was no room.
+    /// Events that came when there was no room. They are handled after the entries.
     struct Late {
         struct Note {
             bool refused = false;
@@ -50,30 +52,30 @@ public:
         [[nodiscard]] bool empty() const { return !lost && notes.empty(); }
     };
 
-    /// What take() gives: entries in order, then what came late.
+    /// The result of take(): entries in order, then the late events.
     class Taken {
     public:
         template <class Visitor>
         void each(Visitor&& visit) const;
         [[nodiscard]] const Late& late() const { return late_; }
-        /// Nobody looks at the entries any more.
+        /// The entries are not used any more.
         void release();
 
     private:
         friend class Inbox;
         Buffer entries_;
         Late late_;
-        std::vector<std::shared_ptr<Subscription::Impl>> retired_;  // Entries may name them.
+        std::vector<std::shared_ptr<Subscription::Impl>> retired_;  // Entries may point to them.
     };
 
-    /// Both return whether the callback thread has to be told.
+    /// Returns whether the callback thread has to be told, as retire() does.
     [[nodiscard]] bool put(const Entry& entry);
 
-    /// Nothing more comes for it; it stays until the entries that name it are released.
+    /// No more events come for it. It is kept until the entries that point to it are released.
     [[nodiscard]] bool retire(std::shared_ptr<Subscription::Impl> subscription);
 
-    /// Requires: what was taken before is released. False if there is nothing; put() then tells of
-    ///           the next.
+    /// Returns false if there is nothing. Then the next put() returns true.
+    /// Requires: what was taken before is released.
     [[nodiscard]] bool take(Taken& taken);
 
 private:
@@ -94,7 +96,7 @@ private:
     Buffer entries_;
     Late late_;
     std::vector<std::shared_ptr<Subscription::Impl>> retired_;
-    bool told_ = false;  // The callback thread will come.
+    bool told_ = false;  // The callback thread has been told, and will call take().
 };
 
 template <class Visitor>

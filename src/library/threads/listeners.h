@@ -16,11 +16,11 @@
 
 namespace understudy::library {
 
-/// So many changes are kept for a listener that is slow; then the oldest are left out.
+/// The number of changes that are kept for a slow listener. After that the oldest are dropped.
 inline constexpr std::size_t changes_kept = 64;
 
-/// The listeners of one kind, on the callback thread, which alone touches them. Listening may add
-/// listeners and may end it all.
+/// The listeners of one kind. Only the callback thread uses them. A listener may add listeners, and
+/// may close the list.
 template <class Listener>
 class ListenerList {
 public:
@@ -29,9 +29,9 @@ public:
 
     [[nodiscard]] Callbacks& callbacks() const { return *callbacks_; }
 
-    /// Any thread: no listener is called any more, but for one that is being called.
+    /// Any thread: no further listener is called. One that is being called returns normally.
     void close() { closed_.store(true); }
-    /// Whatever the listeners hold goes. One that is being called goes when it returns.
+    /// Destroys the listeners. One that is being called is destroyed when it returns.
     void clear() {
         cleared_ = true;
         if (calling_ == 0) listeners_.clear();
@@ -45,7 +45,7 @@ public:
     }
     template <class Call>
     void tell_all(Call&& call) {
-        // By index: the list may grow meanwhile, and a deque's items stay where they are.
+        // By index: the list may grow meanwhile. The items of a deque keep their addresses.
         for (std::size_t i = 0; i < listeners_.size(); ++i) tell(listeners_[i], call);
     }
 
@@ -66,10 +66,11 @@ private:
     bool cleared_ = false;
 };
 
-/// Those who want to hear of a state: as it is, then as it changes, on the callback thread.
+/// The listeners of a state. On the callback thread each one is told the present state, then every
+/// change.
 ///
-/// Bounds: a slow listener misses changes: at most `waiting_max` are kept for it, the oldest go
-///         first, the last never.
+/// Bounds: at most `waiting_max` changes are kept for a slow listener. The oldest are dropped, the
+///         last one never.
 /// Thread: any.
 template <class T>
 class Listeners {
@@ -98,7 +99,7 @@ public:
         });
     }
 
-    /// No listener is called any more, but for one that is being called; then they go.
+    /// No further listener is called. Then the listeners are destroyed.
     void close() {
         state_->list.close();
         state_->list.callbacks().post([state = state_] { state->list.clear(); });
@@ -135,14 +136,14 @@ private:
     std::shared_ptr<State> state_;
 };
 
-/// The same for a state of many parts, each with a name: a listener hears each part as it is, then
-/// as it changes; a slow one hears of each part its latest state.
+/// The same for a state of many parts, each with a name. A listener is told each part, then each
+/// change of a part. A slow listener is told the newest state of each part.
 template <class T>
 class ListenersByName {
 public:
-    /// `previous` is null if this listener has not heard of that part.
+    /// `previous` is null if this listener was never told that part.
     using Listener = std::function<void(const std::string& name, const T* previous, const T& now)>;
-    /// Parts that need not be remembered any more, once they are told.
+    /// Whether a part can be forgotten once it has been told.
     using Over = bool (*)(const T&);
 
     ListenersByName(std::shared_ptr<Callbacks> callbacks, std::string_view what, Over over)

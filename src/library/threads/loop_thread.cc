@@ -16,10 +16,10 @@ namespace understudy::library {
 
 namespace {
 
-constexpr Duration wait_max = 1h;  // For something to do; only how often a loop turns in vain.
-constexpr Duration gap_max = 200us;  // Between calls that may come one upon the other.
+constexpr Duration wait_max = 1h;    // The longest sleep of an idle loop.
+constexpr Duration gap_max = 200us;  // Between calls of which the next is expected soon.
 
-// The loops that this thread runs, innermost last.
+// The loops that this thread runs, the innermost last.
 struct Seated {
     const void* loop;
     const Seated* outer;
@@ -43,24 +43,24 @@ struct LoopThread::State {
 
     const std::shared_ptr<Log> log;
 
-    std::mutex mutex;  // Of what follows, up to the next mutex.
+    std::mutex mutex;  // Guards what follows, up to the thread.
     std::condition_variable ended_changed;
     bool ended = false;
-    std::unique_ptr<platform::AsioRuntime> runtime;  // Changed by the end alone, in the seat.
+    std::unique_ptr<platform::AsioRuntime> runtime;  // Changed only at the end, in the seat.
     std::thread thread;
 
     std::atomic<int> users{1};
     std::atomic<bool> stopping{false};
-    std::mutex seat;                    // Held by whoever runs the loop.
-    std::atomic<bool> seated{false};    // Somebody does.
+    std::mutex seat;                    // Held by the thread that runs the loop.
+    std::atomic<bool> seated{false};    // A thread runs the loop.
     std::atomic<bool> parked{false};    // The loop's own thread stays away.
-    std::atomic<bool> wanted{false};    // A waiting thread would like the seat.
-    std::atomic<bool> unserved{false};  // Something was posted since the one in the seat looked.
+    std::atomic<bool> wanted{false};    // A thread that waits wants the seat.
+    std::atomic<bool> unserved{false};  // A task was posted since the thread in the seat looked.
     std::atomic<int> waiting{0};        // Threads in wait_in_seat().
     std::atomic<TimePoint::rep> left_last{0};  // When a waiting thread last left the seat.
 
     // Loop only.
-    int served = 0;  // Since the loop last looked.
+    int served = 0;  // Calls since the loop last looked.
     TimePoint served_last;
     SpinHabit habit;
 
@@ -69,7 +69,7 @@ struct LoopThread::State {
     bool unparked = false;
 };
 
-// Holding it is running the loop.
+// The thread that holds it runs the loop.
 class LoopThread::State::Seat {
 public:
     Seat(State& state, std::unique_lock<std::mutex> lock)
@@ -117,7 +117,7 @@ Runtime& LoopThread::runtime() {
 }
 
 bool LoopThread::post(Task task) {
-    // What the task leads to may destroy this in another thread before we are through.
+    // The task may lead to the destruction of this object in another thread before we return.
     const std::shared_ptr<State> kept = state_;
     State& state = *kept;
     {
@@ -126,7 +126,8 @@ bool LoopThread::post(Task task) {
         state.runtime->post(std::move(task));
     }
     if (state.parked.load()) {
-        // In this order, and the seat is left in the other one: nothing is overlooked by both.
+        // Set first, then read; the seat is left in the opposite order. So at least one side
+        // notices.
         state.unserved.store(true);
         if (!state.seated.load()) state.unpark();
     }
@@ -138,7 +139,7 @@ bool LoopThread::run(const std::function<void()>& task) {
         task();
         return true;
     }
-    // Tells the end also if the task is destroyed without having run.
+    // Its destructor also sets the result if the task is destroyed without having run.
     struct Attempt {
         std::shared_ptr<Once<bool>> ran = std::make_shared<Once<bool>>();
         ~Attempt() { ran->set(false); }
@@ -192,7 +193,7 @@ LoopThread::Waiting::Waiting(LoopThread& loop) : loop_(loop) {
     loop_.state_->waiting.fetch_add(1);
 }
 
-// Whoever waits still, or has posted what nobody looked at, needs the loop's own thread.
+// If another thread still waits, or a posted task was not noticed, the loop's own thread is needed.
 LoopThread::Waiting::~Waiting() {
     State& state = *loop_.state_;
     const bool others = state.waiting.fetch_sub(1) > 1;
@@ -204,7 +205,7 @@ bool LoopThread::begin_waiting(Task begin) {
     State& state = *state_;
     const std::lock_guard lock(state.mutex);
     if (state.ended) return false;
-    // Whoever holds the seat is woken by it, and otherwise we take the seat ourselves.
+    // This wakes the thread in the seat. If there is none, we take the seat ourselves.
     state.runtime->post(std::move(begin));
     return true;
 }
@@ -212,7 +213,7 @@ bool LoopThread::begin_waiting(Task begin) {
 void LoopThread::wait_in_seat(const std::function<bool()>& done, TimePoint deadline) {
     State& state = *state_;
     const TimePoint spin_end = later(clock_now(), spin_max);
-    bool asked = state.waiting.load() > 1;  // With many at once, the loop's own thread serves best.
+    bool asked = state.waiting.load() > 1;  // If many threads wait, the loop's own thread is best.
     for (; !done(); std::this_thread::yield()) {
         if (std::unique_lock lock(state.seat, std::try_to_lock); lock.owns_lock()) {
             const State::Seat seat(state, std::move(lock));
@@ -223,7 +224,7 @@ void LoopThread::wait_in_seat(const std::function<bool()>& done, TimePoint deadl
     }
 }
 
-// The part of one who waits. What it leaves undone, ~Waiting() hands on.
+// Runs the loop in a thread that waits. ~Waiting() wakes the loop's own thread if work is left.
 void LoopThread::State::drive(const std::function<bool()>& done, TimePoint deadline,
                               TimePoint spin_end) {
     wanted.store(false);
@@ -235,7 +236,7 @@ void LoopThread::State::drive(const std::function<bool()>& done, TimePoint deadl
         if (now >= spin_end) {
             (void)runtime->poll_for(std::min(deadline - now, wait_max));
         } else {
-            std::this_thread::yield();  // Whoever answers may want this very processor.
+            std::this_thread::yield();  // The thread that answers may need this processor.
         }
     }
     left_last.store(clock_now().time_since_epoch().count());
@@ -260,13 +261,14 @@ void LoopThread::State::run_thread() {
     ended_changed.notify_all();
 }
 
-// Runs the loop until somebody wants the seat and there is nothing else to do, then true.
+// Runs the loop until a thread wants the seat and there is nothing else to do. Then returns true.
 bool LoopThread::State::serve() {
     const Seat its_seat(*this, std::unique_lock(seat));
     parked.store(false);
     while (!stopping.load()) {
         if (wanted.exchange(false)) {
-            // Posts from here on look for who sits; those before are found by this poll().
+            // post() checks from here on whether a thread is in the seat. This poll() finds the
+            // tasks that were posted before.
             parked.store(true);
             if (!runtime->poll()) return true;
             parked.store(false);
@@ -278,8 +280,8 @@ bool LoopThread::State::serve() {
     return false;
 }
 
-// What comes one by one, each soon after the last, is found without being woken for. What comes too
-// late has come in vain: somebody else needs this processor.
+// Spins for the next call if calls come one by one and soon after each other, so that no wake-up is
+// needed. The time is bounded: other threads need this processor too.
 void LoopThread::State::look_out() {
     for (;;) {
         const int served_now = std::exchange(served, 0);
@@ -290,7 +292,8 @@ void LoopThread::State::look_out() {
         TimePoint now = begin;
         while (!runtime->poll() && now - begin < spin_max) {
             if (wanted.load() || stopping.load()) return;
-            std::this_thread::yield();  // The next may be made on this very processor.
+            std::this_thread::yield();  // The thread that makes the next call may need this
+                                        // processor.
             now = clock_now();
         }
         habit.ended(now - begin < spin_max);

@@ -11,11 +11,11 @@
 
 namespace understudy::library {
 
-/// A value that one thread waits for and another brings, once.
+/// A value that one thread waits for and another thread sets, once.
 ///
-/// The waiter spins for a while before it sleeps: being woken on another core takes longer than
-/// many answers do. Whoever brings the value pays for a wake-up only if the waiter sleeps.
-/// Thread: wait_until() one, set() any; the first set() counts.
+/// The waiting thread spins for a while before it sleeps: to be woken on another core takes longer
+/// than many answers do. set() wakes the other thread only if it sleeps.
+/// Thread: wait_until() one, set() any. The first set() counts.
 template <class T>
 class Once {
 public:
@@ -35,7 +35,7 @@ public:
         return phase_.load(std::memory_order_acquire) == Phase::done;
     }
 
-    /// The value, or nothing if it has not come by then.
+    /// The value, or nullopt if it is not set by then.
     [[nodiscard]] std::optional<T> wait_until(TimePoint deadline,
                                               Duration spin_max = Duration::zero()) {
         if (spin_max > Duration::zero() && !done()) {

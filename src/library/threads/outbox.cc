@@ -7,7 +7,7 @@ namespace understudy::library {
 
 namespace {
 
-constexpr std::size_t outbox_kept_bytes_max = 1 * MiB;  // A burst's memory is not kept for ever.
+constexpr std::size_t outbox_kept_bytes_max = 1 * MiB;  // The memory of longer buffers is freed.
 
 }  // namespace
 
@@ -30,14 +30,14 @@ Result<void> Outbox::add(Kind kind, std::uint64_t record, Bytes bytes,
     return {};
 }
 
-// A single change larger than the bound has room once it is alone.
+// A single change that is longer than the bound has room when there is no other one.
 bool Outbox::make_room(std::unique_lock<std::mutex>& lock, std::size_t size) {
     while (unsent_bytes_ > 0 && unsent_bytes_ + size > Service::unsent_max_bytes && !closed_) {
         if (loop_.on_loop()) {
             lock.unlock();
             drain();
             lock.lock();
-            if (taking_) return true;  // We are in the sink, which cannot be entered twice.
+            if (taking_) return true;  // The sink has called us: it cannot be called again.
             continue;
         }
         ++publishers_waiting_;
@@ -59,7 +59,7 @@ void Outbox::drain() {
     }
 }
 
-// Returns whether there is more; if not, the next add() posts again.
+// Returns whether there is more. If not, the next add() posts a task.
 bool Outbox::take_slice(std::size_t size_max) {
     taking_ = true;
     if (taken_at_ == taken_.size()) {

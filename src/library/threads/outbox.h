@@ -12,19 +12,20 @@
 
 namespace understudy::library {
 
-/// What the application publishes through one service, on its way to the loop.
+/// The changes that the application publishes through one service, on their way to the loop.
 ///
-/// A change costs its publisher one copy under a lock; however many there are, one task is posted
-/// for all. The loop takes them in slices, so that a burst does not keep it from its other work.
+/// A change costs its publisher one copy under a lock. One task is posted for any number of
+/// changes. The loop takes them in slices, so that many changes do not delay its other work.
 ///
-/// Bounds: Service::unsent_max_bytes: a publisher waits for room beyond it, unless it is on the
-///         loop itself; then the loop takes what there is first.
+/// Bounds: Service::unsent_max_bytes. A publisher that would exceed it waits for room. On the loop
+/// it
+///         does not wait: the changes before are taken first.
 /// Thread: add() and close() any; the sink is called on the loop.
 class Outbox {
 public:
     enum class Kind : std::uint8_t {
-        create,  ///< The record appears; bytes: its name (varint size), then its image.
-        change,  ///< Bytes: a delta.
+        create,  ///< A new record. The bytes are its name (varint size), then its image.
+        change,  ///< The bytes are a delta.
         remove,
     };
 
@@ -33,16 +34,16 @@ public:
 
     static constexpr std::size_t slice_max_bytes = 256 * KiB;
 
-    /// `owner` is whoever owns this: it stays while a task is on its way.
+    /// `owner` owns this object. A task that is posted keeps it alive while it runs.
     Outbox(LoopThread& loop, Sink sink) : loop_(loop), sink_(std::move(sink)) {}
 
     /// Errors: closed (none).
     [[nodiscard]] Result<void> add(Kind kind, std::uint64_t record, Bytes bytes,
                                    const std::weak_ptr<void>& owner);
 
-    /// All that is there goes to the sink now. Thread: loop.
+    /// Gives everything to the sink now. Thread: loop.
     void drain();
-    /// Takes nothing more; whoever waits for room is refused.
+    /// Refuses further changes, also those that wait for room.
     void close();
 
 private:

@@ -7,8 +7,8 @@
 
 namespace understudy::library {
 
-/// Where the library's events go: to the application's sink, or warnings and errors to stderr.
-/// What a sink throws is swallowed: there is nowhere to report it.
+/// A log that passes the library's events to the application's sink; without one, warnings and
+/// errors to stderr. An exception of the sink is dropped: it could be reported nowhere.
 [[nodiscard]] std::shared_ptr<Log> make_log(LogSink sink);
 
 }  // namespace understudy::library

@@ -4,17 +4,16 @@
 
 namespace understudy::library {
 
-/// Learns whether it pays to look out for the next thing before going to sleep.
+/// Learns whether it is worth it to spin for the next event before the thread sleeps.
 ///
-/// After a time in vain the next chances are left out, more each time; one that paid takes half of
-/// that back. So a stream costs no wake-ups, and what comes now and then, or on a machine that is
-/// busy with other things, costs next to no processor time.
-/// Thread: the owner's.
+/// After each failure more of the next occasions are skipped. A success halves that number. So a
+/// stream of events costs no wake-ups, and rare events, or a busy machine, cost hardly any
+/// processor time. Thread: the owner's.
 class SpinHabit {
 public:
     static constexpr int left_out_max = 255;
 
-    /// Asked once before each sleep; if the answer is yes, say how it went.
+    /// Called once before each sleep. If it returns true, ended() tells the result of the spinning.
     [[nodiscard]] bool wants() {
         if (left_ == 0) return true;
         --left_;

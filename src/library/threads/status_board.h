@@ -13,13 +13,11 @@
 
 namespace understudy::library {
 
-/// What a member on a journal has shown of its status, for whoever asks, waits or listens on
-/// another thread.
+/// The status of a member with a journal, for other threads that ask, wait or listen.
 ///
-/// Status has role, epoch, active and failed, as ReplicaStatus has. A failure stays: from then on
-/// the role is joining, whatever is shown.
-/// Bounds: a listener that is slow misses all but the newest `changes_kept` changes.
-/// Thread: any; shown from one.
+/// Status has role, epoch, active and failed, as ReplicaStatus has. A failure is final: after it
+/// the role is always joining. Bounds: a slow listener gets only the newest `changes_kept` changes.
+/// Thread: any; show() one.
 template <class Status>
 class StatusBoard {
 public:
@@ -30,7 +28,7 @@ public:
         listeners_.tell(seen_);
     }
 
-    /// Listeners hear of it if role, epoch or active member are others than before.
+    /// Listeners are told if the role, the epoch or the active member has changed.
     void show(Status now) {
         {
             const std::lock_guard lock(mutex_);
@@ -59,21 +57,20 @@ public:
         const std::lock_guard lock(mutex_);
         return seen_;
     }
-    /// Errors: the failure, as none; not_active (none): joining still.
+    /// Errors: the failure (none); not_active (none): it is still joining.
     [[nodiscard]] Result<void> check_open() const {
         const std::lock_guard lock(mutex_);
         if (seen_.failed) return Error{.code = seen_.failed->code, .detail = seen_.failed->detail};
         if (seen_.role != Role::joining) return {};
         return Error{.code = Errc::not_active, .detail = "the journal is not open yet"};
     }
-    /// `now`, with the failure that has been shown, if there was one.
+    /// `now`, with the failure if there was one.
     [[nodiscard]] Status with_failure(Status now) const {
         const std::lock_guard lock(mutex_);
         return failed_as_seen(std::move(now));
     }
 
-    /// Both wait no longer than until it fails. Errors: that failure; bad_config, closed, timed_out
-    /// (none).
+    /// Both also end when it fails. Errors: that failure; bad_config, closed, timed_out (none).
     [[nodiscard]] Result<void> wait_open(Duration timeout) {
         return wait_for(timeout, [](Role role) { return role != Role::joining; });
     }
@@ -81,16 +78,16 @@ public:
         return wait_for(timeout, [](Role role) { return role == Role::active; });
     }
 
-    /// Called with what was shown last, then with what is shown.
+    /// The listener is called with the present status, then with each change.
     void listen(std::function<void(const Status&)> listener) {
         listeners_.add(std::move(listener));
     }
 
-    /// Who waits is told that it is over, and no listener is called any more. Requires: it is over.
+    /// Wakes every thread that waits. No listener is called any more. Requires: waiter.over().
     void close() {
         US_ASSERT(waiter_.over());
         listeners_.close();
-        { const std::lock_guard lock(mutex_); }  // Who has looked before waits by now.
+        { const std::lock_guard lock(mutex_); }  // A thread that looked before it waits by now.
         changed_.notify_all();
     }
 
@@ -118,7 +115,7 @@ private:
     const Waiter& waiter_;
     Listeners<Status> listeners_;
     mutable std::mutex mutex_;
-    std::condition_variable changed_;  ///< Of what is seen, or it is over.
+    std::condition_variable changed_;  ///< The status has changed, or it is over.
     Status seen_;
 };
 

@@ -20,14 +20,14 @@ struct ThreadPair {
 
     LoopThread loop;
     const std::shared_ptr<CallbackThread> callbacks;
-    std::set<const Agent::Impl*> agents;  ///< Those that use them now. Loop only.
+    std::set<const Agent::Impl*> agents;  ///< Those that use them. Loop only.
 };
 
 }  // namespace understudy::library
 
 namespace understudy {
 
-/// What copies of Threads have in common: they are one user of the threads.
+/// The state that all copies of a Threads object share: together they are one user of the threads.
 struct US_HIDDEN Threads::Impl {
     explicit Impl(std::shared_ptr<library::ThreadPair> its_pair) : pair(std::move(its_pair)) {}
     ~Impl();

@@ -12,26 +12,27 @@
 
 namespace understudy::library {
 
-/// Lets other threads wait for what has a loop and a callback thread of its own: neither of those
-/// two may, since what they would wait for comes through them.
+/// Lets threads of the application wait for an answer from the loop. The loop thread and the
+/// callback thread may not wait, since the answer comes through them.
 ///
-/// Thread: any. All outlive this.
+/// Requires: all arguments of the constructor outlive it.
+/// Thread: any.
 class Waiter {
 public:
-    /// `what` the user knows it as: "replica".
+    /// `what` is the name for the user, such as "replica".
     Waiter(std::string_view what, LoopThread& loop, const Callbacks& callbacks,
            const Ending& ending)
         : what_(what), loop_(loop), callbacks_(callbacks), ending_(ending) {}
 
     [[nodiscard]] bool may_wait() const { return !loop_.on_loop() && !callbacks_.on_thread(); }
-    /// Errors: bad_config (none): this thread may not.
+    /// Errors: bad_config (none): this thread may not wait.
     [[nodiscard]] Result<void> check_thread() const;
     [[nodiscard]] bool over() const { return ending_.begun(); }
     [[nodiscard]] Error closed(Effect effect) const;
 
-    /// Calls `begin` on the loop with where the answer is to be put, and waits for it; `begin`
-    /// keeps alive what it works on. Errors: those of the answer; bad_config (none); closed (none,
-    /// unknown), timed_out (unknown).
+    /// Calls `begin` on the loop with the place for the answer, and waits for the answer.
+    /// Requires: `begin` keeps alive what it uses.
+    /// Errors: those of the answer; bad_config (none); closed (none, unknown), timed_out (unknown).
     template <class T, class Begin>
     [[nodiscard]] Result<T> await(Duration timeout, Begin begin) const {
         US_CHECK(check_thread());
