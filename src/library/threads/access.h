@@ -7,7 +7,7 @@
 namespace understudy::library {
 
 /// Gives this folder and admin.h access to the implementation of a public class.
-% % struct Access {
+struct Access {
     [[nodiscard]] static const std::shared_ptr<Agent::Impl>& impl(const Agent& agent) {
         return agent.impl_;
     }
