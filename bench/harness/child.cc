@@ -143,7 +143,7 @@ Result<std::string> Child::line(Duration limit) {
             ::poll(&state, 1, static_cast<int>(std::max<std::int64_t>(left.count() + 1, 0)));
         if (ready < 0 && errno == EINTR) continue;
         if (ready <= 0) {
-            return Error{.code = Errc::timed_out, .detail = name_ + " says nothing"};
+            return Error{.code = Errc::timed_out, .detail = name_ + " sends nothing"};
         }
         char bytes[4096];
         const auto got = ::read(output_.get(), bytes, sizeof bytes);

@@ -29,7 +29,7 @@ int main(int argc, char** argv) {
     demo::add_demo_commands(root, globals);
     add_meta_commands(line, globals);
     root.footer(
-        "The options above are taken by every command.\n"
+        "Every command takes the options above.\n"
         "Exit codes: 0 done; 1 the answer is no; 2 usage; 69 unreachable; 74 the output cannot be "
         "written,\nor a file cannot be read; 75 try again (no active member, timed out, "
         "outcome unknown);\n77 denied; 130 interrupted.");

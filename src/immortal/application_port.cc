@@ -51,7 +51,7 @@ void ApplicationPort::accepted(std::unique_ptr<Connection> connection) {
     } else if (silent_.size() + ready_.size() > candidates_max) {
         // Who has said nothing for longest makes way, be it the one that has just come.
         silent_.front()->end(
-            {.code = Errc::limit_exceeded, .detail = "too many applications wait here"});
+            {.code = Errc::limit_exceeded, .detail = "too many applications wait already"});
     }
 }
 

@@ -94,7 +94,7 @@ void CoordinatorClient::lose(const Error& reason) {
         for (auto& [id, answered] : std::exchange(asked_, {})) {
             answered(Error{.code = Errc::unavailable,
                            .effect = Effect::unknown,
-                           .detail = "the coordinator went away"});
+                           .detail = "the coordinator has gone"});
             if (here.ended()) return;
         }
         if (was_welcomed) log_.warn("coordinator.lost", {kv("error", reason)});
@@ -266,7 +266,7 @@ void CoordinatorClient::on(const EndFrame& end) {
 
 template <class Frame>
 void CoordinatorClient::on(const Frame&) {
-    give_up({.code = Errc::corrupt, .detail = "a frame that makes no sense here"});
+    give_up({.code = Errc::corrupt, .detail = "a frame that is not valid here"});
 }
 
 // --- What the application says -------------------------------------------------------------------

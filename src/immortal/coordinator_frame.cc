@@ -367,7 +367,7 @@ Result<AnyFrame> decode_frame(std::uint8_t type, Bytes body) {
     auto frame = read(static_cast<FrameType>(type), in);
     if (frame && in.good()) return *std::move(frame);
     return Error{.code = Errc::corrupt,
-                 .detail = frame ? "a frame of type " + std::to_string(type) + " makes no sense"
+                 .detail = frame ? "a frame of type " + std::to_string(type) + " is not valid"
                                  : "no frame is of type " + std::to_string(type)};
 }
 

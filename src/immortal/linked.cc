@@ -110,7 +110,7 @@ void LinkedApplication::perform(const Input& input, Stage& stage) {
     const bool starts = input.kind == InputKind::start;
     if (starts == (object() != nullptr)) {
         return give_up({.code = Errc::corrupt,
-                        .detail = starts ? "started twice" : "told something before its start"},
+                        .detail = starts ? "started twice" : "an input came before the start"},
                        stage);
     }
     switch (input.kind) {

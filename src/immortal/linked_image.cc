@@ -20,7 +20,7 @@ constexpr std::size_t fields_piece_max = 1 * MiB;
 constexpr std::size_t hashed_at_once = 64 * KiB;
 
 Error bad_linked_image(std::string what) {
-    return {.code = Errc::corrupt, .detail = "state of an immortal: " + std::move(what)};
+    return {.code = Errc::corrupt, .detail = "invalid state of an immortal: " + std::move(what)};
 }
 
 template <class Later>
@@ -149,11 +149,11 @@ Result<void> LinkedApplication::restore_part(ByteReader& piece) {
         case Part::map: {
             if (!restoration_->loaded) return bad_linked_image("a map before the fields");
             const auto which = piece.varint();
-            if (!which) return bad_linked_image("no map's number");
+            if (!which) return bad_linked_image("the number of a map is missing");
             return state_->object->load_map(static_cast<std::size_t>(*which), piece.rest());
         }
     }
-    return bad_linked_image("a part that is not known");
+    return bad_linked_image("an unknown part");
 }
 
 Result<void> LinkedApplication::restore_rows(ByteReader& piece,
@@ -162,8 +162,9 @@ Result<void> LinkedApplication::restore_rows(ByteReader& piece,
         const auto id = piece.varint();
         const auto name = piece.text();
         const auto kept = piece.bytes();
-        if (!kept) return bad_linked_image("a row is not whole");
-        if (*id >= state_->next_id) return bad_linked_image("a row of the future");
+        if (!kept) return bad_linked_image("a row is incomplete");
+        if (*id >= state_->next_id)
+            return bad_linked_image("a row with an id that was never given");
         rows.put(*id, {.name = std::string(*name), .kept = Buffer(kept->begin(), kept->end())});
     }
     return {};
@@ -177,7 +178,7 @@ Result<void> LinkedApplication::restore_fields(ByteReader& piece) {
     }
     restoration_->fields_size = *size;
     if (restoration_->loaded || *size < fields.size() + piece.rest().size()) {
-        return bad_linked_image("more fields than there are");
+        return bad_linked_image("more fields than the class has");
     }
     fields.insert(fields.end(), piece.rest().begin(), piece.rest().end());
     if (fields.size() < *size) return {};

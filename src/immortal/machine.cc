@@ -47,8 +47,8 @@ Result<MessageNo> Machine::greet(std::string_view peer, std::uint64_t instance) 
     }
     if (known->instance != 0 && known->instance != instance) {
         return Error{.code = Errc::refused,
-                     .detail = std::string(peer) + " is not the one that " + name_ +
-                               " knows: it was made anew; forget the old one first"};
+                     .detail = std::string(peer) + " is another one than the one that " + name_ +
+                               " knows: it was created again; forget the old one first"};
     }
     return known->received;
 }

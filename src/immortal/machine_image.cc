@@ -25,7 +25,8 @@ void lead(Buffer& out, PieceKind kind) {
 }
 
 Error bad_machine_image(const char* what) {
-    return {.code = Errc::corrupt, .detail = std::string("checkpoint of an immortal: ") + what};
+    return {.code = Errc::corrupt,
+            .detail = std::string("invalid checkpoint of an immortal: ") + what};
 }
 
 std::uint64_t nanoseconds(Duration duration) {
@@ -232,7 +233,7 @@ Result<void> Machine::restore_envelope(Bytes piece) {
         const std::uint64_t timer = in.varint().value_or(0);
         set_timer(timer, duration(in.varint()));
     }
-    if (!in.done()) return bad_machine_image("its envelope");
+    if (!in.done()) return bad_machine_image("invalid envelope");
     return {};
 }
 
@@ -240,7 +241,7 @@ Result<void> Machine::restore_outbox(Bytes piece) {
     ByteReader in(piece);
     const std::string_view name = in.text().value_or("");
     const auto found = peers_.find(name);
-    if (found == peers_.end()) return bad_machine_image("messages for nobody");
+    if (found == peers_.end()) return bad_machine_image("messages for an unknown peer");
     return found->second.out.restore(US_TRY(decode_batch(in.rest())));
 }
 
@@ -277,7 +278,7 @@ Result<void> Machine::restore_inputs(Bytes piece) {
     ByteReader in(piece);
     while (!in.done()) {
         const auto kept = in.bytes();
-        if (!kept) return bad_machine_image("an input is not whole");
+        if (!kept) return bad_machine_image("an input is incomplete");
         ByteReader one(*kept);
         Input input;
         const auto kind = one.fixed<std::uint8_t>();
@@ -290,7 +291,7 @@ Result<void> Machine::restore_inputs(Bytes piece) {
         input.name = one.text().value_or("");
         time_ = duration(one.varint());
         input.wall_ms = one.varint().value_or(0);
-        if (one.failed()) return bad_machine_image("an input is not whole");
+        if (one.failed()) return bad_machine_image("an input is incomplete");
         input.body = one.rest();
         deliver(input);
     }

@@ -88,12 +88,12 @@ Result<Batch> decode_batch(Bytes bytes) {
     ByteReader messages(batch.messages);
     for (std::uint64_t i = 0; i < batch.count; ++i) {
         const auto message = decode_message(messages);
-        if (!message) return corrupt_batch("a message is not whole");
+        if (!message) return corrupt_batch("a message is incomplete");
         if (message->body.size() > message_size_max) {
             return Error{.code = Errc::limit_exceeded, .detail = "batch: a message is too long"};
         }
     }
-    if (!messages.done()) return corrupt_batch("more than it says");
+    if (!messages.done()) return corrupt_batch("more messages than it says");
     return batch;
 }
 

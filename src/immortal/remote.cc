@@ -31,7 +31,7 @@ RemoteApplication::RemoteApplication(Runtime& runtime, Log& log, Options options
       connection_(std::move(connection)) {
     connection_->start(*this);
     watch_ = runtime_.at(runtime_.now() + options_.hello_max, [this] {
-        end({.code = Errc::timed_out, .detail = "no hello came"});
+        end({.code = Errc::timed_out, .detail = "no hello arrived in time"});
     });
 }
 
@@ -89,7 +89,7 @@ void RemoteApplication::end(const Error& reason) {
 }
 
 void RemoteApplication::contradiction(std::string detail) {
-    end({.code = Errc::corrupt, .detail = "the application breaks the protocol: " + detail});
+    end({.code = Errc::corrupt, .detail = "the application violates the protocol: " + detail});
 }
 
 void RemoteApplication::send(const AnyFrame& frame) {
@@ -237,9 +237,9 @@ void RemoteApplication::received(Bytes data) {
         if (!frame) return contradiction(frame.error().detail);
         const bool is_hello = std::holds_alternative<HelloFrame>(*frame);
         if (is_hello == greeted_) {
-            return contradiction(is_hello ? "a second hello" : "it begins with a hello");
+            return contradiction(is_hello ? "a second hello" : "the first frame must be a hello");
         }
-        if (!is_hello && !welcomed_) return contradiction("it waits for its welcome");
+        if (!is_hello && !welcomed_) return contradiction("it must wait for its welcome");
         progressed();
         std::visit([this](const auto& each) { on(each); }, *frame);
     }
@@ -283,7 +283,7 @@ void RemoteApplication::on(const HelloFrame& hello) {
 
 void RemoteApplication::on(const Output& output) {
     if (outdated()) return;
-    if (flying_.empty()) return contradiction("an output, and nothing to perform");
+    if (flying_.empty()) return contradiction("an output while there was nothing to perform");
     if (output.body.size() > message_size_max || output.to.size() > identifier_size_max ||
         output.name.size() > name_size_max) {
         return contradiction("an output is too long");
@@ -296,7 +296,7 @@ void RemoteApplication::on(const PerformedFrame& performed) {
     if (flying_.empty() || performed.upto < flying_.front().position ||
         performed.upto > flying_.back().position) {
         return contradiction("position " + std::to_string(performed.upto.value) +
-                             " is not one that it was to perform");
+                             " is not one that it had to perform");
     }
     while (!flying_.empty() && flying_.front().position <= performed.upto) {
         if (flying_.front().version != 0) version_performed_ = flying_.front().version;
@@ -310,8 +310,9 @@ void RemoteApplication::on(const PerformedFrame& performed) {
 
 void RemoteApplication::on(const ImageFrame& image) {
     if (outdated()) return;
-    if (!imaging_ || image.at != image_at_) return contradiction("an image nobody asked for");
-    if (!flying_.empty()) return contradiction("an image before what it holds was performed");
+    if (!imaging_ || image.at != image_at_) return contradiction("an image that was not asked for");
+    if (!flying_.empty())
+        return contradiction("an image before the inputs that it contains were performed");
     if (image_->empty()) {
         ByteWriter head(*image_);
         head.fixed(image_magic);
@@ -319,7 +320,8 @@ void RemoteApplication::on(const ImageFrame& image) {
         head.fixed(image_at_.value);
     }
     image_->insert(image_->end(), image.piece.begin(), image.piece.end());
-    if (image_->size() > options_.image_bytes_max) return contradiction("an image without an end");
+    if (image_->size() > options_.image_bytes_max)
+        return contradiction("an image that is too long");
     if (!image.last) return;
     imaging_ = false;
     stage_->imaged(image_at_, std::exchange(image_, nullptr));
@@ -362,7 +364,7 @@ void RemoteApplication::on(const UpgradeFrame& upgrade) {
 void RemoteApplication::on(const BrokenFrame& broken) { end(broken.reason); }
 
 void RemoteApplication::on(const RestoredFrame& restored) {
-    if (restoring_ == 0) return contradiction("nothing was to be restored");
+    if (restoring_ == 0) return contradiction("there was nothing to restore");
     --restoring_;
     log_.info("application.restored",
               {kv("application", name_), kv("position", restored.position.value)});
@@ -393,7 +395,7 @@ void RemoteApplication::look() {
     if (connection_->backlog_bytes() < backlog_seen_) progress_at_ = runtime_.now();
     if (runtime_.now() < progress_at_ + options_.stall_max) return watch();
     end({.code = Errc::timed_out,
-         .detail = "the application has made no progress behind position " +
+         .detail = "the application has made no progress after position " +
                    std::to_string(performed_.value)});
 }
 

@@ -512,7 +512,7 @@ TEST_F(ByHandTest, WhatContradictsTheProtocolIsItsEnd) {
     begin();
     say(PerformedFrame{{3}});
     EXPECT_EQ(refusal(),
-              "the application breaks the protocol: position 3 is not one that it was to "
+              "the application violates the protocol: position 3 is not one that it had to "
               "perform");
     EXPECT_EQ(desk().stage.end->code, Errc::corrupt);
     EXPECT_TRUE(until([&] { return end().ended.has_value(); }));
@@ -530,7 +530,8 @@ TEST_F(ByHandTest, AnImageBeforeItsInputsArePerformedIsItsEnd) {
     in(*coordinator, [&] { desk().application->want_image(); });
     say(PerformedFrame{{1}});
     say(ImageFrame{.at = {2}, .last = true, .piece = {}});
-    EXPECT_NE(refusal().find("before what it holds was performed"), std::string::npos);
+    EXPECT_NE(refusal().find("before the inputs that it contains were performed"),
+              std::string::npos);
 }
 
 TEST_F(ByHandTest, OutputsWithoutAnInputAreItsEnd) {
@@ -559,7 +560,7 @@ TEST_F(ByHandTest, AnImageEndsWhereTheStreamContinues) {
 TEST_F(ByHandTest, OneThatDoesNothingIsGivenUp) {
     begin();
     const TimePoint begun = world.now();
-    EXPECT_NE(refusal().find("no progress behind position 0"), std::string::npos);
+    EXPECT_NE(refusal().find("no progress after position 0"), std::string::npos);
     EXPECT_EQ(desk().ended->code, Errc::timed_out);
     EXPECT_GE(world.now() - begun, 10s);
     EXPECT_LT(world.now() - begun, 13s);

@@ -43,7 +43,7 @@ namespace {
 
 Result<void> check_not_reserved(std::string_view what, std::string_view name) {
     if (!name.starts_with(reserved_prefix)) return {};
-    return bad_config(fmt::format("{} {}: names that begin with {} are the platform's own", what,
+    return bad_config(fmt::format("{} {}: names that begin with {} belong to the platform", what,
                                   name, reserved_prefix));
 }
 
@@ -51,8 +51,8 @@ Result<Address> check_listen(std::string_view listen, bool has_tls, bool insecur
     Address address = US_TRY(parse_address(listen));
     if (is_loopback(address.host) || has_tls || insecure) return address;
     return bad_config(fmt::format(
-        "listen {}: others than this machine could connect, in the clear; give certificates (tls), "
-        "or say insecure to have it so",
+        "listen {}: other machines could connect without encryption; give certificates (tls), "
+        "or set insecure to allow it",
         listen));
 }
 
@@ -81,7 +81,7 @@ Result<client::AgentOptions> check(const AgentOptions& options) {
     out.advertise = options.advertise;
     if (out.advertise.empty() && is_wildcard(out.listen.host)) {
         return bad_config(fmt::format(
-            "listen {}: say in advertise under which host others reach it", options.listen));
+            "listen {}: advertise must name the host at which others reach it", options.listen));
     }
     out.tls = to_options(options.tls);
     for (const Compression compression : options.compression) {

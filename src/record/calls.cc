@@ -22,7 +22,7 @@ Result<CallId> CallTable::begin(Call call, TimePoint now, CallEffects& effects) 
     US_CHECK(check_call_name(call.name));
     US_CHECK(check_arguments_size(call.arguments.size()));
     if (call.deadline <= now) {
-        return Error{.code = Errc::timed_out, .detail = "call '" + call.name + "' not begun"};
+        return Error{.code = Errc::timed_out, .detail = "call '" + call.name + "' was not begun"};
     }
     if (calls_.size() + parting_.size() >= calls_outstanding_max ||
         arguments_bytes_ + call.arguments.size() > arguments_outstanding_max) {
@@ -99,7 +99,7 @@ void CallTable::expire(TimePoint now, CallEffects& effects) {
         const bool waited = entry.state == State::queued;
         if (!waited) entry.maybe_done = true;
         fail(id, Errc::timed_out,
-             waited ? "no active member took the call" : "the active member did not answer",
+             waited ? "no active member accepted the call" : "the active member did not answer",
              effects);
     }
 }

@@ -118,7 +118,7 @@ private:
     }
 
     Result<void> end() {
-        if (!reader_.done()) return bad_record("bytes behind the end");
+        if (!reader_.done()) return bad_record("bytes after the end");
         if (view_.puts.size() > fields_max || view_.removed.size() > fields_max) {
             return Error{.code = Errc::limit_exceeded,
                          .detail = fmt::format("more than {} fields", fields_max)};
@@ -147,7 +147,7 @@ private:
         if (const auto checked = check_name("field", *name); !checked) {
             return bad_record(checked.error().detail);
         }
-        if (!(before < *name)) return bad_record("names out of order");
+        if (!(before < *name)) return bad_record("names are out of order");
         return *name;
     }
 
@@ -171,7 +171,7 @@ private:
             before = US_TRY(name(before));
             while (put < view_.puts.size() && view_.puts[put].name < before) ++put;
             if (put < view_.puts.size() && view_.puts[put].name == before) {
-                return bad_record("name both put and removed");
+                return bad_record("a name is both put and removed");
             }
             view_.removed.push_back(before);
         }
@@ -190,9 +190,9 @@ private:
             case ValueType::integer:
             case ValueType::real: value.bits = reader_.fixed<std::uint64_t>().value_or(0); break;
             default:
-                return bad_record("type of a value");
+                return bad_record("unknown type of a value");
         }
-        if (reader_.failed()) return bad_record("value cut short");
+        if (reader_.failed()) return bad_record("a value is cut short");
         return value;
     }
 

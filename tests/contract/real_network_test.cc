@@ -169,7 +169,7 @@ TEST_F(RealLocalNetwork, AFileThatIsNoSocketStays) {
     const auto listener = listen_there();
     ASSERT_FALSE(listener);
     EXPECT_EQ(listener.error().code, Errc::in_use);
-    EXPECT_NE(listener.error().detail.find("no socket"), std::string::npos);
+    EXPECT_NE(listener.error().detail.find("not a socket"), std::string::npos);
     EXPECT_EQ(std::filesystem::file_size(path_), 4u);
     EXPECT_EQ(files(), 1u);
 }

@@ -359,7 +359,7 @@ TEST_F(Nodes, WrongPeersAreRefusedWithAReason) {
     };
     refused({"--peers", "r1"}, "NAME=HOST:PORT");
     refused({"--name", "r4", "--peers", "r1=127.0.0.1:1,r2=127.0.0.1:2"}, "advertise");
-    refused({"--name", "r1", "--peers", "r1=127.0.0.1:1"}, "nobody but this node");
+    refused({"--name", "r1", "--peers", "r1=127.0.0.1:1"}, "there is no other node");
     refused({"--name", "r1", "--peers", "r1=127.0.0.1:1,r1=127.0.0.1:2"}, "twice");
     refused({"--name", "r1", "--peers", "r1=10.1.1.1:1,r2=10.1.1.2:2"}, "without TLS");
     refused({"--advertise", "127.0.0.1:1"}, "--peers");

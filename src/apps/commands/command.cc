@@ -119,7 +119,7 @@ CommandLine::CommandLine(const std::string& name, const std::string& about,
     CLI::App& app = parts_->app;
     app.name(name);
     app.fallthrough();
-    app.set_help_flag("-h,--help", "Says what a command takes.");
+    app.set_help_flag("-h,--help", "Describes a command.");
     app.set_version_flag("--version", fmt::format("{} {}", name, version), "Prints the version.");
     app.get_formatter()->column_width(34);
     app.get_formatter()->label("Positionals", "Arguments");

@@ -23,7 +23,7 @@ namespace {
         return std::optional<TlsFiles>();
     }
     if (settings.tls_cert.empty() || settings.tls_key.empty() || settings.tls_ca.empty()) {
-        return bad_config("TLS wants all three of --tls-cert, --tls-key and --tls-ca");
+        return bad_config("TLS needs all three of --tls-cert, --tls-key and --tls-ca");
     }
     return std::optional(TlsFiles{.certificate = settings.tls_cert,
                                   .key = settings.tls_key,
@@ -120,7 +120,7 @@ namespace {
                          settings.app_port == 0 ? defined_port : settings.app_port, false,
                          settings.insecure);
     }
-    if (settings.app_port != 0) return bad_config("either --app-port or --app-socket");
+    if (settings.app_port != 0) return bad_config("--app-port and --app-socket exclude each other");
     return socket_address(settings.app_socket);
 }
 
@@ -157,7 +157,9 @@ std::string journal_directory(const std::string& log, const std::string& instanc
 Result<CoordinatorProgram::Options> coordinator_options(const CoordinatorPlan& plan) {
     const CoordinatorSettings& settings = plan.settings.coordinator;
     if (settings.instance.empty()) {
-        return bad_config("which immortal?\ntry: understudy coordinator --instance NAME --log DIR");
+        return bad_config(
+            "the name of the immortal is missing\ntry: understudy coordinator --instance NAME "
+            "--log DIR");
     }
     US_CHECK(check_service_name(settings.instance));
     const auto* replica = find_replica(plan);

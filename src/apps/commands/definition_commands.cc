@@ -42,7 +42,7 @@ struct Typed {
     const char* const end = text.data() + text.size();
     const auto read = std::from_chars(text.data(), end, value);
     if (read.ec != std::errc() || read.ptr != end || value > max) {
-        return bad_config(fmt::format("{} {}: a number from 0 to {} is wanted", what, text, max));
+        return bad_config(fmt::format("{} {}: expected a number from 0 to {}", what, text, max));
     }
     return value;
 }
@@ -69,7 +69,7 @@ struct Typed {
     if (!typed.node.empty()) {
         const Address address = US_TRY(parse_address(typed.node));
         if (address.host.empty())
-            return bad_config("--node: HOST:PORT, as the other replicas reach it");
+            return bad_config("--node: expected HOST:PORT at which the other replicas reach it");
         *options.mutable_node() = wire::to_endpoint(address);
     }
     return options;
@@ -78,8 +78,7 @@ struct Typed {
 [[nodiscard]] Error explained(Error error, const Typed& typed) {
     switch (error.code) {
         case Errc::already_exists:
-            return advise(std::move(error),
-                          "--update, which changes what is given and nothing else");
+            return advise(std::move(error), "--update, which changes only what is given");
         case Errc::not_found:
             return advise(
                 std::move(error),
@@ -121,7 +120,7 @@ Result<Exit> change(const Invocation& invocation, const Typed& typed, pb::Defini
 
 Result<Exit> register_service(const Invocation& invocation, const Typed& typed) {
     if (typed.last_resort && typed.no_last_resort) {
-        return bad_config("--last-resort and --no-last-resort: which?");
+        return bad_config("--last-resort and --no-last-resort exclude each other");
     }
     pb::DefinitionAsk wanted;
     pb::DefineAsk& define = *wanted.mutable_define();
@@ -141,7 +140,7 @@ Result<Exit> register_service(const Invocation& invocation, const Typed& typed) 
         define.set_directory(log);
         define.mutable_first()->set_directory(log);
     } else if (!typed.update) {
-        return advise(bad_config("where is the journal?"),
+        return advise(bad_config("the place of the journal is missing"),
                       "--log DIR, a directory that all replicas share, or --replicated");
     }
     if (typed.last_resort || typed.no_last_resort) {
@@ -176,15 +175,15 @@ Result<Exit> remove_replica(const Invocation& invocation, const Typed& typed) {
     remove.set_number(static_cast<std::uint32_t>(US_TRY(number("--replica", typed.replica, 999))));
     const std::uint32_t replica = remove.number();
     return change(invocation, typed, std::move(wanted),
-                  fmt::format("{} has {} no more", typed.name, wire::replica_member(replica)));
+                  fmt::format("{} no longer has {}", typed.name, wire::replica_member(replica)));
 }
 
 Result<Exit> unregister(const Invocation& invocation, const Typed& typed) {
     pb::DefinitionAsk wanted;
     wanted.mutable_undefine()->set_family(typed.name);
-    return change(invocation, typed, std::move(wanted),
-                  fmt::format("{} is not registered any more; its journal is left as it is",
-                              typed.name));
+    return change(
+        invocation, typed, std::move(wanted),
+        fmt::format("{} is no longer registered; its journal was not changed", typed.name));
 }
 
 }  // namespace
@@ -215,10 +214,12 @@ void add_definition_commands(const Command& service, Globals& globals) {
         command.option({.names = "--log", .value_name = "DIR", .about = log_about,
                         .completes = Completes::directory},
                        typed->log);
-        command.option({.names = "--node", .value_name = "HOST:PORT",
-                        .about = "Where the other replicas reach its replicated journal. Else: any "
-                                 "port, found by the registry."},
-                       typed->node);
+        command.option(
+            {.names = "--node",
+             .value_name = "HOST:PORT",
+             .about = "Where the other replicas reach its replicated journal. Default: any "
+                      "port, found by the registry."},
+            typed->node);
         command.option({.names = "--port", .value_name = "P",
                         .about = "Where other services reach it. 0, the default: any port."},
                        typed->port);
@@ -226,7 +227,7 @@ void add_definition_commands(const Command& service, Globals& globals) {
                         .about = "Where its application process reaches its coordinator. 0, the "
                                  "default: any port."},
                        typed->app_port);
-        command.flag("--update", "Changes what is given; nothing that is not given is reset.",
+        command.flag("--update", "Changes what is given; options that are not given stay.",
                      typed->update);
     };
 
@@ -236,30 +237,32 @@ void add_definition_commands(const Command& service, Globals& globals) {
     registering.option({.names = "--kind", .value_name = "KIND",
                         .about = "What it is.", .choices = "immortal"},
                        typed->kind);
-    registering.flag("--replicated",
-                     "The replicas keep the journal among them, each in a log of its own.",
+    registering.flag("--replicated", "The replicas keep the journal together, each in its own log.",
                      typed->replicated);
     add_replica_options(registering, "The journal, in a directory that all replicas share. With "
                                      "--replicated: that of replica 0 alone.");
-    registering.flag("--last-resort",
-                     "The checkpointer may become active when nobody else can.",
+    registering.flag("--last-resort", "The checkpointer may become active when no other copy can.",
                      typed->last_resort);
-    registering.flag("--no-last-resort", "It never may: the default.", typed->no_last_resort);
-    registering.option({.names = "--code-version", .value_name = "N",
-                        .about = "Of its code; only grows."},
+    registering.flag("--no-last-resort", "It may never become active: the default.",
+                     typed->no_last_resort);
+    registering.option({.names = "--code-version",
+                        .value_name = "N",
+                        .about = "The version of its code; it can only grow."},
                        typed->version);
     registering.footer(
-        "Asked twice it changes nothing. Exit code 1: it is registered otherwise, or "
+        "The same command twice changes nothing. Exit code 1: it is registered with other values, "
+        "or "
         "runs.");
 
     const Command adding =
         add("add-replica", "Registers one more copy of an immortal, also while others run.",
             add_replica);
     add_replica_number(adding);
-    add_replica_options(adding, "Of a replicated journal: its own log.");
+    add_replica_options(adding, "With a replicated journal: its own log.");
 
-    const Command removing = add(
-        "remove-replica", "Takes a copy out; not the active one, nor the last.", remove_replica);
+    const Command removing =
+        add("remove-replica", "Removes a copy, except the active one and the last one.",
+            remove_replica);
     add_replica_number(removing);
 
     add("unregister", "Forgets a registered service. None of its members may run.", unregister);

@@ -41,7 +41,8 @@ void Globals::add_to(const Command& root) {
                           "[UNDERSTUDY_CONFIG]",
                  .completes = Completes::file},
                 config_);
-    root.option({.names = "-o,--output", .about = "What standard output holds.",
+    root.option({.names = "-o,--output",
+                 .about = "The format of standard output.",
                  .choices = std::string(format_choices)},
                 format_);
     root.flag("--json", "Short for --output json.", json_);

@@ -339,7 +339,7 @@ private:
         std::from_chars(text.data(), text.data() + text.size(), index.value);
     if (error != std::errc() || end != text.data() + text.size() || index == Index{}) {
         return Error{.code = Errc::bad_config,
-                     .detail = fmt::format("{} wants the index of an entry, from 1", option)};
+                     .detail = fmt::format("{}: expected the index of an entry, from 1", option)};
     }
     return index;
 }
@@ -375,7 +375,7 @@ private:
         const char* const end_of_text = wanted.app_port.data() + wanted.app_port.size();
         const auto [end, error] = std::from_chars(wanted.app_port.data(), end_of_text, number);
         if (error != std::errc() || end != end_of_text) {
-            return Error{.code = Errc::bad_config, .detail = "--app-port wants a port, or 0"};
+            return Error{.code = Errc::bad_config, .detail = "--app-port: expected a port, or 0"};
         }
         return Address{"127.0.0.1", number};
     }
@@ -427,7 +427,7 @@ private:
     const wire::pb::Definition& definition = info.definition();
     if (definition.journal() == static_cast<std::uint32_t>(wire::JournalKind::replicated)) {
         return Error{.code = Errc::bad_config,
-                     .detail = fmt::format("each copy of {} has a log of its own: say which, as "
+                     .detail = fmt::format("each copy of {} has its own log: name one, as "
                                            "DIR/replica-N",
                                            family)};
     }
@@ -452,7 +452,7 @@ private:
         case GroupWalk::Proof::checkpoint:
             return fmt::format("proven committed up to {} (a checkpoint)", found.committed.value);
         case GroupWalk::Proof::later_command:
-            return fmt::format("proven committed up to {} (its leader took commands behind it)",
+            return fmt::format("proven committed up to {} (its leader took commands after it)",
                                found.committed.value);
         case GroupWalk::Proof::only_voter:
             return fmt::format("committed up to {} (this node alone decides)",
@@ -477,7 +477,7 @@ void print_found(const GroupWalk::Found& found, bool uncommitted, bool people) {
                                         {"proof", std::string(name(found.proof))}}));
     }
     if (found.committed >= found.last) return;
-    remark(uncommitted ? fmt::format("understudy: behind entry {} another copy may hold something "
+    remark(uncommitted ? fmt::format("understudy: after entry {} another copy may hold something "
                                      "else",
                                      found.committed.value)
                        : fmt::format("understudy: entries {} to {} may not be committed; "
@@ -493,18 +493,20 @@ void print_found(const GroupWalk::Found& found, bool uncommitted, bool people) {
     }
     JournalWanted wanted = given;
     if (wanted.directory.empty() == wanted.service.empty()) {
-        return Error{.code = Errc::bad_config, .detail = "either DIR or --service NAME"};
+        return Error{.code = Errc::bad_config,
+                     .detail = "DIR and --service NAME exclude each other; one is needed"};
     }
     if (wanted.directory.empty()) {
         wanted.directory = US_TRY(directory_of(invocation, wanted.service));
     }
     if (!wanted.app_port.empty() && !wanted.app_socket.empty()) {
-        return Error{.code = Errc::bad_config, .detail = "either --app-port or --app-socket"};
+        return Error{.code = Errc::bad_config,
+                     .detail = "--app-port and --app-socket exclude each other"};
     }
     const bool performs = !wanted.app_port.empty() || !wanted.app_socket.empty();
     if (wanted.compare && !performs) {
         return Error{.code = Errc::bad_config,
-                     .detail = "--compare wants --app-port or --app-socket too"};
+                     .detail = "--compare also needs --app-port or --app-socket"};
     }
     const Replaying::Range range{
         .from = US_TRY(index_of("--from", wanted.from)),
@@ -536,7 +538,7 @@ void print_found(const GroupWalk::Found& found, bool uncommitted, bool people) {
         wanted.directory = place->log;
     } else if (!wanted.group.empty() || wanted.uncommitted) {
         return Error{.code = Errc::bad_config,
-                     .detail = wanted.directory + " is no node's directory and no node's log"};
+                     .detail = wanted.directory + " is not the directory or the log of a node"};
     }
     journal::WalkVisitor& visitor =
         group ? static_cast<journal::WalkVisitor&>(*group) : replaying;
@@ -553,7 +555,8 @@ void print_found(const GroupWalk::Found& found, bool uncommitted, bool people) {
                       "understudy journal verify " + wanted.directory);
     }
     if (walked && group && !group->found()) {
-        return Error{.code = Errc::bad_config, .detail = wanted.directory + " is no node's log"};
+        return Error{.code = Errc::bad_config,
+                     .detail = wanted.directory + " is not the log of a node"};
     }
     if (performers && replaying.immortal() != nullptr && replaying.immortal()->started()) {
         return conclude(*replaying.immortal(), both, invocation.for_people());
@@ -575,7 +578,7 @@ void add_journal_commands(const Command& root, Globals& globals) {
                               .completes = Completes::directory};
 
     const Command journal =
-        root.add("journal", "Journals on disk: looked at, also while in use, and not changed.");
+        root.add("journal", "Reads journals on disk, also while they are in use.");
     const Command inspecting =
         journal.add("inspect", "What is there: segments, checkpoints, epochs, groups, counts.");
     inspecting.argument(directory, given->directory);
@@ -589,7 +592,8 @@ void add_journal_commands(const Command& root, Globals& globals) {
                      "of a newer\nversion; 74 a file cannot be read; 77 not allowed.");
 
     const Command repairing = journal.add(
-        "repair", "Appends zeros that a segment lacks, where every entry is whole; nothing else.");
+        "repair",
+        "Appends the zeros that a segment lacks, if every entry is whole; does nothing else.");
     repairing.argument(directory, given->directory);
     repairing.runs(running(repair));
     repairing.footer(
@@ -598,7 +602,7 @@ void add_journal_commands(const Command& root, Globals& globals) {
         "newer version; 74 a file\ncannot be read or written; 77 not allowed.");
 
     const Command replaying = journal.add(
-        "replay", "Prints each entry; of a registry its state, of an immortal what it was told.");
+        "replay", "Prints each entry, and what it did: a registry's state, an immortal's inputs.");
     Parameter perhaps = directory;
     perhaps.required = false;
     replaying.argument(perhaps, given->directory);
@@ -613,33 +617,37 @@ void add_journal_commands(const Command& root, Globals& globals) {
     replaying.option({.names = "--body", .value_name = "HOW", .about = "How bodies are shown.",
                       .choices = "none|text|hex"},
                      given->body);
-    replaying.option({.names = "--as", .value_name = "WHAT",
+    replaying.option({.names = "--as",
+                      .value_name = "WHAT",
                       .about = "registry, immortal: commands are decoded and carried out. auto: "
-                               "whichever they look like.",
+                               "chosen by their contents.",
                       .choices = "auto|registry|immortal|entries"},
                      given->as);
+    replaying.option({.names = "--group",
+                      .value_name = "NAME",
+                      .about = "With a replicated journal: the service; DIR is the directory of a "
+                               "node, or its log. Not needed if there is only one service."},
+                     given->group);
+    replaying.flag(
+        "--uncommitted",
+        "With a replicated journal: also entries that are not proven committed; they may "
+        "differ at other nodes.",
+        given->uncommitted);
     replaying.option(
-        {.names = "--group",
-         .value_name = "NAME",
-         .about = "Of a replicated journal: which service's; DIR is the directory of a "
-                  "node, or its log. Not needed if there is one."},
-        given->group);
-    replaying.flag("--uncommitted",
-                   "Of a replicated journal: also what is not proven to be committed, and may be "
-                   "otherwise at other nodes.",
-                   given->uncommitted);
-    replaying.option({.names = "--app-port", .value_name = "PORT",
-                      .about = "An immortal's application comes here and is told the past; what it "
-                               "says is printed, and a hash of its state. 0: the system chooses."},
-                     given->app_port);
-    replaying.option({.names = "--app-socket", .value_name = "PATH",
-                      .about = "In place of --app-port: the application comes through this "
+        {.names = "--app-port",
+         .value_name = "PORT",
+         .about = "An immortal's application connects here and gets the past; its "
+                  "outputs and a hash of its state are printed. 0: the system chooses."},
+        given->app_port);
+    replaying.option({.names = "--app-socket",
+                      .value_name = "PATH",
+                      .about = "In place of --app-port: the application connects to this "
                                "Unix-domain socket.",
                       .completes = Completes::file},
                      given->app_socket);
     replaying.flag(
         "--compare",
-        "A second application comes, of newer code, and is told the same: exit code 1 at "
+        "A second application, of newer code, connects and gets the same: exit code 1 at "
         "the first output that differs.",
         given->compare);
     replaying.runs(running(replay));

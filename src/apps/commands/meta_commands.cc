@@ -93,10 +93,10 @@ Result<Exit> explain_codes(const Invocation& invocation, const std::string& want
 }
 
 void add_config_commands(const Command& root, Globals& globals) {
-    const Command config = root.add("config", "Configuration files and what takes effect.");
+    const Command config = root.add("config", "Configuration files and effective options.");
     const auto path = std::make_shared<std::string>();
     const Command checking =
-        config.add("check", "Reads a file and says all that is wrong with it.");
+        config.add("check", "Reads a file and reports everything that is wrong with it.");
     checking.argument({.names = "file", .value_name = "FILE", .about = "A TOML file.",
                        .completes = Completes::file},
                       *path);
@@ -105,7 +105,7 @@ void add_config_commands(const Command& root, Globals& globals) {
     checking.footer("Exit code 1: something is wrong with it.");
 
     const auto origin = std::make_shared<bool>(false);
-    const Command showing = config.add("show", "All options as they take effect here, as TOML.");
+    const Command showing = config.add("show", "All options with their effective values, as TOML.");
     showing.flag("--origin", "Says where each value comes from.", *origin);
     showing.runs(globals.running([origin](const Invocation& invocation) {
         return show_config(invocation, *origin ? ShowOrigin::yes : ShowOrigin::no);
@@ -129,8 +129,9 @@ void add_meta_commands(CommandLine& line, Globals& globals) {
 
     const auto code = std::make_shared<std::string>();
     const Command explaining = root.add("explain", "What an error code means and what to do.");
-    explaining.argument({.names = "code", .value_name = "CODE",
-                         .about = "As messages show it in brackets. Else: all codes.",
+    explaining.argument({.names = "code",
+                         .value_name = "CODE",
+                         .about = "The code, as messages show it in brackets. Default: all codes.",
                          .required = false},
                         *code);
     explaining.runs(globals.running(
@@ -138,12 +139,12 @@ void add_meta_commands(CommandLine& line, Globals& globals) {
 
     const auto shell = std::make_shared<std::string>();
     const Command completing = root.add("completion", "Prints a script that completes commands.");
-    completing.argument({.names = "shell", .about = "For which shell.", .choices = "bash"}, *shell);
+    completing.argument({.names = "shell", .about = "The shell.", .choices = "bash"}, *shell);
     completing.runs([&line, shell] {
         print(bash_completion(line.describe()));
         return Exit::done;
     });
-    completing.footer("Now and here: source <(understudy completion bash)");
+    completing.footer("For this shell: source <(understudy completion bash)");
 }
 
 }  // namespace understudy::apps

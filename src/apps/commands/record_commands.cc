@@ -83,7 +83,7 @@ Result<Exit> list_records(const Invocation& invocation, const RecordWanted& give
     });
     if (!heard) {
         return Error{.code = Errc::timed_out,
-                     .detail = fmt::format("{} did not say which records it has", given.family)};
+                     .detail = fmt::format("{} did not list its records", given.family)};
     }
     Listing listing{.columns = {{.key = "record", .title = "RECORD"}}, .rows = {},
                     .name_key = "record"};
@@ -111,7 +111,8 @@ Result<Exit> get(const Invocation& invocation, const RecordWanted& given) {
 
 [[nodiscard]] std::string_view record_status_text(RecordStatus status) {
     switch (status) {
-        case RecordStatus::connecting: return "nothing has come yet";
+        case RecordStatus::connecting:
+            return "nothing has arrived yet";
         case RecordStatus::connected: return "every change arrives again";
         case RecordStatus::stale: return "the member is away; a change may be missing";
         case RecordStatus::absent: return "the active member has no such record";
@@ -125,7 +126,7 @@ Result<Exit> watch(const Invocation& invocation, const RecordWanted& given) {
     if (!given.count.empty()) {
         const auto parsed = parse_size(given.count);  // A plain number; units mean the same.
         if (!parsed || *parsed == 0) {
-            return Error{.code = Errc::bad_config, .detail = "--count wants a number from 1"};
+            return Error{.code = Errc::bad_config, .detail = "--count: expected a number from 1"};
         }
         count = *parsed;
     }

@@ -40,8 +40,9 @@ namespace {
                                                     settings.data));
     }
     if (error.code == Errc::in_use) {
-        return advise(std::move(error), "another --data or --listen, or end the other registry "
-                                        "(understudy registry status shows who answers)");
+        return advise(std::move(error),
+                      "another --data or --listen, or end the other registry "
+                      "(understudy registry status shows which one answers)");
     }
     return advise_path(std::move(error), settings.data);
 }
@@ -95,7 +96,7 @@ Result<Exit> restore_registry(const Invocation& invocation, const std::string& f
     if (!state.ParseFromArray(content->data(), static_cast<int>(content->size())) ||
         state.platform().empty()) {
         return Error{.code = Errc::corrupt,
-                     .detail = fmt::format("{}: its content is not what a registry knows", from)};
+                     .detail = fmt::format("{}: its content is not the state of a registry", from)};
     }
     auto options = US_TRY(registry_options(settings));
     options.several.reset();
@@ -125,8 +126,9 @@ Result<Exit> backup_registry(const Invocation& invocation, const std::string& to
                              Existing existing) {
     const bool to_output = to == "-";
     if (to_output && is_terminal(STDOUT_FILENO)) {
-        return advise({.code = Errc::bad_config, .detail = "a backup is no text for a terminal"},
-                      "understudy registry backup --to FILE");
+        return advise(
+            {.code = Errc::bad_config, .detail = "a backup cannot be written to a terminal"},
+            "understudy registry backup --to FILE");
     }
     auto session = US_TRY(Session::open(invocation));
     wire::pb::Ask ask;
@@ -253,7 +255,7 @@ Result<Exit> show_status(const Invocation& invocation) {
         const std::string& waiting = info.journal().waiting();
         remark(fmt::format("understudy: {} answers, and knows of no active node: {}",
                            info.journal().node(),
-                           waiting.empty() ? "one is being chosen" : waiting));
+                           waiting.empty() ? "an election is under way" : waiting));
         return Exit::no;
     }
     // Anything but "ok": changes are refused, the rest goes on.
@@ -294,7 +296,7 @@ Result<Exit> remove_node(const Invocation& invocation, const std::string& name) 
     wire::pb::NodesAsk change;
     change.mutable_remove()->set_name(name);
     return change_nodes(invocation, std::move(change),
-                        fmt::format("{} is no node of the registry any more", name));
+                        fmt::format("{} is no longer a node of the registry", name));
 }
 
 Result<Exit> transfer_to(const Invocation& invocation, const std::string& name) {
@@ -307,13 +309,13 @@ Result<Exit> transfer_to(const Invocation& invocation, const std::string& name) 
 }  // namespace
 
 void add_registry_commands(const Command& root, Globals& globals) {
-    const Command registry =
-        root.add("registry", "Runs a registry: who is here, who is active, in which order.");
+    const Command registry = root.add(
+        "registry", "Runs a registry, which keeps the members, their roles and their order.");
     globals.add_section(registry, registry_section);
     registry.runs(globals.running(run_registry));
-    registry.footer("Ends cleanly on SIGTERM and Ctrl-C. docs/operations/registry.md says more.");
+    registry.footer("Ends cleanly on SIGTERM and Ctrl-C. See docs/operations/registry.md.");
 
-    const Command status = registry.add("status", "Asks a running registry how it is.");
+    const Command status = registry.add("status", "Shows the state of a running registry.");
     globals.add_section(status, client_section);
     status.runs(globals.running(show_status));
     status.footer("Exit code 1: it answers, but takes no changes: no space, or no active node.");
@@ -328,17 +330,21 @@ void add_registry_commands(const Command& root, Globals& globals) {
             [node, body](const Invocation& invocation) { return body(invocation, *node); }));
         return command;
     };
-    add_change("add", "Adds a node to a registry of several, or gives one another disk or address.",
-               {.names = "node", .value_name = "NAME=HOST:PORT",
-                .about = "The node. It runs already, and waits."},
+    add_change("add",
+               "Adds a node to a registry of several, or gives a node a new disk or address.",
+               {.names = "node",
+                .value_name = "NAME=HOST:PORT",
+                .about = "The node. It must run already."},
                add_node)
-        .footer("Returns when the node has caught up and counts for agreement.");
-    add_change("remove", "Takes a node out of a registry of several.",
+        .footer("Returns when the node has caught up and counts for a majority.");
+    add_change("remove", "Removes a node from a registry of several.",
                {.names = "name", .value_name = "NAME", .about = "The node; not the active one."},
                remove_node);
     add_change("transfer", "Makes another node of the registry the active one.",
-               {.names = "name", .value_name = "NAME",
-                .about = "The node. Else: the one that has most.", .required = false},
+               {.names = "name",
+                .value_name = "NAME",
+                .about = "The node. Default: the one with the most entries.",
+                .required = false},
                transfer_to);
 
     struct BackupArguments {
@@ -347,13 +353,15 @@ void add_registry_commands(const Command& root, Globals& globals) {
     };
     auto backup_arguments = std::make_shared<BackupArguments>();
     const Command backup =
-        registry.add("backup", "Writes what a running registry knows to a file.");
+        registry.add("backup", "Writes the state of a running registry to a file.");
     globals.add_section(backup, client_section);
-    backup.required_option({.names = "--to", .value_name = "FILE",
-                            .about = "Where to write: all of it, or nothing; - is standard output.",
-                            .completes = Completes::file},
-                           backup_arguments->to);
-    backup.flag("--force", "Replaces a file that is there.", backup_arguments->force);
+    backup.required_option(
+        {.names = "--to",
+         .value_name = "FILE",
+         .about = "The file, written completely or not at all; - is standard output.",
+         .completes = Completes::file},
+        backup_arguments->to);
+    backup.flag("--force", "Replaces an existing file.", backup_arguments->force);
     backup.runs(globals.running([backup_arguments](const Invocation& invocation) {
         return backup_registry(invocation, backup_arguments->to,
                                backup_arguments->force ? Existing::replace : Existing::refuse);
@@ -361,7 +369,7 @@ void add_registry_commands(const Command& root, Globals& globals) {
 
     auto from = std::make_shared<std::string>();
     const Command restore = registry.add(
-        "restore", "Makes a new journal directory from a backup; the registry is off.");
+        "restore", "Makes a new journal directory from a backup; the registry must not run.");
     restore.required_option({.names = "--from", .value_name = "FILE",
                              .about = "A file of registry backup; - is standard input.",
                              .completes = Completes::file},

@@ -135,55 +135,59 @@ void add_service_commands(const Command& root, Globals& globals) {
         return globals.running(
             [given, body](const Invocation& invocation) { return body(invocation, *given); });
     };
-    const std::string watch_about = "Goes on, and shows each change.";
+    const std::string watch_about = "Goes on and shows each change.";
     const auto add_consistency = [given](const Command& command) {
-        command.option(
-            {.names = "--consistency",
-             .value_name = "HOW",
-             .about = "linearizable: all that was acknowledged is in it. cached: any node "
-                      "answers, from what it has, and says how old that is.",
-             .choices = "linearizable|cached"},
-            given->consistency);
+        command.option({.names = "--consistency",
+                        .value_name = "HOW",
+                        .about = "linearizable: contains everything acknowledged. cached: any node "
+                                 "answers from its own state and says how old it is.",
+                        .choices = "linearizable|cached"},
+                       given->consistency);
     };
 
-    const Command service = root.add("service", "Services: who is active, who is next, and why.");
+    const Command service =
+        root.add("service", "Services: the active member, the next one, and why.");
     const Command listing = service.add("list", "All services of the platform.");
     listing.flag("-w,--watch", watch_about, given->watch);
     add_consistency(listing);
     listing.runs(running(list_all_services));
 
-    const Command showing = service.add("show", "One service with its members, in line order.");
+    const Command showing = service.add("show", "One service with its members, in joining order.");
     showing.argument(service_name(), given->name);
     showing.flag("-w,--watch", watch_about, given->watch);
     add_consistency(showing);
     showing.runs(running(show));
-    showing.footer("Exit code 1: nobody serves it, or there is no such service.");
+    showing.footer("Exit code 1: no member serves it, or there is no such service.");
 
     add_definition_commands(service, globals);
 
     const Command switching = service.add(
-        "switchover", "Hands the active role over: drain, then grant. No client sees an error.");
+        "switchover", "Moves the active role: drain, then grant. No client sees an error.");
     switching.argument(service_name(), given->name);
-    switching.option({.names = "--to", .value_name = "MEMBER",
-                      .about = "Who shall be active. Else: the next in line."},
+    switching.option({.names = "--to",
+                      .value_name = "MEMBER",
+                      .about = "The new active member. Default: the next in line."},
                      given->to);
     switching.runs(running(switch_over));
     switching.footer(
-        "With a journal: the successor catches up first, and the journal has the last word.\n"
+        "With a journal: the successor catches up first, and the journal decides.\n"
         "The checkpointer is no successor unless last_resort = allow.");
 
     const Command explaining =
         service.add("explain", "Every promotion: cause, evidence, epoch, how long it took.");
     explaining.argument(service_name(), given->name);
     explaining.runs(running(explain));
-    explaining.footer("NOTICED: from the last sign of life of the one before to the evidence.\n"
-                      "DECIDED: from the evidence to a durable grant.");
+    explaining.footer(
+        "NOTICED: from the last sign of life of the previous member to the evidence.\n"
+        "DECIDED: from the evidence to a durable grant.");
 
     const Command cluster = root.add("cluster", "Services in the words of A-MQ's cluster list.");
     const Command clusters = cluster.add("list", "[cluster] [masters] [slaves] [services]");
-    clusters.argument({.names = "path", .value_name = "PATH",
-                       .about = "Only services that begin so; * stands for any text.",
-                       .completes = Completes::service, .required = false},
+    clusters.argument({.names = "path",
+                       .value_name = "PATH",
+                       .about = "Only services whose name begins with it; * stands for any text.",
+                       .completes = Completes::service,
+                       .required = false},
                       given->path);
     clusters.flag("-w,--watch", watch_about, given->watch);
     clusters.runs(running(list_cluster));

@@ -33,7 +33,7 @@ constexpr Duration failover_max = 2s;
     }
     if (settings.tls_cert.empty() || settings.tls_key.empty() || settings.tls_ca.empty()) {
         return Error{.code = Errc::bad_config,
-                     .detail = "TLS wants all three of --tls-cert, --tls-key and --tls-ca"};
+                     .detail = "TLS needs all three of --tls-cert, --tls-key and --tls-ca"};
     }
     return std::optional(TlsFiles{.certificate = settings.tls_cert, .key = settings.tls_key,
                                   .authority = settings.tls_ca});

@@ -72,7 +72,7 @@ private:
                 const bool timed = spec->unit == Unit::milliseconds && node.is_number();
                 problem(
                     node.source(),
-                    fmt::format("{}: a {} is no value for it{}", name, type_name(node),
+                    fmt::format("{}: a {} is not a valid value{}", name, type_name(node),
                                 timed ? ": text with its unit, as in \"5s\" (ms, s, m or h)" : ""));
                 continue;
             }
@@ -144,7 +144,7 @@ Result<std::vector<Given>> read_environment(
         }
         if (!found && variable.starts_with("UNDERSTUDY__")) {
             return Error{.code = Errc::bad_config,
-                         .detail = fmt::format("the environment variable {} is no option{}",
+                         .detail = fmt::format("the environment variable {} is not an option{}",
                                                variable, did_you_mean(variable, known))};
         }
     }

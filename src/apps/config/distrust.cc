@@ -20,8 +20,9 @@ namespace {
 /// is not known.
 [[nodiscard]] std::string remedy(std::string_view why, std::string_view whose,
                                  std::string_view of_other_authority) {
-    if (has(why, "expired")) return fmt::format("a new certificate of {}: that one is over", whose);
-    if (has(why, "not valid before")) return "date, here and there: is a clock wrong?";
+    if (has(why, "expired"))
+        return fmt::format("a new certificate of {}: this one has expired", whose);
+    if (has(why, "not valid before")) return "date, on both machines: one clock may be wrong";
     if (has(why, "it is for ")) return "--registry with a host that the certificate names";
     return std::string(of_other_authority);
 }
@@ -56,7 +57,7 @@ Error explain_distrust(const Error& reason, const std::string& where) {
         return told(fmt::format("the registry at {} does not speak TLS, this client does", where),
                     "without --tls-cert, --tls-key and --tls-ca, or another --registry");
     }
-    return told(fmt::format("no registry at {} is of use: {}", where, detail),
+    return told(fmt::format("no registry at {} can be used: {}", where, detail),
                 "--tls-cert, --tls-key and --tls-ca with files that fit");
 }
 

@@ -72,7 +72,7 @@ constexpr std::uint64_t rounds_max = 10'000;
     if (parsed.ec != std::errc{} || parsed.ptr != end || options.rounds < 1 ||
         options.rounds > rounds_max) {
         return Error{.code = Errc::bad_config,
-                     .detail = fmt::format("--rounds wants 1 to {}", rounds_max)};
+                     .detail = fmt::format("--rounds: expected 1 to {}", rounds_max)};
     }
     options.summary_only = !invocation.for_people();
     const bool watched = is_terminal(STDOUT_FILENO) && options.rounds < 10;
@@ -126,11 +126,13 @@ void add_play(const Command& demo, Globals& globals, const std::string& name,
     const auto wanted = std::make_shared<DemoWanted>();
     wanted->rounds = rounds;
     const Command playing = demo.add(name, about);
-    playing.option({.names = "--rounds", .value_name = "N",
-                    .about = "Kills the active member N times, to and fro."},
+    playing.option({.names = "--rounds",
+                    .value_name = "N",
+                    .about = "Kills the active member N times, alternately."},
                    wanted->rounds);
-    playing.option({.names = "--pause", .value_name = "DURATION",
-                    .about = "Waits so long between acts; 700ms on a terminal, else none."},
+    playing.option({.names = "--pause",
+                    .value_name = "DURATION",
+                    .about = "Waits this long between steps; 700ms on a terminal, otherwise none."},
                    wanted->pause);
     playing.runs(globals.running([wanted](const Invocation& invocation) {
         return perform<Play>(invocation, *wanted);
@@ -160,7 +162,7 @@ void add_part(const Command& root, Globals& globals, const std::string& name, bo
 }  // namespace
 
 void add_demo_commands(const Command& root, Globals& globals) {
-    const Command demo = root.add("demo", "Plays a source document with real processes and kills.");
+    const Command demo = root.add("demo", "Shows a failover with real processes and kills.");
     add_play<Hello>(demo, globals, "hello",
                     "Registry, two members, a client: kill -9 the active one and measure.", "1");
     add_play<Standby>(demo, globals, "standby",

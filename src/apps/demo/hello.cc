@@ -86,7 +86,7 @@ Result<void> Hello::kill_active() {
     round.failover_us = microseconds(seen.at(client).at - killed);
     const auto lost = troupe_.noted(client, "lost", killed);
     const auto found = troupe_.noted(client, "found", killed);
-    if (!found) return unexpected("the client did not note its message");
+    if (!found) return unexpected("the client did not record its message");
     round.client_us = microseconds(*found - std::min(lost.value_or(killed), *found));
     rounds_.push_back(round);
     active_ = successor;
@@ -113,9 +113,10 @@ Result<void> Hello::bring_back(Actor victim) {
                                    : members->as<Dynamic::Array>()->back().as<Dynamic::Map>();
     if (last == nullptr || last->at("member") != Dynamic(member_name(victim)) ||
         last->at("role") != Dynamic("standby")) {
-        return unexpected("who came back is not last in line");
+        return unexpected("the member that came back is not last in line");
     }
-    act(fmt::format("understudy service show {}: who comes back is last in line", family));
+    act(fmt::format("understudy service show {}: a member that comes back is last in line",
+                    family));
     show(US_TRY(troupe_.run(command, step_limit)));
     return {};
 }

@@ -160,7 +160,7 @@ Result<bool> Troupe::await_input(Clock::time_point deadline) {
             return play_failure(fmt::format("{} ended by itself", actor->name));
         }
         if (actor->unread.size() > line_size_max) {
-            return play_failure(fmt::format("{} prints a line without an end", actor->name));
+            return play_failure(fmt::format("{} printed a line that is too long", actor->name));
         }
     }
     return true;
@@ -192,7 +192,7 @@ Result<std::map<std::size_t, Line>> Troupe::expect(const Expected& expected, Dur
         const auto wanted = expected.find(line->actor);
         if (wanted == expected.end() || seen.contains(line->actor) ||
             wanted->second != line->text) {
-            return play_failure(fmt::format("{} printed \"{}\", which was not its line",
+            return play_failure(fmt::format("{} printed \"{}\", which was not expected",
                                             actors_[line->actor].name, line->text));
         }
         seen.emplace(line->actor, *std::move(line));
@@ -207,7 +207,7 @@ Result<Line> Troupe::next_line(std::size_t actor, Duration limit) {
                      .detail = fmt::format("{} did not print anything", actors_[actor].name)};
     }
     if (line->actor == actor) return *std::move(line);
-    return play_failure(fmt::format("{} printed \"{}\", which was not its line",
+    return play_failure(fmt::format("{} printed \"{}\", which was not expected",
                                     actors_[line->actor].name, line->text));
 }
 

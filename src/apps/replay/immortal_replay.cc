@@ -144,7 +144,7 @@ struct Named {
     ReplayedItem out{.json = {{"kind", "command"}, {"bytes", item.body.size()}}, .text = "command"};
     const auto command = immortal::decode_command(item.body);
     if (!command) {
-        out.text += ": none that is known, so it does nothing";
+        out.text += ": of an unknown kind, so it does nothing";
         return out;
     }
     Named named = std::visit([](const auto& each) { return told_command(each); }, *command);
@@ -402,8 +402,8 @@ Result<void> ImmortalReplay::settle(Index index) {
     }
     const auto others = options_.other->take_said();
     for (std::size_t i = 0; i < std::max(said_.size(), others.size()) && !difference_; ++i) {
-        const std::string first = i < said_.size() ? said_[i].text : "says nothing more";
-        const std::string second = i < others.size() ? others[i].text : "says nothing more";
+        const std::string first = i < said_.size() ? said_[i].text : "has no further output";
+        const std::string second = i < others.size() ? others[i].text : "has no further output";
         const bool same = i < said_.size() && i < others.size() && said_[i].json == others[i].json;
         if (!same) difference_ = Difference{index, first, second};
     }

@@ -21,7 +21,7 @@ namespace {
 }
 
 [[nodiscard]] Error refused(const std::string& path) {
-    return {.code = Errc::not_permitted, .detail = path + " was opened for looking only"};
+    return {.code = Errc::not_permitted, .detail = path + " was opened only for reading"};
 }
 
 class ReadOnlyFile final : public File {
@@ -80,7 +80,7 @@ Result<std::unique_ptr<File>> ReadOnlyDisk::open(const std::string& path, Open h
     struct stat status{};
     if (::fstat(fd.get(), &status) != 0) return path_failure("fstat", path);
     if (!S_ISREG(status.st_mode)) {
-        return Error{.code = Errc::bad_config, .detail = path + " is no ordinary file"};
+        return Error{.code = Errc::bad_config, .detail = path + " is not a regular file"};
     }
     return std::make_unique<ReadOnlyFile>(std::move(fd), path);
 }

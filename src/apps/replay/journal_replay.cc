@@ -212,7 +212,7 @@ Result<void> MachineReplay::take(const journal::Entry& entry) {
     if (entry.index <= applied_) return {};
     if (entry.index != applied_.next()) {
         return Error{.code = Errc::corrupt,
-                     .detail = fmt::format("entries {} to {} are not there, so nobody knows the "
+                     .detail = fmt::format("entries {} to {} are missing, so nobody knows the "
                                            "state",
                                            applied_.next().value, entry.index.value - 1)};
     }
@@ -247,7 +247,7 @@ Result<void> MachineReplay::take(const journal::Entry& entry) {
     }
     if (reader.done()) return {};
     return Error{.code = Errc::corrupt,
-                 .detail = fmt::format("entry {} is no pack", entry.index.value)};
+                 .detail = fmt::format("entry {} is not a pack", entry.index.value)};
 }
 
 bool founds_registry(Bytes pack) {

@@ -46,7 +46,7 @@ Result<Bytes> decode_backup(Bytes file) {
     if (file.size() < backup_header_size) return bad_backup("it ends within its header");
     ByteReader reader(file);
     if (as_text(*reader.raw(magic.size())) != magic)
-        return bad_backup("it does not begin like one");
+        return bad_backup("it does not begin like a backup");
     const auto its_version = *reader.fixed<std::uint32_t>();
     const auto reserved = *reader.fixed<std::uint32_t>();
     const auto size = *reader.fixed<std::uint64_t>();
@@ -78,7 +78,7 @@ Result<Bytes> decode_backup(Bytes file) {
 Result<void> write_backup(Disk& disk, const std::string& path, Bytes content, Existing existing) {
     std::error_code ignored;
     if (existing == Existing::refuse && std::filesystem::exists(path, ignored)) {
-        return Error{.code = Errc::already_exists, .detail = path + " is there already"};
+        return Error{.code = Errc::already_exists, .detail = path + " exists already"};
     }
     const std::string parent = std::filesystem::path(path).parent_path().string();
     const std::string interim = fmt::format("{}.{}.part", path, ::getpid());

@@ -121,7 +121,7 @@ void Coordinator::copy_leaves_application() {
 void Coordinator::copy_reopens() {
     upgrade_timer_.reset();
     look_timer_.reset();
-    end_application(Errc::unavailable, "this copy of the service begins anew");
+    end_application(Errc::unavailable, "this copy of the service starts again");
     wait();
     // Nobody may count on a copy that has no application.
     retry_timer_ = runtime_.at(runtime_.now() + return_max, [this] {

@@ -28,7 +28,7 @@ namespace {
         !settings.tls_cert.empty() || !settings.tls_key.empty() || !settings.tls_ca.empty();
     if (!any) return std::optional<TlsOptions>();
     if (settings.tls_cert.empty() || settings.tls_key.empty() || settings.tls_ca.empty()) {
-        return bad_config("TLS wants all three of --tls-cert, --tls-key and --tls-ca");
+        return bad_config("TLS needs all three of --tls-cert, --tls-key and --tls-ca");
     }
     return std::optional(TlsOptions{.certificate_file = settings.tls_cert,
                                     .key_file = settings.tls_key,
@@ -47,8 +47,7 @@ Result<RegistryServer::Options> registry_options(const RegistrySettings& setting
             "DIR");
     }
     if (settings.peers.empty() && !settings.advertise.empty()) {
-        return bad_config(
-            "--advertise tells the other nodes where this one is: --peers says who they are");
+        return bad_config("--advertise is the address for the other nodes: --peers must list them");
     }
     if (!settings.peers.empty()) {
         std::optional<Address> advertise;
@@ -63,7 +62,7 @@ Result<RegistryServer::Options> registry_options(const RegistrySettings& setting
     }
     if (!options.tls && !settings.insecure && !is_loopback(options.listen.host)) {
         return bad_config(
-            fmt::format("listening on {} without TLS opens the platform to whoever reaches "
+            fmt::format("listening on {} without TLS opens the platform to anybody who reaches "
                         "it\ntry: --tls-cert, --tls-key and --tls-ca, or --insecure",
                         to_string(options.listen)));
     }

@@ -90,7 +90,7 @@ class CommandLine(Case):
                 (["--timeout", "5", "service", "list"],
                  'client.timeout = "5": expected 1ms to 3600s: the unit is missing, as in 5s'),
                 (["registry", "--data", "x", "--segment-size", "1MB"],
-                 "expected 64KiB to 4GiB: MB is no unit here, as in 1MiB (B, KiB, MiB or GiB)"),
+                 "expected 64KiB to 4GiB: MB is not a unit here, as in 1MiB (B, KiB, MiB or GiB)"),
                 (["registry", "--data", "x", "--listen", "::1:22222"],
                  "an IPv6 host goes in brackets: [::1]:22222"),
                 (["--registry", "::1:22222", "service", "list"],

@@ -174,7 +174,7 @@ class Hello(CoordinatorCase):
         self.application("server")  # Waits for its turn.
         self.type(typist, "greet Joe")
         self.assertEqual(typist.stdout.readline(), "Hello Joe, number 2, 2 answers\n")
-        self.assertIn("no progress behind position", server.error_text())
+        self.assertIn("no progress after position", server.error_text())
 
 
 class Registered(CoordinatorCase):
@@ -417,13 +417,13 @@ class OverASocket(CoordinatorCase):
                      "--app-socket", self.path)
         self.assertNotEqual(second.returncode, 0)
         self.assertIn("[in_use]", second.stderr)
-        self.assertIn("another process does", second.stderr)
+        self.assertIn("another process listens there", second.stderr)
         self.assertTrue(self.path.is_socket())
         plain = self.directory / "plain"
         plain.write_text("mine", encoding="utf-8")
         result = run("coordinator", "--instance", "other", "--log", self.directory / "other",
                      "--app-socket", plain)
-        self.assertIn("no socket", result.stderr)
+        self.assertIn("is not a socket", result.stderr)
         self.assertEqual(plain.read_text(encoding="utf-8"), "mine")
 
     def test_a_path_that_is_too_long_is_said(self):
@@ -437,7 +437,7 @@ class OverASocket(CoordinatorCase):
         result = run("coordinator", "--instance", "server", "--log", self.directory,
                      "--app-socket", self.path, "--app-port", "1")
         self.assertEqual(result.returncode, USAGE)
-        self.assertIn("either --app-port or --app-socket", result.stderr)
+        self.assertIn("--app-port and --app-socket exclude each other", result.stderr)
 
     def test_the_past_is_told_through_a_path_too(self):
         server = self.coordinator_there()
@@ -483,8 +483,8 @@ class Refusals(CoordinatorCase):
         self.assertEqual(code, 5)
         self.assertIn("at most 4096", why)
         code, why = self.refused(protocol.frame(protocol.PERFORMED, struct.pack("<Q", 1)))
-        self.assertEqual((code, why), (5, "the application breaks the protocol: it begins with a "
-                                          "hello"))
+        self.assertEqual((code, why), (5, "the application violates the protocol: the first "
+                                          "frame must be a hello"))
 
     def test_what_the_command_line_lacks_is_named(self):
         result = run("coordinator")

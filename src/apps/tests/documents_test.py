@@ -41,7 +41,7 @@ class Documents(Case):
                        self.directory / "d").stderr
 
         # The file is good; its content, nine digits, is no registry's.
-        self.assertIn("its content is not what a registry knows", message(good))
+        self.assertIn("its content is not the state of a registry", message(good))
         self.assertIn("does not match its checksum", message(good[:-1] + b"8"))
 
     def test_every_event_of_a_registry_is_explained(self):

@@ -62,12 +62,12 @@ class OneNode(Case):
         empty = self.directory / "empty"
         empty.mkdir()
         result = self.replay(empty, "--group", "bank", code=USAGE)
-        self.assertIn("is no node's directory", result.stderr)
+        self.assertIn("is not the directory or the log of a node", result.stderr)
         local = self.directory / "local"
         subprocess.run([REPLICA, "local", str(local), "1", "-"], stdin=subprocess.DEVNULL,
                        stdout=subprocess.DEVNULL, timeout=60, check=True, env=environment())
         result = self.replay(local, "--group", "bank", code=USAGE)
-        self.assertIn("is no node's log", result.stderr)
+        self.assertIn("is not the log of a node", result.stderr)
 
     def test_nothing_is_changed(self):
         def all_bytes():

@@ -149,7 +149,7 @@ class Tls(Case):
                      *self.certificate("ours", "operator"))
         self.assertIn(result.returncode, (DENIED, UNREACHABLE), result.stderr)
         self.assertRegex(result.stderr,
-                         "it ended the connection before a word of TLS|does not speak TLS")
+                         "it closed the connection before any TLS message|does not speak TLS")
         self.wait_until(lambda: self.warnings("registry.peer_refused", plain),
                         "the registry says so, too")
         self.assertIn("it speaks TLS, this end does not",
@@ -200,8 +200,8 @@ class Tls(Case):
         refused = self.warnings("tls.reload_refused")
         self.assertTrue(refused)
         self.assertRegex(refused[-1],
-                         r"registry\.crt: expired on .*; the certificate that was read before "
-                         r"stays, valid until \d{4}-")
+                         r"registry\.crt: expired on .*; the previous certificate "
+                         r"stays in use, valid until \d{4}-")
         # A good one replaces it.
         self.certificate("ours", "registry", begins=-300, ends=20)
         self.assertEqual(self.status(*good).returncode, DONE)

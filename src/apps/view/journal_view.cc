@@ -73,7 +73,7 @@ constexpr EntryType types[] = {EntryType::tenure, EntryType::command, EntryType:
 [[nodiscard]] Listing list_seals(const Walked& walked) {
     Listing listing{.columns = {{.key = "epoch", .title = "SEAL OF EPOCH"},
                                 {.key = "old", .title = "FOLLOWS EPOCH"},
-                                {.key = "at", .title = "BEHIND ENTRY"},
+                                {.key = "at", .title = "AFTER ENTRY"},
                                 {.key = "last", .title = "TENURE ENTRY"}},
                     .rows = {},
                     .name_key = "epoch"};
@@ -171,9 +171,9 @@ constexpr EntryType types[] = {EntryType::tenure, EntryType::command, EntryType:
 [[nodiscard]] std::string strays_text(const Walked& walked) {
     std::string out;
     for (const auto& one : walked.strays) {
-        out += fmt::format("{} bytes behind the last entry, at {} of {}: {}\n", one.bytes,
-                           one.offset, one.file,
-                           walked.live ? "being written, or torn" : "a torn write");
+        out +=
+            fmt::format("{} bytes after the last entry, at {} of {}: {}\n", one.bytes, one.offset,
+                        one.file, walked.live ? "being written, or torn" : "a torn write");
     }
     return out;
 }

@@ -116,8 +116,9 @@ Result<Format> parse_format(std::string_view text) {
     if (text == "jsonl") return Format::jsonl;
     if (text == "csv") return Format::csv;
     if (text == "name") return Format::name;
-    return Error{.code = Errc::bad_config,
-                 .detail = fmt::format("no format {}: one of {}", text, format_choices)};
+    return Error{
+        .code = Errc::bad_config,
+        .detail = fmt::format("unknown format {}; expected one of {}", text, format_choices)};
 }
 
 std::string to_text(const Listing& listing, Format format, Paint paint) {

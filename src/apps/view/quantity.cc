@@ -45,7 +45,7 @@ struct Split {
     const std::string example =
         whole(number) ? fmt::format("{}{}", number, unit) : std::string(usual);
     if (given.empty()) return fmt::format("the unit is missing, as in {} ({})", example, units);
-    return fmt::format("{} is no unit here, as in {} ({})", given, example, units);
+    return fmt::format("{} is not a unit here, as in {} ({})", given, example, units);
 }
 
 }  // namespace

@@ -36,10 +36,11 @@ void append_change(std::string& out, const std::string& prefix, const Change& ch
 }
 
 [[nodiscard]] Error bad_assignment(const std::string& assignment, std::string_view why) {
-    return {.code = Errc::bad_config,
-            .detail = fmt::format("\"{}\" is no assignment: {}\ntry: FIELD=TEXT, FIELD:=NUMBER, "
-                                  "FIELD:=null, SUBMAP/FIELD=TEXT",
-                                  printable(assignment), why)};
+    return {
+        .code = Errc::bad_config,
+        .detail = fmt::format("\"{}\" is not an assignment: {}\ntry: FIELD=TEXT, FIELD:=NUMBER, "
+                              "FIELD:=null, SUBMAP/FIELD=TEXT",
+                              printable(assignment), why)};
 }
 
 }  // namespace

@@ -12,7 +12,8 @@ namespace {
 
 [[nodiscard]] Error not_beside(const char* what) {
     return {.code = Errc::bad_config,
-            .detail = std::string(what) + ": ask the coordinator, which has the journal"};
+            .detail = std::string(what) +
+                      ": not available here; ask the coordinator, which keeps the journal"};
 }
 
 /// A copy of an immortal whose journal and connections a coordinator has.
@@ -52,7 +53,7 @@ public:
             dynamic_cast<const immortal::LinkedApplication*>(client_.application());
         if (here == nullptr || here->object() == nullptr) {
             return done(
-                Error{.code = Errc::not_active, .detail = "no coordinator has told it yet"});
+                Error{.code = Errc::not_active, .detail = "no coordinator has sent the state yet"});
         }
         Result<void> looked;
         guarded(log_, "look", [&] { looked = look(*here->object()); });

@@ -90,9 +90,9 @@ void ImmortalClient::Impl::became_ready() {
 void ImmortalClient::Impl::resume(std::uint64_t number, Told told) {
     const auto found = resumed.find(number);
     if (found == resumed.end()) {
-        return told(Error{.code = Errc::bad_config,
-                          .detail = "call " + std::to_string(number) +
-                                    " is not one of those to be resumed"});
+        return told(Error{
+            .code = Errc::bad_config,
+            .detail = "call " + std::to_string(number) + " is not one of the calls to be resumed"});
     }
     Resumed& one = found->second;
     if (!one.reply) return one.waiting.push_back(std::move(told));
@@ -153,8 +153,9 @@ void ImmortalClient::Impl::later(std::function<void()> task) {
 Result<ImmortalClient> ImmortalClient::open(ImmortalClientOptions options) {
     US_CHECK(check_service_name(options.service));
     if (options.registry.empty() && options.members.empty()) {
-        return Error{.code = Errc::bad_config,
-                     .detail = "say where the service is: a registry, or its members"};
+        return Error{
+            .code = Errc::bad_config,
+            .detail = "the place of the service is missing: give a registry or its members"};
     }
     US_CHECK(library::ImmortalPlaces::check(places_options(options)));
     const std::uint64_t session = options.session != 0 ? options.session : new_session();

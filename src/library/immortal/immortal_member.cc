@@ -24,7 +24,7 @@ public:
 
     [[nodiscard]] Result<void> look(const ImmortalObject& object) {
         const std::lock_guard lock(mutex_);
-        if (!look_) return Error{.code = Errc::timed_out, .detail = "nobody waits any more"};
+        if (!look_) return Error{.code = Errc::timed_out, .detail = "the caller no longer waits"};
         return look_(object);
     }
     /// Waits while it looks.

@@ -32,7 +32,7 @@ namespace {
 Result<Agent> Agent::open(AgentOptions options) {
     client::AgentOptions checked = US_TRY(library::check(options));
     if (options.threads && library::Access::impl(*options.threads) == nullptr) {
-        return Error{.code = Errc::bad_config, .detail = "threads: moved away"};
+        return Error{.code = Errc::bad_config, .detail = "threads: the object was moved from"};
     }
     const std::shared_ptr<Log> log = library::make_log(std::move(options.log));
     auto impl = std::make_shared<Impl>(log, std::move(checked), join_threads(options, log));
@@ -147,7 +147,7 @@ Result<void> Agent::wait_for_service(std::string_view family, Duration timeout) 
                      std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count(),
                      !trouble.empty() ? trouble
                      : members == 0   ? std::string("no member of it is registered")
-                                      : fmt::format("{} registered, none active", members))};
+                                    : fmt::format("{} registered, none of them active", members))};
 }
 
 void Agent::on_registry(std::function<void(bool)> listener) {

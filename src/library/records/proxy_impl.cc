@@ -334,8 +334,9 @@ Result<void> Proxy::Impl::check_not_own(std::string_view name) const {
     });
     if (!own) return {};
     return Error{.code = Errc::bad_config,
-                 .detail = fmt::format("{} runs on this very thread: the call would wait for "
-                                       "itself", name)};
+                 .detail = fmt::format("{} runs on this thread: the call would wait for "
+                                       "itself",
+                                       name)};
 }
 
 void Proxy::Impl::want_names() {

@@ -28,7 +28,7 @@ struct Assignment {
 [[nodiscard]] Result<void> read_fields(const std::string& submap, const Dynamic& fields,
                                        std::vector<Assignment>& out) {
     const auto* map = fields.as<Dynamic::Map>();
-    if (map == nullptr) return bad_config("fields are an object");
+    if (map == nullptr) return bad_config("fields must be an object");
     for (const auto& [name, value] : *map) {
         US_CHECK(check_field_name(name));
         std::optional<Value> wanted;
@@ -49,7 +49,7 @@ struct Assignment {
     }
     if (const auto submaps = arguments.find("submaps"); submaps != arguments.end()) {
         const auto* map = submaps->second.as<Dynamic::Map>();
-        if (map == nullptr) return bad_config("submaps are an object");
+        if (map == nullptr) return bad_config("submaps must be an object");
         for (const auto& [name, fields] : *map) {
             US_CHECK(check_name("sub-map", name));
             US_CHECK(read_fields(name, fields, assignments));

@@ -161,8 +161,9 @@ Result<void> Service::publish_rpc(std::string_view name, RpcHandler handler, Run
     {
         const std::lock_guard lock(impl_->mutex);
         if (!impl_->rpcs.emplace(name).second) {
-            return Error{.code = Errc::already_exists,
-                         .detail = fmt::format("{} has a call {}", impl_->full_name(), name)};
+            return Error{
+                .code = Errc::already_exists,
+                .detail = fmt::format("{} already has a call {}", impl_->full_name(), name)};
         }
     }
     auto run = std::make_shared<const RpcHandler>(std::move(handler));

@@ -168,8 +168,9 @@ namespace {
     } catch (const std::exception& exception) {
         return Error{.code = Errc::failed, .effect = Effect::unknown, .detail = exception.what()};
     } catch (...) {
-        return Error{.code = Errc::failed, .effect = Effect::unknown,
-                     .detail = "the handler threw something that is no exception"};
+        return Error{.code = Errc::failed,
+                     .effect = Effect::unknown,
+                     .detail = "the handler threw an object that is not a std::exception"};
     }
 }
 

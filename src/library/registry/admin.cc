@@ -42,7 +42,8 @@ template <class T, class Begin>
     const std::shared_ptr<Agent::Impl> impl = Access::impl(agent);
     if (impl->closing.load()) return impl->closed_error();
     if (impl->loop.on_loop()) {
-        return Error{.code = Errc::bad_config, .detail = "not from a handler on the loop"};
+        return Error{.code = Errc::bad_config,
+                     .detail = "a handler on the loop thread may not ask the registry"};
     }
     const TimePoint deadline = later(clock_now(), timeout);
     if (needs == Needs::registry) US_CHECK(wait_for_registry(*impl, deadline));

@@ -58,8 +58,8 @@ Result<void> Registry::Impl::open(node::RegistryServer::Options options) {
         },
         *opened, library::clock_now() + open_max);
     if (!outcome) {
-        outcome.emplace(
-            Error{.code = Errc::timed_out, .detail = "the registry's journal is not read"});
+        outcome.emplace(Error{.code = Errc::timed_out,
+                              .detail = "the registry's journal was not read in time"});
     }
     if (!*outcome) {
         close();
@@ -109,7 +109,7 @@ Result<Registry> Registry::open(RegistryOptions options) {
     US_CHECK(check_identifier("platform", options.platform));
     if (options.data.empty()) {
         return Error{.code = Errc::bad_config,
-                     .detail = "data: a directory for the registry's journal is needed"};
+                     .detail = "data: the directory for the registry's journal is missing"};
     }
     node::RegistryServer::Options wanted;
     wanted.listen = US_TRY(

@@ -21,7 +21,7 @@ constexpr std::size_t first_nodes_max = 7;
     auto parsed = parse_address(address);
     if (!parsed) return bad_config(fmt::format("peers: {}: {}", name, parsed.error().detail));
     if (parsed->host.empty() || parsed->port == 0) {
-        return bad_config(fmt::format("peers: {}: others need a host and a port to find it", name));
+        return bad_config(fmt::format("peers: {}: a host and a port are needed", name));
     }
     return registry::Node{.name = std::string(name), .address = *std::move(parsed)};
 }
@@ -53,10 +53,10 @@ Result<node::RegistryJournal::Several> several_nodes(const std::string& name,
     std::set<Address> addresses;
     for (const registry::Node& node : peers) {
         if (!names.insert(node.name).second) {
-            return bad_config(fmt::format("peers: {} is there twice", node.name));
+            return bad_config(fmt::format("peers: {} is listed twice", node.name));
         }
         if (!addresses.insert(node.address).second) {
-            return bad_config(fmt::format("peers: {} is there twice", to_string(node.address)));
+            return bad_config(fmt::format("peers: {} is listed twice", to_string(node.address)));
         }
     }
     if (peers.size() > first_nodes_max) {
@@ -68,7 +68,7 @@ Result<node::RegistryJournal::Several> several_nodes(const std::string& name,
     node::RegistryJournal::Several several;
     several.make_core = engine();
     if (self != peers.end()) {
-        if (peers.size() < 2) return bad_config("peers: there is nobody but this node");
+        if (peers.size() < 2) return bad_config("peers: there is no other node");
         several.address = self->address;
     } else if (!advertise) {
         return bad_config(
@@ -78,7 +78,7 @@ Result<node::RegistryJournal::Several> several_nodes(const std::string& name,
     }
     if (advertise) several.address = *advertise;
     if (several.address.host.empty() || several.address.port == 0) {
-        return bad_config("advertise: others need a host and a port to find this node");
+        return bad_config("advertise: a host and a port are needed");
     }
     several.founders = std::move(peers);
     return several;

@@ -213,18 +213,19 @@ Result<void> check_group(const ReplicatedGroup& group, const std::string& member
     }
     std::sort(names.begin(), names.end());
     if (std::adjacent_find(names.begin(), names.end()) != names.end()) {
-        return bad_config("nodes: a name is there twice");
+        return bad_config("nodes: a name is listed twice");
     }
     return {};
 }
 
 Result<void> check_shared(const SharedDirectory& shared) {
-    if (shared.lease < 100ms) return bad_config("journal: lease is at least 100 ms");
+    if (shared.lease < 100ms) return bad_config("journal: the lease must be at least 100 ms");
     if (shared.listen.empty()) return {};
     const auto address = check_listen(shared.listen, shared.tls.has_value(), false);
     if (!address) return address.error();
     if (address->host == "0.0.0.0" || address->host == "::") {
-        return bad_config("journal: listen at an address that the other members can connect to");
+        return bad_config(
+            "journal: listen needs an address to which the other members can connect");
     }
     return {};
 }

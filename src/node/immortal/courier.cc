@@ -229,7 +229,7 @@ void Courier::link_message(link::Link& link, wire::MessageType type, Bytes body)
     } else if (type == wire::MessageType::calls_durable) {
         taken = take_durable(line, body);
     } else {
-        taken = Error{.code = Errc::corrupt, .detail = "no message between immortals"};
+        taken = Error{.code = Errc::corrupt, .detail = "not a message between immortals"};
     }
     if (here.ended() || taken) return;
     const auto still = by_link_.find(&link);
@@ -308,7 +308,7 @@ void Courier::silent(Line& line) {
     const Duration quiet = runtime_.now() - line.quiet_since;
     if (quiet >= options_.silence_max) {
         line.search.ended(Duration::zero());
-        return end_link(line, {.code = Errc::timed_out, .detail = line.peer + " says nothing"});
+        return end_link(line, {.code = Errc::timed_out, .detail = line.peer + " sends nothing"});
     }
     if (quiet >= options_.silence_max / 2) {
         line.ask = true;

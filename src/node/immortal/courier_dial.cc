@@ -61,7 +61,7 @@ Result<void> Courier::check(const ImmortalHello& hello) const {
     if (hello.epoch < line.epoch) {
         return Error{.code = Errc::stale_epoch,
                      .detail = hello.name + "/" + hello.member + " was active in epoch " +
-                               std::to_string(hello.epoch.value) + ", and somebody is in " +
+                               std::to_string(hello.epoch.value) + ", and there is a member in " +
                                std::to_string(line.epoch.value)};
     }
     // Both dial: without a rule each would drop the other's link for its own.
@@ -158,8 +158,8 @@ void Courier::dial(Line& line) {
 void Courier::found(Line& line, const std::vector<Locator::Place>& places) {
     if (!line.search.found(places)) return;
     if (line.link && places.front().epoch > line.epoch) {
-        return end_link(line, {.code = Errc::stale_epoch,
-                               .detail = line.peer + " has another active member"});
+        return end_link(
+            line, {.code = Errc::stale_epoch, .detail = line.peer + " has a new active member"});
     }
     line.retry.reset();
     dial(line);
@@ -221,7 +221,7 @@ void Courier::link_welcome(link::Link& link, Bytes opaque) {
 Result<void> Courier::welcomed(Line& line, const ImmortalWelcome& welcome) {
     if (welcome.epoch < line.epoch) {
         return Error{.code = Errc::stale_epoch,
-                     .detail = line.peer + "/" + welcome.member + " is not active any more"};
+                     .detail = line.peer + "/" + welcome.member + " is no longer active"};
     }
     US_CHECK(owner_.link_taken(line.peer, welcome));
     line.epoch = welcome.epoch;

@@ -113,7 +113,7 @@ private:
         if (over_) return Error{.code = over_->code, .detail = over_->detail};
         if (!ready_) {
             return Error{.code = Errc::not_active,
-                         .detail = "how far session " + name_ + " is, is not known yet"};
+                         .detail = "the position of session " + name_ + " is not known yet"};
         }
         US_CHECK(check_call_name(handler));
         if (arguments.size() > immortal::message_size_max) {
@@ -125,7 +125,7 @@ private:
     [[nodiscard]] Error full() {
         wants_room_ = true;
         return {.code = Errc::limit_exceeded,
-                .detail = options_.service + " has not taken yet what was called before"};
+                .detail = options_.service + " has not taken earlier calls yet"};
     }
     void append(const Message& message) {
         out_.append(message);
@@ -182,7 +182,7 @@ private:
         if ((instance_ != 0 && welcome.instance != instance_) || (sent_ && unheard) || others) {
             Error error{.code = Errc::session_expired,
                         .effect = Effect::unknown,
-                        .detail = options_.service + " does not know this session any more"};
+                        .detail = options_.service + " no longer knows this session"};
             expire(error);
             return error;
         }
@@ -219,7 +219,7 @@ private:
         if (received_ < made_before_) return std::nullopt;
         return Error{.code = Errc::session_expired,
                      .effect = Effect::unknown,
-                     .detail = "the answer is not kept any more"};
+                     .detail = "the answer is no longer kept"};
     }
     /// May be destroyed within.
     void settle_resumed() {
@@ -251,7 +251,7 @@ private:
     }
     Result<void> durable_there(const std::string&, MessageNo upto, std::size_t) override {
         if (upto >= out_.next()) {
-            return Error{.code = Errc::corrupt, .detail = "more is durable than was sent"};
+            return Error{.code = Errc::corrupt, .detail = "the peer confirms more than was sent"};
         }
         out_.confirm(upto);
         make_room();
@@ -262,7 +262,7 @@ private:
     }
     Result<void> batch_received(const std::string& service, const Batch& batch) override {
         if (batch.first > received_.next()) {
-            return Error{.code = Errc::corrupt, .detail = service + " leaves out answers"};
+            return Error{.code = Errc::corrupt, .detail = service + " left out answers"};
         }
         const Lifetime::Watch here = life_.watch();
         ByteReader in(batch.messages);

@@ -24,7 +24,7 @@ auto ImmortalHandover::guarded(Task task) {
 }
 
 void ImmortalHandover::wanted(const client::Handover& what) {
-    if (going_) over("another begins");
+    if (going_) over("another handover begins");
     ImmortalMember* const member = copy_.handover_member();
     if (member == nullptr) return;
     const replica::Standing& standing = member->replica().standing();
@@ -51,7 +51,7 @@ void ImmortalHandover::designated(const role::Designation& what) {
     const bool active = what.role == Role::active;
     if (active == going_->gives) {
         // The registry's word that it is still active, or is not to be so any more.
-        if (going_->gives || going_->acts) over("called off");
+        if (going_->gives || going_->acts) over("cancelled");
         return;
     }
     if (going_->acts || (going_->gives && !going_->held)) return;

@@ -89,7 +89,7 @@ Result<ImmortalHello> decode_hello(Bytes bytes) {
     hello.resuming = flags == flag_resuming;
     if (!reader.done() || flags > flag_resuming) return corrupt("hello");
     if (hello.service.empty() || hello.name.empty() || hello.instance == 0) {
-        return corrupt("hello of nobody");
+        return corrupt("a hello without a name");
     }
     return hello;
 }

@@ -128,11 +128,11 @@ Result<ImmortalWelcome> ImmortalTenure::greet(const ImmortalHello& hello) const 
     };
     const bool client = is_client(hello.name);
     if (!client) US_CHECK(check_service_name(hello.name));
-    if (hello.name == machine.name()) return refused(Errc::refused, "calls itself");
+    if (hello.name == machine.name()) return refused(Errc::refused, "is this service itself");
     if (forgetting_.contains(hello.name)) return refused(Errc::in_use, "is being forgotten");
     if (hello.known != 0 && hello.known != machine.instance()) {
         return refused(client ? Errc::session_expired : Errc::refused,
-                       "knows another instance of this service: it was made anew");
+                       "knows another instance of this service: it was created again");
     }
     ImmortalWelcome welcome{.member = world_.options.member,
                             .epoch = world_.replica.epoch(),
@@ -145,14 +145,14 @@ Result<ImmortalWelcome> ImmortalTenure::greet(const ImmortalHello& hello) const 
     if (hello.resuming && client) return welcome;
     const bool ahead = hello.received > welcome.made && !lags();
     if (client && (hello.confirmed > welcome.received || ahead)) {
-        return refused(Errc::session_expired, "was not used for long, and is forgotten");
+        return refused(Errc::session_expired, "was not used for long and has been forgotten");
     }
     if (hello.confirmed > welcome.received) {
-        return refused(Errc::refused, "does not keep any more what was never received here");
+        return refused(Errc::refused, "no longer keeps messages that were never received here");
     }
     if (ahead) return refused(Errc::refused, "has messages that were never sent from here");
     if (hello.received < welcome.confirmed) {
-        return refused(Errc::refused, "has less than it said to be durable");
+        return refused(Errc::refused, "has less than it confirmed as durable");
     }
     return welcome;
 }
@@ -217,12 +217,12 @@ Result<void> ImmortalTenure::link_taken(const std::string& peer, const ImmortalW
         made = {known->out.next().value - 1};
     }
     if (welcome.confirmed > received) {
-        return refused("does not keep any more what was never received here");
+        return refused("no longer keeps messages that were never received here");
     }
     if (welcome.received > made && !lags()) {
         return refused("has messages that were never sent from here");
     }
-    if (welcome.received < confirmed) return refused("has less than it said to be durable");
+    if (welcome.received < confirmed) return refused("has less than it confirmed as durable");
     rows_[peer].instance = welcome.instance;
     return durable_there(peer, welcome.received, 0);
 }

@@ -40,9 +40,9 @@ Result<void> ImmortalTenure::batch_received(const std::string& peer, const Batch
     ++world_.counters.batches_received;
     world_.counters.messages_received += batch.count;
     if (batch.first > row.taken.next()) {
-        return Error{.code = Errc::corrupt,
-                     .detail = peer + " leaves out messages before " +
-                               std::to_string(batch.first.value)};
+        return Error{
+            .code = Errc::corrupt,
+            .detail = peer + " left out messages before " + std::to_string(batch.first.value)};
     }
     if (batch.first <= row.taken) {
         world_.counters.repeated += std::min(last, row.taken).value - batch.first.value + 1;
@@ -268,7 +268,7 @@ void ImmortalTenure::touch_clients() {
             {.peer = name, .instance = row.instance, .upto = peer->out.confirmed()});
     }
     for (const std::string& name : silent) {
-        world_.courier.drop(name, {.code = Errc::timed_out, .detail = name + " says nothing"});
+        world_.courier.drop(name, {.code = Errc::timed_out, .detail = name + " sends nothing"});
     }
     if (!command.rows.empty()) propose(command, nullptr);
 }

@@ -35,23 +35,23 @@ constexpr int tries_max = 64;  // Each is lost to another that ends or begins ju
         Fd file(::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
         if (!file) return system_error(listen_code(errno), "listen on " + path, errno);
         if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-            if (errno == EWOULDBLOCK) return taken(path, "another process does");
+            if (errno == EWOULDBLOCK) return taken(path, "another process listens there");
             return system_error(file_code(errno), "lock " + name, errno);
         }
         if (is_at(file, name)) return file;
     }
-    return taken(path, "others want it too");
+    return taken(path, "other processes try to listen there too");
 }
 
 /// Requires: we have the lock.
 [[nodiscard]] Result<void> clear(const std::string& path) {
     struct stat found {};
     if (::lstat(path.c_str(), &found) != 0) return {};
-    if (!S_ISSOCK(found.st_mode)) return taken(path, "this file is no socket");
+    if (!S_ISSOCK(found.st_mode)) return taken(path, "this file is not a socket");
     const SocketAddress address = local_socket_address(path);
     const Fd probe = US_TRY(open_socket(address));
     if (::connect(probe.get(), address.raw(), address.size) == 0 || errno != ECONNREFUSED) {
-        return taken(path, "another process does");
+        return taken(path, "another process listens there");
     }
     if (::unlink(path.c_str()) != 0) {
         return system_error(file_code(errno), "replace " + path, errno);

@@ -104,7 +104,7 @@ Result<void> check_local_path(const std::string& path) {
                                std::to_string(local_path_max) + " bytes"};
     }
     if (path.find('\0') != std::string::npos) {
-        return Error{.code = Errc::bad_config, .detail = "a path has no zero byte"};
+        return Error{.code = Errc::bad_config, .detail = "a path must not contain a zero byte"};
     }
     return {};
 }

@@ -86,7 +86,8 @@ void Stream::abandon() {
 bool Stream::make_way() {
     int waiting = 0;
     if (::ioctl(descriptor_.native_handle(), FIONREAD, &waiting) == 0 && waiting > 0) return false;
-    conclude({.code = Errc::timed_out, .detail = "it has said nothing, and others wait"});
+    conclude(
+        {.code = Errc::timed_out, .detail = "it has sent nothing, and other connections wait"});
     return true;
 }
 
@@ -188,11 +189,12 @@ bool Stream::complete_handshake() {
 void Stream::peer_ended() {
     const bool reset = send_error_ != 0 && send_error_ != EPIPE;  // EPIPE: it had ended in order.
     if (reset || phase_ == Phase::finishing || phase_ == Phase::shaking) {
-        return conclude({.code = Errc::unavailable, .detail = "the peer went away"});
+        return conclude({.code = Errc::unavailable, .detail = "the peer has gone"});
     }
     // Without the farewell somebody else may have cut it: what was said is not the whole.
     if (tls_ && phase_ == Phase::open && !tls_->ended()) {
-        return conclude({.code = Errc::unavailable, .detail = "the peer ended without a farewell"});
+        return conclude({.code = Errc::unavailable,
+                         .detail = "the peer closed the connection without a TLS closure"});
     }
     conclude(ended_by_peer());
 }
@@ -297,7 +299,8 @@ void Stream::release_output() {
 void Stream::conclude(Error reason) {
     if (phase_ == Phase::closed) return;
     if (phase_ == Phase::shaking && tls_->heard_nothing() && reason.code == Errc::unavailable) {
-        reason.detail = "it ended the connection before a word of TLS: perhaps it speaks without";
+        reason.detail =
+            "it closed the connection before any TLS message: perhaps it does not use TLS";
     }
     close_descriptor();
     if (ready_) {

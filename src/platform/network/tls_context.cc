@@ -115,7 +115,7 @@ Result<std::vector<CertificatePointer>> read_certificates(const std::string& pat
     }
     const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
     ERR_clear_error();
-    if (certificates.empty() || !at_end) return unusable(path, "holds no readable certificate");
+    if (certificates.empty() || !at_end) return unusable(path, "contains no readable certificate");
     return certificates;
 }
 
@@ -154,7 +154,7 @@ Result<Dated> load_own_certificate(SSL_CTX* context, const TlsOptions& options) 
     const Secret text = US_TRY(read_file(options.key_file, Readers::owner_only));
     const KeyPointer key(
         PEM_read_bio_PrivateKey(text.bio().get(), nullptr, no_password, nullptr));
-    if (!key) return unusable(options.key_file, "holds no readable key without a password");
+    if (!key) return unusable(options.key_file, "contains no readable key without a password");
     if (SSL_CTX_use_PrivateKey(context, key.get()) != 1 ||
         SSL_CTX_check_private_key(context) != 1) {
         return unusable(options.key_file,
@@ -181,7 +181,7 @@ struct Loaded {
 
 Result<Loaded> load(const TlsOptions& options) {
     ContextPointer context(SSL_CTX_new(TLS_method()));
-    if (!context) return unusable(options.certificate_file, "OpenSSL gives no context");
+    if (!context) return unusable(options.certificate_file, "OpenSSL cannot create a context");
     SSL_CTX_set_min_proto_version(context.get(), TLS1_3_VERSION);
     SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
     // No resumption: each connection proves anew who it is, and a handshake is short beside a
@@ -272,11 +272,11 @@ void TlsContexts::reload(Entry& entry, const Stamps& stamps) {
     if (!loaded) return refuse(loaded.error(), never);
     if (usable(entry.loaded.own, now_s) && !usable(loaded->own, now_s)) {
         const Validity& validity = loaded->own.validity;
-        return refuse(unusable(loaded->own.file,
-                               why_not_usable(loaded->own, now_s) +
-                                   "; the certificate that was read before stays, valid until " +
-                                   date_text(entry.loaded.own.validity.ends_s)),
-                      now_s < validity.begins_s ? validity.begins_s : never);
+        return refuse(
+            unusable(loaded->own.file, why_not_usable(loaded->own, now_s) +
+                                           "; the previous certificate stays in use, valid until " +
+                                           date_text(entry.loaded.own.validity.ends_s)),
+            now_s < validity.begins_s ? validity.begins_s : never);
     }
     entry.loaded = std::move(*loaded);
     entry.stamps = stamps;

@@ -50,9 +50,9 @@ std::string TlsSession::why_distrusted(X509_STORE_CTX& store) const {
     switch (error) {
         case X509_V_ERR_CERT_HAS_EXPIRED: return whose + end_text(at);
         case X509_V_ERR_CERT_NOT_YET_VALID:
-            return whose + begin_text(at) + ", and here it is " + date_text(wall_now_s());
+            return whose + begin_text(at) + ", and the clock here says " + date_text(wall_now_s());
         case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-            return "it is signed by itself, and not an authority of this end";
+            return "it is self-signed, and it is not an authority of this end";
         case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
         case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
         case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
@@ -82,12 +82,12 @@ std::string TlsSession::told_by_alert(int alert) const {
     if (own != nullptr && ours == Standing::not_yet) return begin_text(own);
     switch (alert) {
         case SSL_AD_CERTIFICATE_EXPIRED:
-            return "it, or that of its authority, has expired by the clock there";
+            return "it, or that of its authority, has expired according to the clock there";
         case SSL_AD_UNKNOWN_CA:
             return "its authority (" + (own == nullptr ? "none" : issuer_text(own)) +
                    ") is not one of the other end";
         case SSL_AD_BAD_CERTIFICATE:
-            return "it does not name this host, or is not valid yet by the clock there";
+            return "it does not name this host, or is not valid yet according to the clock there";
         case SSL_AD_CERTIFICATE_REQUIRED: return "there is none";
         default: return {};
     }
@@ -118,7 +118,7 @@ Error TlsSession::failure(std::string_view what) const {
         }
     }
     if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) {
-        told.detail = "it shows no certificate, and this end wants one";
+        told.detail = "it shows no certificate, and this end requires one";
         return told;
     }
     told.detail = "TLS " + std::string(what) + ": " + (words != nullptr ? words : "broken");

@@ -28,7 +28,9 @@ Error no_such(const std::string& path) {
 }
 
 Error wrong_kind(const std::string& path) {
-    return {.code = Errc::bad_path, .detail = fmt::format("{}: a directory or not", path)};
+    return {
+        .code = Errc::bad_path,
+        .detail = fmt::format("{}: a directory where a file is expected, or the reverse", path)};
 }
 
 const DirectoryPtr* as_directory(const StoredDirectory::Entry& entry) {
