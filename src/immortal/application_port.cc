@@ -7,8 +7,8 @@ namespace understudy::immortal {
 
 namespace {
 
-// The last word of one that was refused has left by then.
-constexpr Duration burial_delay = 1500ms;
+// After this time the last frame to a refused connection has been sent.
+constexpr Duration removal_delay = 1500ms;
 
 /// Moves `application` from one list to the end of another, if it is there.
 bool move(const RemoteApplication& application,
@@ -49,7 +49,7 @@ void ApplicationPort::accepted(std::unique_ptr<Connection> connection) {
     if (closing_) {
         made.end({.code = Errc::closed, .detail = "the coordinator ends"});
     } else if (silent_.size() + ready_.size() > candidates_max) {
-        // Who has said nothing for longest makes way, be it the one that has just come.
+        // The connection that has been silent for longest is closed; it may be the newest one.
         silent_.front()->end(
             {.code = Errc::limit_exceeded, .detail = "too many applications wait already"});
     }
@@ -98,13 +98,13 @@ void ApplicationPort::application_upgrade(RemoteApplication&, std::uint64_t, std
 
 void ApplicationPort::application_ended(RemoteApplication& application, const Error&) {
     if (!move(application, silent_, ended_)) (void)move(application, ready_, ended_);
-    bury_later();
+    remove_ended_later();
 }
 
-void ApplicationPort::bury_later() {
-    if (burial_) return;
-    burial_ = runtime_.at(runtime_.now() + burial_delay, [this] {
-        burial_.reset();
+void ApplicationPort::remove_ended_later() {
+    if (removal_) return;
+    removal_ = runtime_.at(runtime_.now() + removal_delay, [this] {
+        removal_.reset();
         ended_.clear();
     });
 }

@@ -12,31 +12,31 @@
 
 namespace understudy::immortal {
 
-/// Where application processes find their coordinator.
+/// The port at which application processes connect to their coordinator.
 ///
-/// One application acts; others that come wait for its end, without having been told anything, and
-/// the earliest is next. That is how a process that is restarted finds its place again at once.
+/// One application is in use. Others that connect wait for its end without any input, and the
+/// earliest is next. So a process that is restarted is used again at once.
 ///
 /// Thread: loop only.
-/// Bounds: candidates_max; then the one that has said nothing for longest is refused with
-/// limit_exceeded, be it the one that comes.
+/// Bounds: candidates_max. Beyond it, the connection that has been silent for longest is refused
+/// with limit_exceeded; that may be the new one.
 class ApplicationPort final : private RemoteApplication::Owner {
 public:
     static constexpr std::size_t candidates_max = 16;
 
     using Arrived = std::function<void(std::unique_ptr<RemoteApplication>)>;
 
-    /// Errors: those of Network::listen (none): the address.
+    /// Errors: those of Network::listen() for the address (none).
     [[nodiscard]] static Result<std::unique_ptr<ApplicationPort>> open(
         Runtime& runtime, Log& log, const Address& listen, RemoteApplication::Options options);
     ~ApplicationPort() override;
     ApplicationPort(const ApplicationPort&) = delete;
     ApplicationPort& operator=(const ApplicationPort&) = delete;
 
-    /// Hands over the next one, once, never within this call: give_to() and welcome() are to be
-    /// called on it then.
+    /// Delivers the next application, once, never within this call. The caller then calls
+    /// set_owner() and welcome() on it.
     void want(Arrived arrived);
-    /// The reason is told to all that wait; nobody is taken any more.
+    /// Gives the reason to all that wait, and accepts no connection from now on.
     void close(const Error& reason);
 
     [[nodiscard]] const Address& address() const { return listener_->address(); }
@@ -50,7 +50,7 @@ private:
     void accepted(std::unique_ptr<Connection> connection);
     void hand_over_later();
     void hand_over();
-    void bury_later();
+    void remove_ended_later();
 
     void application_here(RemoteApplication& application) override;
     void application_impulse(RemoteApplication&, std::uint64_t, std::string_view, Bytes) override;
@@ -60,12 +60,12 @@ private:
     Runtime& runtime_;
     Log& log_;
     const RemoteApplication::Options options_;
-    Candidates silent_;  ///< No hello yet.
-    Candidates ready_;   ///< In order of their hello.
+    Candidates silent_;  ///< They have not sent a hello yet.
+    Candidates ready_;   ///< In the order of their hello.
     Candidates ended_;
     Arrived wanted_;
     bool closing_ = false;
-    std::unique_ptr<Timer> burial_;
+    std::unique_ptr<Timer> removal_;
     Lifetime life_;
     std::unique_ptr<Listener> listener_;
 };

@@ -9,12 +9,12 @@
 
 namespace understudy::immortal {
 
-// What an immortal's journal holds. Byte layout: docs/formats/immortal.md, "Commands".
+// The commands in an immortal's journal. Byte layout: docs/formats/immortal.md, "Commands".
 
-/// First of all, once: which instance of the service this is.
+/// The first command of all, once: it identifies this instance of the service.
 struct StartCommand {
-    std::uint64_t instance = 0;  ///< Random. A service that is made anew is another one.
-    std::uint64_t seed = 0;      ///< Of all its random values.
+    std::uint64_t instance = 0;  ///< Random. A service that is created again has another one.
+    std::uint64_t seed = 0;      ///< For all its random values.
     std::uint64_t wall_ms = 0;
     std::uint32_t version = 0;  ///< Of the code.
 };
@@ -31,7 +31,7 @@ struct ImpulseCommand {
     std::string_view name = {};
     Bytes arguments = {};
 };
-/// What others have in their journals.
+/// Messages that peers have in their journals.
 struct ConfirmCommand {
     struct Row {
         std::string_view peer = {};
@@ -45,17 +45,17 @@ struct FireCommand {
     std::uint64_t wall_ms = 0;
     std::vector<std::uint64_t> timers = {};
 };
-/// From here on the code of this version acts. Not higher than the one before: nothing happens.
+/// Switches to the code of this version from here on. Has no effect if the version is not higher.
 struct UpgradeCommand {
     std::uint64_t wall_ms = 0;
     std::uint32_t version = 0;
 };
-/// A peer has ended, or a client's session: what is kept for it is given up.
+/// A peer, or a client's session, has ended: everything that is kept for it is dropped.
 struct ForgetCommand {
     std::string_view peer = {};
 };
 
-/// Views into the entry.
+/// The members are views into the entry.
 using AnyCommand = std::variant<StartCommand, ReceiveCommand, ImpulseCommand, ConfirmCommand,
                                 FireCommand, UpgradeCommand, ForgetCommand>;
 

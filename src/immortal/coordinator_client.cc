@@ -13,8 +13,8 @@ namespace {
 constexpr std::size_t image_backlog_max = 4 * MiB;
 constexpr std::size_t image_slice_about = 256 * KiB;
 
-// A linked application's image comes in pieces that it wants back as they were: each behind its
-// length.
+// A linked application's image consists of pieces that it needs back unchanged. Each piece is
+// preceded by its length.
 constexpr std::size_t piece_head_size = 4;
 
 }  // namespace
@@ -75,7 +75,7 @@ void CoordinatorClient::connected(std::unique_ptr<Connection> connection) {
 
 void CoordinatorClient::closed(const Error& reason) { lose(reason); }
 
-/// May be called by whatever the connection or the application says, so ends nothing of theirs now.
+/// The connection and the application may call this, so it destroys neither of them now.
 void CoordinatorClient::lose(const Error& reason) {
     if (std::exchange(losing_, true)) return;
     runtime_.post([this, reason, here = life_.watch()] {
@@ -104,7 +104,7 @@ void CoordinatorClient::lose(const Error& reason) {
     });
 }
 
-/// This application is of no use any more; the coordinator ends the connection.
+/// This application cannot be used any more; the coordinator ends the connection.
 void CoordinatorClient::give_up(const Error& error) {
     if (std::exchange(given_up_, true)) return;
     log_.error("application.broken", {kv("error", error)});
@@ -122,7 +122,7 @@ void CoordinatorClient::settle_performed() {
     if (std::exchange(performed_new_, false)) put_frame(PerformedFrame{performed_}, out_);
 }
 
-// --- What the coordinator says -------------------------------------------------------------------
+// --- Frames from the coordinator -----------------------------------------------------------------
 
 void CoordinatorClient::received(Bytes data) {
     stream_.received(data);
@@ -269,7 +269,7 @@ void CoordinatorClient::on(const Frame&) {
     give_up({.code = Errc::corrupt, .detail = "a frame that is not valid here"});
 }
 
-// --- What the application says -------------------------------------------------------------------
+// --- Outputs of the application ------------------------------------------------------------------
 
 void CoordinatorClient::output(const Output& output) {
     if (!given_up_) put_frame(output, out_);
@@ -312,7 +312,7 @@ void CoordinatorClient::ask(const AnyFrame& frame, std::uint64_t id, Answered an
                             {.code = Errc::limit_exceeded, .detail = "too many impulses wait"});
     }
     asked_.emplace(id, std::move(answered));
-    // Not between the outputs of a handler that is at work.
+    // It is not sent between the outputs of a running handler.
     connection_->send(encode_frame(frame));
 }
 

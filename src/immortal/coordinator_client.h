@@ -17,31 +17,31 @@
 
 namespace understudy::immortal {
 
-/// The other end of a RemoteApplication: lets an immediate application, such as a
-/// LinkedApplication, act for a coordinator in another process.
+/// The other end of a RemoteApplication: connects an immediate application, such as a
+/// LinkedApplication, to a coordinator in another process.
 ///
-/// Each connection begins with an application as new, which the coordinator then restores. When it
-/// breaks, that application is destroyed, and a connection is tried again until close().
+/// Each connection begins with a new application, which the coordinator then restores. If the
+/// connection breaks, that application is destroyed, and new connections are tried until close().
 ///
-/// Destroying it ends everything without a word. May be called in any callback.
+/// The destructor ends everything without a message. It may be called in any callback.
 /// Thread: loop only. Source: docs/protocols/coordinator.md.
 class CoordinatorClient final : private Stage, private Connection::Observer {
 public:
-    static constexpr std::size_t impulses_max = 1024;  ///< That wait for an answer.
+    static constexpr std::size_t impulses_max = 1024;  ///< Impulses that wait for an answer.
 
     struct Options {
         Address coordinator;
-        std::string service;      ///< Empty: whatever the coordinator runs.
+        std::string service;      ///< Empty: any service that the coordinator runs.
         std::string application;  ///< For its log.
-        std::vector<std::uint32_t> versions = {1};  ///< Of the code, ascending.
+        std::vector<std::uint32_t> versions = {1};  ///< Versions of the code, ascending.
         Duration connect_timeout = 1s;
-        Duration retry_min = 50ms;  ///< Doubles up to the other.
+        Duration retry_min = 50ms;  ///< Doubles up to retry_max.
         Duration retry_max = 2s;
     };
 
-    /// What the coordinator has said of this copy.
+    /// What the coordinator has reported about this copy.
     struct Situation {
-        bool welcomed = false;  ///< The application is the one that acts there.
+        bool welcomed = false;  ///< The coordinator uses this application.
         CoordinatorMode mode = CoordinatorMode::live;
         std::string service;
         std::string member;
@@ -52,18 +52,18 @@ public:
     using Make = std::function<std::unique_ptr<Application>()>;
     using Answered = std::function<void(Result<void>)>;
 
-    /// `make` gives an immediate application, as new.
+    /// `make` returns a new immediate application.
     CoordinatorClient(Runtime& runtime, Log& log, Options options, Make make);
     ~CoordinatorClient() override;
     CoordinatorClient(const CoordinatorClient&) = delete;
     CoordinatorClient& operator=(const CoordinatorClient&) = delete;
 
-    /// A call from outside, answered when it is durable: once, never within this call.
-    /// Errors: not_active, limit_exceeded (none); unavailable (none: no coordinator; unknown: it
-    ///         went away meanwhile); those of ImmortalMember::impulse().
+    /// Calls a handler from outside. It is answered when the call is durable: once, never within
+    /// this call.
+    /// Errors: not_active, limit_exceeded (none); unavailable (none: there is no coordinator;
+    /// unknown: it has gone meanwhile); those of ImmortalMember::impulse().
     void impulse(std::string_view handler, Bytes arguments, Answered answered);
-    /// From now on the code of this version acts, at all copies. Errors: as above, bad_config
-    /// (none).
+    /// Switches all copies to the code of this version. Errors: as above, bad_config (none).
     void upgrade(std::uint32_t version, Answered answered);
 
     [[nodiscard]] const Situation& situation() const { return situation_; }
@@ -71,7 +71,7 @@ public:
     [[nodiscard]] const Application* application() const { return application_.get(); }
 
     void on_situation(std::function<void(const Situation&)> changed);
-    /// Why a connection ended, or could not be made; another will be tried.
+    /// Reports why a connection ended or could not be made; another one will be tried.
     void on_trouble(std::function<void(const Error&)> heard);
 
 private:
@@ -118,7 +118,8 @@ private:
     std::unique_ptr<Application> application_;
     Position performed_;
     bool performed_new_ = false;
-    std::unique_ptr<Snapshot> image_;  ///< Under way; nothing else is read meanwhile.
+    std::unique_ptr<Snapshot>
+        image_;  ///< An image that is being sent; no other frame is read meanwhile.
     Position image_at_;
     Buffer image_stream_;
     Buffer restore_stream_;

@@ -31,7 +31,7 @@ public:
         bytes_.fixed(static_cast<std::uint16_t>(value.size()));
         bytes_.raw(as_bytes(value));
     }
-    /// What people read: cut where it is too long, and nothing of what is no text.
+    /// Text for people: it is cut if it is too long, and reduced to valid text.
     void cut_text(std::string_view value) {
         value = value.substr(0, reason_size_max);
         while (!value.empty() && !is_utf8(value)) value.remove_suffix(1);
@@ -160,7 +160,7 @@ FrameType write(BodyWriter& out, const UpgradeFrame& frame) {
     return FrameType::upgrade;
 }
 
-/// Reads the body of one frame. What is not there, or out of its range, makes it fail.
+/// Reads the body of one frame. It fails if a field is missing or out of range.
 class BodyReader {
 public:
     explicit BodyReader(Bytes body) : bytes_(body) {}

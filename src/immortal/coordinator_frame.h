@@ -11,7 +11,7 @@
 
 namespace understudy::immortal {
 
-// What an application process and its coordinator say to each other. Frame, little-endian:
+// The messages between an application process and its coordinator. A frame is little-endian:
 //
 //     length u32  of what follows: type and body
 //     type   u8   FrameType
@@ -21,8 +21,8 @@ namespace understudy::immortal {
 
 inline constexpr std::uint32_t coordinator_magic = 0x50415355;  ///< On the wire "USAP".
 inline constexpr std::uint16_t coordinator_protocol = 1;
-inline constexpr std::size_t frame_size_max = 2 * MiB;        ///< What `length` may say.
-inline constexpr std::size_t hello_frame_size_max = 4 * KiB;  ///< The same of the first frame.
+inline constexpr std::size_t frame_size_max = 2 * MiB;        ///< The highest value of `length`.
+inline constexpr std::size_t hello_frame_size_max = 4 * KiB;  ///< The same for the first frame.
 inline constexpr std::size_t image_piece_max = 1 * MiB;
 inline constexpr std::size_t frame_text_max = 0xffff;
 
@@ -49,7 +49,7 @@ enum class FrameType : std::uint8_t {
 
 enum class CoordinatorMode : std::uint8_t {
     live = 1,
-    /// The past once more, for looking at: nothing comes of what the application does.
+    /// A replay of the past: the application's outputs have no effect.
     replay = 2,
 };
 
@@ -57,14 +57,14 @@ enum class CoordinatorMode : std::uint8_t {
 
 struct HelloFrame {
     std::uint16_t protocol = coordinator_protocol;
-    std::string_view service = {};      ///< Empty: whatever the coordinator runs.
-    std::string_view application = {};  ///< What it calls itself, for logs.
-    std::vector<std::uint32_t> versions = {};  ///< Of its code, ascending.
+    std::string_view service = {};             ///< Empty: any service that the coordinator runs.
+    std::string_view application = {};         ///< The application's own name, for logs.
+    std::vector<std::uint32_t> versions = {};  ///< Versions of its code, ascending.
 };
 struct WelcomeFrame {
     std::uint16_t protocol = coordinator_protocol;
     CoordinatorMode mode = CoordinatorMode::live;
-    std::uint32_t version = 0;  ///< The one that is wanted; 0: what the journal says.
+    std::uint32_t version = 0;  ///< The version that is wanted; 0: the one in the journal.
     std::string_view service = {};
     std::string_view member = {};
 };
@@ -118,11 +118,11 @@ using AnyFrame = std::variant<WelcomeFrame, RestoreFrame, Input, RoleFrame, Take
                               DoneFrame, EndFrame, HelloFrame, Output, PerformedFrame, ImageFrame,
                               ImpulseFrame, BrokenFrame, RestoredFrame, UpgradeFrame>;
 
-/// Appends the frame. Requires: within the bounds above. Longer texts of errors are cut.
+/// Appends the frame. Requires: it is within the bounds above. Longer error texts are cut.
 void put_frame(const AnyFrame& frame, Buffer& out);
 [[nodiscard]] Buffer encode_frame(const AnyFrame& frame);
 
-/// Errors: corrupt (none): the frame makes no sense.
+/// Errors: corrupt (none): the frame is not valid.
 [[nodiscard]] Result<AnyFrame> decode_frame(std::uint8_t type, Bytes body);
 
 /// Finds frames in a stream of bytes.
@@ -134,8 +134,9 @@ public:
     };
 
     void received(Bytes data);
-    /// The next whole frame; nullopt: bytes are missing. `size_max` is what its length may say.
-    /// Errors: limit_exceeded, corrupt (none): the stream is of no use any more.
+    /// The next whole frame; nullopt if bytes are missing. `size_max` is the highest permitted
+    /// length.
+    /// Errors: limit_exceeded, corrupt (none): the stream cannot be used any more.
     [[nodiscard]] Result<std::optional<Raw>> next(std::size_t size_max);
     [[nodiscard]] std::size_t waiting_bytes() const { return buffer_.size() - used_; }
 

@@ -1,7 +1,7 @@
-// Whatever an application or a coordinator sends, in whatever pieces: what is taken is written the
-// same again, and no more is kept than has come.
+// Any bytes of an application or a coordinator, in any pieces: an accepted frame is encoded to the
+// same bytes again, and no more is kept than has arrived.
 //
-// Input: {size u8, bytes}, again and again: what arrives at once. 0xff: 2 KiB of them, to fill it.
+// Input: {size u8, bytes}, repeated: what arrives at once. 0xff: 2 KiB of these bytes, to fill it.
 
 #include <algorithm>
 #include <cstddef>
@@ -15,7 +15,7 @@ namespace {
 using namespace understudy;
 using namespace understudy::immortal;
 
-/// Texts of errors are cut when they are written: of those the second writing is the same.
+/// Error texts are cut when they are encoded, so only the second encoding is the same.
 bool has_reason(const AnyFrame& frame) {
     return std::holds_alternative<DoneFrame>(frame) || std::holds_alternative<EndFrame>(frame) ||
            std::holds_alternative<BrokenFrame>(frame);

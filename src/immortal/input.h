@@ -7,52 +7,54 @@
 
 namespace understudy::immortal {
 
-/// Counts what an immortal is told, from 1, without gaps: the same at every copy.
+/// Counts the inputs of an immortal from 1 without gaps. It is the same at every copy.
 using Position = Strong<struct PositionTag>;
 
-/// What an immortal is told. The numbers are wire format: never reuse, never renumber.
+/// Kinds of inputs of an immortal. The numbers are wire format: never reuse or renumber them.
 enum class InputKind : std::uint8_t {
-    start = 1,    ///< First of all: it exists.
-    call = 2,     ///< By another immortal, a client, or (no source) an impulse.
-    reply = 3,    ///< To a call of its own.
-    timer = 4,    ///< A timer of its own is due. One it does not know any more is to be ignored.
-    upgrade = 5,  ///< From here on the code of another version acts.
+    start = 1,    ///< The first input of all.
+    call = 2,     ///< From another immortal, a client, or (without a source) an impulse.
+    reply = 3,    ///< To a call that it made.
+    timer = 4,    ///< One of its timers is due. It ignores a timer that it no longer knows.
+    upgrade = 5,  ///< From here on code of another version is used.
 };
 
-/// One thing that an immortal is told. Views live as long as the call.
+/// One input of an immortal. Views live as long as the call.
 struct Input {
     Position position = {};
     InputKind kind = InputKind::call;
-    std::string_view source = {};  ///< Who calls or replies.
-    /// call: 0 if no answer is wanted; reply: of the call; timer; version.
+    std::string_view source = {};  ///< The sender of a call or reply.
+    /// call: its id, 0 if no answer is wanted; reply: the id of the call; timer: its id; otherwise
+    /// the version.
     std::uint64_t id = 0;
-    std::string_view name = {};    ///< call: of the handler.
+    std::string_view name = {};  ///< call: the handler.
     /// call: arguments; reply: what the handler returned, or a refusal.
     Bytes body = {};
     bool refused = false;     ///< reply: the body is an error code and a text (message.h).
-    Duration time = {};          ///< Of the service, the same at every copy.
-    std::uint64_t wall_ms = 0;  ///< What the active member's clock said.
+    Duration time = {};       ///< The service's time, the same at every copy.
+    std::uint64_t wall_ms = 0;  ///< The wall clock of the active member.
     std::uint64_t random = 0;   ///< A fresh random value, the same at every copy.
 };
 
-/// What an immortal does. The numbers are wire format: never reuse, never renumber.
+/// Kinds of outputs of an immortal. The numbers are wire format: never reuse or renumber them.
 enum class OutputKind : std::uint8_t {
     call = 1,
     reply = 2,
-    timer = 3,   ///< Starts one.
-    cancel = 4,  ///< Ends one.
+    timer = 3,   ///< Starts a timer.
+    cancel = 4,  ///< Ends a timer.
 };
 
 /// Views live as long as the call.
 struct Output {
     OutputKind kind = OutputKind::call;
-    std::string_view to = {};    ///< call, reply: whom. reply, empty: who sent the impulse.
-    /// call: 0 if no answer is wanted; reply: of the call; else the timer's.
+    std::string_view to =
+        {};  ///< call, reply: the receiver. Empty for a reply: the sender of the impulse.
+    /// call: its id, 0 if no answer is wanted; reply: the id of the call; otherwise the timer's id.
     std::uint64_t id = 0;
-    std::string_view name = {};  ///< call: of the handler.
+    std::string_view name = {};  ///< call: the handler.
     Bytes body = {};
     bool refused = false;
-    Duration due = {};  ///< timer: in the time of the service.
+    Duration due = {};  ///< timer: in the service's time.
 };
 
 }  // namespace understudy::immortal

@@ -18,11 +18,12 @@ namespace immortal {
 namespace {
 
 constexpr std::size_t told_max = 64;
-constexpr std::size_t convert_bytes = 1 * MiB;  // At once from one version's map to the next one's.
+constexpr std::size_t convert_bytes =
+    1 * MiB;  // Converted at once from one version's map to the next.
 
-/// What the class does outside of its handlers must not throw: there is nobody to tell.
+/// Code of the class outside of its handlers must not throw, because there is no caller to answer.
 template <class Act>
-[[nodiscard]] Result<void> carefully(const char* what, Act&& act) {
+[[nodiscard]] Result<void> caught(const char* what, Act&& act) {
     const auto threw = [what](const char* why) {
         return Error{.code = Errc::failed, .detail = std::string(what) + " threw: " + why};
     };
@@ -129,7 +130,7 @@ void LinkedApplication::start(const Input& input, Stage& stage) {
     state_ = std::make_shared<State>();
     state_->object = its_class->make();
     Context context(*state_, input, stage);
-    const auto started = carefully("first_start()", [&]() -> Result<void> {
+    const auto started = caught("first_start()", [&]() -> Result<void> {
         state_->object->first_start(context);
         return {};
     });
@@ -168,7 +169,7 @@ void LinkedApplication::resume(const Input& input, Stage& stage) {
     const Result<Bytes> reply =
         input.refused ? Result<Bytes>(decode_refusal(input.body)) : Result<Bytes>(input.body);
     const auto done = state_->object->resume(context, later.name, reply, later.kept);
-    if (!done) nobody_to_tell("continuation", later, done.error());
+    if (!done) log_failure("continuation", later, done.error());
 }
 
 void LinkedApplication::fire(const Input& input, Stage& stage) {
@@ -179,15 +180,15 @@ void LinkedApplication::fire(const Input& input, Stage& stage) {
     Context context(*state_, input, stage);
     reply_.clear();
     const auto done = state_->object->run(context, later.name, later.kept, reply_);
-    if (!done) nobody_to_tell("timer", later, done.error());
+    if (!done) log_failure("timer", later, done.error());
 }
 
 Result<std::shared_ptr<ImmortalObject>> LinkedApplication::converted(std::uint32_t version) const {
     const ImmortalClass* its_class = find(version);
     if (its_class == nullptr) return unknown(version);
     std::shared_ptr<ImmortalObject> next = its_class->make();
-    const auto taken = carefully(
-        "fields()", [&] { return take_over(std::as_const(*state_->object), *next); });
+    const auto taken =
+        caught("fields()", [&] { return take_over(std::as_const(*state_->object), *next); });
     if (taken) return next;
     return Error{.code = Errc::bad_config,
                  .detail = "version " + std::to_string(version) +
@@ -208,17 +209,16 @@ void LinkedApplication::upgrade(const Input& input, Stage& stage) {
     const std::uint32_t from = state_->object->version();
     auto next = converted(version);
     if (!next) return give_up(next.error(), stage);
-    state_->object = *std::move(next);  // An image under way keeps the old one.
+    state_->object = *std::move(next);  // An image under way keeps the old object.
     Context context(*state_, input, stage);
-    const auto told = carefully("upgraded()", [&]() -> Result<void> {
+    const auto told = caught("upgraded()", [&]() -> Result<void> {
         state_->object->upgraded(context, from);
         return {};
     });
     if (!told) give_up(told.error(), stage);
 }
 
-void LinkedApplication::nobody_to_tell(std::string_view what, const Later& later,
-                                       const Error& error) {
+void LinkedApplication::log_failure(std::string_view what, const Later& later, const Error& error) {
     if (told_.size() >= told_max || !told_.insert(later.name).second) return;
     log_.warn("immortal.handler_failed",
               {kv("what", what), kv("handler", later.name), kv("error", error)});

@@ -16,23 +16,23 @@
 
 namespace understudy::immortal {
 
-/// The classes of one immortal that a program knows, of different versions.
+/// The classes of one immortal that a program has, of different versions.
 using Classes = std::vector<std::shared_ptr<const ImmortalClass>>;
 
-/// An immortal of a C++ class in this process: hosts the object, and keeps for it what it waits
-/// for: which continuation takes which answer, and which handler which timer.
+/// An immortal of a C++ class in this process. It hosts the object and keeps what the object waits
+/// for: the continuation for each answer and the handler for each timer.
 ///
-/// What handlers of an unknown name, or with other arguments, or that throw, are called for is
-/// answered with a refusal; a timer or a continuation has nobody to tell, and goes into the log.
+/// A call of an unknown handler, with wrong arguments, or to a handler that throws is answered with
+/// a refusal. For a timer or a continuation there is no caller, so the failure is logged.
 ///
-/// When not to use it: for code that waits, or that is written in another language.
+/// Do not use it for code that waits, or that is written in another language.
 /// Deterministic, if the class is. Thread: loop only.
 /// Source: docs/formats/immortal.md, "The state of a linked application".
 class LinkedApplication final : public Application {
 public:
-    /// Errors: bad_config (none): no class, a version twice, version 0.
+    /// Errors: bad_config (none): there is no class, two of one version, or version 0.
     [[nodiscard]] static Result<void> check(const Classes& classes);
-    /// Requires: check() had nothing to say. `log` outlives this.
+    /// Requires: check() succeeded. `log` outlives this.
     LinkedApplication(Log& log, Classes classes);
     ~LinkedApplication() override;
     LinkedApplication(const LinkedApplication&) = delete;
@@ -41,20 +41,20 @@ public:
     bool immediate() const override { return true; }
     std::uint32_t version() const override;
     std::uint32_t version_newest() const override;
-    /// Tries it: as long as the upgrade itself, a copy of the state is made.
+    /// Tries the upgrade on a copy of the state; this takes as long as the upgrade itself.
     Result<void> check_upgrade(std::uint32_t version) const override;
     void perform(const Input& input, Stage& stage) override;
 
-    /// The tables and the SnapshotMaps come in slices; all other fields are copied at once, about a
-    /// millisecond per MiB.
+    /// The tables and the SnapshotMaps are copied in slices. All other fields are copied at once,
+    /// which takes about a millisecond per MiB.
     std::unique_ptr<Snapshot> begin_image() override;
     void want_image() override;
     Result<void> restore_piece(Bytes piece, PiecePlace place, std::uint32_t version,
                                Stage& stage) override;
-    /// Goes through the whole state, about a second per GiB: for checkers and consoles.
+    /// Reads the whole state, which takes about a second per GiB. For checks and displays.
     std::uint64_t hash() const override;
 
-    /// Null before the first input or state, and while one is restored.
+    /// Null before the first input or state, and during a restoration.
     [[nodiscard]] const ImmortalObject* object() const;
     [[nodiscard]] std::size_t answers_awaited() const;
     [[nodiscard]] std::size_t timers() const;
@@ -62,19 +62,19 @@ public:
 private:
     class Context;
     class Image;
-    /// Who takes an answer, or what a timer calls.
+    /// The handler that takes an answer or that a timer calls.
     struct Later {
         std::string name;
         Buffer kept;  ///< A packed array.
     };
     struct State {
-        std::uint64_t next_id = 1;  ///< Of a call that wants an answer, or a timer.
+        std::uint64_t next_id = 1;  ///< For a call with an answer, or a timer.
         SnapshotMap<std::uint64_t, Later> answers;
         SnapshotMap<std::uint64_t, Later> timers;
-        std::shared_ptr<ImmortalObject> object;  ///< Others see it only while they read an image.
+        std::shared_ptr<ImmortalObject> object;  ///< It is shared only while an image is read.
     };
     struct Restoration {
-        std::uint8_t part = 0;  ///< Of the piece before.
+        std::uint8_t part = 0;  ///< The part of the previous piece.
         Buffer fields;
         std::uint64_t fields_size = 0;
         bool loaded = false;
@@ -82,7 +82,7 @@ private:
 
     [[nodiscard]] const ImmortalClass* find(std::uint32_t version) const;
     [[nodiscard]] Error unknown(std::uint32_t version) const;
-    /// The state as that version has it. Errors: bad_config (none).
+    /// The state converted to that version. Errors: bad_config (none).
     [[nodiscard]] Result<std::shared_ptr<ImmortalObject>> converted(std::uint32_t version) const;
     void start(const Input& input, Stage& stage);
     void call(const Input& input, Stage& stage);
@@ -90,7 +90,7 @@ private:
     void fire(const Input& input, Stage& stage);
     void upgrade(const Input& input, Stage& stage);
     void answer(const Input& input, Result<void> result, Stage& stage);
-    void nobody_to_tell(std::string_view what, const Later& later, const Error& error);
+    void log_failure(std::string_view what, const Later& later, const Error& error);
     void give_up(Error error, Stage& stage);
     [[nodiscard]] Result<void> restore_part(ByteReader& piece);
     [[nodiscard]] Result<void> restore_rows(ByteReader& piece,
@@ -102,8 +102,9 @@ private:
     std::shared_ptr<State> state_;
     std::optional<Restoration> restoration_;
     bool broken_ = false;
-    Buffer reply_;                ///< Of the call under way; kept for its room.
-    std::set<std::string> told_;  ///< Handlers that failed with nobody to tell; at most told_max.
+    Buffer reply_;  ///< The reply of the call under way; kept to use its memory again.
+    std::set<std::string> told_;  ///< Handlers whose failure was logged because there was no
+                                  ///< caller; at most told_max.
 };
 
 }  // namespace understudy::immortal

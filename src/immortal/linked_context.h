@@ -16,7 +16,7 @@ namespace understudy::immortal {
 static_assert(ImmortalContext::arguments_bytes_max == message_size_max,
               "what a handler may send fits a message");
 
-/// What a handler sees and does while one input is carried out.
+/// The context of a handler while one input is carried out.
 class LinkedApplication::Context final : public ImmortalContext {
 public:
     Context(State& state, const Input& input, Stage& stage)

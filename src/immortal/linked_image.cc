@@ -12,8 +12,8 @@ namespace understudy::immortal {
 
 namespace {
 
-/// What a piece holds. Pieces come in this order. The numbers are format: never reuse, never
-/// renumber.
+/// The contents of a piece. Pieces come in this order. The numbers are format: never reuse or
+/// renumber them.
 enum class Part : std::uint8_t { head = 1, answers = 2, timers = 3, fields = 4, map = 5 };
 
 constexpr std::size_t fields_piece_max = 1 * MiB;
@@ -31,7 +31,7 @@ void write_row(std::uint64_t id, const Later& later, Buffer& out) {
     writer.bytes(later.kept);
 }
 
-/// Hashes what is appended to `bytes`, which is emptied, behind what was hashed before.
+/// Continues `hash` with the content of `bytes`, and empties `bytes`.
 void hash_on(std::uint64_t& hash, Buffer& bytes) {
     hash = hash64(bytes, hash);
     bytes.clear();
@@ -39,7 +39,7 @@ void hash_on(std::uint64_t& hash, Buffer& bytes) {
 
 }  // namespace
 
-/// Each piece holds something of one part.
+/// Each piece holds data of one part.
 class LinkedApplication::Image final : public Snapshot {
 public:
     explicit Image(std::shared_ptr<State> state)
@@ -132,7 +132,7 @@ Result<void> LinkedApplication::restore_piece(Bytes piece, PiecePlace place,
 
 Result<void> LinkedApplication::restore_part(ByteReader& piece) {
     const std::uint8_t part = piece.fixed<std::uint8_t>().value_or(0);
-    // Each part is there, be it empty, but for maps; those may be none.
+    // Every part must be present, even if it is empty, except maps, of which there may be none.
     const bool goes_on = part == restoration_->part || part == restoration_->part + 1;
     if (!goes_on) return bad_linked_image("its parts are out of order");
     restoration_->part = part;

@@ -10,7 +10,8 @@ namespace understudy::immortal {
 
 namespace {
 
-constexpr Duration sweep_interval = 60s;  // Of clients that have not been heard for long.
+constexpr Duration sweep_interval =
+    60s;  // How often clients that were silent for long are removed.
 
 }  // namespace
 
@@ -59,7 +60,7 @@ void Machine::apply(const Command& command, Buffer& reply) {
     if (broken_) return;
     time_ = command.time;
     const auto decoded = decode_command(command.body);
-    if (!decoded) return;  // The same everywhere: as if it had not been proposed.
+    if (!decoded) return;  // Every copy ignores it, as if it had not been proposed.
     reply_ = &reply;
     std::visit([this](const auto& each) { on(each); }, *decoded);
     reply_ = nullptr;
@@ -83,7 +84,7 @@ void Machine::on(const ReceiveCommand& receive) {
     from->second.used = time_;
     MessageNo number = receive.batch.first;
     const MessageNo end{number.value + receive.batch.count};
-    // A gap cannot be mended here: the sender begins again where the stream ends.
+    // A gap cannot be repaired here: the sender begins again at the end of the stream.
     if (number > from->second.received.next()) return;
     ByteReader in(receive.batch.messages);
     for (; number < end && !broken_; number = number.next()) {
@@ -115,7 +116,8 @@ void Machine::on(const ConfirmCommand& confirm) {
     for (const ConfirmCommand::Row& row : confirm.rows) {
         auto found = peers_.find(row.peer);
         if (found == peers_.end()) {
-            // An application that lags may not have made yet what an earlier run of it did.
+            // A lagging application may not have made these messages yet, although an earlier run
+            // of it did.
             if (application_.immediate() || is_client(row.peer)) continue;
             found = this->peer(row.peer);
         }
@@ -182,13 +184,13 @@ void Machine::sweep() {
     }
 }
 
-/// Tells the owner what is new, once for all that a command did.
+/// Tells the owner what is new, once for everything that a command did.
 void Machine::settle() {
     for (const auto& peer : std::exchange(touched_, {})) observer_.output_ready(peer->first);
     if (std::exchange(timers_touched_, false)) observer_.timers_changed();
 }
 
-// --- The application's word ----------------------------------------------------------------------
+// --- Calls of the application --------------------------------------------------------------------
 
 void Machine::output(const Output& output) {
     switch (output.kind) {
@@ -208,7 +210,7 @@ void Machine::output(const Output& output) {
                 return ByteWriter(*reply_).raw(output.body);
             }
             const auto to = peers_.find(output.to);
-            if (to == peers_.end()) return;  // Forgotten meanwhile.
+            if (to == peers_.end()) return;  // It was forgotten meanwhile.
             to->second.out.append(
                 {.kind = output.refused ? MessageKind::refusal : MessageKind::reply,
                  .id = output.id,
@@ -228,7 +230,7 @@ void Machine::performed(Position upto) {
 }
 
 void Machine::imaged(Position at, std::shared_ptr<const Buffer> image) {
-    if (!keeping_ || at != keeping_from_) return;  // An older one.
+    if (!keeping_ || at != keeping_from_) return;  // It belongs to an older request.
     frozen_ = freeze(at, keeping_version_);
     frozen_->image = std::move(image);
     observer_.image_ready();
@@ -258,7 +260,7 @@ void Machine::erase(Peers::iterator peer) {
 }
 
 void Machine::touch(Peers::iterator peer) {
-    // The same peer comes many times in a row.
+    // The same peer often comes several times in a row.
     if (!touched_.empty() && touched_.back() == peer) return;
     if (std::find(touched_.begin(), touched_.end(), peer) == touched_.end()) {
         touched_.push_back(peer);

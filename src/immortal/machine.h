@@ -15,69 +15,71 @@
 
 namespace understudy::immortal {
 
-/// Names of clients begin with it: no service has such a name.
+/// The first character of client names; no service name begins with it.
 inline constexpr char client_mark = '~';
 [[nodiscard]] inline bool is_client(std::string_view peer) {
     return !peer.empty() && peer.front() == client_mark;
 }
 
-/// One other immortal, or one client's session, as an immortal knows it.
+/// Another immortal, or one client's session.
 struct Peer {
-    std::uint64_t instance = 0;  ///< 0: nothing was heard from it yet.
-    MessageNo received;          ///< Of its stream: all up to here, each once.
-    Outbox out;                  ///< Its replies too.
-    Duration used{};             ///< Clients: when it was last heard.
+    std::uint64_t instance = 0;  ///< 0: nothing was received from it yet.
+    MessageNo
+        received;     ///< Of its stream: all messages up to this one were carried out, each once.
+    Outbox out;       ///< Messages for it, replies included.
+    Duration used{};  ///< Clients only: when it was last heard.
 };
 
-/// The replicated part of an immortal: what it was told by whom, what it has made for whom, its
-/// timers, and the application's state.
+/// The replicated part of an immortal: the messages received from each peer, the messages made for
+/// each peer, its timers, and the application's state.
 ///
-/// Exactly once rests on three rules. A message is carried out when it is committed, in the order
-/// of the journal, and only if its number is the next of its stream. What carrying it out makes is
-/// numbered as part of the state; a replay makes it again with the same numbers. It is kept until
-/// the receiver says that it is durable there.
+/// Exactly-once execution rests on three rules. A message is carried out when it is committed, in
+/// the order of the journal, and only if its number is the next of its stream. The messages that
+/// this produces are numbered as part of the state, so a replay makes them again with the same
+/// numbers. A message is kept until the receiver has confirmed that it is durable.
 ///
-/// An application that is not immediate lags behind the journal; its state after entry N is then
-/// its image at an earlier position, and the inputs since.
+/// An application that is not immediate lags behind the journal. Its state after entry N is then
+/// its image at an earlier position and the inputs since.
 ///
 /// Deterministic. Thread: loop only. Source: docs/protocols/immortals.md.
 class Machine final : public StateMachine, private Stage {
 public:
-    static constexpr std::size_t clients_max = 10'000;  ///< One more is refused.
-    static constexpr Duration client_idle_max = 1h;  ///< In time of the service.
+    static constexpr std::size_t clients_max = 10'000;  ///< A further client is refused.
+    static constexpr Duration client_idle_max = 1h;     ///< In the service's time.
 
-    /// What the owner hears, replay included. Must not destroy the machine.
+    /// Calls to the owner, also during a replay. They must not destroy the machine.
     class Observer {
     public:
         virtual ~Observer() = default;
-        /// There are messages for this peer that were not there before.
+        /// There are new messages for this peer.
         virtual void output_ready(const std::string& peer) = 0;
         /// This peer's stream is committed up to here.
         virtual void input_durable(const std::string& peer, MessageNo upto) = 0;
         virtual void timers_changed() = 0;
-        /// The image that was wanted is here: a checkpoint may be begun.
+        /// The requested image has arrived, so a checkpoint may begin.
         virtual void image_ready() = 0;
-        /// This copy is no use any more: its application cannot go on, or contradicts its past.
+        /// This copy cannot be used any more: its application cannot go on, or contradicts its
+        /// past.
         virtual void broken(const Error& error) = 0;
     };
 
-    /// All outlive this. `name`: of the service.
+    /// All arguments outlive this. `name` is the service's name.
     Machine(std::string name, Application& application, Observer& observer);
     ~Machine() override;
 
-    /// The reply is empty; to an impulse, with an immediate application: what the handler returned,
-    /// behind a byte that is 1 if it is a refusal.
+    /// The reply is empty, except for an impulse to an immediate application: then it is a byte
+    /// that is 1 for a refusal, followed by what the handler returned.
     void apply(const Command& command, Buffer& reply) override;
     /// Requires: the application is immediate, or has_image().
     [[nodiscard]] std::unique_ptr<Snapshot> begin_snapshot() override;
     [[nodiscard]] Result<void> restore_piece(Bytes piece, PiecePlace place) override;
-    /// With an application that is not immediate: of what it was told only.
+    /// With an application that is not immediate, only its inputs are included.
     [[nodiscard]] std::uint64_t hash() const override;
 
-    /// Asks the application for an image; image_ready() follows. From then on inputs are kept.
+    /// Requests an image from the application; image_ready() follows. From now on inputs are kept.
     void want_image();
     [[nodiscard]] bool has_image() const { return frozen_.has_value(); }
-    /// The image is not needed any more.
+    /// The image is no longer needed.
     void drop_image();
 
     [[nodiscard]] const std::string& name() const { return name_; }
@@ -93,14 +95,15 @@ public:
     /// As Outbox::at().
     [[nodiscard]] Outbox::ChunkPtr chunk(std::string_view peer, MessageNo from);
 
-    /// May a stream of this instance be taken? The number up to which it was.
-    /// Errors: refused (none): the peer has been made anew since it was last heard.
-    ///         limit_exceeded (none): too many clients. not_active (none): not started yet.
+    /// Checks whether a stream of this instance can be accepted. Returns the number up to which it
+    /// was carried out.
+    /// Errors: refused (none): the peer has been created again since it was last heard.
+    /// limit_exceeded (none): too many clients. not_active (none): not started yet.
     [[nodiscard]] Result<MessageNo> greet(std::string_view peer, std::uint64_t instance) const;
 
-    /// When the next timer is due, in time of the service.
+    /// When the next timer is due, in the service's time.
     [[nodiscard]] std::optional<Duration> next_due() const;
-    /// All that are due at `time`.
+    /// All timers that are due at `time`.
     [[nodiscard]] std::vector<std::uint64_t> due(Duration time) const;
 
 private:
@@ -158,19 +161,19 @@ private:
     std::size_t clients_ = 0;
     std::map<std::uint64_t, Duration> timers_;
     std::set<std::pair<Duration, std::uint64_t>> by_due_;
-    /// Fired before the application, which lags, has started them.
+    /// Timers that fired before the lagging application has started them.
     std::set<std::uint64_t> fired_early_;
     Duration swept_{};
 
-    Duration time_{};         ///< Of the command that is applied.
-    Buffer* reply_ = nullptr;  ///< To it.
-    std::vector<Peers::iterator> touched_;  ///< Something new is in their outboxes.
+    Duration time_{};                       ///< Of the command that is being applied.
+    Buffer* reply_ = nullptr;               ///< To that command.
+    std::vector<Peers::iterator> touched_;  ///< Peers with new messages in their outboxes.
     bool timers_touched_ = false;
     bool broken_ = false;
     std::uint32_t restoring_version_ = 0;  ///< Of the image that is being restored.
 
-    bool keeping_ = false;        ///< Inputs are kept, for an image.
-    std::deque<Buffer> kept_;     ///< Behind keeping_from_.
+    bool keeping_ = false;     ///< Inputs are kept for an image.
+    std::deque<Buffer> kept_;  ///< Inputs after keeping_from_.
     Position keeping_from_;
     std::uint32_t keeping_version_ = 0;
     std::optional<Frozen> frozen_;

@@ -1,8 +1,8 @@
-// Whatever an immortal's journal or checkpoint holds, the machine neither crashes nor contradicts
-// itself, and what it has become can be checkpointed and restored.
+// For any journal or checkpoint of an immortal, the machine neither crashes nor contradicts itself,
+// and its state can be checkpointed and restored.
 //
-// Input: commands, each behind a size of two bytes. The top bit of the size: a piece of a
-//        checkpoint.
+// Input: commands, each preceded by a size of two bytes. If the top bit of the size is set, it is a
+// piece of a checkpoint.
 
 #include <cstddef>
 #include <cstdint>
@@ -24,7 +24,7 @@ struct Nobody final : Machine::Observer {
     void broken(const Error&) override {}
 };
 
-/// Takes any arguments, unlike the one it is made of.
+/// Accepts any arguments, unlike the application on which it is based.
 class Tolerant final : public Application {
 public:
     bool immediate() const override { return true; }
@@ -62,7 +62,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Tolerant application;
     Machine machine("a", application, nobody);
     Index index;
-    bool whole = true;  // A restoration that failed leaves what nobody uses.
+    bool whole = true;  // After a failed restoration the state must not be used.
     while (const auto head = in.fixed<std::uint16_t>()) {
         const auto body = in.raw(std::min<std::uint64_t>(*head & 0x7fff, in.rest().size()));
         if (!body) break;
@@ -78,7 +78,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     if (!whole) return 0;
     for (const auto& [name, peer] : machine.peers()) {
-        if (!peer.out.whole()) return 0;  // A restoration that did not come to its end.
+        if (!peer.out.whole()) return 0;  // The restoration was not completed.
     }
     Tolerant other;
     Machine again("a", other, nobody);

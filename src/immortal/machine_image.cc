@@ -11,10 +11,10 @@ namespace understudy::immortal {
 namespace {
 
 enum class PieceKind : std::uint8_t {
-    envelope = 1,     ///< The first: all but what follows.
+    envelope = 1,     ///< The first piece: everything except the following.
     outbox = 2,       ///< A run of messages for a peer.
     application = 3,  ///< A piece of the application's image.
-    inputs = 4,       ///< What the application was told since that image.
+    inputs = 4,       ///< The inputs of the application since that image.
 };
 
 constexpr std::uint8_t first_flag = 1;
@@ -38,7 +38,7 @@ Duration duration(std::optional<std::uint64_t> nanoseconds) {
 
 }  // namespace
 
-/// Thread: the machine's. What it shows was fixed when it was made.
+/// Thread: that of the machine. The contents were fixed when the image was made.
 class Machine::Image final : public Snapshot {
 public:
     Image(Buffer envelope, Frozen frozen, std::unique_ptr<Snapshot> application,
@@ -104,7 +104,7 @@ private:
 
     Buffer envelope_;
     Frozen frozen_;
-    std::unique_ptr<Snapshot> application_;  ///< Null: the image is in frozen_.
+    std::unique_ptr<Snapshot> application_;  ///< Null if the image is in frozen_.
     std::deque<Buffer> inputs_;
     std::size_t taken_ = 0;
     Buffer piece_;
@@ -148,7 +148,7 @@ Buffer Machine::envelope(const Frozen& frozen) const {
         writer.fixed(peer.instance);
         writer.varint(planted(Plant::watermarks_not_in_checkpoint) ? 0 : peer.received.value);
         writer.varint(nanoseconds(peer.used));
-        // A peer that was not there at the image has had nothing yet.
+        // A peer that did not exist at the time of the image had no messages then.
         const auto outbox = frozen.outboxes.find(name);
         const bool known = outbox != frozen.outboxes.end();
         writer.varint(known ? outbox->second.confirmed.value : 0);

@@ -15,7 +15,7 @@ void encode(const Message& message, Buffer& out) {
 std::optional<Message> decode_message(ByteReader& in) {
     const auto kind = in.fixed<std::uint8_t>();
     if (!kind || *kind < 1 || *kind > 4) {
-        (void)in.raw(~std::uint64_t{0});  // From now on it has failed.
+        (void)in.raw(~std::uint64_t{0});  // This makes the reader fail from now on.
         return std::nullopt;
     }
     Message message{.kind = static_cast<MessageKind>(*kind)};

@@ -1,8 +1,8 @@
-// What another immortal or a client sends over a link, and what a journal says was received: a
-// batch that is taken has as many messages as it says, each within its bounds, and all is written
-// the same again.
+// Messages that an immortal or a client sends over a link, or that a journal has recorded: an
+// accepted batch has as many messages as it says, each within its bounds, and is encoded to the
+// same bytes again.
 //
-// The first byte chooses the decoder.
+// The first byte selects the decoder.
 
 #include <cstddef>
 #include <cstdint>
@@ -27,8 +27,7 @@ void check_batch(Bytes input) {
     US_ASSERT(batch->count > 0);
     US_ASSERT(batch->count <= batch_count_max);
     US_ASSERT(batch->messages.size() <= input.size());
-    // Numbers may come in a longer form than ours, so it is the second writing that must be the
-    // same.
+    // Numbers may come in a longer form than ours, so only the second encoding must be the same.
     Buffer once = encode_batch_head(*batch);
     ByteReader messages(batch->messages);
     for (std::uint64_t i = 0; i < batch->count; ++i) {

@@ -19,7 +19,8 @@ MessageNo Outbox::append(const Message& message) {
     const std::size_t before = chunk.messages.size();
     encode(message, chunk.messages);
     chain_ = hash64(Bytes(chunk.messages).subspan(before), chain_);
-    if (number <= confirmed_) {  // Made again by a replay, and known to be there.
+    if (number <=
+        confirmed_) {  // A replay made it again; it is known to be durable at the receiver.
         chunk.messages.resize(before);
         chunk.first = next_;
         US_ASSERT(chunk.count == 0);
@@ -64,7 +65,8 @@ void Outbox::take_batch(Image& image, Buffer& out) {
     image.chunks.pop_front();
     ByteReader reader(chunk->messages);
     Batch batch{.first = chunk->first, .count = chunk->count, .messages = chunk->messages};
-    // A chunk goes when all of it is confirmed; which of it is, is the same at every copy.
+    // A chunk is dropped when all its messages are confirmed. Which messages are confirmed is the
+    // same at every copy.
     while (batch.first <= image.confirmed) {
         US_ASSERT(decode_message(reader).has_value());
         batch.first = batch.first.next();

@@ -8,15 +8,17 @@
 
 namespace understudy::immortal {
 
-/// What one immortal has made for another: numbered, kept until the other says that it is durable
-/// there, made again by a replay with the same numbers.
+/// The messages that one immortal has made for another. They are numbered and kept until the
+/// receiver confirms that they are durable. A replay makes them again with the same numbers.
 ///
-/// Value; part of the replicated state. Chunks are how it is kept, not part of what it is: copies
-/// cut them differently.
-/// Bounds: memory for what is not confirmed. Whoever takes impulses watches bytes().
+/// Value; part of the replicated state. The chunks are only storage: copies divide the messages
+/// differently.
+/// Bounds: memory for messages that are not confirmed. The code that takes impulses watches
+/// bytes().
 class Outbox {
 public:
-    static constexpr std::size_t chunk_bytes = 64 * KiB;  ///< About; one message may be longer.
+    static constexpr std::size_t chunk_bytes =
+        64 * KiB;  ///< Approximate; one message may be longer.
 
     struct Chunk {
         MessageNo first;
@@ -26,14 +28,14 @@ public:
     };
     using ChunkPtr = std::shared_ptr<const Chunk>;
 
-    /// Takes the next number. One that has been confirmed before it was made is not kept.
+    /// Takes the next number. A message that was confirmed before it was made is not kept.
     MessageNo append(const Message& message);
-    /// The receiver has everything up to this one in its journal. Late and repeated ones do
-    /// nothing.
+    /// The receiver has all messages up to this one in its journal. Late and repeated confirmations
+    /// have no effect.
     void confirm(MessageNo upto);
 
-    /// The run that holds `from`, whole: what comes before it is repeated. Null: nothing is there
-    /// yet. What is appended later begins a new one.
+    /// The whole chunk that holds `from`; earlier messages in it are repeated. Null if there is no
+    /// such message yet. Messages that are appended later begin a new chunk.
     /// Requires: from > confirmed().
     [[nodiscard]] ChunkPtr at(MessageNo from);
 
@@ -41,10 +43,10 @@ public:
     [[nodiscard]] MessageNo confirmed() const { return confirmed_; }  ///< 0: none.
     [[nodiscard]] bool empty() const { return confirmed_.next() >= next_; }
     [[nodiscard]] std::size_t bytes() const { return bytes_; }
-    /// Of all messages ever appended: equal at each copy that made the same.
+    /// A hash of all messages ever appended: equal at all copies that made the same messages.
     [[nodiscard]] std::uint64_t chain() const { return chain_; }
 
-    /// The outbox as it is now, whatever becomes of it.
+    /// The outbox as it is now; later changes do not affect it.
     struct Image {
         MessageNo confirmed;
         MessageNo next;
@@ -52,23 +54,24 @@ public:
         std::deque<ChunkPtr> chunks;
     };
     [[nodiscard]] Image image();
-    /// Appends a run of messages that are not confirmed to `out`, as a batch, and takes it away.
+    /// Moves a run of messages that are not confirmed from the image to `out`, as a batch.
     /// Requires: there is one.
     static void take_batch(Image& image, Buffer& out);
 
-    /// Begins as an image began; its messages follow by restore().
+    /// Begins as an image began. Its messages follow by restore().
     void restore(MessageNo confirmed, MessageNo next, std::uint64_t chain);
     /// Errors: corrupt (none).
     [[nodiscard]] Result<void> restore(const Batch& batch);
-    /// All messages of the image have come.
+    /// True if all messages of the image have arrived.
     [[nodiscard]] bool whole() const { return last_here_.next() >= next_; }
 
 private:
     std::deque<std::shared_ptr<Chunk>> chunks_;
-    bool open_ = false;  ///< The last chunk takes more.
+    bool open_ = false;  ///< The last chunk takes more messages.
     MessageNo next_{1};
     MessageNo confirmed_;
-    MessageNo last_here_;  ///< While it is restored: what has come, or was confirmed.
+    MessageNo
+        last_here_;  ///< During a restoration: the last message that has arrived or was confirmed.
     std::size_t bytes_ = 0;
     std::uint64_t chain_ = 0;
 };

@@ -11,11 +11,11 @@ namespace understudy::immortal {
 
 namespace {
 
-// An image begins with where it was taken, which the application need not know.
+// An image begins with the position at which it was taken, which the application need not know.
 constexpr std::uint32_t image_magic = 0x49415355;  // "USAI"
 constexpr std::size_t image_head_size = 4 + 4 + 8;
 
-// How long a last word may take to leave.
+// The time for sending the last frame.
 constexpr Duration last_word_max = 1s;
 
 constexpr int looks_per_stall = 8;
@@ -96,7 +96,7 @@ void RemoteApplication::send(const AnyFrame& frame) {
     if (!ended_) connection_->send(encode_frame(frame));
 }
 
-// --- What it is told -----------------------------------------------------------------------------
+// --- Inputs --------------------------------------------------------------------------------------
 
 void RemoteApplication::perform(const Input& input, Stage& stage) {
     stage_ = &stage;
@@ -212,7 +212,8 @@ void RemoteApplication::send_now(const Waiting& waiting) {
     if (!has_work()) progressed();
     connection_->send(waiting.frame);
     if (!waiting.input) {
-        // Nothing is sent behind it until it is here: the machine wants no output between.
+        // No input is sent after this until the image has arrived: the machine accepts no outputs
+        // meanwhile.
         imaging_ = true;
         image_at_ = waiting.position;
         image_ = std::make_shared<Buffer>();
@@ -225,7 +226,7 @@ void RemoteApplication::send_now(const Waiting& waiting) {
     watch();
 }
 
-// --- What it says --------------------------------------------------------------------------------
+// --- Frames from the application -----------------------------------------------------------------
 
 void RemoteApplication::received(Bytes data) {
     stream_.received(data);
@@ -375,7 +376,7 @@ void RemoteApplication::on(const Frame&) {
     contradiction("a frame that only coordinators send");
 }
 
-// --- Is it alive? --------------------------------------------------------------------------------
+// --- Stall detection -----------------------------------------------------------------------------
 
 void RemoteApplication::progressed() {
     progress_at_ = runtime_.now();
@@ -391,7 +392,7 @@ void RemoteApplication::watch() {
 void RemoteApplication::look() {
     watch_.reset();
     if (!has_work()) return;
-    // It reads: an image takes its time.
+    // The application still reads. Reading an image takes time.
     if (connection_->backlog_bytes() < backlog_seen_) progress_at_ = runtime_.now();
     if (runtime_.now() < progress_at_ + options_.stall_max) return watch();
     end({.code = Errc::timed_out,

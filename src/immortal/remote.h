@@ -17,43 +17,44 @@ namespace understudy::immortal {
 
 /// An application in another process, at the other end of a connection.
 ///
-/// One connection is one life of it: it begins with nothing, is restored and told all inputs, and
-/// when it ends, whatever the reason, this copy of the service is no use any more. Its owner then
-/// opens the journal anew for the next one.
+/// One connection is one life of the application. It begins with an empty state, is restored and
+/// gets all inputs. When it ends, for any reason, this copy of the service cannot be used any more;
+/// its owner then opens the journal again for the next connection.
 ///
-/// It lags: inputs are sent up to window_bytes ahead of what it has performed, more wait here. One
-/// that makes no progress for `stall_max` although there is something to do is given up; so is one
-/// that contradicts the protocol, or lags by more than backlog_bytes_max.
+/// The application lags. Inputs are sent up to window_bytes beyond what it has performed; further
+/// inputs wait here. The connection is closed if the application makes no progress for `stall_max`
+/// although it has something to do, violates the protocol, or lags by more than backlog_bytes_max.
 ///
 /// Thread: loop only. Source: docs/protocols/coordinator.md.
 class RemoteApplication final : public Application, private Connection::Observer {
 public:
     static constexpr std::size_t window_bytes = 4 * MiB;
-    static constexpr std::size_t impulses_max = 1024;  ///< That wait for an answer.
+    static constexpr std::size_t impulses_max = 1024;  ///< Impulses that wait for an answer.
 
     struct Options {
-        std::string service = {};  ///< Empty: whichever the application has.
+        std::string service = {};  ///< Empty: the one that the application names.
         std::string member = {};
         CoordinatorMode mode = CoordinatorMode::live;
-        std::uint32_t version = 0;  ///< Wanted, if not the journal's.
+        std::uint32_t version = 0;  ///< The version that is wanted, if it is not the journal's.
         Duration hello_max = 5s;
         Duration stall_max = 10s;
         std::size_t backlog_bytes_max = 1 * GiB;  ///< Of inputs that wait here.
         std::uint64_t image_bytes_max = 8 * GiB;
     };
 
-    /// Must not destroy the application within these calls.
+    /// These calls must not destroy the application.
     class Owner {
     public:
         virtual ~Owner() = default;
-        /// It has said who it is, and waits for its welcome.
+        /// It has sent its hello and waits for the welcome.
         virtual void application_here(RemoteApplication& application) = 0;
-        /// It asks for a call from outside, as the active copy's. To be answered once, by answer().
+        /// It requests an impulse, which only the active copy takes. It must be answered once, by
+        /// answer().
         virtual void application_impulse(RemoteApplication& application, std::uint64_t id,
                                          std::string_view name, Bytes arguments) = 0;
         virtual void application_upgrade(RemoteApplication& application, std::uint64_t id,
                                          std::uint32_t version) = 0;
-        /// The last call, once; the stage has been told already.
+        /// The last call, once. The stage has been told before.
         virtual void application_ended(RemoteApplication& application, const Error& reason) = 0;
     };
 
@@ -62,16 +63,16 @@ public:
                       std::unique_ptr<Connection> connection, Owner& owner);
     ~RemoteApplication() override;
 
-    /// Whoever is told from now on.
-    void give_to(Owner& owner) { owner_ = &owner; }
-    /// Takes it. Requires: application_here() came, and application_ended() did not.
+    /// The owner that is called from now on.
+    void set_owner(Owner& owner) { owner_ = &owner; }
+    /// Sends the welcome. Requires: application_here() was called, and application_ended() was not.
     void welcome();
-    /// What this copy is. Only the active one's impulses are taken.
+    /// Sets the role of this copy. Impulses are taken only if it is active.
     void set_role(Role role, Epoch epoch);
     void answer(std::uint64_t id, const Result<void>& result);
-    /// Whoever it was told for is gone; what it still says is not heard.
+    /// The stage has gone; further frames of the application are ignored.
     void leave_stage() { stage_ = nullptr; }
-    /// Says why, and ends: the stage and the owner hear it.
+    /// Sends the reason and ends the connection. The stage and the owner are told.
     void end(const Error& reason);
 
     [[nodiscard]] bool immediate() const override { return false; }
@@ -88,21 +89,21 @@ public:
     [[nodiscard]] const std::string& name() const { return name_; }
     [[nodiscard]] bool has_version(std::uint32_t version) const;
     [[nodiscard]] bool ended() const { return ended_; }
-    /// Of inputs that it was not sent, or has not performed.
+    /// The size of inputs that were not sent or not performed.
     [[nodiscard]] std::size_t lag_bytes() const override {
         return waiting_bytes_ + flying_bytes_;
     }
     [[nodiscard]] Position performed_upto() const { return performed_; }
-    /// It has said itself that it holds what it was told up to there, be it from an image.
+    /// The application has confirmed that it holds all inputs up to there, possibly from an image.
     [[nodiscard]] bool holds(Position upto) const {
         return !restore_open_ && restoring_ == 0 && performed_ >= upto;
     }
 
 private:
-    /// A frame that must come in the order of the inputs.
+    /// A frame that must be sent in the order of the inputs.
     struct Waiting {
         Position position;
-        std::uint32_t version = 0;  ///< From here on; 0: as before.
+        std::uint32_t version = 0;  ///< From here on; 0: unchanged.
         bool input = true;
         Buffer frame;
     };
@@ -138,7 +139,7 @@ private:
     void watch();
     void look();
     [[nodiscard]] bool has_work() const { return !flying_.empty() || imaging_ || restoring_ > 0; }
-    /// What it says is about a state that has been replaced meanwhile.
+    /// True if a frame refers to a state that has been replaced meanwhile.
     [[nodiscard]] bool outdated() const {
         return stage_ == nullptr || restore_open_ || restoring_ > 0;
     }
@@ -149,7 +150,7 @@ private:
     Owner* owner_;
     std::unique_ptr<Connection> connection_;
     FrameStream stream_;
-    Stage* stage_ = nullptr;  ///< Whom it was told for; none before the first input.
+    Stage* stage_ = nullptr;  ///< The receiver of its outputs; null before the first input.
 
     std::string name_;
     std::vector<std::uint32_t> versions_;
@@ -160,7 +161,7 @@ private:
     std::size_t asked_ = 0;  ///< Impulses without an answer.
 
     std::uint32_t version_ = 0;
-    Position told_;       ///< The newest input, or what was restored.
+    Position told_;       ///< The newest input, or the position that was restored.
     Position performed_;  ///< By it.
     std::uint32_t version_performed_ = 0;
     std::deque<Waiting> waiting_;
@@ -168,10 +169,10 @@ private:
     std::deque<Flying> flying_;
     std::size_t flying_bytes_ = 0;
 
-    bool restore_open_ = false;   ///< Its first piece was sent, its last was not.
-    std::size_t restoring_ = 0;   ///< Sent whole, not confirmed.
+    bool restore_open_ = false;  ///< The first piece was sent, the last was not.
+    std::size_t restoring_ = 0;  ///< Restorations that were sent completely and are not confirmed.
     Buffer restore_head_;
-    bool image_wanted_ = false;  ///< Before there was a stage.
+    bool image_wanted_ = false;  ///< An image was requested before there was a stage.
     bool imaging_ = false;
     Position image_at_;
     std::shared_ptr<Buffer> image_;

@@ -62,7 +62,7 @@ public:
         port->want([this](std::unique_ptr<RemoteApplication> arrived) {
             stage = HeardStage();
             application = std::move(arrived);
-            application->give_to(*this);
+            application->set_owner(*this);
             application->welcome();
         });
     }

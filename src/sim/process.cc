@@ -30,7 +30,7 @@ void Process::restart() {
 void Process::start() {
     US_ASSERT(!alive());
     US_ASSERT(node_.powered());
-    bury();
+    destroy_program();
     id_ = node_.new_process_id();
     ++starts_;
     runtime_ = std::make_unique<SimRuntime>(world_, node_, *this, world_.new_owner());
@@ -50,7 +50,7 @@ void Process::start() {
         app_ = make_(*runtime_, log_);
     }
     runtime_->start_loop(took);
-    if (!alive()) bury();
+    if (!alive()) destroy_program();
 }
 
 void Process::stop() {
@@ -71,7 +71,7 @@ void Process::stop() {
     if (!alive()) return;  // Crashed at a disk call.
     world_.fabric().lose_process(*runtime_, Goodbye::by_kernel);
     die();
-    bury();
+    destroy_program();
 }
 
 void Process::crash() {
@@ -81,7 +81,7 @@ void Process::crash() {
     const Owner owner = runtime_->owner();
     die();
     node_.lose_unsynced(owner, Node::Loss::kill);
-    bury();
+    destroy_program();
 }
 
 void Process::lose_power() {
@@ -91,7 +91,7 @@ void Process::lose_power() {
     runtime_->disk().lose_power();
     die();
     node_.lose_unsynced(owner, Node::Loss::power);
-    bury();
+    destroy_program();
 }
 
 void Process::end() {
@@ -99,7 +99,7 @@ void Process::end() {
         world_.fabric().lose_process(*runtime_, Goodbye::none);
         die();
     }
-    bury();
+    destroy_program();
 }
 
 void Process::die() {
@@ -108,14 +108,14 @@ void Process::die() {
     node_.remove(id_);
 }
 
-void Process::bury() {
+void Process::destroy_program() {
     if (!runtime_) return;
     US_ASSERT(!runtime_->alive());
-    if (runtime_->inside()) return world_.bury_later(*this);
+    if (runtime_->inside()) return world_.destroy_program_later(*this);
     app_.reset();
     runtime_->clear();
     world_.fabric().forget(*runtime_);
-    husks_.push_back(std::move(runtime_));
+    dead_runtimes_.push_back(std::move(runtime_));
 }
 
 void Process::pause() {

@@ -78,7 +78,7 @@ public:
     /// The world ends: as lose_power(), but what is on the disk is nobody's concern any more.
     void end();
     /// Destroys the program of a dead process.
-    void bury();
+    void destroy_program();
     /// Counts a disk call; true if this is the one to die at.
     [[nodiscard]] bool count_disk_call();
     [[nodiscard]] bool dies_at_next_disk_call() const { return calls_left_ == 1; }
@@ -100,7 +100,7 @@ private:
     Duration slow_ = Duration::zero();
     std::unique_ptr<SimRuntime> runtime_;
     std::shared_ptr<void> app_;
-    std::vector<std::unique_ptr<SimRuntime>> husks_;  // Of former starts.
+    std::vector<std::unique_ptr<SimRuntime>> dead_runtimes_;  // Of former starts.
 };
 
 }  // namespace understudy::sim

@@ -181,7 +181,7 @@ void World::record_error(std::string_view who, std::string_view event, const std
 
 void World::clean_up() {
     for (Process* const process : std::exchange(dying_, {})) {
-        if (!process->alive()) process->bury();
+        if (!process->alive()) process->destroy_program();
     }
     fabric_->reap();
 }

@@ -118,7 +118,7 @@ public:
     void hear_log(const Process& from, std::string_view event, const std::string& text) {
         if (hear_log_) hear_log_(from, event, text);
     }
-    void bury_later(Process& process) { dying_.push_back(&process); }
+    void destroy_program_later(Process& process) { dying_.push_back(&process); }
     void enter() { ++inside_; }
     void leave() { --inside_; }
     /// An event is happening and no process is inside a turn.

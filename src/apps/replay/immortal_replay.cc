@@ -180,7 +180,7 @@ Performer::Performer(platform::AsioRuntime& runtime, immortal::ApplicationPort& 
     : runtime_(runtime) {
     port.want([this](std::unique_ptr<RemoteApplication> arrived) {
         application_ = std::move(arrived);
-        application_->give_to(*this);
+        application_->set_owner(*this);
         application_->welcome();
     });
     while (application_ == nullptr) (void)runtime_.poll_for(100ms);

@@ -77,7 +77,7 @@ void Coordinator::arrived(std::unique_ptr<RemoteApplication> application) {
     retry_timer_.reset();
     told_.reset();
     application_ = std::move(application);
-    application_->give_to(*this);
+    application_->set_owner(*this);
     application_->welcome();
     log_.info("application.taken", {kv("application", application_->name())});
     if (auto entered = enter(); !entered) {

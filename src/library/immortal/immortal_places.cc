@@ -10,7 +10,7 @@ namespace understudy::library {
 
 namespace {
 
-constexpr Duration farewell_max = 500ms;  // To the registry.
+constexpr Duration leave_max = 500ms;  // To the registry.
 
 [[nodiscard]] AgentOptions agent_options(const ImmortalPlaces::Options& options) {
     return {.name = options.agent, .registry = options.registry, .tls = options.tls};
@@ -69,7 +69,7 @@ void ImmortalPlaces::heard(const std::string& service, const Place& active) {
 
 void ImmortalPlaces::close(std::function<void()> done) {
     if (agent_ == nullptr) return done();
-    agent_->close(farewell_max, std::move(done));
+    agent_->close(leave_max, std::move(done));
 }
 
 void ImmortalPlaces::registry_changed(bool available, const std::string& detail) {

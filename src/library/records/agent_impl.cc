@@ -196,7 +196,7 @@ void Agent::Impl::close_on_loop(TimePoint deadline) {
         open_proxies.swap(proxies);
     }
     for (const auto& [key, proxy] : open_proxies) proxy->close_on_loop();
-    const Duration left = deadline - loop.runtime().now() - farewell_max - 100ms;
+    const Duration left = deadline - loop.runtime().now() - leave_max - 100ms;
     client->close(std::max(left, Duration::zero()), [self = shared_from_this()] {
         self->loop.post([self] { self->members_are_out(); });
     });
@@ -206,19 +206,19 @@ void Agent::Impl::members_are_out() {
     members_out = true;
     if (leaving.empty()) return after_turns(turns_to_leave, [this] { end_on_loop(); });
     Runtime& runtime = loop.runtime();
-    farewell = runtime.at(runtime.now() + farewell_max, [this] { end_on_loop(); });
+    leave_limit = runtime.at(runtime.now() + leave_max, [this] { end_on_loop(); });
 }
 
-void Agent::Impl::see_off(const std::shared_ptr<Proxy::Impl>& proxy) { leaving.insert(proxy); }
+void Agent::Impl::proxy_leaves(const std::shared_ptr<Proxy::Impl>& proxy) { leaving.insert(proxy); }
 
-void Agent::Impl::seen_off(const std::shared_ptr<Proxy::Impl>& proxy) {
-    if (leaving.erase(proxy) == 0 || !leaving.empty() || farewell == nullptr) return;
-    farewell.reset();
+void Agent::Impl::proxy_left(const std::shared_ptr<Proxy::Impl>& proxy) {
+    if (leaving.erase(proxy) == 0 || !leaving.empty() || leave_limit == nullptr) return;
+    leave_limit.reset();
     loop.post([self = shared_from_this()] { self->end_on_loop(); });
 }
 
 void Agent::Impl::end_on_loop() {
-    farewell.reset();
+    leave_limit.reset();
     for (const auto& proxy : leaving) proxy->client.reset();
     leaving.clear();
     client.reset();

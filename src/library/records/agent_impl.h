@@ -28,7 +28,7 @@ struct US_HIDDEN Agent::Impl final : client::AgentObserver, std::enable_shared_f
     using Key = std::pair<std::string, std::string>;  ///< Family and member.
 
     static constexpr Duration close_max = 2s;
-    static constexpr Duration farewell_max = 200ms;  ///< Of proxies, within close_max.
+    static constexpr Duration leave_max = 200ms;  ///< Of proxies, within close_max.
     static constexpr Duration statistics_interval = 2s;
     static constexpr std::size_t awaited_max = 1000;  ///< Families; more are not kept followed.
 
@@ -51,8 +51,8 @@ struct US_HIDDEN Agent::Impl final : client::AgentObserver, std::enable_shared_f
     /// For one who waits for the family. It stays followed: who waits wants to use it next.
     void follow_awaited(const std::string& family);
     /// A closed proxy says its last words, and no longer than until its link is gone.
-    void see_off(const std::shared_ptr<Proxy::Impl>& proxy);
-    void seen_off(const std::shared_ptr<Proxy::Impl>& proxy);
+    void proxy_leaves(const std::shared_ptr<Proxy::Impl>& proxy);
+    void proxy_left(const std::shared_ptr<Proxy::Impl>& proxy);
 
     // client::AgentObserver
     void registry_changed(bool available, const std::string& detail) override;
@@ -86,7 +86,7 @@ struct US_HIDDEN Agent::Impl final : client::AgentObserver, std::enable_shared_f
     std::set<std::string> awaited;
     std::set<std::shared_ptr<Proxy::Impl>> leaving;
     std::unique_ptr<Timer> statistics;
-    std::unique_ptr<Timer> farewell;
+    std::unique_ptr<Timer> leave_limit;
 
 private:
     void after_turns(int turns, std::function<void()> next);

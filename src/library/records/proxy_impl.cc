@@ -91,7 +91,7 @@ void Proxy::Impl::close_on_loop() {
         agent->client->release_proxy(*client);
         agent->unfollow(family);
         if (connected) {
-            agent->see_off(shared_from_this());
+            agent->proxy_leaves(shared_from_this());
         } else {
             client.reset();
         }
@@ -220,7 +220,7 @@ void Proxy::Impl::status_changed(const client::ProxyStatus& status) {
         // Not within the call that says so.
         agent->loop.post([self = shared_from_this()] {
             self->client.reset();
-            self->agent->seen_off(self);
+            self->agent->proxy_left(self);
         });
     }
 }

@@ -74,7 +74,7 @@ void Stream::abandon() {
     if (phase_ == Phase::closed) return;
     const bool all_left = phase_ == Phase::open && backlog_bytes() == 0;
     if (tls_ && all_left && send_error_ == 0) {
-        tls_->say_farewell();
+        tls_->send_closure();
         (void)::send(descriptor_.native_handle(), out_.data(), out_.size(),
                      MSG_NOSIGNAL | MSG_DONTWAIT);
     }
@@ -273,7 +273,7 @@ void Stream::output_left() {
 void Stream::end_output() {
     phase_ = Phase::lingering;
     if (tls_) {
-        tls_->say_farewell();
+        tls_->send_closure();
         (void)::send(descriptor_.native_handle(), out_.data(), out_.size(), MSG_NOSIGNAL);
         release_output();
     }
@@ -298,7 +298,7 @@ void Stream::release_output() {
 
 void Stream::conclude(Error reason) {
     if (phase_ == Phase::closed) return;
-    if (phase_ == Phase::shaking && tls_->heard_nothing() && reason.code == Errc::unavailable) {
+    if (phase_ == Phase::shaking && tls_->received_nothing() && reason.code == Errc::unavailable) {
         reason.detail =
             "it closed the connection before any TLS message: perhaps it does not use TLS";
     }

@@ -169,7 +169,7 @@ Result<void> TlsSession::write(Bytes plain) {
     return {};
 }
 
-void TlsSession::say_farewell() {
+void TlsSession::send_closure() {
     if (failed_ || SSL_is_init_finished(ssl_.get()) == 0) return;
     ERR_clear_error();
     (void)SSL_shutdown(ssl_.get());

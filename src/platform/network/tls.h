@@ -34,7 +34,7 @@ public:
     /// until the next feed(), or until shake_hands() or read() want more.
     void feed(Bytes cipher);
     /// No byte has come so far.
-    [[nodiscard]] bool heard_nothing() const { return received_bytes_ == 0; }
+    [[nodiscard]] bool received_nothing() const { return received_bytes_ == 0; }
 
     /// True when both ends know each other; false if it needs more input. A client calls it once
     /// before any input. Errors: denied.
@@ -49,7 +49,7 @@ public:
     /// Errors: denied.
     [[nodiscard]] Result<void> write(Bytes plain);
     /// Says that nothing follows, if the handshake is done.
-    void say_farewell();
+    void send_closure();
 
     /// Common name of the peer's certificate; empty if it has none.
     [[nodiscard]] std::string peer_name() const;
