@@ -1,7 +1,7 @@
 #pragma once
 
-// The one door to Boost.Asio. Only files of this folder pass it, and no header that another module
-// includes: the library can then be replaced by changing one folder.
+// The only place that includes Boost.Asio. Only files of this folder include it, and no header that
+// another module includes. So the library can be replaced by changing one folder.
 
 #ifndef BOOST_ASIO_SEPARATE_COMPILATION
 #define BOOST_ASIO_SEPARATE_COMPILATION  // Its functions are compiled once, in asio.cc.
@@ -10,7 +10,8 @@
 #define BOOST_ASIO_NO_DEPRECATED
 #endif
 #if defined(__SANITIZE_THREAD__) && !defined(BOOST_ASIO_DISABLE_FENCED_BLOCK)
-#define BOOST_ASIO_DISABLE_FENCED_BLOCK  // The sanitizer knows no fences; Asio's locks suffice it.
+#define BOOST_ASIO_DISABLE_FENCED_BLOCK  // The thread sanitizer does not understand fences; Asio's
+                                         // locks are enough for it.
 #endif
 
 #include <chrono>
@@ -26,11 +27,12 @@ namespace understudy::platform {
 
 namespace asio = boost::asio;
 
-/// A descriptor the loop can wait for. We make the system calls ourselves: that is the only way to
-/// have close-on-exec from birth, and one read buffer for all connections of a loop.
+/// A descriptor for which the loop can wait. We make the system calls ourselves. Only so can every
+/// descriptor have close-on-exec from the start, and all connections of a loop share one read
+/// buffer.
 using Descriptor = asio::posix::basic_stream_descriptor<asio::io_context::executor_type>;
 
-/// CLOCK_MONOTONIC; the same points as TimePoint.
+/// CLOCK_MONOTONIC, with the same time points as TimePoint.
 using WakeTimer =
     asio::basic_waitable_timer<std::chrono::steady_clock,
                                asio::wait_traits<std::chrono::steady_clock>,

@@ -11,41 +11,42 @@ namespace understudy::platform {
 
 class Loop;
 
-/// What a loop counts about itself.
+/// Figures of a loop.
 struct LoopFigures {
     std::uint64_t handlers = 0;
-    Duration handler_time_max{};          ///< The longest that everything else had to wait.
-    /// Times that no descriptor was left for a new connection.
+    Duration handler_time_max{};  ///< The longest time for which everything else had to wait.
+    /// How often no descriptor was left for a new connection.
     std::uint64_t accept_pauses = 0;
-    /// Incoming connections closed for others: they said nothing.
+    /// Incoming connections that were closed to make room because they had sent nothing.
     std::uint64_t silent_closed = 0;
-    std::uint64_t handshakes_failed = 0;  ///< Incoming connections that did not prove who they are.
+    std::uint64_t handshakes_failed =
+        0;  ///< Incoming connections that did not prove their identity.
 };
 
-/// The real world: one event loop over epoll, files, threads for what blocks.
+/// The real runtime: one event loop over epoll, files, and threads for calls that block.
 ///
-/// Whatever it hands out (timers, connections, listeners, watches) must be destroyed before it, on
-/// the loop thread or when no loop runs. It installs no signal handler and raises no SIGPIPE; its
-/// threads take no signals; its descriptors are closed on exec.
+/// Everything that it returns (timers, connections, listeners, watches) must be destroyed before
+/// it, on the loop thread or when no loop runs. It installs no signal handler and raises no
+/// SIGPIPE; its threads receive no signals; its descriptors are closed on exec.
 ///
 /// Thread: one thread runs the loop and all that is on it; post() and stop() from any.
 class AsioRuntime final : public Runtime {
 public:
     /// Throws std::system_error if the process has no descriptor left for a loop.
     explicit AsioRuntime(Log& log);
-    /// Waits for the job that a worker is running; jobs behind it are dropped without `done`.
+    /// Waits for the job that a worker is running; later jobs are dropped without `done`.
     ~AsioRuntime() override;
     AsioRuntime(const AsioRuntime&) = delete;
     AsioRuntime& operator=(const AsioRuntime&) = delete;
 
-    /// Runs until stop(), for good: a stopped loop does not start again.
+    /// Runs until stop(). A stopped loop does not start again.
     void run();
-    /// For callers with a loop of their own: does a bounded part of what is ready, without waiting.
-    /// Returns false if nothing was.
+    /// For callers with their own loop: runs a bounded part of what is ready, without waiting.
+    /// Returns false if nothing was ready.
     bool poll();
     /// The same, but waits up to `wait_max` for something to be ready.
     bool poll_for(Duration wait_max);
-    /// Makes run() return after the task it is at; also if it has not begun.
+    /// Makes run() return after the present task, also if run() has not begun yet.
     void stop();
 
     [[nodiscard]] TimePoint now() const override;

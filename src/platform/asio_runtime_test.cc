@@ -39,7 +39,7 @@ TEST_F(AsioRuntimeTest, PollDoesNotWaitAndSaysWhetherThereWasAnything) {
     EXPECT_FALSE(runtime_.poll_for(1ms));
 }
 
-// Tasks that never end do not keep a caller of poll() for ever.
+// Tasks that never end do not block a caller of poll() for ever.
 TEST_F(AsioRuntimeTest, PollReturnsThoughThereIsAlwaysMore) {
     int ran = 0;
     std::function<void()> again = [&] {
@@ -232,7 +232,7 @@ TEST_F(AsioRuntimeTest, ASignalThatNobodyCanCatchIsRefused) {
     EXPECT_EQ(signals.error().code, Errc::bad_config);
 }
 
-// A library in somebody else's process: nothing of ours may be seen from outside.
+// A library in another program's process must not be visible from outside.
 TEST_F(AsioRuntimeTest, ARuntimeInstallsNoSignalHandlers) {
     for (const int signal : {SIGPIPE, SIGTERM, SIGINT, SIGCHLD, SIGHUP}) {
         struct sigaction action{};

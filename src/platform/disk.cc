@@ -18,7 +18,7 @@ namespace understudy::platform {
 
 namespace {
 
-/// Whoever reads the message may be in another directory.
+/// The reader of a message may be in another directory.
 std::string absolute(const std::string& path) {
     std::error_code unknown;
     const auto whole = std::filesystem::absolute(path, unknown);
@@ -40,11 +40,11 @@ auto retry_interrupted(Call call) {
     }
 }
 
-/// Is what `path` names the file that is open as `fd`?
+/// True if `path` names the file that is open as `fd`.
 Result<bool> names_file(const std::string& path, const Fd& fd, const std::string& opened_as) {
     struct stat there{};
     if (::stat(path.c_str(), &there) != 0) {
-        // ESTALE: NFS says so of what another machine has removed.
+        // NFS reports ESTALE for a file that another machine has removed.
         if (errno == ENOENT || errno == ENOTDIR || errno == ESTALE) return false;
         return failure("stat", path);
     }
@@ -86,7 +86,7 @@ public:
     }
 
     Result<void> write_at(std::uint64_t offset, Bytes data) override {
-        Effect effect = Effect::none;  // Until the first bytes are in.
+        Effect effect = Effect::none;  // None until the first bytes are written.
         while (!data.empty()) {
             const auto put = retry_interrupted([&] {
                 return ::pwrite(fd_.get(), data.data(), data.size(), static_cast<off_t>(offset));
@@ -109,8 +109,8 @@ public:
         return {};
     }
 
-    // Whatever the number, what was written is in doubt: ENOSPC comes here too, from file systems
-    // that allocate late.
+    // For any errno, what was written is in doubt. ENOSPC too can come here, from file systems that
+    // allocate late.
     Result<void> sync() override {
         if (::fdatasync(fd_.get()) != 0) {
             const int error = errno;
@@ -158,7 +158,7 @@ public:
         if (errno == EWOULDBLOCK) {
             return Error{.code = Errc::in_use, .detail = path_ + " is locked by another process"};
         }
-        // NFS makes a lock of bytes of it, for which it must be open for writing.
+        // NFS implements it as a byte lock, which needs a file that is open for writing.
         return system_error(Errc::refused, "lock " + path_, errno);
     }
 
@@ -231,7 +231,7 @@ Result<void> PosixDisk::make_directory(const std::string& path) {
         end = path.find('/', end + 1);
         const std::string part = path.substr(0, end);
         if (::mkdir(part.c_str(), 0700) == 0) continue;
-        // A read-only or closed parent that is there is no obstacle; the last part decides.
+        // An existing parent that cannot be read or written is no obstacle; the last part decides.
         const int error = errno;
         struct stat status{};
         const bool there = ::stat(part.c_str(), &status) == 0;

@@ -4,8 +4,8 @@
 
 namespace understudy::platform {
 
-/// The file system of the kernel. Files are made with mode 0600, and closed on exec. What is opened
-/// comes out of the process's reserve when there is no other descriptor (descriptors.h).
+/// The file system of the kernel. Files are created with mode 0600 and closed on exec. If no other
+/// descriptor is left, files use the reserve of the process (descriptors.h).
 ///
 /// Thread: any; it has no state.
 class PosixDisk final : public Disk {

@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::array<std::string_view, 4> level_names{"debug", "info", "warn", "error"};
 
-// The length of the character at the front of `text`, 0 if it is not well-formed.
+// The length of the first character of `text`; 0 if it is not well-formed.
 std::size_t character_length(std::string_view text) {
     for (std::size_t length = 1; length <= 4 && length <= text.size(); ++length) {
         if (is_utf8(text.substr(0, length))) return length;
@@ -33,7 +33,7 @@ void append_unicode_escape(std::string& out, unsigned code) {
     out += escape;
 }
 
-// Both formats escape alike.
+// Both formats use the same escapes.
 void append_escaped(std::string& out, std::string_view text) {
     while (!text.empty()) {
         const char first = text.front();
@@ -100,7 +100,7 @@ std::string timestamp(std::uint64_t wall_ms) {
     return text;
 }
 
-// While it lives, writing to a pipe whose reader has gone is an error and not a signal.
+// While this object exists, writing to a pipe without a reader is an error and not a signal.
 class BrokenPipeGuard {
 public:
     BrokenPipeGuard() {
@@ -189,7 +189,7 @@ void LineLog::write(LogLevel level, std::string_view event,
     }
 }
 
-// A pipe that poll() calls writable has room for a whole line.
+// If poll() reports a pipe as writable, it has room for a whole line.
 bool LineLog::put(const std::string& line) const {
     pollfd state{.fd = options_.descriptor, .events = POLLOUT, .revents = 0};
     if (::poll(&state, 1, 0) != 1 || (state.revents & POLLOUT) == 0) return false;

@@ -20,20 +20,20 @@ enum class LogFormat : std::uint8_t {
 /// "logfmt", "json". Errors: bad_config (none).
 [[nodiscard]] Result<LogFormat> parse_log_format(std::string_view text);
 
-/// One event as one line, with its end of line. Whatever the values hold, it stays one line, shows
-/// no control character to a terminal, and is valid UTF-8; values are all text in JSON.
-/// Bounds: at most log_line_bytes_max; a longer one loses its last fields, and says truncated=true.
+/// One event as one line, with its end of line. For any values it stays one line, contains no
+/// control character, and is valid UTF-8. In JSON all values are text.
+/// Bounds: at most log_line_bytes_max; a longer line loses its last fields and says truncated=true.
 [[nodiscard]] std::string log_line(LogFormat format, std::uint64_t wall_ms, LogLevel level,
                                    std::string_view event, const LogField* begin,
                                    const LogField* end);
 
-/// The kernel writes this much to a pipe at once and unmixed (PIPE_BUF).
+/// The kernel writes this many bytes to a pipe at once and without mixing (PIPE_BUF).
 inline constexpr std::size_t log_line_bytes_max = 4096;
 
-/// Writes events to a descriptor, standard error as a rule.
+/// Writes events to a descriptor, usually standard error.
 ///
-/// Never waits: while the reader of a full pipe does not read, lines are dropped and counted, and
-/// the next that gets through is preceded by log.dropped. A stuck log must not stop a service.
+/// It never waits. While the reader of a full pipe does not read, lines are dropped and counted,
+/// and log.dropped precedes the next line that is written. A blocked log must not stop a service.
 /// Thread: any.
 class LineLog final : public Log {
 public:

@@ -51,7 +51,8 @@ TEST(LogLine, JsonIsOneObject) {
               "\"service\":\"orders\",\"epoch\":\"7\"}\n");
 }
 
-// A value from the network may try to forge a line, to steer a terminal, or to break the encoding.
+// A value from the network may try to forge a line, to control a terminal, or to break the
+// encoding.
 TEST(LogLine, ControlCharactersAndBrokenTextAreEscaped) {
     const std::string_view hostile = "a\nb\x1b[2J\x7f\"\\\xc2\x9b\xff\xc3\xa4";
     const std::string_view escaped = "a\\nb\\u001b[2J\\u007f\\\"\\\\\\u009b\\ufffd\xc3\xa4";

@@ -10,8 +10,8 @@ namespace {
 constexpr std::size_t read_buffer_bytes = 256 * KiB;
 constexpr std::size_t plain_buffer_bytes = 64 * KiB;
 constexpr std::size_t spare_bytes_max = 4 * MiB;
-constexpr std::size_t tasks_kept_max = 4096;  // A burst's memory is not kept for ever.
-constexpr int poll_handlers_max = 64;         // After which the caller of poll() may look around.
+constexpr std::size_t tasks_kept_max = 4096;  // The memory of a burst is not kept for ever.
+constexpr int poll_handlers_max = 64;         // After this many, poll() returns to its caller.
 
 TimePoint clock_now() {
     return TimePoint(std::chrono::steady_clock::now().time_since_epoch());
@@ -50,7 +50,7 @@ public:
     LoopTimer(const LoopTimer&) = delete;
     LoopTimer& operator=(const LoopTimer&) = delete;
 
-    /// The task outlives the timer: it may destroy it.
+    /// Moves the task out, because the task may destroy the timer.
     [[nodiscard]] Task take() {
         heap_.remove(*this);
         return std::move(task_);
@@ -69,7 +69,8 @@ Loop::Loop(Log& log)
       wake_(context_) {}
 
 Loop::~Loop() {
-    // A task that never runs may own timers or connections: it goes while they still can.
+    // A task that never runs may own timers or connections, so it is destroyed while they still can
+    // be.
     for (std::vector<Task> left; left.swap(tasks_), !left.empty();) left.clear();
     flushables_.clear();
 }
@@ -124,7 +125,8 @@ std::unique_ptr<Timer> Loop::at(TimePoint when, Task task) {
     return timer;
 }
 
-// Only an earlier deadline costs a system call. A cancelled one lets the timer go off in vain.
+// Only an earlier deadline costs a system call. After a cancellation the timer may fire without
+// effect.
 void Loop::arm_wake_timer() {
     const TimerHeap::Node* first = timers_.first();
     if (first == nullptr || first->when >= armed_for_) return;
@@ -138,7 +140,8 @@ void Loop::arm_wake_timer() {
 void Loop::fire_timers() {
     armed_for_ = TimePoint::max();
     const TimePoint due = clock_now();
-    const std::uint64_t order_end = timers_.next_order();  // Those added meanwhile wait a turn.
+    const std::uint64_t order_end =
+        timers_.next_order();  // Timers that are added meanwhile wait for the next turn.
     for (;;) {
         TimerHeap::Node* first = timers_.first();
         if (first == nullptr || first->when > due || first->order >= order_end) break;
@@ -152,7 +155,7 @@ void Loop::fire_timers() {
 void Loop::flush_soon(std::shared_ptr<Flushable> flushable) {
     const bool first = flushables_.empty();
     flushables_.push_back(std::move(flushable));
-    // Behind all that is ready now: the end of the turn.
+    // This runs after everything that is ready now: at the end of the turn.
     if (first) asio::post(context_, [this] { flush_now(); });
 }
 

@@ -15,23 +15,24 @@
 
 namespace understudy::platform {
 
-/// The event loop that everything else in this folder hangs on: one io_context, its tasks, timers,
+/// The event loop on which all else in this folder runs: one io_context, its tasks, timers and
 /// shared buffers, and the list of connections with something to send.
 ///
-/// A turn is what is ready when the loop looks; output collected in it leaves at its end.
+/// A turn handles everything that is ready when the loop looks. Output that is collected in a turn
+/// is sent at its end.
 /// Thread: the one that runs it; post(), defer() and stop() from any.
 class Loop {
 public:
     using Task = Runtime::Task;
 
-    /// Somebody with output to write at the end of the turn.
+    /// An object with output to write at the end of the turn.
     class Flushable {
     public:
         virtual ~Flushable() = default;
         virtual void flush() = 0;
     };
 
-    /// Stands around everything the loop calls: fixes now(), measures how long it took.
+    /// Surrounds everything that the loop calls: it fixes now() and measures the duration.
     class Frame {
     public:
         explicit Frame(Loop& loop);
@@ -58,23 +59,24 @@ public:
 
     /// Calls flush() once at the end of this turn.
     void flush_soon(std::shared_ptr<Flushable> flushable);
-    /// The same at once, for who is about to block. Requires: not inside a frame.
+    /// The same at once, before a call that blocks. Requires: not inside a frame.
     void flush_now();
 
     [[nodiscard]] TimePoint now() const;
     [[nodiscard]] asio::io_context& context() { return context_; }
-    /// Has the kernel watch `fd` for this loop. Errors: limit_exceeded (none).
+    /// Registers `fd` with the kernel for this loop. Errors: limit_exceeded (none).
     [[nodiscard]] Result<Descriptor> adopt(Fd fd);
     [[nodiscard]] Log& log() { return log_; }
     [[nodiscard]] const DescriptorWatch& descriptors() const { return descriptors_; }
     [[nodiscard]] LoopFigures& figures() { return figures_; }
 
-    /// Where received bytes land. One for all: it is free again when the handler returns.
+    /// The buffer for received bytes. There is one for all connections: it is free again when the
+    /// handler returns.
     [[nodiscard]] std::span<std::byte> read_buffer();
-    /// The same for bytes after decryption.
+    /// The same for decrypted bytes.
     [[nodiscard]] std::span<std::byte> plain_buffer();
 
-    /// Empty buffers go round, so that a connection holds one only while it has output.
+    /// Empty buffers are used again, so a connection has one only while it has output.
     [[nodiscard]] Buffer take_buffer();
     void give_back(Buffer buffer);
 
@@ -94,11 +96,12 @@ private:
     std::size_t spare_bytes_ = 0;  // Their capacity.
 
     TimerHeap timers_;
-    TimePoint armed_for_ = TimePoint::max();  // When wake_ will go off; max: it is not armed.
+    TimePoint armed_for_ =
+        TimePoint::max();  // The time for which wake_ is set; max: it is not set.
     TimePoint now_{};
     bool in_frame_ = false;
 
-    // Destroyed before the timers: handlers that never ran own objects that own timers.
+    // Destroyed before the timers, because handlers that never ran own objects that own timers.
     asio::io_context context_;
     asio::executor_work_guard<asio::io_context::executor_type> work_;
     WakeTimer wake_;

@@ -25,7 +25,7 @@ void ThreadWorker::submit(Job job, Job done, Place place) {
         asio::post(loop_.context(), [this] { run_lone(); });
         return;
     }
-    if (lone_) {  // No longer alone: it goes ahead, to where the others go.
+    if (lone_) {  // It is no longer alone, so it goes to the thread first.
         enqueue(std::move(*lone_));
         lone_.reset();
     }
@@ -45,7 +45,7 @@ void ThreadWorker::enqueue(Item item) {
 }
 
 void ThreadWorker::run_lone() {
-    loop_.flush_now();  // While the disk works, what was sent is already under way.
+    loop_.flush_now();  // While the disk works, the output is already on its way.
     if (!lone_) return;
     const Item item = std::move(*lone_);
     lone_.reset();

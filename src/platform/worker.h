@@ -12,14 +12,14 @@
 
 namespace understudy::platform {
 
-/// A named thread that is started by the first job that needs it.
+/// A named thread. The first job that needs it starts it.
 ///
-/// A job that may run inline waits for the end of the turn: the network's output leaves first, and
-/// if more jobs come until then, all of them go to the thread.
+/// A job that may run inline waits for the end of the turn: the network's output is sent first. If
+/// more jobs come until then, all of them go to the thread.
 class ThreadWorker final : public Worker {
 public:
     ThreadWorker(Loop& loop, std::string name);
-    /// Waits for the running job; those behind it are dropped.
+    /// Waits for the running job; later jobs are dropped.
     ~ThreadWorker() override;
     ThreadWorker(const ThreadWorker&) = delete;
     ThreadWorker& operator=(const ThreadWorker&) = delete;
@@ -40,12 +40,12 @@ private:
     Loop& loop_;
     const std::string name_;
     std::size_t unfinished_ = 0;  // Submitted, and `done` has not begun.
-    std::optional<Item> lone_;    // Waits for the end of the turn to run on the loop.
+    std::optional<Item> lone_;    // Waits for the end of the turn, to run on the loop.
     std::thread thread_;
 
     std::mutex mutex_;
     std::condition_variable wake_;
-    std::deque<Item> queue_;  // Guarded by mutex_, as the flag below.
+    std::deque<Item> queue_;  // Guarded by mutex_, like the following flag.
     bool stopping_ = false;
 };
 

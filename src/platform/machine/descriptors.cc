@@ -14,7 +14,7 @@
 namespace understudy::platform {
 
 DescriptorReserve& DescriptorReserve::of_this_process() {
-    // Never destroyed: threads may close files late.
+    // It is never destroyed, because threads may close files late.
     static auto& reserve = *new DescriptorReserve;
     return reserve;
 }
@@ -37,15 +37,15 @@ bool DescriptorReserve::fill() {
     return whole();
 }
 
-/// Only for a shortage of this process: one of the system is not ended by it.
-bool DescriptorReserve::give_way() {
+/// Only for a shortage of this process; it cannot end a shortage of the system.
+bool DescriptorReserve::release_one() {
     if (errno != EMFILE) return false;
     const std::lock_guard lock(mutex_);
     if (held_.empty()) {
         errno = EMFILE;
         return false;
     }
-    // First told, then done: whoever accepts connections stops before there is one to be had.
+    // The counter changes first, so that accepting stops before a descriptor becomes free.
     ++missing_;
     held_.pop_back();
     return true;
@@ -55,7 +55,8 @@ void DescriptorReserve::give_back(Fd fd) {
     if (!fd || whole()) return;
     const std::lock_guard lock(mutex_);
     if (!first_ || held_.size() >= wanted_) return;
-    // Closes the file and holds its descriptor in one step, so that nobody gets it between.
+    // One step closes the file and holds its descriptor, so that no other code can get it in
+    // between.
     if (::dup3(first_.get(), fd.get(), O_CLOEXEC) < 0) return;
     held_.push_back(std::move(fd));
     missing_ = wanted_ - held_.size();

@@ -13,64 +13,65 @@ namespace understudy::platform {
 
 /// Descriptors of this process that are held open and unused, for files.
 ///
-/// Connections may use up all descriptors that there are; the journal must go on then. When a file
-/// cannot be opened for want of a descriptor, one of these makes way for it; when such a file is
-/// closed, its descriptor is held again. Held ones count, so new connections find none left while
-/// the journal still has some; and nobody accepts a connection while one of them is missing.
+/// Connections may use up all other descriptors, and the journal must go on then. If a file cannot
+/// be opened because no descriptor is left, a held one is closed to make room. When such a file is
+/// closed, its descriptor is held again. Held descriptors count as used, so new connections find
+/// none left while the journal still has some. No connection is accepted while one of them is
+/// missing.
 ///
 /// Thread: any.
-/// Bounds: held_max, and no more than a quarter of RLIMIT_NOFILE.
+/// Bounds: held_max, and at most a quarter of RLIMIT_NOFILE.
 class DescriptorReserve {
 public:
     static constexpr std::size_t held_max = 16;
 
     [[nodiscard]] static DescriptorReserve& of_this_process();
 
-    /// Runs `open`, which returns a descriptor, or -1 with errno; again for each held descriptor
-    /// that makes way. Fails with the errno of the last try.
+    /// Runs `open`, which returns a descriptor, or -1 and sets errno. Runs it again for each held
+    /// descriptor that is released. Fails with the errno of the last try.
     template <class Open>
     [[nodiscard]] Fd open(const Open& open) {
         (void)fill();
         for (;;) {
             Fd opened(open());
-            if (opened || !give_way()) return opened;
+            if (opened || !release_one()) return opened;
         }
     }
 
     /// Closes `fd`, or holds its descriptor if one is missing.
     void give_back(Fd fd);
 
-    /// Makes up for what is missing, if there are descriptors. Returns whether none is missing.
+    /// Replaces missing descriptors, if there are any free. Returns true if none is missing.
     bool fill();
 
-    /// Nobody has opened a file yet, or none is missing.
+    /// True if no descriptor is missing, also before the first file is opened.
     [[nodiscard]] bool whole() const { return missing_ == 0; }
 
 private:
-    [[nodiscard]] bool give_way();
+    [[nodiscard]] bool release_one();
 
-    std::mutex mutex_;  // Guards what follows, but for the atomic ones.
+    std::mutex mutex_;  // Guards the following members, except the atomic ones.
     std::atomic<bool> begun_ = false;
-    Fd first_;               // What the held ones are copies of.
+    Fd first_;  // The held descriptors are copies of this one.
     std::vector<Fd> held_;
     std::size_t wanted_ = 0;
     std::atomic<std::size_t> missing_ = 0;
 };
 
-/// Says in the log when most of the descriptors that this process may have are in use.
+/// Logs when most of the descriptors that this process may have are in use.
 ///
-/// The kernel gives out the lowest that is free: a new descriptor is as high as many are in use. So
-/// nothing is counted, and whatever the host process opens is in it.
+/// The kernel assigns the lowest free number, so the number of a new descriptor shows how many are
+/// in use. Nothing has to be counted, and the descriptors of the host process are included.
 ///
 /// Thread: loop only.
 class DescriptorWatch {
 public:
     explicit DescriptorWatch(Log& log) : log_(log) {}
 
-    /// A descriptor that was given out just now.
+    /// A descriptor that was just assigned.
     void saw(int fd);
 
-    /// Most are in use, by what was seen last.
+    /// True if most descriptors were in use at the last saw().
     [[nodiscard]] bool high() const { return water_.high(); }
 
 private:

@@ -25,7 +25,7 @@ namespace {
 std::optional<std::string> read_small_file(const std::string& path) {
     const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!file) return std::nullopt;
-    std::string text(4096, '\0');  // None of those in /proc that we read is near it.
+    std::string text(4096, '\0');  // No file in /proc that we read comes near this size.
     const auto got = ::read(file.get(), text.data(), text.size());
     if (got <= 0) return std::nullopt;
     text.resize(static_cast<std::size_t>(got));
@@ -52,7 +52,8 @@ struct ProcessStat {
     std::uint64_t start_ticks;
 };
 
-// /proc/PID/stat is "PID (NAME) STATE ...". The name may hold anything, so count from its end.
+// /proc/PID/stat is "PID (NAME) STATE ...". The name may contain anything, so the fields are found
+// from its end.
 std::optional<ProcessStat> read_stat(const std::string& who) {
     const auto text = read_small_file("/proc/" + who + "/stat");
     if (!text) return std::nullopt;
@@ -69,11 +70,11 @@ std::optional<ProcessStat> read_stat(const std::string& who) {
     return ProcessStat{*pid, *start};
 }
 
-// In a time namespace with an offset of its own, start times are shifted for us alone, and would
-// prove the death of processes that live.
+// In a time namespace with an offset, start times are shifted only for us. They would "prove" the
+// death of living processes.
 bool time_is_shifted() {
     const auto text = read_small_file("/proc/self/timens_offsets");
-    if (!text) return false;  // A kernel without time namespaces.
+    if (!text) return false;  // The kernel has no time namespaces.
     std::string_view rest = *text;
     for (std::string_view word = take_word(rest); !word.empty(); word = take_word(rest)) {
         const auto number = to_number<std::int64_t>(word);
@@ -88,7 +89,7 @@ ProcessId identify(const std::string& who) {
     const bool knows_namespace = ::stat("/proc/self/ns/pid", &pid_namespace) == 0;
     const auto own = read_stat("self");
     const auto process = read_stat(who);
-    // The pid that /proc shows for us is another one if it belongs to another pid namespace.
+    // If /proc belongs to another pid namespace, the pid that it shows for us differs.
     const bool own_proc = own && own->pid == static_cast<std::uint64_t>(::getpid());
     if (!boot || !knows_namespace || !process || !own_proc || time_is_shifted()) return {};
     boot->erase(boot->find_last_not_of('\n') + 1);
@@ -141,7 +142,7 @@ private:
     const std::shared_ptr<Watching> watching_;
 };
 
-/// What the kernel says of one directory.
+/// The kernel's events about one directory.
 class DirectoryEvents final : public std::enable_shared_from_this<DirectoryEvents> {
 public:
     DirectoryEvents(Loop& loop, Descriptor events, std::vector<std::string> names,
@@ -166,7 +167,7 @@ public:
 private:
     void read() {
         if (!changed_) return;
-        // At least one event: NAME_MAX is 255.
+        // Room for at least one event: NAME_MAX is 255.
         alignas(inotify_event) std::array<char, 4096> bytes;
         const auto got = ::read(events_.native_handle(), bytes.data(), bytes.size());
         const bool goes_on = got > 0 || errno == EAGAIN || errno == EINTR;
@@ -217,7 +218,7 @@ std::unique_ptr<ProcessWatch> LinuxHost::watch(const ProcessId& process,
     auto watching = std::make_shared<Watching>(loop_, std::move(gone));
     auto watch = std::make_unique<PidfdWatch>(watching);
     Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(process.pid), 0)));
-    // EINVAL and ENOENT: the number lives on as that of a thread or a group, its process is gone.
+    // EINVAL and ENOENT: the number still exists as a thread or a group, but its process has gone.
     const bool absent = !pidfd && (errno == ESRCH || errno == EINVAL || errno == ENOENT);
     if (absent) {
         watching->call_soon();
@@ -225,12 +226,13 @@ std::unique_ptr<ProcessWatch> LinuxHost::watch(const ProcessId& process,
     }
     if (!pidfd) return nullptr;
 
-    // The descriptor is ours now, so whoever has this pid keeps it while we look who it is.
+    // We hold the pidfd now, so the process with this pid stays the same while we check its
+    // identity.
     const auto stat = read_stat(std::to_string(process.pid));
     if (has_exited(pidfd) || (stat && stat->start_ticks != process.start_ticks)) {
         watching->call_soon();
     } else if (!stat) {
-        return nullptr;  // Alive, and /proc does not show whether it is the one.
+        return nullptr;  // It lives, and /proc does not show whether it is the right process.
     } else if (auto descriptor = loop_.adopt(std::move(pidfd))) {
         watching->await_exit(std::move(*descriptor));
     } else {

@@ -9,7 +9,7 @@ namespace understudy::platform {
 
 /// This machine, as /proc and pidfds show it.
 ///
-/// What is not certain is not claimed: a wrong proof of death would give one role to two members.
+/// It claims only what is certain: a wrong proof of death would give one role to two members.
 class LinuxHost final : public Host {
 public:
     explicit LinuxHost(Loop& loop);
@@ -27,8 +27,8 @@ private:
     const ProcessId self_;
 };
 
-/// Names the process `pid` of our own pid namespace, as its own self() would; nullopt if there is
-/// none, or /proc does not show it.
+/// Names the process `pid` of our own pid namespace, in the same way as its own self(). Nullopt if
+/// there is none, or if /proc does not show it.
 [[nodiscard]] std::optional<ProcessId> identify_process(std::uint64_t pid);
 
 }  // namespace understudy::platform

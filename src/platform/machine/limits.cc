@@ -14,7 +14,7 @@ namespace understudy::platform {
 
 std::uint64_t descriptor_limit() {
     rlimit limit{};
-    // It cannot fail for an own, well-known limit.
+    // This call cannot fail for a known limit of the own process.
     US_ASSERT(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
     return limit.rlim_cur;
 }

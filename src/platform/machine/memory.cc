@@ -13,7 +13,8 @@ namespace {
 std::optional<std::uint64_t> number_in(const std::string& path) {
     std::ifstream file(path);
     std::uint64_t number = 0;
-    if (!(file >> number)) return std::nullopt;  // "max", too: there is no limit.
+    if (!(file >> number))
+        return std::nullopt;  // Also for "max", which means that there is no limit.
     return number;
 }
 
@@ -26,7 +27,7 @@ std::optional<MemoryUse> group_memory(const std::string& directory) {
     MemoryUse use{.limit_bytes = *limit};
     std::string what;
     for (std::uint64_t bytes = 0; stat >> what >> bytes;) {
-        // What is cached of files goes by itself before memory runs out.
+        // The kernel drops cached files by itself before memory runs out.
         if (what == "anon" || what == "shmem") use.used_bytes += bytes;
     }
     return use;

@@ -11,26 +11,25 @@
 
 namespace understudy::platform {
 
-/// How much memory is used of how much, where there is a limit.
+/// Used memory and its limit, if there is a limit.
 struct MemoryUse {
     std::uint64_t used_bytes = 0;
     std::uint64_t limit_bytes = 0;
 };
 
-/// Of a control group, by its directory: what cannot be reclaimed of it. Nullopt: no limit, or the
-/// files are not there.
+/// The memory of a control group, given by its directory, that cannot be reclaimed. Nullopt: there
+/// is no limit, or the files are missing.
 [[nodiscard]] std::optional<MemoryUse> group_memory(const std::string& directory);
 
-/// The directory of this process's control group (version 2); empty: there is none to be seen.
+/// The directory of this process's control group (version 2); empty if none is visible.
 [[nodiscard]] std::string own_group();
 
-/// Of this process's address space (RLIMIT_AS).
+/// The same for this process's address space (RLIMIT_AS).
 [[nodiscard]] std::optional<MemoryUse> address_space();
 
-/// Looks now and again at the memory of this process, and says in the log when most of what it may
-/// have is used.
+/// Checks the memory of this process at intervals, and logs when most of what it may have is used.
 ///
-/// For programs: a library leaves that to its host. Thread: loop only.
+/// For programs: a library leaves this to its host process. Thread: loop only.
 class MemoryWatch {
 public:
     static constexpr Duration interval = 10s;

@@ -16,7 +16,7 @@ struct Signals::Parts : std::enable_shared_from_this<Parts> {
             if (error || !self->handler) return;
             self->await();
             const Loop::Frame frame(self->loop);
-            // The handler may destroy us, hence not what it is called through.
+            // The handler may destroy this object, so a copy of it is called.
             const Handler call = self->handler;
             call(signal);
         });

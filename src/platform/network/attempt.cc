@@ -10,10 +10,11 @@ namespace understudy::platform {
 
 namespace {
 
-// One way to a peer: its name, each of its addresses, and its certificate, before a deadline.
+// One attempt to reach a peer before a deadline: its name, each of its addresses, and its
+// certificate.
 //
-// Each address gets an equal part of the time that is left, so that one which swallows all packets
-// does not keep us from the others.
+// Each address gets an equal part of the remaining time, so that an address that drops all packets
+// does not prevent the others.
 class Connecting final : public std::enable_shared_from_this<Connecting> {
 public:
     Connecting(Loop& loop, TlsContexts& contexts, const Address& address,
@@ -92,7 +93,8 @@ private:
         const auto outcome = connect_outcome(descriptor_.native_handle());
         if (!outcome) return failed(outcome.error());
         slice_timer_.reset();
-        // Registered anew: Asio would go on asking for room to write (see Stream).
+        // The descriptor is registered again; otherwise Asio would go on asking for room to write
+        // (see Stream).
         auto descriptor = loop_.adopt(Fd(descriptor_.release()));
         if (!descriptor) return failed(descriptor.error());
         stream_ = std::make_shared<Stream>(loop_, std::move(*descriptor), address_);
@@ -118,7 +120,7 @@ private:
         conclude(Error{.code = Errc::timed_out, .detail = where});
     }
 
-    // The receiver may destroy the attempt meanwhile, hence not what it is called through.
+    // The receiver may destroy the attempt, so a copy of it is called.
     void conclude(Result<std::unique_ptr<Connection>> result) {
         const auto self = shared_from_this();
         const Network::Connected connected = std::exchange(connected_, nullptr);
@@ -145,7 +147,7 @@ private:
     const std::optional<TlsOptions> tls_;
     Network::Connected connected_;
     TimePoint deadline_{};
-    std::vector<SocketAddress> addresses_;  // The next to try is the last.
+    std::vector<SocketAddress> addresses_;  // The last one is tried next.
     Error last_error_{.code = Errc::unavailable, .detail = "the name has no address"};
     std::uint64_t round_ = 0;
     Descriptor descriptor_;

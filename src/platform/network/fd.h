@@ -9,7 +9,7 @@
 
 namespace understudy::platform {
 
-/// Owns a file descriptor until it closes it.
+/// Owns a file descriptor and closes it.
 class Fd {
 public:
     Fd() = default;
@@ -31,10 +31,10 @@ private:
     int fd_ = -1;
 };
 
-/// What an errno of a file or a directory means; disk_failed if it is none of those with a remedy
-/// of their own.
+/// The code for an errno of a file or a directory; disk_failed if there is no code with its own
+/// remedy.
 [[nodiscard]] Errc file_code(int number);
-/// The code if `number` says that something has run out which may be there again later.
+/// The code, if `number` means a shortage that may pass.
 [[nodiscard]] std::optional<Errc> shortage_code(int number);
 
 /// The Error for a system call that set `number`: "open /x/y: Permission denied".

@@ -14,9 +14,10 @@ namespace understudy::platform {
 
 namespace {
 
-constexpr int accepts_per_turn = 64;  // So that a flood of clients does not starve those we have.
+constexpr int accepts_per_turn =
+    64;  // So that a flood of clients does not starve the existing ones.
 
-/// As accept_next(), but leaves to the journal what is the journal's.
+/// Like accept_next(), but leaves the reserved descriptors to the journal.
 Incoming accept_unless_short(int listener) {
     DescriptorReserve& reserve = DescriptorReserve::of_this_process();
     if (!reserve.whole() && !reserve.fill()) {
@@ -27,7 +28,7 @@ Incoming accept_unless_short(int listener) {
     return accept_next(listener);
 }
 
-// An open port, and the connections that come in through it until they are handed over.
+// An open port, and its incoming connections until they are passed on.
 class AcceptLoop final : public std::enable_shared_from_this<AcceptLoop> {
 public:
     AcceptLoop(Loop& loop, TlsContexts& contexts, Descriptor socket, Address address,
@@ -68,7 +69,7 @@ private:
         std::unique_ptr<Timer> deadline;
     };
 
-    /// A connection that has been handed over, and of which nothing has come yet.
+    /// A connection that was passed on and has sent nothing.
     struct Silent {
         std::weak_ptr<Stream> stream;
         TimePoint since;
@@ -81,16 +82,16 @@ private:
             if (incoming.socket) {
                 if (!loop_.descriptors().high()) short_of_resources_ = false;
                 if (auto socket = loop_.adopt(std::move(incoming.socket))) {
-                    // A process that comes through a path has no address of its own.
+                    // A process that connects through a path has no address.
                     const bool local = is_local(address_);
                     welcome(std::move(*socket), local ? address_ : to_address(incoming.peer));
-                }  // Else the kernel watches too much already: that client is turned away.
+                }  // Otherwise the kernel already watches too much, and that client is rejected.
             } else if (shortage_code(incoming.error)) {
                 if (make_room(loop_.now() - SocketNetwork::silence_min)) continue;
                 return pause(incoming.error);
             } else if (would_block(incoming.error)) {
                 break;
-            }  // Else that client is gone already; the next may not be.
+            }  // Otherwise that client has gone already; there may be a next one.
         }
         await_clients();
     }
@@ -117,7 +118,7 @@ private:
 
     void shake_hands(std::shared_ptr<Stream> stream, ssl_ctx_st& context) {
         if (handshakes_.size() >= SocketNetwork::handshakes_max) {
-            // Honest clients take milliseconds: whoever has been at it for longest says nothing.
+            // Honest clients need milliseconds, so the oldest one is assumed to be silent.
             ++loop_.figures().handshakes_failed;
             handshakes_.back().stream->abandon();
             handshakes_.pop_back();
@@ -143,7 +144,7 @@ private:
     void refused(Stream& stream, const Error& reason) {
         ++loop_.figures().handshakes_failed;
         stream.abandon();
-        // Whoever only looks whether the port is open is no news, and has no certificate to mend.
+        // A peer that only probes the port is not worth a log line, and has no certificate to fix.
         if (reason.code != Errc::denied && reason.code != Errc::bad_config) {
             loop_.log().debug("network.handshake_failed",
                               {kv("peer", to_string(stream.peer())), kv("error", reason)});
@@ -164,21 +165,21 @@ private:
         });
     }
 
-    /// Closes the one that has said nothing for longest, if that began at `latest` or before.
-    /// Returns whether it did. Honest clients speak first, within milliseconds.
+    /// Closes the connection that has been silent for longest, if its silence began at `latest` or
+    /// before. Returns whether it did. Honest clients send first, within milliseconds.
     bool make_room(TimePoint latest) {
         while (!silent_.empty() && silent_.front().since <= latest) {
             const auto stream = silent_.front().stream.lock();
             silent_.pop_front();
-            const auto self = shared_from_this();  // Whoever hears of it may close the port.
-            if (!stream || !stream->silent() || !stream->make_way()) continue;
+            const auto self = shared_from_this();  // The user that is told may close the port.
+            if (!stream || !stream->silent() || !stream->close_for_others()) continue;
             ++loop_.figures().silent_closed;
             return true;
         }
         return false;
     }
 
-    /// Notes that nothing has come of `stream` yet; at the bound, another makes way.
+    /// Notes that `stream` has sent nothing; at the bound, another connection is closed.
     void note_silent(const std::shared_ptr<Stream>& stream) {
         if (silent_.size() >= SocketNetwork::silent_max) {
             std::erase_if(silent_, [](const Silent& each) {
@@ -190,7 +191,7 @@ private:
         if (open_) silent_.push_back({.stream = stream, .since = loop_.now()});
     }
 
-    // The receiver may destroy the listener meanwhile, hence not what it is called through.
+    // The receiver may destroy the listener, so a copy of it is called.
     void hand_over(std::shared_ptr<Stream> stream) {
         const auto self = shared_from_this();
         note_silent(stream);
@@ -210,7 +211,7 @@ private:
     bool waiting_ = false;
     bool short_of_resources_ = false;
     std::list<Handshake> handshakes_;
-    std::deque<Silent> silent_;  // Oldest first; some have spoken since.
+    std::deque<Silent> silent_;  // Oldest first; some have sent something since.
     std::unique_ptr<Timer> pause_;
     Complaints complaints_{loop_.log()};
     std::unique_ptr<Timer> complaints_timer_;
@@ -231,7 +232,7 @@ private:
     const LocalSocketFile file_;
 };
 
-/// An open socket, where it is, and its file if it has one.
+/// An open socket, its address, and its file if it has one.
 struct Opened {
     Fd socket;
     Address address;
@@ -264,7 +265,7 @@ void SocketNetwork::watch_certificates() {
     if (certificates_timer_ != nullptr) return;
     certificates_timer_ = loop_.at(loop_.now() + certificates_watch, [this] {
         const auto fired = std::move(certificates_timer_);
-        contexts_.look_after();
+        contexts_.reload_changed();
         watch_certificates();
     });
 }

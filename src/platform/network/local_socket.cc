@@ -13,7 +13,7 @@ namespace understudy::platform {
 
 namespace {
 
-constexpr int tries_max = 64;  // Each is lost to another that ends or begins just now.
+constexpr int tries_max = 64;  // A try fails if another process ends or starts at the same moment.
 
 [[nodiscard]] std::string lock_of(const std::string& path) { return path + ".lock"; }
 
@@ -28,7 +28,7 @@ constexpr int tries_max = 64;  // Each is lost to another that ends or begins ju
     return {.code = Errc::in_use, .detail = "listen on " + path + ": " + why};
 }
 
-/// The lock, of the file that is still there: whoever ends removes it before it lets go.
+/// The lock on the file that still exists: its owner removes the file before it releases the lock.
 [[nodiscard]] Result<Fd> lock(const std::string& path) {
     const std::string name = lock_of(path);
     for (int i = 0; i < tries_max; ++i) {
@@ -43,7 +43,7 @@ constexpr int tries_max = 64;  // Each is lost to another that ends or begins ju
     return taken(path, "other processes try to listen there too");
 }
 
-/// Requires: we have the lock.
+/// Requires: we hold the lock.
 [[nodiscard]] Result<void> clear(const std::string& path) {
     struct stat found {};
     if (::lstat(path.c_str(), &found) != 0) return {};
@@ -59,14 +59,14 @@ constexpr int tries_max = 64;  // Each is lost to another that ends or begins ju
     return {};
 }
 
-/// Requires: we have the lock, and nothing is there.
+/// Requires: we hold the lock, and there is no file.
 [[nodiscard]] Result<Fd> listen_at(const std::string& path) {
     const SocketAddress address = local_socket_address(path);
     Fd socket = US_TRY(open_socket(address));
     if (::bind(socket.get(), address.raw(), address.size) != 0) {
         return system_error(listen_code(errno), "listen on " + path, errno);
     }
-    // Nobody can connect before it listens.
+    // No process can connect before the socket listens.
     if (::chmod(path.c_str(), 0600) != 0 || ::listen(socket.get(), SOMAXCONN) != 0) {
         const int error = errno;
         (void)::unlink(path.c_str());
@@ -78,7 +78,7 @@ constexpr int tries_max = 64;  // Each is lost to another that ends or begins ju
 }  // namespace
 
 LocalSocketFile::~LocalSocketFile() {
-    // Somebody may have taken the files away, and another may have the path now.
+    // The files may have been removed, and another process may own the path now.
     if (!lock_ || !is_at(lock_, lock_of(path_))) return;
     (void)::unlink(path_.c_str());
     (void)::unlink(lock_of(path_).c_str());

@@ -8,12 +8,12 @@
 
 namespace understudy::platform {
 
-/// The file by which a Unix-domain socket is found, and the one beside it whose lock says that it
-/// is ours. Destroying this removes both.
+/// The file of a Unix-domain socket, and the file beside it whose lock shows that we own it. The
+/// destructor removes both.
 class LocalSocketFile {
 public:
     LocalSocketFile() = default;
-    /// Requires: `lock` is locked, and `path` ours.
+    /// Requires: `lock` is locked, and we own `path`.
     LocalSocketFile(std::string path, Fd lock) : path_(std::move(path)), lock_(std::move(lock)) {}
     LocalSocketFile(LocalSocketFile&& other) noexcept { *this = std::move(other); }
     LocalSocketFile& operator=(LocalSocketFile&& other) noexcept {
@@ -35,11 +35,11 @@ struct LocalListener {
 
 /// Listens at `path`, for processes of this user.
 ///
-/// Whoever listens holds the lock of PATH.lock, which ends with its process: of several that want
-/// the same path one gets it, and what lies there without that lock was left behind. Another
-/// program's socket, which knows no such lock, stays if it answers.
-/// Errors: in_use (none): somebody listens there, or it is no socket; not_permitted,
-///         bad_path, no_such_file, bad_config, no_descriptors (none).
+/// The listening process holds the lock of PATH.lock, which ends with the process. If several want
+/// the same path, one gets it. A socket without that lock was left behind and is removed. The
+/// socket of another program, which does not use this lock, is kept if it answers.
+/// Errors: in_use (none): a process listens there, or the file is not a socket; not_permitted,
+/// bad_path, no_such_file, bad_config, no_descriptors (none).
 [[nodiscard]] Result<LocalListener> open_local_listener(const std::string& path);
 
 }  // namespace understudy::platform

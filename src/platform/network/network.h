@@ -7,22 +7,22 @@
 
 namespace understudy::platform {
 
-/// TCP and Unix-domain sockets, with TLS 1.3 where certificates are given.
+/// TCP and Unix-domain sockets, with TLS 1.3 if certificates are given.
 class SocketNetwork final : public Network {
 public:
     static constexpr Duration handshake_time_max = 5s;
-    /// Incoming connections of one listener that have not proven who they are. At the bound the
-    /// one that has been at it for longest makes way.
+    /// Incoming connections of one listener that have not proven their identity. At the bound the
+    /// oldest one is closed.
     static constexpr std::size_t handshakes_max = 256;
-    /// Connections of one listener of which nothing has come yet, after the handshake if there is
-    /// one. At the bound the one that has been silent for longest is closed.
+    /// Connections of one listener that have sent nothing, after the handshake if there is one. At
+    /// the bound the one that has been silent for longest is closed.
     static constexpr std::size_t silent_max = 256;
-    /// When there is no descriptor left, one that has been silent for so long makes way.
+    /// If no descriptor is left, a connection that has been silent for this long is closed.
     static constexpr Duration silence_min = 1s;
-    /// How long a listener rests when there is no descriptor left. The clients wait meanwhile.
+    /// How long a listener pauses if no descriptor is left. Clients wait meanwhile.
     static constexpr Duration accept_pause = 100ms;
 
-    /// How often the dates of certificates are looked at.
+    /// How often the dates of certificates are checked.
     static constexpr Duration certificates_watch = 1h;
 
     explicit SocketNetwork(Loop& loop) : loop_(loop), resolver_(loop), contexts_(loop.log()) {}

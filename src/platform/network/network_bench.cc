@@ -1,4 +1,4 @@
-// How far is our loop from the bare system calls?
+// How close is our loop to the bare system calls?
 //
 // Bound by: a wake-up of the other core per message, when both ends sleep; by the processor when
 // the client spins. Estimate: bare ping-pong 25 to 55 us asleep, ours 3 us more (an epoll_wait, an
@@ -112,7 +112,7 @@ void ping_pong(benchmark::State& state, Waiting waiting) {
 BENCHMARK_CAPTURE(ping_pong, asleep, Waiting::asleep)->UseRealTime();
 BENCHMARK_CAPTURE(ping_pong, spinning, Waiting::spinning)->UseRealTime();
 
-// The floor: the same two threads and nothing but blocking calls.
+// The lower bound: the same two threads, and only blocking calls.
 void bare_ping_pong(benchmark::State& state) {
     const auto listener = open_listener(*numeric_address({"127.0.0.1", 0})).value_or_throw();
     std::thread server([&listener] {
@@ -152,7 +152,7 @@ void stream(benchmark::State& state) {
 }
 BENCHMARK(stream)->Arg(100)->Arg(1024)->Arg(65536)->UseRealTime();
 
-// A job of a worker and back: two wake-ups, or none if it runs where it stands.
+// A job of a worker and back: two wake-ups, or none if it runs inline.
 void worker_round_trip(benchmark::State& state, Worker::Place place) {
     NullLog log;
     AsioRuntime runtime(log);
@@ -167,7 +167,7 @@ void worker_round_trip(benchmark::State& state, Worker::Place place) {
 BENCHMARK_CAPTURE(worker_round_trip, thread, Worker::Place::worker_thread)->UseRealTime();
 BENCHMARK_CAPTURE(worker_round_trip, inline_if_idle, Worker::Place::inline_if_idle)->UseRealTime();
 
-// A timer that is armed and given up, as every call with a deadline does.
+// A timer that is set and cancelled, as for every call with a deadline.
 void arm_and_cancel(benchmark::State& state) {
     NullLog log;
     AsioRuntime runtime(log);

@@ -9,7 +9,7 @@
 
 namespace understudy::platform {
 
-// What the threads share with the resolver, and keep when it is gone.
+// The state that the threads share with the resolver, and keep when it has gone.
 struct Resolver::Line {
     struct Request {
         Address address;
@@ -19,7 +19,7 @@ struct Resolver::Line {
     void serve();
 
     std::mutex mutex;
-    Loop* loop = nullptr;  // Null when the resolver is gone.
+    Loop* loop = nullptr;  // Null when the resolver has gone.
     std::deque<Request> waiting;
     std::size_t threads = 0;
 };
@@ -59,7 +59,7 @@ void Resolver::resolve(const Address& address, Done done) {
         start_thread("us-resolver", [line = line_] { line->serve(); }).detach();
         ++line_->threads;
     } catch (const std::system_error&) {
-        // No thread to be had: those that run will come to it, or the attempt's time runs out.
+        // No thread could be started. A running one will handle it, or the attempt times out.
     }
 }
 

@@ -11,11 +11,12 @@ namespace understudy::platform {
 
 /// Looks names up without stopping the loop.
 ///
-/// Each look-up blocks a thread for as long as the name servers please, and nothing can interrupt
-/// it. Hence several threads, so that one dead name delays no other, and detached ones, so that
-/// destroying the resolver waits for nobody.
+/// Each look-up blocks a thread until the name servers answer, and nothing can interrupt it. There
+/// are several threads, so that one dead name delays no other. They are detached, so that the
+/// destructor of the resolver does not wait.
 /// Thread: loop only.
-/// Bounds: threads_max look-ups at once, the others wait in line; threads end when the line does.
+/// Bounds: threads_max look-ups at once; others are queued. The threads end when the queue is
+/// empty.
 class Resolver {
 public:
     using Done = std::function<void(Result<std::vector<SocketAddress>>)>;
@@ -23,13 +24,13 @@ public:
     static constexpr std::size_t threads_max = 8;
 
     explicit Resolver(Loop& loop);
-    /// Those not answered yet never will be.
+    /// Look-ups that are not answered yet will not be answered.
     ~Resolver();
     Resolver(const Resolver&) = delete;
     Resolver& operator=(const Resolver&) = delete;
 
-    /// Calls `done` on the loop. It may be destroyed on another thread, so let it own nothing that
-    /// minds.
+    /// Calls `done` on the loop. `done` may be destroyed on another thread, so it must not own
+    /// anything that forbids that.
     void resolve(const Address& address, Done done);
 
 private:

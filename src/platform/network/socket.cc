@@ -16,7 +16,7 @@ namespace understudy::platform {
 
 namespace {
 
-constexpr const char* host_if_empty = "127.0.0.1";  // Nobody is exposed by saying nothing.
+constexpr const char* host_if_empty = "127.0.0.1";  // An empty host must not expose anything.
 
 Result<std::vector<SocketAddress>> resolve(const Address& address, int flags) {
     addrinfo hints{};
@@ -43,12 +43,13 @@ Result<std::vector<SocketAddress>> resolve(const Address& address, int flags) {
     return addresses;
 }
 
-/// Small messages leave at once; a peer that vanished without a word is noticed within seconds,
-/// also by an end that only listens. A peer that is merely stopped is answered for by its kernel.
+/// Small messages are sent at once. A peer that vanished without closing is noticed within seconds,
+/// also by an end that only listens. If a peer is only stopped, its kernel answers.
 void set_options(int socket, sa_family_t family) {
-    if (family == AF_UNIX) return;  // Its ends share a kernel: nothing is delayed, nobody vanishes.
+    if (family == AF_UNIX)
+        return;  // Both ends share a kernel, so nothing is delayed and no end vanishes.
     const auto set = [socket](int level, int option, int value) {
-        // Refused only for a connection that is already dead; the first read will say so.
+        // This fails only for a connection that is already dead; the first read will report it.
         (void)::setsockopt(socket, level, option, &value, sizeof value);
     };
     set(IPPROTO_TCP, TCP_NODELAY, 1);
@@ -59,8 +60,8 @@ void set_options(int socket, sa_family_t family) {
     set(IPPROTO_TCP, TCP_USER_TIMEOUT, 8'000);  // Sent and not acknowledged, in ms.
 }
 
-// A port of the ephemeral range to which nobody listens can be given to the connecting socket
-// itself: it then talks to itself, and keeps the port from whoever is to come back there.
+// If no process listens on a port of the ephemeral range, the kernel can give that port to the
+// connecting socket itself. The socket then talks to itself and blocks the port for the peer.
 bool connected_to_itself(int socket) {
     SocketAddress own{.size = sizeof(sockaddr_storage)};
     SocketAddress peer{.size = sizeof(sockaddr_storage)};
@@ -82,7 +83,7 @@ Result<Fd> open_socket(const SocketAddress& address) {
 
 Errc listen_code(int error) {
     if (error == EADDRINUSE) return Errc::in_use;
-    // What a path has besides what a port has; all else is an address that is not ours.
+    // Errors that only a path can have; all others mean an address that is not ours.
     const Errc code = file_code(error);
     return code == Errc::disk_failed ? Errc::bad_config : code;
 }

@@ -10,7 +10,7 @@
 
 namespace understudy::platform {
 
-/// One numeric address, as the system takes it.
+/// One numeric address in the form of the system.
 struct SocketAddress {
     sockaddr_storage storage{};
     socklen_t size = 0;
@@ -21,25 +21,25 @@ struct SocketAddress {
     [[nodiscard]] sockaddr* raw() { return reinterpret_cast<sockaddr*>(&storage); }
 };
 
-/// The address in numbers, if `address` is written in numbers; an empty host is 127.0.0.1.
+/// The address, if `address` is numeric; an empty host is 127.0.0.1.
 [[nodiscard]] std::optional<SocketAddress> numeric_address(const Address& address);
-/// All addresses of a name, best first. Blocks for as long as name servers please.
+/// All addresses of a name, best first. Blocks until the name servers answer.
 /// Errors: unavailable (none).
 [[nodiscard]] Result<std::vector<SocketAddress>> look_up(const Address& address);
 [[nodiscard]] Address to_address(const SocketAddress& address);
-/// Errors: bad_config (none): too long, say.
+/// Errors: bad_config (none): for example too long.
 [[nodiscard]] Result<void> check_local_path(const std::string& path);
-/// Requires: what the system takes, without a zero byte.
+/// Requires: a path that the system accepts, without a zero byte.
 [[nodiscard]] SocketAddress local_socket_address(const std::string& path);
 
-// All sockets made here are non-blocking, closed on exec, and without Nagle's delay.
+// All sockets created here are non-blocking, closed on exec, and without Nagle's delay.
 
 /// Errors: in_use, not_permitted, bad_config, no_descriptors, no_memory (none).
 [[nodiscard]] Result<Fd> open_listener(const SocketAddress& address);
-/// Where a listener really listens. Errors: bad_config (none).
+/// The actual address of a listener. Errors: bad_config (none).
 [[nodiscard]] Result<Address> local_address(const Fd& socket);
 
-/// The next waiting connection; an empty Fd with `error` = errno if there is none to have.
+/// The next waiting connection; an empty Fd with `error` = errno if there is none.
 struct Incoming {
     Fd socket;
     SocketAddress peer;
@@ -49,10 +49,10 @@ struct Incoming {
 
 /// A socket for `address`, not bound yet. Errors: unavailable, no_descriptors, no_memory (none).
 [[nodiscard]] Result<Fd> open_socket(const SocketAddress& address);
-/// What it means that `bind` or `listen` failed with this errno.
+/// The code for an errno of `bind` or `listen`.
 [[nodiscard]] Errc listen_code(int error);
 
-/// Begins to connect. The outcome is connect_outcome() once the socket is writable.
+/// Begins to connect. Once the socket is writable, connect_outcome() returns the outcome.
 /// Errors: unavailable, not_permitted, no_descriptors, no_memory (none).
 [[nodiscard]] Result<Fd> begin_connect(const SocketAddress& address);
 /// Errors: unavailable (none).

@@ -12,7 +12,7 @@ namespace understudy::platform {
 
 namespace {
 
-// A partly sent backlog is moved to its buffer's front when at least this much is behind it.
+// A partly sent backlog is moved to the front of its buffer when at least this much of it was sent.
 constexpr std::size_t compact_bytes = 64 * KiB;
 
 Error ended_by_peer() {
@@ -37,7 +37,7 @@ void Stream::shake_hands(ssl_ctx_st& context, TlsSession::Side side, Ready ready
     ready_ = std::move(ready);
     tls_ = std::make_unique<TlsSession>(context, side, peer_.host, out_);
     await_readable();
-    if (side == TlsSession::Side::client) want_flush();  // Where its first words are made.
+    if (side == TlsSession::Side::client) want_flush();  // The flush creates its first message.
 }
 
 void Stream::start(Connection::Observer& observer) {
@@ -83,7 +83,7 @@ void Stream::abandon() {
     close_descriptor();
 }
 
-bool Stream::make_way() {
+bool Stream::close_for_others() {
     int waiting = 0;
     if (::ioctl(descriptor_.native_handle(), FIONREAD, &waiting) == 0 && waiting > 0) return false;
     conclude(
@@ -119,7 +119,7 @@ void Stream::on_readable() {
     if (phase_ != Phase::closed) await_readable();
 }
 
-// Returns whether bytes were read: then there may be more.
+// Returns true if bytes were read; there may be more then.
 bool Stream::read_once() {
     const auto buffer = loop_.read_buffer();
     const auto size = ::recv(descriptor_.native_handle(), buffer.data(), buffer.size(), 0);
@@ -152,7 +152,7 @@ void Stream::take(Bytes data) {
 void Stream::take_cipher(Bytes cipher) {
     tls_->feed(cipher);
     take_plain();
-    tls_->feed({});  // The bytes are the loop's again.
+    tls_->feed({});  // The bytes belong to the loop again.
 }
 
 void Stream::take_plain() {
@@ -168,11 +168,11 @@ void Stream::take_plain() {
     if (phase_ != Phase::closed && backlog_bytes() > 0) want_flush();
 }
 
-// Returns whether the handshake is done and its stream in use.
+// Returns true if the handshake is done and its stream is in use.
 bool Stream::complete_handshake() {
     const auto done = tls_->shake_hands();
     if (!done) {
-        write();  // The alert that tells the peer why.
+        write();  // This sends the alert with the reason.
         if (phase_ != Phase::closed) conclude(done.error());
         return false;
     }
@@ -187,11 +187,13 @@ bool Stream::complete_handshake() {
 }
 
 void Stream::peer_ended() {
-    const bool reset = send_error_ != 0 && send_error_ != EPIPE;  // EPIPE: it had ended in order.
+    const bool reset =
+        send_error_ != 0 && send_error_ != EPIPE;  // EPIPE: the peer had closed in order.
     if (reset || phase_ == Phase::finishing || phase_ == Phase::shaking) {
         return conclude({.code = Errc::unavailable, .detail = "the peer has gone"});
     }
-    // Without the farewell somebody else may have cut it: what was said is not the whole.
+    // Without the closure, a third party may have cut the connection, and the input may be
+    // incomplete.
     if (tls_ && phase_ == Phase::open && !tls_->ended()) {
         return conclude({.code = Errc::unavailable,
                          .detail = "the peer closed the connection without a TLS closure"});
@@ -212,7 +214,7 @@ void Stream::flush() {
     write();
 }
 
-// Returns false if the stream ended over it.
+// Returns false if this ended the stream.
 bool Stream::encrypt() {
     if (plain_.empty()) return true;
     if (out_.capacity() == 0) out_ = loop_.take_buffer();
@@ -249,8 +251,8 @@ void Stream::await_writable() {
     });
 }
 
-// Once it has waited for room, Asio asks the kernel about it with every later wait, and each would
-// return at once. A new registration knows nothing of that.
+// Once Asio has waited for room to write, it also asks the kernel about it with every later wait,
+// and each would return at once. A new registration resets that.
 void Stream::forget_writability() {
     if (!std::exchange(write_waited_, false)) return;
     auto fresh = loop_.adopt(Fd(descriptor_.release()));
@@ -268,8 +270,8 @@ void Stream::output_left() {
     if (std::exchange(was_high_, false) && phase_ == Phase::open) observer_->drained();
 }
 
-// Only the peer's own end shows that it has everything: closing with unread input would have the
-// kernel reset the connection, and drop what is still on its way.
+// Only the end of the peer's side shows that it has everything. If we closed with unread input, the
+// kernel would reset the connection and drop what is still being sent.
 void Stream::end_output() {
     phase_ = Phase::lingering;
     if (tls_) {
@@ -280,7 +282,7 @@ void Stream::end_output() {
     ::shutdown(descriptor_.native_handle(), SHUT_WR);
 }
 
-// What the peer said before it went is with our kernel still, and may say why.
+// What the peer sent before it went is still in our kernel, and may contain the reason.
 void Stream::output_broken(int error) {
     send_error_ = error;
     release_output();
@@ -314,7 +316,8 @@ void Stream::conclude(Error reason) {
 void Stream::close_descriptor() {
     phase_ = Phase::closed;
     if (descriptor_.is_open()) {
-        // Said explicitly: a child that the host process has forked may hold the socket still.
+        // An explicit shutdown is needed: a forked child of the host process may still hold the
+        // socket.
         ::shutdown(descriptor_.native_handle(), SHUT_RDWR);
         boost::system::error_code ignored;
         descriptor_.close(ignored);

@@ -12,12 +12,12 @@
 
 namespace understudy::platform {
 
-/// One connection over TCP or a Unix-domain socket, perhaps under TLS: what stands behind a
-/// Connection.
+/// One connection over TCP or a Unix-domain socket, optionally with TLS. It is the implementation
+/// of a Connection.
 ///
-/// Shared by its owner and by the operations that are under way for it, since those outlive a
-/// connection that is destroyed. An idle one holds no buffers: received bytes land in the loop's,
-/// and output borrows one until it has left.
+/// It is shared by its owner and by the operations that are under way, because those outlive a
+/// destroyed connection. An idle stream has no buffers: received bytes go to the loop's buffer, and
+/// output borrows a buffer until it has been sent.
 /// Thread: loop only.
 class Stream final : public Loop::Flushable, public std::enable_shared_from_this<Stream> {
 public:
@@ -26,20 +26,21 @@ public:
     Stream(Loop& loop, Descriptor socket, Address peer);
     ~Stream() override;
 
-    /// Calls `ready` once, never within this call. Whoever is still there within it must start(),
-    /// or abandon(), if it succeeded. Errors: denied, unavailable.
+    /// Calls `ready` once, never within this call. If it succeeded, the caller must call start() or
+    /// abandon() within `ready`. Errors: denied, unavailable.
     void shake_hands(ssl_ctx_st& context, TlsSession::Side side, Ready ready);
 
-    /// Ends it without another call to anybody.
+    /// Ends it without further calls.
     void abandon();
 
-    /// Nothing has come of the peer, after the handshake if there is one.
+    /// True if the peer has sent nothing, after the handshake if there is one.
     [[nodiscard]] bool silent() const { return !heard_ && phase_ == Phase::open; }
-    /// Ends it for the sake of others; its user hears why. False if something has come just now.
+    /// Ends the connection to make room for others; its user is told the reason. Returns false if
+    /// something has just arrived.
     /// Requires: silent().
-    bool make_way();
+    bool close_for_others();
 
-    // As Connection has them.
+    // As in Connection.
     void start(Connection::Observer& observer);
     void send(Bytes data);
     void finish(Duration grace);
@@ -51,11 +52,12 @@ public:
 
 private:
     enum class Phase {
-        fresh,      // Nobody listens yet.
-        shaking,    // The TLS handshake.
+        fresh,    // It has no observer yet.
+        shaking,  // The TLS handshake.
         open,
-        finishing,  // The backlog leaves; what the peer says does not matter any more.
-        lingering,  // It has left, and the peer knows that nothing follows; its end is awaited.
+        finishing,  // The backlog is being sent; input of the peer is ignored.
+        lingering,  // Everything was sent, and the peer knows it; the end of the peer's side is
+                    // awaited.
         closed,
     };
 
@@ -86,24 +88,24 @@ private:
     const Address peer_;
     Phase phase_ = Phase::fresh;
     bool reading_ = false;       // A wait for input is under way.
-    bool writing_ = false;       // The socket took less than we had: a wait for room is under way.
-    bool write_waited_ = false;  // There was one since the descriptor was registered.
-    std::uint32_t round_ = 0;    // Counts the registrations; a wait of an older one is void.
-    bool flush_wanted_ = false;  // On the loop's list.
-    bool was_high_ = false;      // drained() is owed.
-    bool heard_ = false;         // Something has come for its user.
-    int send_error_ = 0;         // The peer takes nothing more; what it said before is being read.
+    bool writing_ = false;  // The socket took less than we had, and a wait for room is under way.
+    bool write_waited_ = false;  // There was such a wait since the descriptor was registered.
+    std::uint32_t round_ = 0;    // Counts the registrations; a wait of an earlier one is ignored.
+    bool flush_wanted_ = false;  // It is on the loop's list.
+    bool was_high_ = false;      // drained() must still be called.
+    bool heard_ = false;         // Something has arrived for its user.
+    int send_error_ = 0;  // The peer takes nothing more; what it sent before is still being read.
     Connection::Observer* observer_ = nullptr;
 
-    Buffer out_;            // What the socket shall get.
-    std::size_t sent_ = 0;  // Bytes at its front that the socket has.
-    Buffer plain_;          // With TLS: what is not encrypted yet.
+    Buffer out_;            // Bytes for the socket.
+    std::size_t sent_ = 0;  // Bytes at the front of out_ that were sent.
+    Buffer plain_;          // With TLS: bytes that are not encrypted yet.
     std::unique_ptr<TlsSession> tls_;
     Ready ready_;
     std::unique_ptr<Timer> grace_;
 };
 
-/// Hands a stream to its user.
+/// Wraps a stream for its user.
 [[nodiscard]] std::unique_ptr<Connection> make_connection(std::shared_ptr<Stream> stream);
 
 }  // namespace understudy::platform

@@ -14,14 +14,14 @@ namespace understudy::platform {
 
 namespace {
 
-// Each update costs us a derivation and an answer; nobody honest needs more of them.
+// Each key update costs a derivation and an answer; no honest peer needs more of them.
 constexpr std::uint64_t key_updates_free = 16;
 constexpr std::uint64_t bytes_per_key_update = 1 * MiB;
-constexpr std::size_t begin_max = 8;  // Tells what the peer speaks.
+constexpr std::size_t begin_max = 8;  // Shows which protocol the peer uses.
 
 }  // namespace
 
-// What OpenSSL calls for input and output, instead of a socket.
+// The callbacks through which OpenSSL reads and writes, in place of a socket.
 struct TlsSession::Callbacks {
     static int read(BIO* bio, char* into, int space) {
         auto& self = *static_cast<TlsSession*>(BIO_get_data(bio));
@@ -82,7 +82,7 @@ void TlsSession::Free::operator()(ssl_st* ssl) const {
 TlsSession::TlsSession(ssl_ctx_st& context, Side side, const std::string& host, Buffer& out)
     : out_(out), host_(host), ssl_(SSL_new(&context)) {
     BIO* bio = BIO_new(Callbacks::method());
-    US_ASSERT(ssl_ != nullptr);  // Only memory can be missing.
+    US_ASSERT(ssl_ != nullptr);  // It can only be null for lack of memory.
     US_ASSERT(bio != nullptr);
     BIO_set_data(bio, this);
     SSL_set_bio(ssl_.get(), bio, bio);
@@ -100,7 +100,7 @@ TlsSession::TlsSession(ssl_ctx_st& context, Side side, const std::string& host, 
                                       X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     X509_VERIFY_PARAM* expected = SSL_get0_param(ssl_.get());
     if (X509_VERIFY_PARAM_set1_ip_asc(expected, host.c_str()) == 1) return;
-    std::string name = host;  // Written out, since the macro for it casts as C does.
+    std::string name = host;  // Written out, because the macro for it uses C casts.
     const bool named = SSL_set1_host(ssl_.get(), host.c_str()) == 1 &&
                        SSL_ctrl(ssl_.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
                                 name.data()) == 1;
@@ -124,12 +124,12 @@ Result<bool> TlsSession::shake_hands() {
     if (outcome == 1) return true;
     if (SSL_get_error(ssl_.get(), outcome) == SSL_ERROR_WANT_READ) return false;
     failed_ = failure("handshake");
-    if (SSL_is_server(ssl_.get()) == 1 && !peer_speaks_tls()) say_what_is_spoken();
+    if (SSL_is_server(ssl_.get()) == 1 && !peer_speaks_tls()) send_protocol_alert();
     return *failed_;
 }
 
-// OpenSSL says nothing to whom it does not understand; then the peer could only guess.
-void TlsSession::say_what_is_spoken() {
+// OpenSSL does not answer a peer that it does not understand, so the peer could only guess.
+void TlsSession::send_protocol_alert() {
     constexpr unsigned char alert[] = {0x15, 3, 3, 0, 2, SSL3_AL_FATAL, SSL_AD_PROTOCOL_VERSION};
     const Bytes bytes = std::as_bytes(std::span(alert));
     out_.insert(out_.end(), bytes.begin(), bytes.end());

@@ -55,7 +55,7 @@ Error unusable(const std::string& path, std::string_view why) {
     return Error{.code = Errc::bad_config, .detail = path + ": " + std::string(why)};
 }
 
-// The bytes of a PEM file, wiped from memory in the end.
+// The bytes of a PEM file. They are wiped from memory at the end.
 class Secret {
 public:
     explicit Secret(std::string text) : text_(std::move(text)) {}
@@ -73,11 +73,11 @@ private:
 
 enum class Readers { anybody, owner_only };
 
-// OpenSSL would read the file itself, but through a descriptor that a concurrent fork inherits.
+// OpenSSL could read the file itself, but through a descriptor that a concurrent fork inherits.
 Result<Secret> read_file(const std::string& path, Readers readers) {
     const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!file) {
-        const int error = errno;  // A shortage says nothing of the file: it is read again.
+        const int error = errno;  // A shortage is not a fault of the file: it is read again.
         return system_error(shortage_code(error).value_or(Errc::bad_config), path, error);
     }
     struct stat status{};
@@ -101,7 +101,7 @@ Result<Secret> read_file(const std::string& path, Readers readers) {
     return Secret(std::move(text));
 }
 
-// An encrypted key has no one to ask for its password: OpenSSL would ask the terminal.
+// Nobody can enter the password of an encrypted key: OpenSSL would ask on the terminal.
 int no_password(char*, int, int, void*) {
     return -1;
 }
@@ -119,14 +119,14 @@ Result<std::vector<CertificatePointer>> read_certificates(const std::string& pat
     return certificates;
 }
 
-/// A certificate file as an operator must look after it.
+/// A certificate file with its dates, for the operator.
 struct Dated {
     std::string file;
     std::string subject;
     Validity validity;
 };
 
-/// Of a chain the certificate that ends first: without it the others are no use.
+/// The certificate of a chain that ends first; without it the others cannot be used.
 Dated first_to_end(const std::string& file, const std::vector<CertificatePointer>& chain) {
     const auto ends = [](const CertificatePointer& each) { return validity_of(each.get()).ends_s; };
     const auto& first =
@@ -135,7 +135,7 @@ Dated first_to_end(const std::string& file, const std::vector<CertificatePointer
     return {file, subject_text(first.get()), validity_of(first.get())};
 }
 
-/// Of several authorities the one that lasts longest: an old one may stay in the file.
+/// The authority that is valid for longest; an old one may stay in the file.
 Dated last_to_end(const std::string& file, const std::vector<CertificatePointer>& all) {
     const auto ends = [](const CertificatePointer& each) { return validity_of(each.get()).ends_s; };
     const auto& last = *std::max_element(
@@ -184,11 +184,11 @@ Result<Loaded> load(const TlsOptions& options) {
     if (!context) return unusable(options.certificate_file, "OpenSSL cannot create a context");
     SSL_CTX_set_min_proto_version(context.get(), TLS1_3_VERSION);
     SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
-    // No resumption: each connection proves anew who it is, and a handshake is short beside a
-    // connection's life.
+    // Sessions are not resumed: each connection proves its identity again, and a handshake is short
+    // compared with a connection's life.
     SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
     SSL_CTX_set_num_tickets(context.get(), 0);
-    SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS);  // 16 KiB less per idle end.
+    SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS);  // Saves 16 KiB per idle end.
     Dated own = US_TRY(load_own_certificate(context.get(), options));
     Dated authority = US_TRY(load_authority(context.get(), options));
     return Loaded{std::move(context), std::move(own), std::move(authority)};
@@ -223,15 +223,15 @@ struct TlsContexts::Entry {
     Loaded loaded;
     ExpiryWatch own = {};
     ExpiryWatch authority = {};
-    Stamps refused = {};                 // Newer files that could not be used; reported once.
-    std::int64_t refused_until_s = 0;    // They may be usable from then on.
+    Stamps refused = {};  // Newer files that could not be used; they are reported once.
+    std::int64_t refused_until_s = 0;  // They may become usable at this time.
 };
 
 TlsContexts::TlsContexts(Log& log) : log_(log) {}
 TlsContexts::~TlsContexts() = default;
 
 Result<ssl_ctx_st*> TlsContexts::get(const TlsOptions& options) {
-    // Taken before reading: a change in between is seen at the next call.
+    // The stamps are taken before reading, so a change in between is seen at the next call.
     const Stamps stamps = Stamps::of(options);
     for (const auto& entry : entries_) {
         if (entry->options != options) continue;
@@ -246,7 +246,7 @@ Result<ssl_ctx_st*> TlsContexts::get(const TlsOptions& options) {
     return entries_.back()->loaded.context.get();
 }
 
-void TlsContexts::look_after() {
+void TlsContexts::reload_changed() {
     for (const auto& entry : entries_) {
         refresh(*entry, Stamps::of(entry->options));
         look_at_dates(*entry);
@@ -259,7 +259,7 @@ void TlsContexts::refresh(Entry& entry, const Stamps& stamps) {
     reload(entry, stamps);
 }
 
-// Files that do not fit together are most likely half replaced: until they do, the old ones serve.
+// Files that do not match are probably half replaced. Until they match, the old ones stay in use.
 void TlsContexts::reload(Entry& entry, const Stamps& stamps) {
     const auto refuse = [&](const Error& reason, std::int64_t until_s) {
         entry.refused = stamps;

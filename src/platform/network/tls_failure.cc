@@ -1,4 +1,5 @@
-// What a failed TLS connection is told as: who does not accept whom, whose certificate, and why.
+// The error of a failed TLS connection: which end does not accept the other, whose certificate, and
+// why.
 
 #include <string_view>
 
@@ -23,7 +24,7 @@ namespace {
     return "it is not valid before " + date_text(validity_of(certificate).begins_s);
 }
 
-/// Reasons of OpenSSL that are alerts of the peer are numbered from here.
+/// OpenSSL numbers the alerts of the peer from here.
 constexpr int alert_base = 1000;
 
 }  // namespace
@@ -68,12 +69,13 @@ std::string TlsSession::why_distrusted(X509_STORE_CTX& store) const {
 }
 
 bool TlsSession::peer_speaks_tls() const {
-    if (begin_.size() < 2) return true;  // Too little to tell.
+    if (begin_.size() < 2) return true;  // Too few bytes to decide.
     const auto type = static_cast<unsigned char>(begin_[0]);
     return type >= 0x14 && type <= 0x18 && begin_[1] == 3;
 }
 
-/// What the peer has against us. It does not say all that it knows; we know our own dates.
+/// The reason why the peer does not accept us. An alert says less than the peer knows; our own
+/// dates are known here.
 std::string TlsSession::told_by_alert(int alert) const {
     const X509* const own = SSL_get_certificate(ssl_.get());
     const Standing ours =

@@ -27,7 +27,7 @@ constexpr int hosts_shown_max = 4;
     return ::timegm(&parts);
 }
 
-/// What others chose is shown to a terminal and a log.
+/// Makes text of others safe for a terminal and a log.
 [[nodiscard]] std::string shown(std::string_view text) {
     std::string out(text.substr(0, shown_max));
     for (char& letter : out) {

@@ -8,7 +8,7 @@
 
 namespace understudy::platform {
 
-/// From when until when a certificate is valid, in seconds of the wall clock.
+/// The times between which a certificate is valid, in seconds of the wall clock.
 struct Validity {
     std::int64_t begins_s = 0;
     std::int64_t ends_s = 0;
@@ -17,21 +17,21 @@ struct Validity {
 enum class Standing : std::uint8_t {
     not_yet,
     good,
-    ends_soon,  ///< Within warned_before() of its end.
+    ends_soon,  ///< It ends within warned_before_s().
     expired,
 };
 
-/// How long before its end an own certificate is worth a warning: 30 days, or a third of its life
-/// if that is less. A certificate that lives a day is renewed every day.
+/// How long before its end a certificate causes a warning: 30 days, or a third of its life if that
+/// is shorter. (A certificate that lives a day is renewed every day.)
 [[nodiscard]] std::int64_t warned_before_s(const Validity& validity);
 [[nodiscard]] Standing standing(const Validity& validity, std::int64_t now_s);
 
 /// Whole days until its end.
 [[nodiscard]] std::int64_t days_left(const Validity& validity, std::int64_t now_s);
-/// What the wall clock says.
+/// The wall clock.
 [[nodiscard]] std::int64_t wall_now_s();
 
-/// When the state of one certificate is worth a line: when it is first seen, when it changes, and
+/// Decides when the state of a certificate is logged: when it is first seen, when it changes, and
 /// once a day while it is not good. Time is an argument.
 class ExpiryWatch {
 public:
@@ -46,11 +46,11 @@ private:
 [[nodiscard]] std::string date_text(std::int64_t wall_s);
 
 [[nodiscard]] Validity validity_of(const X509* certificate);
-/// Who a certificate is of, for people: its common name, else its whole subject, without control
-/// characters and not longer than a name should be.
+/// The owner of a certificate, for people: its common name, or else its whole subject, without
+/// control characters and shortened.
 [[nodiscard]] std::string subject_text(const X509* certificate);
 [[nodiscard]] std::string issuer_text(const X509* certificate);
-/// The hosts it names: "DNS:localhost, IP:127.0.0.1"; "no host" if there are none.
+/// The hosts that it names: "DNS:localhost, IP:127.0.0.1"; "no host" if there are none.
 [[nodiscard]] std::string hosts_text(const X509* certificate);
 
 }  // namespace understudy::platform
