@@ -11,7 +11,7 @@ Duration exponential(Random& random, Duration mean) {
     if (mean == Duration::zero()) return mean;
     const std::uint64_t drawn = random.next() | 1;
     const int zeros = std::countl_zero(drawn);
-    // The 16 bits behind the leading one, as the fraction f of a mantissa in [1, 2).
+    // The 16 bits after the leading one, as the fraction f of a mantissa in [1, 2).
     const std::uint64_t mantissa = zeros == 63 ? 0 : (drawn << (zeros + 1)) >> 48;
     const std::int64_t log2_64k =
         ((std::int64_t{zeros} + 1) << 16) - static_cast<std::int64_t>(mantissa);
@@ -26,7 +26,8 @@ Duration log_uniform(Random& random, Duration low, Duration high) {
     const auto width = [](Duration d) {
         return static_cast<std::uint64_t>(std::bit_width(static_cast<std::uint64_t>(d.count())));
     };
-    const std::uint64_t bits = random.between(width(low), width(high));  // One octave, then inside.
+    const std::uint64_t bits =
+        random.between(width(low), width(high));  // First the octave, then a number inside it.
     const Duration from{std::int64_t{1} << (bits - 1)};
     return std::clamp(random.between(from, from * 2), low, high);
 }

@@ -15,7 +15,7 @@ namespace understudy::sim {
 /// are armed again with every heartbeat would fill it. Slots are used again: nothing is allocated
 /// in the steady state if tasks fit the small buffer of std::function.
 ///
-/// Thread: the world's.
+/// Thread: that of its world.
 class EventQueue {
 public:
     using Task = std::function<void()>;

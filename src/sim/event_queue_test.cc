@@ -61,7 +61,7 @@ TEST(EventQueue, CancellingTwiceOrAfterTheCallDoesNotTouchTheSlotsNextOwner) {
     EXPECT_EQ(called, 1);
 }
 
-// A task that is cancelled may own the handle of another call and cancel it when it dies.
+// A cancelled task may own the handle of another call, and cancel that call when it is destroyed.
 TEST(EventQueue, ADyingTaskMayCancelAnotherCall) {
     struct CancelsAtDeath {
         CancelsAtDeath(EventQueue& in, EventQueue::Id what) : queue(in), other(what) {}
@@ -82,7 +82,7 @@ TEST(EventQueue, ADyingTaskMayCancelAnotherCall) {
     EXPECT_TRUE(queue.empty());
 }
 
-// Against a dumb second version: a map from (time, age) to number.
+// Compared with a simple second version: a map from (time, age) to number.
 TEST(EventQueue, BehavesAsASortedMapUnderRandomUse) {
     Random random(7);
     EventQueue queue;

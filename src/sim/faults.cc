@@ -284,7 +284,7 @@ std::function<void()> Faults::jump_wall() {
 }
 
 // A process that died of several faults runs again when the first of them ends, but not without
-// power, and not if it was not us who downed it. A crash point that was not reached is taken away.
+// power, and not if a test stopped it. A crash point that was not reached is removed.
 void Faults::revive(Process& process) {
     process.resume();
     if (!process.node().powered() || std::erase(downed_, &process) == 0) return;

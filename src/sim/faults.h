@@ -19,26 +19,26 @@ class Process;
 class World;
 
 enum class Fault : std::uint8_t {
-    crash,          ///< kill -9 of a process, restarted later.
+    crash,          ///< kill -9 of a process, which is restarted later.
     crash_in_disk,  ///< The same, at one of its next disk calls.
-    power,          ///< A whole node.
+    power,          ///< A whole machine.
     pause,          ///< SIGSTOP.
-    slow,           ///< A process that gets little of its processor.
-    cut,            ///< Two nodes, both ways.
+    slow,           ///< A process gets little processor time.
+    cut,            ///< Between two machines, in both directions.
     cut_one_way,
-    isolate,     ///< A node from all others.
-    reset,       ///< The connections between two nodes.
-    delay,       ///< A slow way between two nodes.
+    isolate,     ///< Between a machine and all others.
+    reset,       ///< The connections between two machines.
+    delay,       ///< A slow path between two machines.
     disk_error,  ///< Some calls fail.
     disk_stall,  ///< Syncs take seconds.
     disk_full,
     wall_jump,
-    drift,  ///< A process's clock, up to 2 % off.
+    drift,  ///< A process's clock is up to 2 % off.
 };
 inline constexpr std::size_t fault_count = 15;
 [[nodiscard]] std::string_view name(Fault fault);
 
-/// Which kinds of fault a run has at all. Leaving some out at random finds more than always having
+/// The kinds of fault that a run can have. Leaving some out at random finds more than always having
 /// all of them (swarm testing: Groce et al., ISSTA 2012).
 class FaultMask {
 public:
@@ -62,17 +62,17 @@ private:
 
 struct FaultOptions {
     FaultMask mask = FaultMask::all();
-    Duration between = 2s;      ///< Mean time from one fault to the next, exponential.
-    Duration lasts_min = 20ms;  ///< How long each lasts, uniform on a logarithmic scale.
+    Duration between = 2s;      ///< Mean time between two faults, exponential.
+    Duration lasts_min = 20ms;  ///< Shortest duration of a fault; uniform on a logarithmic scale.
     Duration lasts_max = 10s;
-    std::size_t at_once_max = 2;          ///< Faults under way; further ones are left out.
-    std::vector<std::string> spare = {};  ///< Processes that nothing is done to directly,
-                                          ///< and nodes that keep their power and their disk.
+    std::size_t at_once_max = 2;          ///< Faults at the same time; further ones are skipped.
+    std::vector<std::string> spare = {};  ///< Processes without direct faults, and machines that
+                                          ///< keep their power and their disk.
 };
 
-/// Draws faults from the world's seed, as long as it is on, and takes each back after its time.
+/// Draws faults from the world's seed while it is on, and ends each after its time.
 ///
-/// Thread: the world's. Must not outlive the world.
+/// Thread: that of its world. Must not outlive the world.
 class Faults {
 public:
     Faults(World& world, FaultOptions options);
@@ -81,12 +81,13 @@ public:
     ~Faults();
 
     void start();
-    /// No new ones; those under way end in their time.
+    /// Starts no new faults. Present ones end in their time.
     void stop();
-    /// Stops, and takes everything back now: all processes run, all ways are open, all disks are
-    /// healthy and have room, clocks run true. Broken connections stay broken.
+    /// Stops, and ends all faults now: all processes run, all paths are open, all disks work and
+    /// have room, all clocks are right. Broken connections stay broken.
     void heal();
-    /// Stops, and heals these nodes only; the others are cut from them for good, one way at least.
+    /// Stops, and heals only these machines. The others stay cut off from them, in one direction at
+    /// least.
     void heal_core(const std::vector<std::string>& nodes);
 
     [[nodiscard]] std::uint64_t injected(Fault fault) const {
@@ -105,7 +106,7 @@ private:
 
     void plan_next();
     void inject();
-    /// What takes the fault back; null if there was nobody to do it to.
+    /// Returns the function that ends the fault; null if there was no target.
     [[nodiscard]] std::function<void()> apply(Fault fault);
     [[nodiscard]] std::function<void()> apply_to_process(Fault fault);
     [[nodiscard]] std::function<void()> apply_to_network(Fault fault);
@@ -126,19 +127,19 @@ private:
     EventQueue::Id next_;
     std::vector<Fault> kinds_;
     std::vector<Active> active_;
-    std::vector<Process*> downed_;  // By us, and not revived yet.
+    std::vector<Process*> downed_;  // Stopped by faults and not restarted yet.
     std::uint64_t last_id_ = 0;
     std::array<std::uint64_t, fault_count> injected_{};
 };
 
-/// What a seed decides about a run before it begins: the world's health and the faults.
+/// What a seed decides about a run before it begins: the health of the world, and the faults.
 struct Swarm {
     WorldOptions world;
     FaultOptions faults;
 };
 
-/// Each fault is in with probability 1/2, rates are uniform on a logarithmic scale, and one seed
-/// in twenty has no fault at all.
+/// Each fault is included with probability 1/2; rates are uniform on a logarithmic scale; one seed
+/// in twenty has no faults.
 [[nodiscard]] Swarm draw_swarm(std::uint64_t seed);
 
 }  // namespace understudy::sim

@@ -67,8 +67,8 @@ TEST(Faults, WhatIsSparedIsNotTouched) {
     EXPECT_GT(faults.injected(), 30U);
 }
 
-// Liveness of the simulator itself: after everything that can go wrong has, and was healed, all
-// programs run, all hear each other, and all disks take writes.
+// The simulator itself makes progress: after every fault has occurred and was healed, all programs
+// run, all get each other's messages, and all disks accept writes.
 TEST(Faults, AfterHealingEverythingWorksAgain) {
     for (std::uint64_t seed = 1; seed <= 5; ++seed) {
         Swarm swarm = draw_swarm(seed);
@@ -82,13 +82,13 @@ TEST(Faults, AfterHealingEverythingWorksAgain) {
 
         faults.heal();
         world.network() = NetworkOptions{};
-        world.run_for(25s);  // Every half-open connection has been found by then.
+        world.run_for(25s);  // By then every half-open connection has been detected.
         for (const auto& node : world.nodes()) {
             Process& process = node->process("gossip");
             ASSERT_TRUE(process.alive()) << "seed " << seed;
             ASSERT_FALSE(process.paused()) << "seed " << seed;
             node->disk().options() = DiskOptions{};
-            process.crash();  // A program that has seen its disk fail writes no more.
+            process.crash();  // A program whose disk has failed writes nothing more.
             process.restart();
         }
         world.run_for(5s);

@@ -6,19 +6,18 @@
 
 namespace understudy::sim {
 
-/// One process's view of monotonic time: the world's, shifted and running a little off.
+/// One process's view of monotonic time: the time of the world, shifted and with a small drift.
 ///
-/// Integer arithmetic only, so that every compiler computes the same instant. Never runs
-/// backwards, also not when the drift changes.
+/// It uses only integer arithmetic, so that every compiler computes the same instant. It never runs
+/// backwards, also when the drift changes.
 class LocalClock {
 public:
-    static constexpr int drift_ppm_max = 20'000;  ///< 2 %, what leases must allow for.
+    static constexpr int drift_ppm_max = 20'000;  ///< 2 %, which leases must allow for.
 
-    /// Shows `local` when the world shows `world`.
+    /// Shows `local` when the world's time is `world`.
     LocalClock(TimePoint world, TimePoint local) : world_base_(world), local_base_(local) {}
 
-    /// Runs `ppm` millionths faster (or slower) from `world` on.
-    /// Requires: |ppm| <= drift_ppm_max.
+    /// Runs `ppm` millionths faster (or slower) from `world` on. Requires: |ppm| <= drift_ppm_max.
     void set_drift(int ppm, TimePoint world);
 
     [[nodiscard]] TimePoint local(TimePoint world) const;

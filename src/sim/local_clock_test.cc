@@ -41,8 +41,8 @@ TEST(LocalClock, NeverStaysNever) {
     EXPECT_EQ(clock.world(TimePoint::max()), TimePoint::max());
 }
 
-// world() is the exact inverse: at that instant the local deadline is reached, a nanosecond before
-// it is not.
+// world() is the exact inverse: the local deadline is reached at that instant, and not a nanosecond
+// before.
 TEST(LocalClock, ADeadlineIsReachedAtItsInstantAndNotBefore) {
     Random random(3);
     for (int i = 0; i < 10'000; ++i) {

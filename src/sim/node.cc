@@ -10,7 +10,7 @@
 namespace understudy::sim {
 namespace {
 
-// A small range, so that pids come back soon: only their start times tell them apart.
+// The range is small, so that pids are used again soon: only their start times distinguish them.
 constexpr std::uint64_t pid_first = 300;
 constexpr std::uint64_t pid_count_min = 32;
 constexpr std::uint16_t port_first = 32768;
@@ -84,7 +84,7 @@ void Node::mount(const std::string& path, DiskStore& store) {
 void Node::lose_unsynced(Owner owner, Loss loss) {
     const bool kill_loses = disk_.options().kill_loses_unsynced;
     if (loss == Loss::kill && kill_loses) disk_.crash(owner);
-    // Of a shared directory, a node's power takes its share of the cache with it.
+    // A machine's power loss also loses its share of the cache of a shared directory.
     for (const Mount& mount : mounts_) {
         if (loss == Loss::power || kill_loses) mount.store->crash(owner);
     }

@@ -28,8 +28,8 @@ public:
     Node& operator=(const Node&) = delete;
     ~Node();
 
-    /// Starts a program: `make(Runtime&, Log&)` returns a std::unique_ptr to it, and is called
-    /// again by each restart. Disk calls are allowed in it: the loop does not run yet.
+    /// Starts a program. `make(Runtime&, Log&)` returns a std::unique_ptr to it, and is called
+    /// again by each restart. It may call the disk, because the loop does not run yet.
     /// Requires: no living process has this name.
     template <class Make>
     Process& start(const std::string& name, Make make) {
@@ -42,21 +42,21 @@ public:
             typeid(App));
         return process;
     }
-    /// Requires: was started here.
+    /// Requires: it was started here.
     [[nodiscard]] Process& process(std::string_view name);
 
-    /// The plug is pulled: its processes die without a word to anybody, and of what is not synced
-    /// an arbitrary part is lost.
+    /// The power fails: the processes of the machine die without a message, and an arbitrary part
+    /// of the unsynced data is lost.
     void power_off();
     /// A new boot. Processes stay dead until each is restarted.
     void power_on();
-    /// Moves the wall clock. Monotonic time knows nothing of it.
+    /// Moves the wall clock. Monotonic time does not change.
     void jump_wall(std::int64_t ms) { wall_offset_ms_ += ms; }
-    /// Puts a shared directory (World::add_disk) at `path`.
+    /// Mounts a shared directory (World::add_disk) at `path`.
     void mount(const std::string& path, DiskStore& store);
     /// Calls to mounted stores fail with disk_failed until they are reachable again. After
-    /// DiskOptions::lock_lease others may take this node's locks; then the files that held them
-    /// fail for good.
+    /// DiskOptions::lock_lease others may take the locks of this machine; the files that held them
+    /// then fail for good.
     void cut_storage(bool cut);
 
     [[nodiscard]] DiskStore& disk() { return disk_; }
@@ -64,12 +64,12 @@ public:
     [[nodiscard]] bool powered() const { return powered_; }
     [[nodiscard]] const std::string& boot() const { return boot_; }
     [[nodiscard]] std::uint64_t wall_ms() const;
-    /// In order of first start.
+    /// In the order of their first start.
     [[nodiscard]] const std::vector<std::unique_ptr<Process>>& processes() const {
         return processes_;
     }
 
-    // The rest is for the simulator.
+    // The rest is used only by the simulator.
 
     enum class Loss : std::uint8_t { kill, power };
     void lose_unsynced(Owner owner, Loss loss);

@@ -55,7 +55,7 @@ void Process::start() {
 
 void Process::stop() {
     if (!alive()) return;
-    if (runtime_->inside()) {  // From its own turn: as soon as that is over.
+    if (runtime_->inside()) {  // Called from its own turn: it happens as soon as that is over.
         world_.at(world_.now(), [this, starts = starts_] {
             if (starts == starts_) stop();
         });

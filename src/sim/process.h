@@ -18,11 +18,11 @@ namespace understudy::sim {
 class Node;
 class World;
 
-/// A program on a node, through all its starts and deaths.
+/// A program on a machine, through all its starts and deaths.
 ///
-/// The program is one object of the test's choice, built anew by each start. stop() destroys it as
-/// a program that ends would; after crash() it is destroyed as well, but nothing it does then has
-/// an effect.
+/// The program is one object of a class that the test chooses; each start creates a new one. stop()
+/// destroys it as if the program ended. After crash() it is destroyed as well, but nothing that it
+/// does then has an effect.
 class Process {
 public:
     using Make = std::function<std::shared_ptr<void>(Runtime&, Log&)>;
@@ -32,24 +32,26 @@ public:
     Process& operator=(const Process&) = delete;
     ~Process() = default;
 
-    /// Runs the program again, on what the disk has kept. Requires: not alive, the node is on.
+    /// Runs the program again, with the data that the disk has kept. Requires: not alive, and the
+    /// machine has power.
     void restart();
-    /// Ends it in order: destructors act, the kernel closes what they left open.
+    /// Ends it in order: destructors have effects, and the kernel closes what they left open.
     void stop();
-    /// kill -9. Its connections end at the peers; what it has not synced may be lost
+    /// kill -9. Its connections end at the peers, and its unsynced data may be lost
     /// (DiskOptions::kill_loses_unsynced). No effect on a dead process.
     void crash();
-    /// SIGSTOP: nothing runs, everything piles up, the kernel goes on answering for it.
+    /// SIGSTOP: nothing runs, events accumulate, and the kernel goes on answering.
     void pause();
-    /// SIGCONT: all timers are late, and what piled up comes in any order.
+    /// SIGCONT: all timers are late, and accumulated events come in any order.
     void resume();
 
-    /// Dies at its n-th disk call from now (1: the next), or from its next start if it is dead.
-    /// That call and all later ones fail without effect, a write perhaps after part of it.
+    /// The process dies at its n-th disk call from now (1: the next), or from its next start if it
+    /// is dead. That call and all later ones fail without effect; a write may have had a part of
+    /// its effect.
     void crash_at_disk_call(std::uint64_t n) { calls_left_ = n; }
-    /// Its clock runs that much off. Requires: |ppm| <= LocalClock::drift_ppm_max.
+    /// Its clock drifts by this much. Requires: |ppm| <= LocalClock::drift_ppm_max.
     void set_drift(int ppm);
-    /// Each of its turns takes that much longer; zero: healthy.
+    /// Each of its turns takes this much longer; zero: normal.
     void slow_down(Duration per_turn);
 
     [[nodiscard]] bool alive() const { return runtime_ && runtime_->alive(); }
@@ -58,7 +60,7 @@ public:
     [[nodiscard]] Node& node() { return node_; }
     [[nodiscard]] ProcessId id() const { return id_; }  ///< Of the last start.
     [[nodiscard]] std::uint64_t starts() const { return starts_; }
-    [[nodiscard]] std::uint64_t disk_calls() const { return disk_calls_; }  ///< In all its lives.
+    [[nodiscard]] std::uint64_t disk_calls() const { return disk_calls_; }  ///< In all its starts.
     [[nodiscard]] SimLog& log() { return log_; }
     /// Requires: alive.
     [[nodiscard]] SimRuntime& runtime();
@@ -70,16 +72,16 @@ public:
         return *static_cast<App*>(app_.get());
     }
 
-    // The rest is for the simulator.
+    // The rest is used only by the simulator.
 
     void set_program(Make make, std::type_index type);
-    /// The node has lost power: as crash(), but nobody is told.
+    /// The machine has lost its power: as crash(), but no peer is told.
     void lose_power();
-    /// The world ends: as lose_power(), but what is on the disk is nobody's concern any more.
+    /// The world ends: as lose_power(), but the disk no longer matters.
     void end();
     /// Destroys the program of a dead process.
     void destroy_program();
-    /// Counts a disk call; true if this is the one to die at.
+    /// Counts a disk call; true if the process must die at it.
     [[nodiscard]] bool count_disk_call();
     [[nodiscard]] bool dies_at_next_disk_call() const { return calls_left_ == 1; }
 
@@ -100,7 +102,7 @@ private:
     Duration slow_ = Duration::zero();
     std::unique_ptr<SimRuntime> runtime_;
     std::shared_ptr<void> app_;
-    std::vector<std::unique_ptr<SimRuntime>> dead_runtimes_;  // Of former starts.
+    std::vector<std::unique_ptr<SimRuntime>> dead_runtimes_;  // Those of former starts.
 };
 
 }  // namespace understudy::sim

@@ -12,7 +12,7 @@
 namespace understudy::sim {
 namespace {
 
-/// One node "a" with one program that does nothing by itself.
+/// One machine "a" with one program that does nothing by itself.
 struct Single {
     explicit Single(WorldOptions options = {}) : world(std::move(options)) {
         node = &world.add_node("a");
@@ -33,7 +33,7 @@ struct Single {
     Process* process;
 };
 
-/// Says so when it ends.
+/// Reports its destruction.
 struct Mourned {
     explicit Mourned(Log& to) : log(to) {}
     ~Mourned() { log.error("program.ended"); }
@@ -58,7 +58,7 @@ TEST(Process, AfterACrashItsDestructorRanWithoutEffect) {
     EXPECT_TRUE(world.errors().empty());
 }
 
-// Everything a destructor might try on a runtime that is dead.
+// Everything that a destructor might try on a dead runtime.
 TEST(Process, ADeadRuntimeAcceptsEveryCallAndDoesNothing) {
     struct Busy {
         explicit Busy(Runtime& to) : runtime(to) {}
@@ -170,7 +170,7 @@ TEST(Process, WhileItIsPausedNothingRunsAndTimersAreLateAfterwards) {
     EXPECT_LT(fired[2], 9s + 1ms);
 }
 
-// A lease timer that is due and the renewal that came in time: a resumed process sees either first.
+// A lease timer is due, and the renewal came in time: a resumed process sees either of them first.
 TEST(Process, AfterAPauseTimersAndBytesComeInAnyOrder) {
     std::set<std::string> orders;
     for (std::uint64_t seed = 1; seed <= 30; ++seed) {
@@ -256,7 +256,8 @@ TEST(Process, ACrashAtADiskCallLeavesTheDiskAsItWasAndTellsNobody) {
     EXPECT_FALSE(done);
     EXPECT_FALSE(single.node->disk().exists("/b"));
     const auto left = single.node->disk().contents("/a");
-    EXPECT_EQ(left ? as_text(*left) : "kept", "kept");  // The name was not synced: may be gone.
+    EXPECT_EQ(left ? as_text(*left) : "kept",
+              "kept");  // The name was not synced, so it may be gone.
 }
 
 TEST(Process, ACrashPointSetOnADeadProcessHitsItsNextStart) {

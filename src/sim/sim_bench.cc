@@ -1,4 +1,4 @@
-// How many events does the simulator handle per second of one core?
+// How many events per second does the simulator handle on one core?
 //
 // Bound by: one core; the memory of a small cluster fits its cache.
 // Estimate before it was run: 1 M events/s. A bare heap of calls did 4 M on such a machine, half of
@@ -22,10 +22,11 @@ void report(benchmark::State& state, std::uint64_t events, Duration simulated, s
     };
     state.counters["events/s"] = count(static_cast<double>(events));
     state.counters["times_real"] = count(static_cast<double>(simulated.count()) / 1e9);
-    state.counters["hash"] = static_cast<double>(hash & 0xffff);  // Of the work, to keep it.
+    state.counters["hash"] =
+        static_cast<double>(hash & 0xffff);  // The hash of the work, so that the compiler keeps it.
 }
 
-// Five nodes that greet each other every few milliseconds and note it on their disks: about 9,000
+// Five machines that greet each other every few milliseconds and write to their disks: about 9,000
 // events per simulated second.
 void cluster(benchmark::State& state, FaultMask mask) {
     std::uint64_t events = 0;

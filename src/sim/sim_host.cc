@@ -10,7 +10,7 @@
 namespace understudy::sim {
 namespace {
 
-// What a pidfd takes from the death to the loop.
+// The time from the death to the report of a pidfd on the loop.
 constexpr Duration report_min = 50us;
 constexpr Duration report_max = 1ms;
 
@@ -22,7 +22,8 @@ public:
     SimWatch(const SimWatch&) = delete;
     SimWatch& operator=(const SimWatch&) = delete;
     ~SimWatch() override {
-        const auto dropped = host_.watched_.extract(id_);  // Its captures die outside the map.
+        const auto dropped =
+            host_.watched_.extract(id_);  // Its captures are destroyed outside the map.
     }
 
 private:

@@ -11,7 +11,7 @@ namespace understudy::sim {
 
 class SimRuntime;
 
-/// A process's view of its node's process table.
+/// A process's view of the process table of its machine.
 class SimHost final : public Host {
 public:
     explicit SimHost(SimRuntime& runtime) : runtime_(runtime) {}
@@ -19,13 +19,14 @@ public:
     [[nodiscard]] ProcessId self() const override;
     [[nodiscard]] std::unique_ptr<ProcessWatch> watch(const ProcessId& process,
                                                       std::function<void()> gone) override;
-    /// Of the node's own disk; of a shared directory nothing is told, as by a network file system.
+    /// Only the machine's own disk is watched; a shared directory reports nothing, like a network
+    /// file system.
     [[nodiscard]] std::unique_ptr<DirectoryWatch> watch_directory(
         const std::string& directory, std::vector<std::string> names,
         std::function<void()> changed) override;
     [[nodiscard]] std::uint64_t wall_ms() const override;
 
-    /// `process` has died on this node: its watches report, a little later.
+    /// `process` has died on this machine; its watches report that a little later.
     void died(const ProcessId& process);
 
 private:
@@ -38,7 +39,7 @@ private:
 
     struct WatchedDirectory {
         std::function<void()> changed;
-        std::shared_ptr<void> told;  ///< By the store, as long as it lives.
+        std::shared_ptr<void> told;  ///< The store calls through it while it exists.
     };
 
     void report_later(std::uint64_t id);

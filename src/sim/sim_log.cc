@@ -25,7 +25,7 @@ std::string_view name_of(LogLevel level) {
 }  // namespace
 
 void SimLog::write(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
-    // Alive also while the program is built and destroyed: then it logs as well.
+    // It is also alive while the program is created and destroyed, and then logs as well.
     if (!process_.alive()) return;
     std::string text(event);
     for (const LogField& field : fields) {

@@ -10,7 +10,7 @@ namespace understudy::sim {
 class Process;
 class World;
 
-/// A process's log: into the trace, under virtual time. An error counts against the run unless the
+/// A process's log. It goes into the trace, with virtual time. An error fails the run unless the
 /// scenario expects it (World::expect_error). A dead process logs nothing.
 class SimLog final : public Log {
 public:

@@ -20,7 +20,7 @@ public:
 private:
     SimRuntime& runtime_;
     const std::uint32_t slot_;
-    const std::uint32_t generation_;  // 0: was never armed.
+    const std::uint32_t generation_;  // 0: it was never set.
 };
 
 SimRuntime::Inside::Inside(SimRuntime& runtime) : runtime_(runtime) {
@@ -127,20 +127,21 @@ void SimRuntime::wake() {
 
 void SimRuntime::leave() {
     if (!alive_) return;
-    US_ASSERT(unstarted_ == 0);  // Connection::start(): before control returns to the loop.
+    US_ASSERT(unstarted_ ==
+              0);  // Connection::start() must be called before control returns to the loop.
     for (std::size_t i = 0; i < unsent_.size(); ++i) unsent_[i].first->flush(unsent_[i].second);
     unsent_.clear();
 }
 
 void SimRuntime::flush_later(Stream& stream, std::uint8_t side) {
     unsent_.emplace_back(&stream, side);
-    if (depth_ == 0) post([] {});  // Sent from outside any turn: the next one takes it along.
+    if (depth_ == 0) post([] {});  // It was sent outside any turn; the next turn sends it.
 }
 
 void SimRuntime::timer_due(std::uint32_t slot, std::uint32_t generation) {
     Armed& armed = timers_[slot];
     if (!alive_ || armed.generation != generation) return;
-    if (now() < armed.when) {  // The clock was slowed down since.
+    if (now() < armed.when) {  // The clock was slowed down in the meantime.
         armed.event = world_.at(clock_.world(armed.when),
                                 [this, slot, generation] { timer_due(slot, generation); });
         return;
@@ -149,7 +150,7 @@ void SimRuntime::timer_due(std::uint32_t slot, std::uint32_t generation) {
 }
 
 void SimRuntime::fire(std::uint32_t slot, std::uint32_t generation) {
-    if (timers_[slot].generation != generation) return;  // Cancelled while it waited.
+    if (timers_[slot].generation != generation) return;  // It was cancelled while it waited.
     const Task task = take(slot);
     task();
 }
@@ -177,8 +178,8 @@ void SimRuntime::resume() {
     for (SimWorker* worker : std::exchange(waiting_, {})) worker->go_on();
 }
 
-// Everything that piled up is ready at once: the loop may take it in any order that keeps each
-// source's own.
+// All accumulated turns are ready at once. The loop may take them in any order that keeps the order
+// of each source.
 void SimRuntime::mix_order() {
     std::map<std::uint64_t, std::deque<Task>> by_source;
     std::vector<std::uint64_t> order;
@@ -206,7 +207,7 @@ void SimRuntime::die() {
 void SimRuntime::clear() {
     US_ASSERT(!alive_);
     US_ASSERT(depth_ == 0);
-    // Tasks own objects whose destructors come back here: they are moved out before they die.
+    // The destructors of objects that tasks own come back here, so the tasks are moved out first.
     const std::deque<Turn> turns = std::exchange(inbox_, {});
     std::vector<Task> tasks;
     for (std::uint32_t slot = 0; slot < timers_.size(); ++slot) {

@@ -28,10 +28,10 @@ class World;
 
 /// One start of one simulated process: its loop, its clock, its view of network, disk and host.
 ///
-/// Everything the process does happens in a *turn*; each turn takes a little time, so a process
-/// that is asked for more than it can do falls behind. While it is paused, turns pile up.
-/// After its death nothing it does has any effect, which is how its objects are destroyed safely.
-/// A dead runtime stays, empty, until its world ends: nothing that points to it dangles.
+/// Everything that the process does happens in a *turn*. Each turn takes a little time, so a
+/// process with too much work falls behind. While it is paused, turns accumulate. After its death
+/// nothing that it does has an effect, so its objects can be destroyed safely. A dead runtime
+/// remains, empty, until its world ends, so pointers to it stay valid.
 class SimRuntime final : public Runtime {
 public:
     SimRuntime(World& world, Node& node, Process& process, Owner owner);
@@ -48,12 +48,12 @@ public:
     [[nodiscard]] Host& host() override { return host_; }
     [[nodiscard]] Random& random() override { return random_; }
 
-    // The rest is for the simulator.
+    // The rest is used only by the simulator.
 
-    /// Who causes a turn. Turns of one cause, and of one socket or worker, keep their order.
+    /// The source of a turn. Turns of one source, and of one socket or worker, keep their order.
     enum class Cause : std::uint8_t { post, timer, worker, socket, host };
 
-    /// The process is inside one of its turns, jobs, or its start or end, while this lives.
+    /// While this exists, the process is in one of its turns or jobs, or in its start or end.
     class Inside {
     public:
         explicit Inside(SimRuntime& runtime);
@@ -65,7 +65,7 @@ public:
         SimRuntime& runtime_;
     };
 
-    /// Disk calls are allowed, and take their time from `meter`, while this lives.
+    /// While this exists, disk calls are allowed and add their time to `meter`.
     class Blocking {
     public:
         Blocking(SimRuntime& runtime, Duration& meter)
@@ -79,25 +79,25 @@ public:
         Duration* const before_;
     };
 
-    /// Gives the loop a turn: now if it is idle, else when it gets there.
+    /// Gives the loop a turn: now if it is idle, otherwise when it is ready.
     void deliver(Cause cause, std::uint64_t id, Task turn);
-    /// The running turn takes that much longer.
+    /// The running turn takes this much longer.
     void spend(Duration cost) { busy_until_ += cost; }
-    /// The program is built; that took so long.
+    /// The program was created; that took this long.
     void start_loop(Duration took) { spend(took); }
     void pause();
     void resume();
-    /// A process of this node has died.
+    /// A process of this machine has died.
     void died(const ProcessId& process) { host_.died(process); }
-    /// A worker's thread wants to go on when the process is resumed.
+    /// A worker's thread continues when the process is resumed.
     void when_resumed(SimWorker& worker) { waiting_.push_back(&worker); }
-    /// From now on nothing has an effect.
+    /// Nothing has an effect from now on.
     void die();
-    /// Destroys what the loop still holds. Requires: dead, and not inside.
+    /// Destroys everything that the loop still holds. Requires: dead, and not inside.
     void clear();
     void set_drift(int ppm);
     void set_turn_extra(Duration extra) { turn_extra_ = extra; }
-    /// The end of this turn sends what `side` of `stream` has gathered.
+    /// At its end this turn sends what `side` of `stream` has collected.
     void flush_later(Stream& stream, std::uint8_t side);
     void connection_made() { ++unstarted_; }
     void connection_started() { --unstarted_; }
@@ -105,7 +105,9 @@ public:
     [[nodiscard]] bool alive() const { return alive_; }
     [[nodiscard]] bool paused() const { return paused_; }
     [[nodiscard]] bool inside() const { return depth_ > 0; }
-    [[nodiscard]] Duration* meter() const { return meter_; }  ///< Null: may not block here.
+    [[nodiscard]] Duration* meter() const {
+        return meter_;
+    }  ///< Null: blocking is not allowed here.
     [[nodiscard]] Owner owner() const { return owner_; }
     [[nodiscard]] World& world() { return world_; }
     [[nodiscard]] Node& node() { return node_; }
@@ -150,7 +152,7 @@ private:
     bool paused_ = false;
     bool wake_due_ = false;
     int depth_ = 0;
-    int unstarted_ = 0;  // Connections handed over in this turn and not started yet.
+    int unstarted_ = 0;  // Connections that were passed on in this turn and not started yet.
     TimePoint busy_until_;
     Duration* meter_ = nullptr;
     Duration turn_extra_ = Duration::zero();

@@ -9,7 +9,7 @@
 namespace understudy::sim {
 namespace {
 
-constexpr Duration wake_up = 20us;  // Mean, across cores.
+constexpr Duration wake_up = 20us;  // Mean time, across cores.
 
 }  // namespace
 

@@ -5,7 +5,7 @@
 namespace understudy::sim {
 namespace {
 
-/// A rate per million up to `max`, uniform on a logarithmic scale; half of the time none.
+/// A rate per million up to `max`, uniform on a logarithmic scale; zero half of the time.
 std::uint32_t draw_rate(Random& random, std::uint32_t max) {
     if (random.chance(1, 2)) return 0;
     return static_cast<std::uint32_t>(log_uniform(random, 1ns, Duration(max)).count());

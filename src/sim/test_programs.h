@@ -18,7 +18,7 @@ namespace understudy::sim {
 struct Idle {};
 inline std::unique_ptr<Idle> idle(Runtime&, Log&) { return std::make_unique<Idle>(); }
 
-/// One end of a connection, which remembers everything it hears.
+/// One end of a connection that records everything it gets.
 class Heard final : public Connection::Observer {
 public:
     explicit Heard(std::unique_ptr<Connection> of) : connection(std::move(of)) {
@@ -40,7 +40,7 @@ public:
     std::function<void()> on_received;
 };
 
-/// Listens on a port and keeps what comes.
+/// Listens on a port and keeps the connections.
 class Server {
 public:
     static constexpr std::uint16_t port = 7000;
@@ -58,7 +58,7 @@ public:
     std::vector<std::unique_ptr<Heard>> ends;
 };
 
-/// Connects to a Server, once, and keeps what comes of it.
+/// Connects to a Server once and keeps the result.
 class Client {
 public:
     explicit Client(Runtime& runtime, const std::string& host, Duration timeout = 10s,
@@ -78,7 +78,7 @@ public:
     std::optional<Error> failure;
 };
 
-/// A server and a client on two nodes, connected.
+/// A connected server and client on two machines.
 struct Pair {
     explicit Pair(WorldOptions options = {}) : world(std::move(options)) {
         world.add_node("a");
@@ -101,8 +101,8 @@ struct Pair {
     Process* client = nullptr;
 };
 
-/// Greets its peers every few milliseconds, notes every greeting it hears on its disk, and
-/// connects again whenever it has lost one: work for the simulator's own tests.
+/// Greets its peers every few milliseconds, writes every greeting that it gets to its disk, and
+/// connects again after each loss. It is the load for the simulator's own tests.
 class Gossip final {
 public:
     static constexpr std::uint16_t port = 7;
@@ -157,7 +157,7 @@ private:
                 });
             });
     }
-    // Not at once: what is to be destroyed may be calling.
+    // Not at once, because the object to destroy may be the caller.
     void later(std::function<void()> task) {
         const std::uint64_t id = ++last_id_;
         timers_[id] = runtime_.at(runtime_.now() + runtime_.random().between(1ms, 50ms),
@@ -210,7 +210,7 @@ private:
     bool failed_ = false;
 };
 
-/// `count` nodes "g0", "g1"... of a world, each with a Gossip that knows all others.
+/// `count` machines "g0", "g1"... of a world, each with a Gossip that knows all others.
 inline void start_gossip(World& world, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) world.add_node("g" + std::to_string(i));
     for (std::size_t i = 0; i < count; ++i) {

@@ -10,28 +10,28 @@
 
 namespace understudy::sim {
 
-/// What has happened in a world: a hash of all of it, and the last events for people.
+/// Everything that has happened in a world: a hash of all events, and the last ones for people.
 ///
-/// Two runs are the same run exactly if their hashes are equal: every decision of the simulator,
-/// every byte delivered and every log line goes in.
+/// Two runs are the same exactly if their hashes are equal: every decision of the simulator, every
+/// delivered byte and every log line is included.
 class Trace {
 public:
     static constexpr std::size_t kept_max = 200;
 
     explicit Trace(TimePoint start) : start_(start) {}
 
-    /// Into the hash alone: what happens too often to be read.
+    /// Adds to the hash only, for events that are too frequent to be read.
     void mix(std::uint64_t value) {
         hash_ = (hash_ ^ value) * 0x9E37'79B9'7F4A'7C15ULL;
         hash_ ^= hash_ >> 32;
     }
     void mix(std::string_view text);
 
-    /// Into the hash and the ring. `who` and `site` must outlive the trace (`site` is a literal,
-    /// `who` the name of a node or process).
+    /// Adds to the hash and the ring. `who` and `site` must outlive the trace (`site` is a literal,
+    /// `who` the name of a machine or process).
     void note(TimePoint at, std::string_view who, std::string_view site, std::uint64_t a = 0,
               std::uint64_t b = 0);
-    /// The same with text: log lines, paths.
+    /// The same with a text: log lines, paths.
     void line(TimePoint at, std::string_view who, std::string_view site, std::string text);
 
     void set_sink(std::function<void(std::string_view)> sink) { sink_ = std::move(sink); }

@@ -10,9 +10,9 @@
 namespace understudy::sim {
 namespace {
 
-// No process starts at zero: a time that was never set must not look like "now".
+// No process starts at time zero, because a time that was never set must not look like the present.
 constexpr TimePoint world_start{std::chrono::hours(1)};
-// So many events without any time passing are a loop, not a run.
+// If this many events happen without any time passing, the run is in a loop.
 constexpr std::uint64_t events_at_once_max = 1'000'000;
 
 }  // namespace
@@ -30,7 +30,7 @@ World::World(WorldOptions options)
 
 World::~World() {
     clean_up();
-    // All first: what one process closes, another one's node may hear of.
+    // All processes end first, because closing one may affect the machine of another.
     for (const auto& node : nodes_) {
         for (const auto& process : node->processes()) process->end();
     }
@@ -62,7 +62,7 @@ void World::set_name(const std::string& host, std::string_view node_name) {
 }
 
 bool World::step() {
-    US_ASSERT(!stepping_);  // No running from within an event.
+    US_ASSERT(!stepping_);  // Running from within an event is not allowed.
     if (queue_.empty() || queue_.next_at() == TimePoint::max()) return false;
     US_ASSERT(queue_.next_at() >= now_);
     events_now_ = queue_.next_at() == now_ ? events_now_ + 1 : 0;

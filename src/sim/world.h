@@ -24,8 +24,9 @@ namespace understudy::sim {
 
 /// A whole cluster in one thread, under virtual time, from one seed.
 ///
-/// All that happens is a call in one queue, ordered by time and then by age, and all chance comes
-/// from the seed: the same seed gives the same run, to the byte, and trace_hash() says so.
+/// Everything that happens is a call in one queue, ordered by time and then by age, and all
+/// randomness comes from the seed. So the same seed gives the same run, byte for byte; trace_hash()
+/// shows it.
 ///
 ///     sim::World world({.seed = seed});
 ///     sim::Node& one = world.add_node("h1");
@@ -36,7 +37,7 @@ namespace understudy::sim {
 ///     registry.crash();
 ///
 /// What is modelled and what is not: docs/decisions/0005-simulator.md.
-/// When not to use this: for what only a real kernel does. That is what tests/process is for.
+/// Do not use it for what only a real kernel does; tests/process is for that.
 class World {
 public:
     explicit World(WorldOptions options = {});
@@ -48,67 +49,70 @@ public:
     [[nodiscard]] Node& node(std::string_view name);  ///< Requires: exists.
     /// A shared directory, for Node::mount().
     DiskStore& add_disk(const std::string& name);
-    /// Lets a name resolve to a node besides the node's own, or to another one from now on.
+    /// Makes a name resolve to a machine, besides the machine's own name, or to another one from
+    /// now on.
     void set_name(const std::string& host, std::string_view node_name);
 
     // Time.
 
     [[nodiscard]] TimePoint now() const { return now_; }
     [[nodiscard]] TimePoint start() const { return start_; }
-    /// Lets the next event happen; false if there is none.
+    /// Runs the next event; false if there is none.
     bool step();
-    /// Until `done`, asked after each event, or `limit`; returns what `done` says then.
+    /// Runs until `done`, which is called after each event, or `limit`. Returns the last value of
+    /// `done`.
     bool run_until(const std::function<bool()>& done, TimePoint limit);
     bool run_until(const std::function<bool()>& done, Duration within);
     void run_for(Duration duration);
-    /// Calls `task` between events: the scenario's script.
+    /// Calls `task` between events, for the script of a scenario.
     EventQueue::Id at(TimePoint when, EventQueue::Task task);
     EventQueue::Id after(Duration delay, EventQueue::Task task);
     void cancel(EventQueue::Id id) { queue_.cancel(id); }
-    /// Asked after each event: for invariants that must hold between any two.
+    /// Called after each event, to check invariants.
     void after_every_event(std::function<void()> check) { check_ = std::move(check); }
 
-    // Faults of the network, by names of nodes. Cuts are silent, as a dead switch is.
+    // Network faults, by names of machines. Cuts are silent, like a dead switch.
 
     void cut(std::string_view a, std::string_view b);
     void cut_one_way(std::string_view from, std::string_view to);
     void heal(std::string_view a, std::string_view b);
-    void isolate(std::string_view name);  ///< From all other nodes.
-    void heal_network();                  ///< All cuts and extra delays.
-    /// Breaks the connections between two nodes; returns how many.
+    void isolate(std::string_view name);  ///< From all other machines.
+    void heal_network();                  ///< Ends all cuts and extra delays.
+    /// Breaks the connections between two machines; returns their number.
     std::size_t reset_connections(std::string_view a, std::string_view b);
     void set_extra_delay(std::string_view a, std::string_view b, Duration extra);
 
-    // Evidence.
+    // Results.
 
     [[nodiscard]] std::uint64_t trace_hash() const { return trace_.hash(); }
     [[nodiscard]] std::string trace_tail() const { return trace_.tail(); }
     [[nodiscard]] std::uint64_t events() const { return events_; }
-    /// Log events of this name may be errors without failing the run.
+    /// Errors in log events of this name do not fail the run.
     void expect_error(const std::string& event) { expected_errors_.push_back(event); }
-    /// Hears each line that a living process logs, before it goes into the trace.
+    /// Gets each line that a living process logs, before it goes into the trace.
     void on_log(std::function<void(const Process& from, std::string_view event,
                                    const std::string& text)>
                     hear) {
         hear_log_ = std::move(hear);
     }
-    /// What was logged as an error and not expected.
+    /// Errors that were logged and not expected.
     [[nodiscard]] const std::vector<std::string>& errors() const { return errors_; }
-    /// Empty if no error was logged; else the errors, how to repeat the run, and its last events.
+    /// Empty if no error was logged; otherwise the errors, how to repeat the run, and its last
+    /// events.
     [[nodiscard]] std::string verdict() const;
     /// "REPRO understudy-sim --seed=S --until=T"
     [[nodiscard]] std::string repro() const;
 
     [[nodiscard]] const WorldOptions& options() const { return options_; }
-    /// For changing the network's health at run time.
+    /// To change the health of the network during a run.
     [[nodiscard]] NetworkOptions& network() { return options_.network; }
     /// For the scenario; nothing else draws from it.
     [[nodiscard]] Random& random() { return random_; }
     [[nodiscard]] const std::vector<std::unique_ptr<Node>>& nodes() const { return nodes_; }
 
-    // The rest is for the simulator.
+    // The rest is used only by the simulator.
 
-    /// A source of its own for each purpose: one more draw here changes nothing there.
+    /// A separate source for each purpose: one more draw in one of them does not change the others.
     [[nodiscard]] Random fork(std::string_view purpose, std::uint64_t number) const;
     [[nodiscard]] Trace& trace() { return trace_; }
     [[nodiscard]] Fabric& fabric() { return *fabric_; }
@@ -121,7 +125,7 @@ public:
     void destroy_program_later(Process& process) { dying_.push_back(&process); }
     void enter() { ++inside_; }
     void leave() { --inside_; }
-    /// An event is happening and no process is inside a turn.
+    /// True if an event is happening and no process is inside a turn.
     [[nodiscard]] bool between_turns() const { return stepping_ && inside_ == 0; }
 
 private:
@@ -134,7 +138,7 @@ private:
     Trace trace_;
     Random random_;
     std::uint64_t events_ = 0;
-    std::uint64_t events_now_ = 0;  // At this very instant.
+    std::uint64_t events_now_ = 0;  // At this instant.
     Owner last_owner_;
     bool stepping_ = false;
     int inside_ = 0;

@@ -18,7 +18,7 @@ struct Outcome {
     std::uint64_t faults;
 };
 
-// Ten simulated seconds of a gossiping cluster under everything its seed draws.
+// Ten simulated seconds of a gossiping cluster under everything that its seed draws.
 Outcome run_swarm(std::uint64_t seed) {
     Swarm swarm = draw_swarm(seed);
     swarm.faults.mask = FaultMask::all();
@@ -48,7 +48,7 @@ TEST(World, DifferentSeedsAreDifferentRuns) {
     EXPECT_EQ(hashes.size(), 8U);
 }
 
-// What lies at other addresses, or in an environment of another size, is not part of the seed.
+// Addresses, and the size of the environment, are not part of the seed.
 TEST(World, AnotherLayoutOfMemoryIsTheSameRun) {
     const Outcome first = run_swarm(5);
     std::vector<std::unique_ptr<Buffer>> ballast;

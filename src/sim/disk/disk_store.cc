@@ -54,7 +54,7 @@ std::vector<std::shared_ptr<T>> living(const std::vector<std::weak_ptr<T>>& all)
 
 template <class T>
 std::shared_ptr<T> remember(std::vector<std::weak_ptr<T>>& all, std::shared_ptr<T> made) {
-    if (all.size() == all.capacity()) {  // Before it grows: the dead leave room.
+    if (all.size() == all.capacity()) {  // Dead entries are removed before the list grows.
         std::erase_if(all, [](const auto& one) { return one.expired(); });
         all.reserve(2 * all.size() + 16);
     }

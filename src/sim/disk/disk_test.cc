@@ -10,7 +10,7 @@
 namespace understudy::sim {
 namespace {
 
-// What a healthy disk promises is in tests/contract. Here is what goes wrong.
+// The promises of a healthy disk are tested in tests/contract. Faults are tested here.
 
 class DiskFaults : public testing::Test {
 protected:
@@ -20,7 +20,7 @@ protected:
         node = &world->add_node("a");
         process = &node->start("program", idle);
     }
-    /// Runs `job` on a worker of `of` and waits for its completion, or its death.
+    /// Runs `job` on a worker of `of` and waits until it is done, or until the process dies.
     void in_job(Process& of, const std::function<void(Disk&)>& job) {
         bool done = false;
         SimRuntime& runtime = of.runtime();
@@ -59,7 +59,7 @@ TEST_F(DiskFaults, AFullDiskRefusesAndARemovalMakesRoom) {
             ASSERT_FALSE(wrote);
             full = wrote.error();
             if (full.effect == Effect::none) break;
-            ASSERT_TRUE(file->truncate(60 * KiB));  // A part was written: it may be.
+            ASSERT_TRUE(file->truncate(60 * KiB));  // A part may have been written.
         }
         EXPECT_EQ(full.code, Errc::no_space);
         EXPECT_TRUE(file->write_at(0, as_bytes("what is allocated may be overwritten")));
@@ -261,7 +261,7 @@ TEST_F(DiskFaults, ALockEndsWithItsHolder) {
         return outcome;
     };
     EXPECT_EQ(try_lock().error().code, Errc::in_use);
-    process->pause();  // A hung holder keeps it for ever.
+    process->pause();  // A holder that hangs keeps it for ever.
     EXPECT_EQ(try_lock().error().code, Errc::in_use);
     process->crash();
     EXPECT_TRUE(try_lock());
@@ -278,7 +278,7 @@ TEST_F(DiskFaults, ASharedDirectoryIsOneStoreForAllItsNodes) {
         held = make(disk, "/shared/a", "from a");
         ASSERT_TRUE(held->lock());
         ASSERT_TRUE(disk.sync_directory("/shared"));
-        EXPECT_FALSE(disk.rename("/shared/a", "/a"));  // Another file system.
+        EXPECT_FALSE(disk.rename("/shared/a", "/a"));  // It is on another file system.
     });
     in_job(other, [&](Disk& disk) {
         auto file = disk.open("/shared/a", Disk::Open::existing);
@@ -299,7 +299,7 @@ TEST_F(DiskFaults, ASharedDirectoryIsOneStoreForAllItsNodes) {
     EXPECT_EQ(as_text(*shared.contents("/a")), "from a");
 }
 
-/// Two nodes on one shared directory; each has opened "/shared/lock".
+/// Two machines on one shared directory; each has opened "/shared/lock".
 class SharedLock : public DiskFaults {
 protected:
     void SetUp() override {
@@ -328,8 +328,8 @@ protected:
     std::unique_ptr<File> held, unlocked, wanted;
 };
 
-// The lease runs out where the holder cannot see it. Its own descriptor is useless from then on;
-// another one of the same file would still write: a lock does not fence (reliability: measured).
+// The lease expires without the holder's knowledge. Its own descriptor is then useless, but another
+// one of the same file could still write: a lock does not fence (measured on real NFS).
 TEST_F(SharedLock, AHolderOutOfReachLosesItAfterTheLeaseAndItsFileWithIt) {
     node->cut_storage(true);
     world->run_for(9s);
@@ -406,8 +406,8 @@ TEST_F(DiskFaults, AStallIsFeltByTheCompletion) {
     EXPECT_GT(world->now() - before, 10s);
 }
 
-// Crash-point enumeration in small: whatever call the writer dies at, a reader finds a state that
-// some prefix of the calls allows.
+// A small enumeration of crash points: at whichever call the writer dies, a reader finds a state
+// that some prefix of the calls allows.
 TEST_F(DiskFaults, EveryCrashPointOfAnAtomicReplaceLeavesTheOldOrTheNew) {
     for (std::uint64_t point = 1; point <= 6; ++point) {
         for (std::uint64_t seed = 1; seed <= 30; ++seed) {

@@ -10,7 +10,7 @@ constexpr std::uint64_t page = PagedFile::page_bytes;
 
 std::uint64_t pages_for(std::uint64_t bytes) { return (bytes + page - 1) / page; }
 
-/// Calls `part(page, offset in page, offset in range, count)` for each page the range touches.
+/// Calls `part(page, offset in page, offset in range, count)` for each page of the range.
 template <class Part>
 void for_pages(std::uint64_t offset, std::uint64_t count, Part part) {
     for (std::uint64_t done = 0; done < count;) {

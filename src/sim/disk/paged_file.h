@@ -11,7 +11,8 @@ namespace understudy::sim {
 
 /// The bytes of a file in pages; holes and written zeros take no memory.
 ///
-/// Journals write their segments full of zeros ahead of use: a cluster of them would not fit.
+/// Journals fill their segments with zeros in advance; a whole cluster of them would not fit into
+/// memory.
 class PagedFile {
 public:
     static constexpr std::size_t page_bytes = 4 * KiB;
@@ -24,19 +25,19 @@ public:
     void read(std::uint64_t offset, std::span<std::byte> out) const;
     void write(std::uint64_t offset, Bytes data);
     void write_zeros(std::uint64_t offset, std::uint64_t count);
-    /// Cuts, or grows by a hole that reads as zeros.
+    /// Cuts the file, or extends it by a hole that reads as zeros.
     void resize(std::uint64_t size);
 
     [[nodiscard]] std::uint64_t size() const { return size_; }
     [[nodiscard]] std::uint64_t allocated_pages() const { return allocated_; }
-    /// How many pages a write there would have to allocate.
+    /// The number of pages that such a write would allocate.
     [[nodiscard]] std::uint64_t missing_pages(std::uint64_t offset, std::uint64_t count) const;
 
 private:
     using Page = std::array<std::byte, page_bytes>;
     struct Place {
         std::unique_ptr<Page> page;  // Null: zeros.
-        bool allocated = false;      // False: a hole; takes no space on the disk either.
+        bool allocated = false;      // False: a hole, which takes no space on the disk either.
     };
 
     std::vector<Place> places_;

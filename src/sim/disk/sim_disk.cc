@@ -48,7 +48,7 @@ public:
           file_(std::move(file)),
           path_(std::move(path)),
           number_(++disk.last_file_),
-          // One number for each open description in the world: a process opens less than 2^32.
+          // One number for each open description in the world: a process opens fewer than 2^32.
           description_(disk.runtime_.owner().value << 32 | number_) {
         disk_.files_.emplace(number_, this);
         file_->hold();
@@ -133,7 +133,7 @@ public:
     }
 
     void unlock() {
-        // Out of reach, the store is not told: the lease runs out.
+        // If it is unreachable, the store is not told, and the lease expires.
         if (holds_lock() && file_->locked_until == TimePoint::max()) file_->locked_by = 0;
     }
     void storage_changed(bool cut) {
@@ -148,7 +148,7 @@ public:
     }
 
 private:
-    // The kernel writes what fits, then says that the rest does not.
+    // The kernel writes the part that fits, then reports that there is no room for the rest.
     Error fill_up(std::uint64_t offset, Bytes data) {
         std::size_t fits = 0;
         if (store_.random().chance(1, 2)) {
@@ -169,7 +169,7 @@ private:
     Result<void> enter(Call call, std::uint64_t bytes = 0) {
         const bool reachable = disk_.runtime_.node().reaches(store_);
         US_CHECK(disk_.enter(call, reachable ? &store_ : nullptr, path_, bytes));
-        // As the Linux client of NFS answers on the descriptor that held the lock.
+        // The Linux client of NFS gives this error on the descriptor that held the lock.
         if (locked_ && !holds_lock()) return failed(path_, "the lock was lost");
         return {};
     }
@@ -182,7 +182,7 @@ private:
     const std::string path_;
     const std::uint64_t number_;
     const std::uint64_t description_;
-    bool locked_ = false;  // Was, once.
+    bool locked_ = false;  // It was locked at some time.
 };
 
 Result<std::unique_ptr<File>> SimDisk::open(const std::string& path, Open how) {
@@ -252,7 +252,8 @@ void SimDisk::storage_changed(bool cut) {
 Result<void> SimDisk::enter(Call call, DiskStore* store, const std::string& path,
                             std::uint64_t bytes) {
     if (!runtime_.alive()) return failed(path, "the process is dead", Effect::unknown);
-    US_ASSERT(runtime_.meter() != nullptr);  // Disk: only in a Worker's job, or before the loop.
+    US_ASSERT(runtime_.meter() !=
+              nullptr);  // Disk calls are allowed only in a Worker's job, or before the loop runs.
     Trace& trace = runtime_.world().trace();
     trace.mix(static_cast<std::uint64_t>(call));
     trace.mix(path);

@@ -13,10 +13,10 @@ namespace understudy::sim {
 
 class SimRuntime;
 
-/// A process's view of its node's disk and of the shared directories mounted there.
+/// A process's view of its machine's disk and of the shared directories that are mounted there.
 ///
-/// Here are the faults of single calls: crash points, errors, a full disk, latency. What a crash
-/// leaves is decided in DiskStore. Asserts that nobody blocks the loop.
+/// The faults of single calls are here: crash points, errors, a full disk, latency. DiskStore
+/// decides what is left after a crash. Asserts that no call blocks the loop.
 class SimDisk final : public Disk {
 public:
     explicit SimDisk(SimRuntime& runtime) : runtime_(runtime) {}
@@ -31,18 +31,20 @@ public:
     [[nodiscard]] Result<std::uint64_t> free_bytes(const std::string& directory) override;
     [[nodiscard]] Result<void> sync_directory(const std::string& path) override;
 
-    /// What the kernel does at the process's end: closes its files, which frees their locks.
+    /// What the kernel does at the end of the process: it closes its files, which releases their
+    /// locks.
     void close_all();
-    /// The node has lost its power: nobody tells the store of a shared directory.
+    /// The machine has lost its power, and the store of a shared directory is not told.
     void lose_power();
-    /// The store of a shared directory is out of reach, or back.
+    /// The store of a shared directory has become unreachable, or reachable again.
     void storage_changed(bool cut);
 
 private:
     class SimFile;
     enum class Call : std::uint8_t;
 
-    /// What precedes the effect of each call. Errors: disk_failed: dead, unreachable, broken.
+    /// The checks before the effect of each call. Errors: disk_failed: dead, unreachable, or a
+    /// fault.
     [[nodiscard]] Result<void> enter(Call call, DiskStore* store, const std::string& path,
                                      std::uint64_t bytes = 0);
     [[nodiscard]] Result<void> take_descriptor(DiskStore& store, const std::string& path);

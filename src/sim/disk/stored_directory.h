@@ -13,7 +13,8 @@
 
 namespace understudy::sim {
 
-/// One directory of a simulated disk: names as processes see them, and as a power cut leaves them.
+/// One directory of a simulated disk: the names that processes see, and those that are left after a
+/// power cut.
 ///
 /// Like StoredFile, with changes of names in place of writes.
 class StoredDirectory {
@@ -25,18 +26,18 @@ public:
 
     void link(const std::string& name, Entry entry, Owner owner);
     void unlink(const std::string& name, Owner owner);
-    /// Within this directory: survives as a whole or not at all.
+    /// Renames within this directory. The change survives as a whole or not at all.
     void rename(const std::string& from, const std::string& to, Owner owner);
-    /// To another directory. After a crash the old name is never gone without the new one there.
+    /// Moves to another directory. After a crash the old name is never gone without the new one.
     void move(const std::string& from, const DirectoryPtr& target, const std::string& to,
               Owner owner);
     /// Puts a name in both layers.
     void link_durably(const std::string& name, Entry entry);
     void sync();
-    /// Loses the changes that `owner` (or anybody) has not synced, except what the draw spares.
+    /// Loses the changes that `owner` (or anybody) has not synced, except what the draw keeps.
     void crash(std::optional<Owner> owner, Random& random);
 
-    /// What stands for it when it is held open; null: nobody ever has.
+    /// The directory as an open file; null if it was never opened.
     std::shared_ptr<StoredFile> held;
 
     [[nodiscard]] const Entries& entries() const { return entries_; }
@@ -48,7 +49,7 @@ private:
         std::string unlinked;        // Empty: none.
         std::string linked;          // Empty: none.
         std::optional<Entry> entry;  // Of `linked`.
-        bool moved = false;          // `unlinked` lives on in another directory:
+        bool moved = false;          // `unlinked` still exists in another directory:
         std::weak_ptr<StoredDirectory> moved_to;
     };
 

@@ -66,8 +66,8 @@ void StoredFile::crash(std::optional<Owner> owner, Random& random) {
         (!owner || pending.owner == *owner ? lost : kept).push_back(std::move(pending));
     }
     pending_ = std::move(kept);
-    // After a power cut the cache is gone even if nothing was pending: a failed sync may have
-    // left bytes in it that are nowhere else.
+    // After a power cut the cache is empty even if nothing was pending: a failed sync may have left
+    // bytes in it that are nowhere else.
     if (lost.empty() && owner) return;
     keep_some(lost, random);
     rebuild_cache();
@@ -131,7 +131,7 @@ void StoredFile::keep_some(const std::deque<Pending>& lost, Random& random) {
             }
         }
     }
-    // The size is metadata: it may arrive without the data it counts.
+    // The size is metadata: it may become durable without the data.
     if (size_after > platter_.size() && random.chance(1, 4)) platter_.resize(size_after);
 }
 

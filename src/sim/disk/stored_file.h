@@ -11,62 +11,63 @@
 
 namespace understudy::sim {
 
-/// Which process wrote something; a new one per start.
+/// Identifies the process that wrote something; each start has a new one.
 using Owner = Strong<struct OwnerTag>;
 
-/// What a crash leaves of a list of unsynced operations, chosen once per list.
+/// What is left of a list of unsynced operations after a crash. Chosen once per list.
 enum class Survival : std::uint8_t {
     none,
     all,
-    prefix,     ///< The first ones; the next is torn between two sectors.
-    scattered,  ///< Each sector by itself: reordered, torn, with holes.
+    prefix,     ///< The first operations; the next one is torn between two sectors.
+    scattered,  ///< Each sector independently: reordered, torn, with holes.
 };
 inline constexpr std::uint64_t survival_count = 4;
 
-/// One file of a simulated disk in two layers: what processes see, and what a power cut leaves.
+/// One file of a simulated disk in two layers: what processes see, and what is left after a power
+/// cut.
 ///
-/// Between two syncs every write is kept with its sectors as they looked then, so that a crash can
-/// leave any sector at any of its versions: the kernel may write a page back whenever it likes.
+/// Between two syncs every write is kept with the contents of its sectors at that time, so that a
+/// crash can leave any sector in any of its versions. (A kernel may write a page back at any time.)
 ///
-/// Bounds: at most `pending_max` unsynced writes; beyond it the oldest is written back, as a
-///         kernel does under memory pressure.
+/// Bounds: at most `pending_max` unsynced writes; beyond it the oldest is written back, as a kernel
+/// does if memory is short.
 class StoredFile {
 public:
     static constexpr std::size_t sector_bytes = 512;
     static constexpr std::size_t pending_max = 4096;
 
-    /// Counts the pages of the cached layer in `used_pages` while somebody holds the file.
+    /// Counts the pages of the cached layer in `used_pages` while the file is held.
     explicit StoredFile(std::shared_ptr<std::uint64_t> used_pages);
     StoredFile(const StoredFile&) = delete;
     StoredFile& operator=(const StoredFile&) = delete;
     ~StoredFile();
 
-    /// A name or an open description refers to it. Without any, its space is free, although a
+    /// A name or an open description refers to the file. Without any, its space is free, although a
     /// crash may bring a name back.
     void hold();
     void drop();
 
-    // What processes do.
+    // Calls of processes.
     void write(std::uint64_t offset, Bytes data, Owner owner);
     void truncate(std::uint64_t size, Owner owner);
     void sync();
 
-    // What goes wrong.
-    /// A sync that failed: an arbitrary part is on the platter, the rest is forgotten although
-    /// still to be read; a later sync succeeds without writing it.
+    // Faults.
+    /// A failed sync: an arbitrary part is on the platter. The rest is forgotten but can still be
+    /// read; a later sync succeeds without writing it.
     void fail_sync(Random& random);
-    /// Loses what `owner` has not synced (all owners if nullopt), except what the draw spares.
+    /// Loses what `owner` has not synced (all owners if nullopt), except what the draw keeps.
     void crash(std::optional<Owner> owner, Random& random);
-    /// Changes bytes in both layers behind everybody's back. Requires: inside the file.
+    /// Changes bytes in both layers without notice. Requires: inside the file.
     void damage(std::uint64_t offset, Bytes data);
 
     [[nodiscard]] const PagedFile& cached() const { return cached_; }
     [[nodiscard]] const PagedFile& platter() const { return platter_; }
     [[nodiscard]] bool dirty() const { return !pending_.empty(); }
 
-    /// The open description that holds the file's lock; 0: free.
+    /// The open description that holds the lock of the file; 0: free.
     std::uint64_t locked_by = 0;
-    /// Its lease ends then, since the store has not heard from its node.
+    /// When its lease ends, because the store has not heard from its machine.
     TimePoint locked_until = TimePoint::max();
 
 private:

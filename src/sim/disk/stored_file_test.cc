@@ -55,7 +55,7 @@ TEST(PagedFile, WhatWasCutOffDoesNotComeBack) {
     EXPECT_TRUE(all_zero(Bytes(read).subspan(100)));
 }
 
-// Against a dumb second version: one flat buffer.
+// Compared with a simple second version: one flat buffer.
 TEST(PagedFile, BehavesAsAFlatBufferUnderRandomUse) {
     Random random(11);
     PagedFile file;
@@ -94,8 +94,8 @@ TEST(StoredFile, SyncedBytesSurviveEveryCrash) {
     }
 }
 
-// Over many seeds a crash must be seen to lose all, to keep all, to tear between sectors, and to
-// keep a later write without an earlier one.
+// Over many seeds a crash must lose everything, keep everything, tear between sectors, and keep a
+// later write without an earlier one.
 TEST(StoredFile, UnsyncedWritesAreLostKeptTornAndReordered) {
     int lost = 0, kept = 0, torn = 0, reordered = 0, grown = 0;
     for (std::uint64_t seed = 0; seed < 500; ++seed) {
@@ -129,7 +129,7 @@ TEST(StoredFile, UnsyncedWritesAreLostKeptTornAndReordered) {
     EXPECT_GT(grown, 10);  // The size was kept without the data.
 }
 
-// A sector holds any of the versions it had since the last sync, never a mixture.
+// A sector has one of the versions that it had since the last sync, never a mixture.
 TEST(StoredFile, ASectorIsAtOneOfItsVersions) {
     std::set<std::string> seen;
     for (std::uint64_t seed = 0; seed < 300; ++seed) {
@@ -160,8 +160,8 @@ TEST(StoredFile, AnUnsyncedTruncateMayBeLost) {
     EXPECT_EQ(sizes, (std::set<std::size_t>{10, 1000}));
 }
 
-// As Linux does: after a failed sync the pages are clean, the next sync succeeds, and the data can
-// still be read, until the power goes.
+// As on Linux: after a failed sync the pages are clean, the next sync succeeds, and the data can be
+// read until the power fails.
 TEST(StoredFile, AFailedSyncForgetsTheDataAndTheNextOneSucceeds) {
     int gone = 0;
     for (std::uint64_t seed = 0; seed < 100; ++seed) {
@@ -177,7 +177,7 @@ TEST(StoredFile, AFailedSyncForgetsTheDataAndTheNextOneSucceeds) {
         gone += text_of(fixture.file.cached()) != std::string(sector, 'a');
     }
     EXPECT_GT(gone, 30);
-    EXPECT_LT(gone, 90);  // Sometimes the platter had it after all.
+    EXPECT_LT(gone, 90);  // Sometimes the data was on the platter after all.
 }
 
 TEST(StoredFile, ACrashOfOneProcessSparesItsNeighboursWrites) {

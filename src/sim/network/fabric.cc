@@ -15,7 +15,7 @@ namespace {
 
 constexpr Duration resolve_time = 200us;
 constexpr Duration syn_again_first = 1s;
-constexpr Duration timeout_max = std::chrono::hours(24 * 365);  // Beyond it: never.
+constexpr Duration timeout_max = std::chrono::hours(24 * 365);  // Beyond this it means never.
 constexpr std::size_t read_max = 64 * KiB;
 
 bool is_loopback(const std::string& host) {
@@ -30,7 +30,7 @@ Result<void> check_local_path(const Address& address) {
                                        address.host, local_path_max)};
 }
 
-// The name in a certificate is, in the simulator, the stem of its file's name, with '/' for ':'.
+// In the simulator, the name in a certificate is the stem of its file's name, with '/' for ':'.
 std::string identity_of(const TlsOptions& tls) {
     const std::string& path = tls.certificate_file;
     const std::size_t slash = path.rfind('/');
@@ -42,9 +42,9 @@ std::string identity_of(const TlsOptions& tls) {
 
 }  // namespace
 
-/// A port that is listened on.
+/// A port with a listener.
 struct Fabric::Open {
-    struct Waiting {  // A connection not accepted yet.
+    struct Waiting {  // A connection that was not accepted yet.
         std::uint64_t stream;
         Address peer;
         std::optional<std::string> identity;
@@ -56,13 +56,13 @@ struct Fabric::Open {
     std::vector<Waiting> queue = {};
 };
 
-/// A connection being made, from dial to the call of its handler.
+/// A connection attempt, from the dial to the call of its handler.
 struct Fabric::Dial {
     SimRuntime* runtime;
     Dialling wanted;
     Network::Connected connected;
     Node* target = nullptr;
-    std::uint64_t stream = 0;                  // Once the other side has answered.
+    std::uint64_t stream = 0;                  // Set once the other side has answered.
     std::optional<std::string> identity = {};  // Of the other side.
     std::optional<Error> outcome = {};
     Duration retry = syn_again_first;
@@ -208,7 +208,7 @@ bool Fabric::handshake(std::uint64_t id, std::uint64_t open) {
 
 void Fabric::turn_away(std::uint64_t number, std::uint64_t id) {
     const auto found = open_.find(id);
-    if (found == open_.end()) return;  // Closed, and the stream with it.
+    if (found == open_.end()) return;  // It was closed, and the stream with it.
     std::erase_if(found->second->queue, [&](const auto& one) { return one.stream == number; });
     if (Stream* const stream = find(number)) stream->abandon(1);
 }
@@ -246,7 +246,7 @@ void Fabric::complete(std::uint64_t id) {
     dial.connected(std::make_unique<SimConnection>(*stream, 0, dial.wanted.address, dial.identity));
 }
 
-// May come when all is over already, or outside a turn.
+// It may be called after the end, or outside a turn.
 void Fabric::fail(std::uint64_t id, Error why) {
     const auto found = dials_.find(id);
     if (found == dials_.end() || !found->second.runtime->alive()) return;
@@ -284,8 +284,8 @@ void Fabric::accept(std::uint64_t number, std::uint64_t open) {
 
 void Fabric::hand_over(std::uint64_t number, std::uint64_t id) {
     const auto found = open_.find(id);
-    if (found == open_.end()) return;    // Closed, and the stream with it.
-    const OpenPtr open = found->second;  // The listener may be destroyed in the call.
+    if (found == open_.end()) return;    // It was closed, and the stream with it.
+    const OpenPtr open = found->second;  // The call may destroy the listener.
     const auto waiting = std::find_if(open->queue.begin(), open->queue.end(),
                                       [&](const auto& one) { return one.stream == number; });
     if (waiting == open->queue.end()) return;
@@ -302,7 +302,7 @@ void Fabric::close(std::uint64_t id) {
     const auto found = open_.find(id);
     if (found == open_.end()) return;
     const OpenPtr open = std::move(open_.extract(found).mapped());
-    if (!open->runtime->alive()) return;  // Its port is free since then.
+    if (!open->runtime->alive()) return;  // Its port is free already.
     ports_.erase(port_of(open->runtime->node(), open->address));
     for (const auto& waiting : open->queue) {
         if (Stream* const stream = find(waiting.stream)) stream->abandon(1);
@@ -369,7 +369,8 @@ void Fabric::lose_process(SimRuntime& runtime, Goodbye goodbye) {
 }
 
 void Fabric::forget(SimRuntime& runtime) {
-    // What is dropped owns objects that come back here when they die: not while we walk.
+    // The dropped objects come back here when they are destroyed, so that must not happen during
+    // the walk.
     std::vector<Dial> dials;
     std::vector<OpenPtr> opened;
     for (auto at = dials_.begin(); at != dials_.end();) {

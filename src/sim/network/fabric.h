@@ -20,15 +20,17 @@ class Node;
 class SimRuntime;
 class World;
 
-/// The network between all nodes: links, listeners, connections being made, streams.
+/// The network between all machines: links, listeners, connection attempts, streams.
 ///
-/// A link is one direction between two nodes; each can be cut by itself. Connecting is TCP's
-/// handshake: lost packets are sent again after 1, 2, 4... seconds, a port nobody listens on
-/// refuses, a node that is off says nothing, and a paused process's kernel accepts for it. A
-/// Unix-domain socket is a port of its node that has a path in place of a number, and no file.
+/// A link is one direction between two machines; each can be cut separately. Connecting follows
+/// TCP's handshake: lost packets are sent again after 1, 2, 4... seconds, a port without a listener
+/// refuses, a machine without power does not answer, and the kernel of a paused process accepts for
+/// it. A Unix-domain socket is a port of its machine that has a path in place of a number, and no
+/// file.
 class Fabric {
 public:
-    static constexpr std::size_t accept_queue_max = 128;  ///< Not accepted yet; more get no answer.
+    static constexpr std::size_t accept_queue_max =
+        128;  ///< Not accepted yet; further ones get no answer.
     static constexpr Duration tls_handshake_max = 5s;
 
     struct Dialling {
@@ -42,7 +44,7 @@ public:
     Fabric& operator=(const Fabric&) = delete;
     ~Fabric();
 
-    // By SimNetwork. Errors as in runtime/network.h.
+    // Calls of SimNetwork. Errors as in runtime/network.h.
     [[nodiscard]] Result<std::unique_ptr<Listener>> listen(SimRuntime& runtime,
                                                            const Address& address,
                                                            const std::optional<TlsOptions>& tls,
@@ -50,23 +52,23 @@ public:
     [[nodiscard]] std::unique_ptr<Attempt> dial(SimRuntime& runtime, Dialling dialling,
                                                 Network::Connected connected);
 
-    // By the world.
+    // Calls of the world.
     void add_node();
     void set_cut(const Node& from, const Node& to, bool cut);
-    /// Both directions take that much longer from now on; zero: healthy.
+    /// Both directions take this much longer from now on; zero: normal.
     void set_extra_delay(const Node& a, const Node& b, Duration extra);
     void heal_all();
-    /// Data and requests that are stuck get another try.
+    /// Data and requests that are stuck are tried again.
     void paths_changed();
-    /// Breaks the connections between two nodes; returns how many.
+    /// Breaks the connections between two machines; returns their number.
     std::size_t reset(const Node& a, const Node& b);
     void lose_process(SimRuntime& runtime, Goodbye goodbye);
-    /// Destroys what the process has left here. Requires: dead.
+    /// Destroys everything that the process has left here. Requires: dead.
     void forget(SimRuntime& runtime);
     void reap();
     [[nodiscard]] std::size_t stream_count() const { return streams_.size(); }
 
-    // By Stream.
+    // Calls of Stream.
     [[nodiscard]] World& world() { return world_; }
     [[nodiscard]] TimePoint now() const;
     [[nodiscard]] Random& random() { return random_; }
@@ -88,7 +90,7 @@ private:
     };
     struct Open;
     struct Dial;
-    /// Of a node; a path in place of a number for a Unix-domain socket.
+    /// A port of a machine; a path in place of a number for a Unix-domain socket.
     struct Port {
         std::size_t node;
         std::uint16_t number;

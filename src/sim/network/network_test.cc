@@ -11,7 +11,7 @@
 namespace understudy::sim {
 namespace {
 
-// What a healthy network promises is in tests/contract. Here is what goes wrong.
+// The promises of a healthy network are tested in tests/contract. Faults are tested here.
 
 bool is_prefix(const std::string& text, const std::string& of) {
     return of.compare(0, text.size(), text) == 0;
@@ -55,7 +55,7 @@ TEST(Network, AOneWayCutLetsTheOtherWayThrough) {
     EXPECT_EQ(pair.near().end->text, "heard");
 }
 
-// The sender's kernel gives up; the other end is half-open until it speaks.
+// The sender's kernel gives up; the other end stays half-open until it sends.
 TEST(Network, ALongCutBreaksTheSendersEndAndLeavesTheOtherHalfOpen) {
     Pair pair;
     pair.world.cut("a", "b");
@@ -94,7 +94,7 @@ TEST(Network, AnIdleConnectionSurvivesAnyCut) {
     EXPECT_EQ(pair.far()->text, "still here");
 }
 
-// Over many seeds: an orderly end and a reset, all bytes and fewer, but always a prefix.
+// Over many seeds: an orderly end or a reset, all bytes or fewer, but always a prefix.
 TEST(Network, AKilledProcessLeavesAPrefixOfWhatItSent) {
     const std::string sent(5000, 'x');
     std::set<Errc> reasons;
@@ -205,7 +205,7 @@ TEST(Network, AnUnknownNameIsUnavailable) {
     World world;
     Runtime& runtime = world.add_node("b").start("client", idle).runtime();
     Client client(runtime, "nowhere");
-    EXPECT_FALSE(client.failure);  // Never within the call.
+    EXPECT_FALSE(client.failure);  // It is never called within the call.
     world.run_for(10ms);
     ASSERT_TRUE(client.failure);
     EXPECT_EQ(client.failure->code, Errc::unavailable);
@@ -268,7 +268,7 @@ TEST(Network, WithTlsAPausedProcessIsNotConnectedTo) {
     EXPECT_TRUE(world.run_until([&] { return late.end != nullptr; }, 1s));
     world.run_for(1s);
     EXPECT_EQ(server.app<Server>().ends.size(), 1U);
-    EXPECT_EQ(world.fabric().stream_count(), 1U);  // Of the first attempt nothing is left.
+    EXPECT_EQ(world.fabric().stream_count(), 1U);  // Nothing is left of the first attempt.
     late.end.reset();
 }
 

@@ -12,7 +12,7 @@ namespace understudy::sim {
 
 class SimRuntime;
 
-/// A process's view of the network. What goes on behind it is in Fabric and Stream.
+/// A process's view of the network. Fabric and Stream implement it.
 class SimNetwork final : public Network {
 public:
     explicit SimNetwork(SimRuntime& runtime) : runtime_(runtime) {}
@@ -28,7 +28,7 @@ private:
     SimRuntime& runtime_;
 };
 
-/// The program's hand on one end of a Stream; without one after the process's death.
+/// A program's handle on one end of a Stream. After the death of the process it has no stream.
 class SimConnection final : public Connection {
 public:
     SimConnection(Stream& stream, Stream::Side side, Address peer,

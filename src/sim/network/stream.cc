@@ -98,7 +98,8 @@ void Stream::lose_process(Side side, Goodbye goodbye) {
     if (goodbye == Goodbye::none) {
         close_socket(side);
     } else {
-        // The kernel sends a reset instead of an end if bytes were unread; nobody can tell.
+        // The kernel sends a reset instead of an end if bytes were unread; a peer cannot tell
+        // which.
         if (fabric_.random().chance(1, 2)) send_ending(side, Ending::reset);
         close(side);
     }
@@ -144,7 +145,7 @@ bool Stream::over() const {
 
 void Stream::later(TimePoint when, Step step, Side side, std::size_t amount) {
     ++pending_;
-    // Packed, so that the call fits the small buffer of std::function.
+    // Packed, so that the call fits into the small buffer of std::function.
     const std::uint64_t packed =
         std::uint64_t{amount} << 8 | static_cast<std::uint64_t>(step) << 1 | side;
     fabric_.world().at(when, [this, packed] {
@@ -169,7 +170,8 @@ void Stream::happen(Step step, Side side, std::size_t amount) {
             return stalled(side);
         case Step::window:
             flows_[side].window_due = false;
-            if (passes(other(side))) flush(side);  // Else lost; path_changed() asks again.
+            if (passes(other(side)))
+                flush(side);  // Otherwise it is lost, and path_changed() asks again.
             return;
     }
 }
@@ -187,7 +189,7 @@ void Stream::arrive(Side side, std::size_t count) {
 void Stream::land(Side side, std::size_t count) {
     Flow& flow = flows_[side];
     const End& receiver = ends_[other(side)];
-    if (!receiver.open) {  // No such socket there: a reset comes back.
+    if (!receiver.open) {  // There is no such socket, so a reset comes back.
         drop_backlog(side);
         flow.bytes.drop_back(flow.flying);
         flow.flying = flow.stuck = 0;
@@ -216,7 +218,7 @@ void Stream::fin_arrives(Side side) {
 
 void Stream::reset_arrives(Side side) {
     if (!ends_[other(side)].open || ends_[other(side)].last) return;
-    // Lost on the way: nobody sends it again. But a break of both ends is no packet.
+    // The message is lost and not sent again. A break of both ends is not a packet.
     if (!passes(side) && flows_[other(side)].ending != Ending::reset) return;
     if (fabric_.random().chance(1, 2)) ends_[other(side)].skip_unread = true;
     end_with(other(side), {.code = Errc::unavailable, .detail = "connection reset"});
@@ -240,7 +242,7 @@ void Stream::stalled(Side side) {
         flow.stall_watched = true;
         return later(limit, Step::stalled, side);
     }
-    // The sender's kernel gives up. The receiver is not told: it could not be reached.
+    // The sender's kernel gives up. The receiver is not told, because it could not be reached.
     drop_backlog(side);
     flow.bytes.drop_back(flow.flying);
     flow.flying = flow.stuck = 0;
@@ -260,15 +262,15 @@ void Stream::grace_over(Side side) {
 
 void Stream::want_turn(Side side) {
     End& end = ends_[side];
-    // After finish() only closed() comes.
+    // After finish() only closed() is called.
     const bool news = !end.finishing && (end.drained_due || flows_[other(side)].unread > 0);
     if ((!news && !end.last) || end.turn_due || end.observer == nullptr) return;
     end.turn_due = true;
     end.runtime->deliver(SimRuntime::Cause::socket, id_ << 1 | side, [this, side] { turn(side); });
 }
 
-// One call to the observer. It may destroy the connection, and with the last one this stream is
-// over; but it is only taken away when the event has ended.
+// One call to the observer. It may destroy the connection. With the last connection this stream is
+// over, but it is removed only after the event.
 void Stream::turn(Side side) {
     End& end = ends_[side];
     end.turn_due = false;
@@ -314,7 +316,7 @@ void Stream::close(Side side) {
     if (!ends_[side].open) return;
     close_socket(side);
     Flow& incoming = flows_[other(side)];
-    // A kernel that throws away what its process has not read says so by a reset.
+    // A kernel that discards unread data of its process sends a reset.
     send_ending(side, incoming.unread > 0 ? Ending::reset : Ending::fin);
     incoming.bytes.drop_front(incoming.unread);
     incoming.unread = 0;
@@ -339,7 +341,7 @@ void Stream::end_with(Side side, Error why) {
     End& end = ends_[side];
     if (end.last) return;
     end.last = std::move(why);
-    // Nobody will hear it; the socket itself has ended all the same.
+    // There is no object to call, but the socket itself has ended.
     if (end.connection == nullptr && !end.open) return;
     want_turn(side);
 }
@@ -350,7 +352,7 @@ void Stream::drop_backlog(Side side) {
     flow.backlog = 0;
 }
 
-// Requires: no backlog behind what is flying.
+// Requires: no backlog after the bytes in flight.
 void Stream::lose_tail(Flow& flow) {
     const std::size_t lost = fabric_.random().below(flow.flying + 1);
     flow.bytes.drop_back(lost);
@@ -358,7 +360,7 @@ void Stream::lose_tail(Flow& flow) {
     flow.stuck = std::min(flow.stuck, flow.flying);
 }
 
-// Called before the flow gets its first stuck byte, and before each further one.
+// Called before the first byte of the flow is stuck, and before each further one.
 void Stream::watch_stall(Side side) {
     Flow& flow = flows_[side];
     if (!flow.stalled()) flow.stalled_since = fabric_.now();

@@ -14,16 +14,16 @@ class Fabric;
 class SimConnection;
 class SimRuntime;
 
-/// Whether the kernel says goodbye for a process that is gone.
+/// Whether the kernel closes the connection of a process that has gone.
 enum class Goodbye : std::uint8_t { by_kernel, none };
 
-/// One TCP connection: two ends, and what is between them.
+/// One TCP connection: two ends, and the data between them.
 ///
-/// Each direction is one queue of bytes in four parts, front to back: unread in the receiver's
-/// kernel, flying, (of these, stuck behind a cut), and backlog in the sender. Bytes only ever move
-/// from part to part, so their order cannot break. TCP's answers to loss show up as delay: what
-/// meets a cut is stuck until a while after the cut heals, or until the sender's kernel gives up.
-/// The other end is then half-open: it learns of it when it sends.
+/// Each direction is one queue of bytes in four parts, from front to back: unread in the receiver's
+/// kernel, in flight, (of these: stuck at a cut), and the backlog in the sender. Bytes only move
+/// from part to part, so their order is kept. TCP's reaction to loss appears as delay: data that
+/// meets a cut is stuck until some time after the cut heals, or until the sender's kernel gives up.
+/// The other end is then half-open; it learns of that when it sends.
 ///
 /// Side 0 has dialled, side 1 has accepted.
 class Stream {
@@ -34,23 +34,24 @@ public:
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
 
-    // By the connection objects.
+    // Calls of the connection objects.
     void attach(Side side, SimConnection& connection);
     void start(Side side, Connection::Observer& observer);
     void send(Side side, Bytes data);
     void finish(Side side, Duration grace);
-    /// The object is destroyed.
+    /// The object was destroyed.
     void detach(Side side);
     [[nodiscard]] std::size_t backlog(Side side) const { return flows_[side].backlog; }
 
-    /// What was sent in the turn that ends now leaves, as far as the receiver has room.
+    /// Sends the output of the turn that ends now, as far as the receiver has room.
     void flush(Side side);
 
-    // By the fabric.
-    /// The kernel closes a socket nobody holds: not accepted, or its attempt was given up.
+    // Calls of the fabric.
+    /// The kernel closes a socket without an owner: it was not accepted, or its attempt was
+    /// abandoned.
     void abandon(Side side);
     void lose_process(Side side, Goodbye goodbye);
-    /// Both ends hear a reset now; what is flying is lost from an arbitrary byte on.
+    /// Both ends get a reset now; what is in flight is lost from an arbitrary byte on.
     void break_now();
     void path_changed();
 
@@ -58,7 +59,7 @@ public:
     [[nodiscard]] SimRuntime& runtime(Side side) { return *ends_[side].runtime; }
     [[nodiscard]] bool open(Side side) const { return ends_[side].open; }
     [[nodiscard]] bool held(Side side) const { return ends_[side].connection != nullptr; }
-    /// Nothing refers to it and nothing will happen to it any more.
+    /// True if no object refers to it and nothing more will happen to it.
     [[nodiscard]] bool over() const;
 
 private:
@@ -67,16 +68,16 @@ private:
 
     struct End {
         SimRuntime* runtime = nullptr;
-        SimConnection* connection = nullptr;  // Null: not handed over yet, or destroyed.
+        SimConnection* connection = nullptr;  // Null: not passed on yet, or destroyed.
         Connection::Observer* observer = nullptr;
-        bool open = true;  // The kernel's socket.
+        bool open = true;  // The socket in the kernel.
         bool turn_due = false;
-        bool unsent = false;  // In its runtime's list of what to flush.
-        bool high = false;    // The backlog has been at the high-water mark.
+        bool unsent = false;  // It is in the flush list of its runtime.
+        bool high = false;    // The backlog has reached the high-water mark.
         bool drained_due = false;
         bool finishing = false;
-        bool skip_unread = false;   // `last` comes before what is not read yet.
-        std::optional<Error> last;  // closed() is due, with this.
+        bool skip_unread = false;   // `last` comes before the unread data.
+        std::optional<Error> last;  // closed() must be called with this error.
         EventQueue::Id grace;
     };
     struct Flow {  // From the end of the same number to the other.
@@ -89,7 +90,7 @@ private:
         std::size_t backlog = 0;
         Ending ending = Ending::none;  // Was sent.
         bool fin_stuck = false;
-        bool unacked = false;  // Arrived, but the way back is cut.
+        bool unacked = false;  // It has arrived, but the way back is cut.
         bool window_due = false;
         bool retransmit_due = false;
         bool stall_watched = false;
@@ -128,7 +129,7 @@ private:
     const std::uint64_t id_;
     End ends_[2];
     Flow flows_[2];
-    std::size_t pending_ = 0;  // Steps scheduled.
+    std::size_t pending_ = 0;  // Steps that are scheduled.
 };
 
 }  // namespace understudy::sim
