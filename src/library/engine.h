@@ -4,8 +4,7 @@
 
 namespace understudy::library {
 
-/// The engine that this build has for what is replicated; null if it has none
-/// (UNDERSTUDY_RAFT=OFF).
+/// The consensus engine of this build; null if it has none (UNDERSTUDY_RAFT=OFF).
 [[nodiscard]] consensus::MakeCore engine();
 
 }  // namespace understudy::library

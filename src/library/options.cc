@@ -23,7 +23,7 @@ namespace {
     return host.empty() || host == "0.0.0.0" || host == "::";
 }
 
-// Host name, process, and from the second agent of this process on its number.
+// Host name, process id, and a number from the second agent of this process on.
 [[nodiscard]] std::string make_name() {
     static std::atomic<unsigned> agents{0};
     char host[256] = "host";

@@ -19,8 +19,8 @@ namespace understudy::library {
 
 [[nodiscard]] inline TimePoint soon() { return clock_now() + patience; }
 
-/// What callbacks said, for a test that waits for it. Copies are the same: a callback that outlives
-/// the test's own holds one.
+/// Collects the arguments of callbacks, for a test that waits for them. Copies share their
+/// contents, so a callback may outlive the test's own object.
 template <class T>
 class Heard {
 public:
@@ -29,7 +29,7 @@ public:
         state_->all.push_back(std::move(what));
         state_->more.notify_all();
     }
-    /// Waits until `enough` says so of all that was heard; then what it was.
+    /// Waits until `enough` returns true for everything that was collected, and returns it.
     std::vector<T> wait(const std::function<bool(const std::vector<T>&)>& enough) const {
         std::unique_lock lock(state_->mutex);
         EXPECT_TRUE(state_->more.wait_for(lock, patience, [&] { return enough(state_->all); }))
@@ -56,7 +56,7 @@ private:
     std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
-/// A door that callbacks wait at until the test opens it. Copies are the same.
+/// Callbacks wait at it until the test opens it. Copies are the same door.
 class Door {
 public:
     void open() const {
@@ -78,10 +78,10 @@ private:
     std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
-/// The longest there is: nobody loses a role because the machine is busy.
+/// The longest lease: no member loses its role because the machine is busy.
 inline constexpr Duration long_lease = 60s;
 
-/// A registry in this process, and agents of it, on real sockets.
+/// A registry in this process, and its agents, on real sockets.
 class PlatformTest : public ::testing::Test {
 protected:
     static LogSink quiet() {
@@ -99,7 +99,7 @@ protected:
                             .log = quiet()})
             .value_or_throw();
     }
-    /// A member with one record "greeting" that says its name.
+    /// A member with one record "greeting" that contains its name.
     static Service open_greeter(Agent& agent, const std::string& member) {
         Service service =
             agent.create_service({.family = "Foo", .member = member, .lease = long_lease})

@@ -16,7 +16,7 @@ namespace {
                       ": not available here; ask the coordinator, which keeps the journal"};
 }
 
-/// A copy of an immortal whose journal and connections a coordinator has.
+/// A copy of an immortal whose coordinator has its journal and connections.
 class ImmortalBeside final : public ImmortalBody {
 public:
     ImmortalBeside(Runtime& runtime, Log& log, const ImmortalOptions& options,
@@ -30,7 +30,7 @@ public:
             observer_.standing_changed();
         });
         client_.on_trouble([this, &log, told = Errc{}](const Error& error) mutable {
-            // Who asks for what cannot be will not get it by asking again.
+            // A wrong configuration is not improved by another try.
             if (error.code == Errc::bad_config) return observer_.failed(error);
             if (std::exchange(told, error.code) != error.code) {
                 log.warn("coordinator.away", {kv("error", error)});

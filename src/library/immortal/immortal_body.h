@@ -10,11 +10,12 @@
 
 namespace understudy::library {
 
-/// What runs a copy of an immortal: a journal and connections of this process, or a coordinator
-/// beside it. Destroying it gives up; close() is the orderly way. Thread: loop only, but check().
+/// Runs a copy of an immortal, with a journal and connections in this process or beside a
+/// coordinator. The destructor ends it at once; close() ends it in order. Thread: loop only, except
+/// check().
 class ImmortalBody {
 public:
-    /// Must not destroy the body.
+    /// These calls must not destroy the body.
     class Observer {
     public:
         virtual ~Observer() = default;
@@ -31,7 +32,7 @@ public:
 
     /// Errors: bad_config (none).
     [[nodiscard]] static Result<void> check(const ImmortalOptions& options);
-    /// Requires: check() had nothing to say; all outlive the body. Tells the observer later.
+    /// Requires: check() succeeded; all arguments outlive the body. Calls the observer later.
     [[nodiscard]] static std::unique_ptr<ImmortalBody> make(Runtime& runtime, Log& log,
                                                             const ImmortalOptions& options,
                                                             const ImmortalMember::Classes& classes,
@@ -45,10 +46,10 @@ public:
     virtual void close(std::function<void()> done) = 0;
 };
 
-/// Where a coordinator is: HOST:PORT, or the path of its socket. Errors: bad_config (none).
+/// The address of a coordinator: HOST:PORT, or the path of its socket. Errors: bad_config (none).
 [[nodiscard]] Result<Address> coordinator_address(const std::string& text);
 
-/// The one beside a coordinator.
+/// Makes a body beside a coordinator.
 [[nodiscard]] std::unique_ptr<ImmortalBody> make_immortal_beside(
     Runtime& runtime, Log& log, const ImmortalOptions& options,
     const ImmortalMember::Classes& classes, ImmortalBody::Observer& observer);

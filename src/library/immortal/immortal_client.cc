@@ -22,7 +22,7 @@ namespace {
     return out;
 }
 
-/// One that nobody else has: from the system, since two processes may start alike.
+/// A random number from the system, because two processes may start in the same state.
 [[nodiscard]] std::uint64_t new_session() {
     std::random_device device;
     std::uint64_t session = 0;
@@ -32,7 +32,7 @@ namespace {
 
 }  // namespace
 
-// --- What stands behind it -----------------------------------------------------------------------
+// --- Implementation ------------------------------------------------------------------------------
 
 ImmortalClient::Impl::Impl(std::shared_ptr<Log> its_log, ImmortalClientOptions its_options,
                            std::uint64_t its_session)
@@ -148,7 +148,7 @@ void ImmortalClient::Impl::later(std::function<void()> task) {
     loop.post([self = shared_from_this(), task = std::move(task)] { task(); });
 }
 
-// --- The public face -----------------------------------------------------------------------------
+// --- Public functions ----------------------------------------------------------------------------
 
 Result<ImmortalClient> ImmortalClient::open(ImmortalClientOptions options) {
     US_CHECK(check_service_name(options.service));

@@ -19,7 +19,7 @@
 
 namespace understudy {
 
-/// What stands behind an ImmortalClient; as ImmortalMember::Impl.
+/// The implementation of an ImmortalClient, as ImmortalMember::Impl.
 struct US_HIDDEN ImmortalClient::Impl final : std::enable_shared_from_this<Impl> {
     Impl(std::shared_ptr<Log> its_log, ImmortalClientOptions its_options,
          std::uint64_t its_session);
@@ -30,10 +30,10 @@ struct US_HIDDEN ImmortalClient::Impl final : std::enable_shared_from_this<Impl>
 
     // Any thread.
     using Told = std::function<void(Result<Bytes>)>;
-    /// Calls `begin` on the loop, and waits for the answer.
+    /// Calls `begin` on the loop and waits for the answer.
     [[nodiscard]] Result<Buffer> await(Duration timeout,
                                        std::function<void(node::ImmortalClient&, Told)> begin);
-    /// The same once it is known how far the session is.
+    /// The same, once the position of the session is known.
     [[nodiscard]] Result<Buffer> await_ready(
         Duration timeout, std::function<void(node::ImmortalClient&, Told)> begin);
 
@@ -61,7 +61,7 @@ struct US_HIDDEN ImmortalClient::Impl final : std::enable_shared_from_this<Impl>
     };
     std::map<std::uint64_t, Resumed> resumed;
 
-    library::LoopThread loop;  ///< Ends before what it works on.
+    library::LoopThread loop;  ///< It ends before the objects that it uses.
 };
 
 }  // namespace understudy

@@ -16,7 +16,7 @@ Error no_answer_there() {
                       "nothing"};
 }
 
-/// A look that somebody waits for, and does not any more.
+/// A look that a caller waits for, until it gives up.
 class Watched {
 public:
     explicit Watched(std::function<Result<void>(const ImmortalObject&)> look)
@@ -27,7 +27,7 @@ public:
         if (!look_) return Error{.code = Errc::timed_out, .detail = "the caller no longer waits"};
         return look_(object);
     }
-    /// Waits while it looks.
+    /// Waits while the look runs.
     void give_up() {
         const std::lock_guard lock(mutex_);
         look_ = nullptr;

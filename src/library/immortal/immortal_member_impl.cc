@@ -33,7 +33,7 @@ Result<library::ImmortalBody*> ImmortalMember::Impl::serving() {
         return waiter.closed(Effect::none);
     }
     US_CHECK(board.check_open());
-    US_ASSERT(body != nullptr);  // It is joining until there is one.
+    US_ASSERT(body != nullptr);  // Its role is joining until there is one.
     return body.get();
 }
 

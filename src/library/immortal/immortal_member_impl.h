@@ -17,10 +17,10 @@
 
 namespace understudy {
 
-/// What stands behind an ImmortalMember: impulses go to the loop, answers come back to the callback
-/// thread, each many at once.
+/// The implementation of an ImmortalMember: impulses go to the loop, and answers come back to the
+/// callback thread, many at once.
 ///
-/// What runs on the loop keeps this alive; close() breaks the circle.
+/// Tasks on the loop keep this object alive; close() ends that cycle.
 struct US_HIDDEN ImmortalMember::Impl final : std::enable_shared_from_this<Impl>,
                                               private library::ImmortalBody::Observer {
     Impl(std::shared_ptr<Log> its_log, ImmortalOptions its_options, Classes its_classes);
@@ -30,7 +30,8 @@ struct US_HIDDEN ImmortalMember::Impl final : std::enable_shared_from_this<Impl>
 
     // Any thread.
     [[nodiscard]] ImmortalStatus current();
-    /// Calls `begin` on the loop with what is to be called with the answer, and waits for it.
+    /// Calls `begin` on the loop with the function to be called with the answer, and waits for the
+    /// answer.
     template <class T, class Begin>
     [[nodiscard]] Result<T> await(Duration timeout, Begin begin) {
         return waiter.await<T>(timeout, [self = shared_from_this(), begin = std::move(begin)](
@@ -59,7 +60,7 @@ struct US_HIDDEN ImmortalMember::Impl final : std::enable_shared_from_this<Impl>
 
     std::unique_ptr<library::ImmortalBody> body;  // Loop only.
 
-    library::LoopThread loop;  ///< Ends before what it works on.
+    library::LoopThread loop;  ///< It ends before the objects that it uses.
 
 private:
     // library::ImmortalBody::Observer

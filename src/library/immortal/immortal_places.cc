@@ -10,7 +10,7 @@ namespace understudy::library {
 
 namespace {
 
-constexpr Duration leave_max = 500ms;  // To the registry.
+constexpr Duration leave_max = 500ms;  // For leaving the registry.
 
 [[nodiscard]] AgentOptions agent_options(const ImmortalPlaces::Options& options) {
     return {.name = options.agent, .registry = options.registry, .tls = options.tls};
@@ -80,7 +80,7 @@ void ImmortalPlaces::registry_changed(bool available, const std::string& detail)
     }
 }
 
-/// Whoever is active first, then the others, then what was listed.
+/// First the active member, then the others, then the listed addresses.
 void ImmortalPlaces::service_changed(const std::string& family) {
     const wire::pb::ServiceInfo* info = agent_->directory().find(family);
     if (info == nullptr) return;

@@ -16,12 +16,12 @@
 
 namespace understudy::library {
 
-/// Where immortals are to be found: in a list, and in the registry if there is one.
-/// Thread: loop only, but check().
+/// The addresses of immortals: from a list, and from the registry if there is one. Thread: loop
+/// only, except check().
 class ImmortalPlaces final : public node::Locator, private client::AgentObserver {
 public:
     struct Options {
-        std::string agent;  ///< Name of this process in the registry; empty: made up.
+        std::string agent;  ///< The name of this process in the registry; empty: a generated name.
         std::vector<std::string> registry;
         std::map<std::string, std::vector<std::string>> listed;
         std::optional<TlsFiles> tls;
@@ -29,7 +29,7 @@ public:
 
     /// Errors: bad_config (none).
     [[nodiscard]] static Result<void> check(const Options& options);
-    /// Requires: check() had nothing to say. Errors: in_use, bad_config (none).
+    /// Requires: check() succeeded. Errors: in_use, bad_config (none).
     [[nodiscard]] static Result<std::unique_ptr<ImmortalPlaces>> open(Runtime& runtime, Log& log,
                                                                       const Options& options);
     ~ImmortalPlaces() override;

@@ -1,4 +1,4 @@
-// Immortals of a platform: the registry says who may be active and where everybody is.
+// Immortals of a platform: the registry says which copies may be active, and where they are.
 
 #include <map>
 #include <memory>
@@ -27,7 +27,7 @@ public:
 
 class ImmortalPlatform : public PlatformTest {
 protected:
-    /// A copy, and what it was told of its role.
+    /// A copy, and the roles that it was told.
     struct Copy {
         ImmortalMember member;
         Heard<Role> roles;

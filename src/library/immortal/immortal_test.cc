@@ -53,7 +53,7 @@ public:
     std::map<std::string, std::int64_t> greetings;
 };
 
-/// Greets the server so many times, one after the other, and counts the answers.
+/// Greets the server this many times, one after the other, and counts the answers.
 class Client final : public Immortal {
 public:
     void begin(std::int64_t many) {
@@ -92,7 +92,7 @@ std::string free_address() {
     return to_string((*listener)->address());
 }
 
-/// Addresses of a server and a client, which are not there yet.
+/// Addresses of a server and a client that do not exist yet.
 struct Stage {
     std::string server_a = free_address();
     std::string server_b = free_address();
@@ -119,7 +119,7 @@ struct Stage {
         member.wait_active().value_or_throw();
         return member;
     }
-    /// One of two copies on a directory that both reach.
+    /// One of two copies on a shared directory.
     [[nodiscard]] ImmortalMember open_copy(const std::string& member) const {
         ImmortalOptions how = options("server", member, member == "A" ? server_a : server_b);
         how.journal = SharedDirectory{.path = scratch.path + "/shared", .lease = 500ms};
@@ -356,7 +356,7 @@ TEST(PublicImmortalClient, WhoGivesUpWaitingIsToldThatTheCallIsStillUnderWay) {
     EXPECT_EQ(count.error().code, Errc::timed_out);
     EXPECT_EQ(count.error().effect, Effect::unknown);
     auto server = stage.open_server();
-    // It may be active a moment before its object has been started: then a look is refused.
+    // It may be active a moment before its object has been started; then a look is refused.
     EXPECT_TRUE(eventually([&] {
         std::int64_t found = 0;
         const auto looked = server.look<Server>(
@@ -414,7 +414,7 @@ TEST(PublicImmortalClient, EachCallIsCarriedOutOnceOverFailovers) {
     EXPECT_EQ(greetings(*copies[active], "Ann"), turns * each);
 }
 
-// The life of a client that writes down what it is about to do.
+// The life of a client that records its calls before it makes them.
 TEST(PublicImmortalClient, GoesOnAfterItsOwnRestart) {
     const Stage stage;
     auto server = stage.open_server();

@@ -36,7 +36,8 @@ Result<Agent> Agent::open(AgentOptions options) {
     }
     const std::shared_ptr<Log> log = library::make_log(std::move(options.log));
     auto impl = std::make_shared<Impl>(log, std::move(checked), join_threads(options, log));
-    if (!options.threads) impl->threads->callbacks->leave(TimePoint{});  // To the agent alone.
+    if (!options.threads)
+        impl->threads->callbacks->leave(TimePoint{});  // Only this agent uses them.
     US_CHECK(impl->open());
     return Agent(std::move(impl));
 }

@@ -16,9 +16,9 @@ namespace understudy {
 
 namespace {
 
-constexpr int turns_to_leave = 3;         // Of what was sent last: link, stream, socket.
+constexpr int turns_to_leave = 3;  // For the last output: link, stream, socket.
 
-// Services are never over: one without members is reported as such.
+// Services never end: one without members is reported as such.
 [[nodiscard]] bool never_over(const ServiceStatus&) { return false; }
 
 }  // namespace
@@ -83,7 +83,7 @@ void Agent::Impl::publish_statistics() {
 
 void Agent::Impl::follow(const std::string& family) {
     if (followed[family]++ == 0) {
-        // What was seen while it was followed before may be old.
+        // What was seen in an earlier time of following may be old.
         const std::lock_guard lock(mutex);
         if (family.empty()) {
             services_seen.clear();
@@ -149,7 +149,7 @@ void Agent::Impl::close(Duration limit) {
     changed.notify_all();
     loop.post([self = shared_from_this(), deadline] { self->flush_on_loop(deadline); });
     if (loop.on_loop()) {
-        callbacks->close(TimePoint{});  // A handler on the loop may not wait.
+        callbacks->close(TimePoint{});  // A handler on the loop must not wait.
     } else {
         wait_loop_left(deadline);
         callbacks->close(deadline);
@@ -159,7 +159,7 @@ void Agent::Impl::close(Duration limit) {
     changed.notify_all();
 }
 
-// A loop of its own has ended then; one that others use goes on.
+// The agent's own loop has ended then; a shared one goes on.
 void Agent::Impl::wait_loop_left(TimePoint deadline) {
     std::unique_lock lock(mutex);
     changed.wait_until(lock, library::to_steady(deadline), [this] { return loop_left; });
@@ -168,7 +168,7 @@ void Agent::Impl::wait_loop_left(TimePoint deadline) {
     (void)loop.join(deadline);
 }
 
-// What is sent in this turn passes the link in the next and the stream after that.
+// The output of this turn passes the link in the next turn, and the stream in the one after that.
 void Agent::Impl::after_turns(int turns, std::function<void()> next) {
     if (turns == 0) return next();
     loop.post([self = shared_from_this(), turns, next = std::move(next)]() mutable {
@@ -176,7 +176,7 @@ void Agent::Impl::after_turns(int turns, std::function<void()> next) {
     });
 }
 
-// What was published and sent before is on its way before anything is closed.
+// Earlier publications and messages are sent before anything is closed.
 void Agent::Impl::flush_on_loop(TimePoint deadline) {
     statistics.reset();
     for (const auto& [key, service] : services) service->outbox.drain();

@@ -20,19 +20,20 @@
 
 namespace understudy {
 
-/// What stands behind an Agent and all that came from it.
+/// The implementation of an Agent and of all objects that it created.
 ///
-/// Two halves: what the loop alone touches, and what any thread reads under the mutex. Everything
-/// that was made from the agent keeps this alive; close() breaks the circle.
+/// One part is used only on the loop. The other part can be read by any thread under the mutex.
+/// Every object that the agent created keeps this alive; close() ends that cycle.
 struct US_HIDDEN Agent::Impl final : client::AgentObserver, std::enable_shared_from_this<Impl> {
     using Key = std::pair<std::string, std::string>;  ///< Family and member.
 
     static constexpr Duration close_max = 2s;
-    static constexpr Duration leave_max = 200ms;  ///< Of proxies, within close_max.
+    static constexpr Duration leave_max = 200ms;  ///< For proxies, within close_max.
     static constexpr Duration statistics_interval = 2s;
-    static constexpr std::size_t awaited_max = 1000;  ///< Families; more are not kept followed.
+    static constexpr std::size_t awaited_max =
+        1000;  ///< Families; further ones are not followed permanently.
 
-    /// Requires: the threads count it as a user already.
+    /// Requires: the threads already count this as a user.
     Impl(std::shared_ptr<Log> its_log, client::AgentOptions its_options,
          std::shared_ptr<library::ThreadPair> its_threads);
     ~Impl() override;
@@ -40,17 +41,18 @@ struct US_HIDDEN Agent::Impl final : client::AgentObserver, std::enable_shared_f
     [[nodiscard]] Result<void> open();
     void close(Duration limit);
     [[nodiscard]] Error closed_error() const;
-    /// What is wrong with the registry; empty: nothing. Thread: any.
+    /// The problem with the registry; empty if there is none. Thread: any.
     [[nodiscard]] std::string registry_trouble() const;
 
     // On the loop.
-    /// Services, proxies and whoever waits: while one of them follows a family, what was seen of it
-    /// is what it is.
+    /// Services, proxies and waiting callers follow a family. While one of them follows it, its
+    /// present state is known here.
     void follow(const std::string& family);
     void unfollow(const std::string& family);
-    /// For one who waits for the family. It stays followed: who waits wants to use it next.
+    /// For a caller that waits for the family. It stays followed, because the caller probably uses
+    /// it next.
     void follow_awaited(const std::string& family);
-    /// A closed proxy says its last words, and no longer than until its link is gone.
+    /// A closed proxy sends its last messages, for no longer than its link exists.
     void proxy_leaves(const std::shared_ptr<Proxy::Impl>& proxy);
     void proxy_left(const std::shared_ptr<Proxy::Impl>& proxy);
 
@@ -70,13 +72,14 @@ struct US_HIDDEN Agent::Impl final : client::AgentObserver, std::enable_shared_f
     std::atomic<bool> closing{false};
 
     mutable std::mutex mutex;
-    std::condition_variable changed;  ///< Of anything below.
-    bool loop_left = false;    ///< Nothing of this agent is on the loop any more.
-    bool loop_ended = false;   ///< It was the loop's last user.
+    std::condition_variable changed;  ///< Signals a change of any member below.
+    bool loop_left = false;           ///< No task of this agent is on the loop any more.
+    bool loop_ended = false;          ///< This agent was the last user of the loop.
     bool closed = false;
     bool registry_up = false;
     std::string registry_detail;
-    std::map<std::string, ServiceStatus> services_seen;  ///< Followed ones, once they are known.
+    std::map<std::string, ServiceStatus>
+        services_seen;  ///< Followed families, once they are known.
     std::map<Key, std::shared_ptr<Proxy::Impl>> proxies;
 
     // Loop only.

@@ -5,11 +5,11 @@
 
 namespace understudy::library {
 
-// What travels of a call, checked so that the other side can read it.
+// The encoding of calls, with checks that the peer can read them.
 
 /// Errors: bad_config: a name or text is not UTF-8; limit_exceeded (none).
 [[nodiscard]] Result<Buffer> encode(const Arguments& arguments);
-/// Errors: failed: the text is not UTF-8; limit_exceeded (unknown: the handler has run).
+/// Errors: failed: the text is not UTF-8; limit_exceeded (unknown): the handler has run.
 [[nodiscard]] Result<Buffer> encode(const CallResult& result);
 
 }  // namespace understudy::library

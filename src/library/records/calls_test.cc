@@ -163,7 +163,8 @@ TEST_F(Calls, ADeadlineEndsACallWhoseOutcomeIsUnknownOrThatWasNeverSent) {
                          return CallResult();
                      })
         .value_or_throw();
-    // On a busy machine a short deadline passes before the call is sent: then a longer one.
+    // On a busy machine a short deadline may pass before the call is sent; then a longer one is
+    // tried.
     for (Duration deadline = 50ms; entered.so_far().empty(); deadline *= 2) {
         ASSERT_LT(deadline, Duration(patience));
         const auto late = proxy_.call("slow", {}, {.deadline = deadline});

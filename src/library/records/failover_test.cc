@@ -54,7 +54,7 @@ TEST_F(Failover, TheFirstIsActiveAndTheNextTakesOverWithOneImage) {
     status.wait_for_last(RecordStatus::connected);
     EXPECT_EQ(proxy.status().member, "Bar2");
     EXPECT_EQ(two.epoch(), seen[1]);
-    // A change after it goes on from there.
+    // A later change continues from there.
     Record record = two.record("greeting").value_or_throw();
     record.put("from", "Bar2 again").value_or_throw();
     EXPECT_EQ(subscription.image().text("from"), "Bar2");
@@ -76,7 +76,7 @@ TEST_F(Failover, AReturningMemberGoesToTheBack) {
     back.on_role(into(roles1));
     EXPECT_EQ(roles1.wait_for(1), std::vector<std::string>{"standby"});
     EXPECT_EQ(two.role(), Role::active);
-    // A listener that is added later hears the role as it is.
+    // A listener that is added later gets the present role.
     Heard<std::string> late;
     two.on_role(into(late));
     EXPECT_EQ(late.wait_for(1), std::vector<std::string>{"active"});
@@ -94,7 +94,7 @@ TEST_F(Failover, ClosingTheServiceAloneHandsItsRoleOn) {
     roles.wait_for_last("active");
     EXPECT_EQ(one.record("x").error().code, Errc::closed);
     EXPECT_EQ(one.wait_registered().error().code, Errc::closed);
-    // Its name is free again, in this agent too.
+    // Its name is free again, also in this agent.
     Service again = open_greeter(first, "Bar1");
     EXPECT_EQ(again.wait_registered().operator bool(), true);
 }

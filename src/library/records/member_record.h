@@ -8,10 +8,10 @@
 
 namespace understudy::library {
 
-/// What the platform shows of one member, as a record of that member like any other.
+/// What the platform publishes about one member, as an ordinary record of that member.
 ///
 /// Fields: family, member, agent, role (text); pid, epoch, clients, records, subscriptions,
-/// changes, calls, uptime_s (integer). The record itself counts in none of them.
+/// changes, calls, uptime_s (integer). The record itself is not counted.
 /// Thread: loop only.
 class MemberRecord {
 public:
@@ -20,7 +20,7 @@ public:
 
     MemberRecord(client::Member& member, const std::string& agent);
 
-    /// Publishes what is different, at once or as soon as interval_min allows.
+    /// Publishes the differences, at once or as soon as interval_min allows.
     void update(Runtime& runtime, TimePoint agent_started, std::uint64_t calls);
 
 private:

@@ -17,12 +17,12 @@ struct NamesView::State {
 
     // Loop only.
     std::set<std::string, std::less<>> known;
-    std::set<std::string, std::less<>> listing;  // What has come of a listing so far.
+    std::set<std::string, std::less<>> listing;  // The names of a listing that have arrived so far.
     bool listing_on = false;
 
     std::mutex mutex;
-    std::map<std::string, bool> waiting;  // Name to whether it is there now.
-    bool complete = false;                // A whole listing has come.
+    std::map<std::string, bool> waiting;  // For each name, whether it exists now.
+    bool complete = false;                // A complete listing has arrived.
     bool posted = false;
 
     // Callback thread only.

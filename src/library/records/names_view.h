@@ -10,11 +10,11 @@
 
 namespace understudy::library {
 
-/// The names that a service has, of records or of calls, as told by its active member.
+/// The names of a service's records or calls, as its active member reports them.
 ///
-/// A listener hears what there is, then what is added and removed; a new member's listing is
-/// compared with the last one's, so that only differences are told. Names that come and go while a
-/// listener is slow are not told.
+/// A listener gets the present names, then those that were added and removed. The list of a new
+/// active member is compared with the last one, so that only differences are reported. Names that
+/// come and go while a listener is slow are not reported.
 ///
 /// Bounds: the names of one member, twice.
 /// Thread: took() the loop, add() and close() any.
@@ -27,7 +27,7 @@ public:
 
     void took(const record::Names& names);
     void add(Listener listener);
-    /// As add(), but called with all names there are.
+    /// As add(), but the listener is called with all names.
     void add_whole(std::function<void(const Names& names)> listener);
     void close();
 

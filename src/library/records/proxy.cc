@@ -14,7 +14,7 @@ namespace understudy {
 
 namespace {
 
-constexpr Duration answer_grace = 500ms;  // The loop ends a call at its deadline; if it can.
+constexpr Duration answer_grace = 500ms;  // The loop ends a call at its deadline, if it can.
 
 [[nodiscard]] Error on_loop_error() {
     return {.code = Errc::bad_config,

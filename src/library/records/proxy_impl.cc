@@ -74,8 +74,8 @@ void Proxy::Impl::open_on_loop() {
     client = *std::move(opened);
 }
 
-// What was sent before still leaves. Calls end with `closed`, reads too; what was last heard of
-// records stays readable.
+// Earlier output is still sent. Calls and reads end with `closed`; the last images of records stay
+// readable.
 void Proxy::Impl::close_on_loop() {
     send_queued();
     closed.store(true);
@@ -179,7 +179,7 @@ void Proxy::Impl::end_read(const std::shared_ptr<Read>& read) {
     }
 }
 
-// The bytes become an image here: a read is one message, and nobody needs a mirror for it.
+// The bytes become an image here, because a read is one message and needs no mirror.
 void Proxy::Impl::finish_read(SubscriptionId id, const client::RecordEvent& event) {
     const auto found = reads_.find(id.value);
     if (found == reads_.end()) return;
@@ -198,7 +198,7 @@ void Proxy::Impl::finish_read(SubscriptionId id, const client::RecordEvent& even
     }
 }
 
-// --- What the member says, on the loop -----------------------------------------------------------
+// --- Events of the member, on the loop -----------------------------------------------------------
 
 void Proxy::Impl::status_changed(const client::ProxyStatus& status) {
     const ConnectionStatus news{status.connected, status.member, status.epoch};
@@ -217,7 +217,7 @@ void Proxy::Impl::status_changed(const client::ProxyStatus& status) {
     }
     status_listeners.tell(news);
     if (leaving_ && !news.connected) {
-        // Not within the call that says so.
+        // Not within the call that reports it.
         agent->loop.post([self = shared_from_this()] {
             self->client.reset();
             self->agent->proxy_left(self);
@@ -234,7 +234,7 @@ void Proxy::Impl::record_event(const client::RecordEvent& event) {
     entry.connection = connection_;
     entry.new_line = new_line_;
     if (entry.subscription->where == RunOn::callback_thread) return put(entry);
-    // A listener that ends anything does so in a later turn.
+    // A listener that ends a subscription does so in a later turn.
     if (entry.subscription->take(*agent->log, entry)) client->resync(id);
 }
 
@@ -252,9 +252,10 @@ void Proxy::Impl::rpcs_named(const record::Names& names) { rpcs.took(names); }
 
 // --- The same, on the callback thread ------------------------------------------------------------
 
-// One batch, then whoever else has something to do: a stream of changes keeps nobody waiting long.
+// Handles one batch and then lets other users run, so that a stream of changes delays no other user
+// for long.
 void Proxy::Impl::work_on_inbox() {
-    // The agent is being closed by a listener that is called from here.
+    // A listener that is called from here is closing the agent.
     if (working_) return;
     if (!inbox_.take(taken_)) return;
     working_ = true;
@@ -275,7 +276,8 @@ void Proxy::Impl::work_on_inbox() {
     working_ = false;
     if (!behind.empty()) ask_again(std::move(behind));
     if (agent->callbacks->post([self = shared_from_this()] { self->work_on_inbox(); })) return;
-    while (inbox_.take(taken_)) taken_.release();  // Nothing more is told: it only goes.
+    while (inbox_.take(taken_))
+        taken_.release();  // Nothing more is reported; the rest is discarded.
 }
 
 void Proxy::Impl::tell_lost(RunOn where) {
@@ -289,7 +291,7 @@ void Proxy::Impl::tell_lost(RunOn where) {
     for (const Subscribed& each : all) each->connection_lost(*agent->log);
 }
 
-// A fresh image for those that need one still.
+// Requests a fresh image for those that still need one.
 void Proxy::Impl::ask_again(std::vector<Subscribed> subscriptions) {
     agent->loop.post([self = shared_from_this(), subscriptions = std::move(subscriptions)] {
         if (self->client == nullptr) return;
@@ -360,7 +362,7 @@ Result<void> Proxy::Impl::queue_call(CallQueue::Item item) {
 }
 
 void Proxy::Impl::send_queued() {
-    if (client == nullptr || leaving_) return;  // Closing has answered them.
+    if (client == nullptr || leaving_) return;  // The close has answered them.
     for (CallQueue::Item& item : outgoing.take()) {
         auto begun = client->call(std::move(item.call));
         if (!item.finished) continue;
@@ -374,7 +376,7 @@ void Proxy::Impl::send_queued() {
 
 void Proxy::Impl::call_finished(CallId call, Result<Buffer> outcome) {
     const auto found = calls_.find(call.value);
-    if (found == calls_.end()) return;  // Nobody waits for it.
+    if (found == calls_.end()) return;  // No caller waits for it.
     const CallQueue::Finished finished = std::move(found->second);
     calls_.erase(found);
     finished(std::move(outcome));

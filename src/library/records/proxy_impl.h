@@ -21,7 +21,7 @@
 
 namespace understudy {
 
-/// What stands behind a Proxy: subscriptions and calls on their way between application and loop.
+/// The implementation of a Proxy: passes subscriptions and calls between application and loop.
 struct US_HIDDEN Proxy::Impl final : client::ProxyObserver, std::enable_shared_from_this<Impl> {
     using Read = library::Once<Result<RecordImage>>;
     using Subscribed = std::shared_ptr<Subscription::Impl>;
@@ -31,16 +31,16 @@ struct US_HIDDEN Proxy::Impl final : client::ProxyObserver, std::enable_shared_f
     [[nodiscard]] Error closed_error() const;
     [[nodiscard]] Result<Subscribed> subscribe(std::string_view record, RecordListener listener,
                                                const SubscribeOptions& options);
-    /// Checks and encodes. Errors as Proxy::call() has them before anything is sent.
+    /// Checks and encodes a call. Errors: those of Proxy::call() that occur before sending.
     [[nodiscard]] Result<library::CallQueue::Item> prepare(std::string_view name,
                                                            const Arguments& arguments,
                                                            const CallOptions& call_options,
                                                            record::Answer answer) const;
-    /// On the callback thread a call to a handler that runs there would wait for itself.
+    /// A call on the callback thread to a handler that also runs there would wait for itself.
     /// Errors: bad_config (none).
     [[nodiscard]] Result<void> check_not_own(std::string_view name) const;
     void want_names();
-    /// Errors: corrupt, limit_exceeded (unknown: it has run).
+    /// Errors: corrupt, limit_exceeded (unknown): the call has run.
     [[nodiscard]] static Result<CallResult> read_result(Bytes bytes);
     /// Errors: limit_exceeded, closed (none).
     [[nodiscard]] Result<void> queue_call(library::CallQueue::Item item);
@@ -82,13 +82,13 @@ private:
     void finish_read(SubscriptionId id, const client::RecordEvent& event);
 
     void work_on_inbox();
-    /// To those whose listeners run there. Thread: that one.
+    /// Calls the listeners that run on that thread. Thread: that one.
     void tell_lost(RunOn where);
     void ask_again(std::vector<Subscribed> subscriptions);
 
     library::Inbox inbox_;
 
-    // Changed by the loop under the mutex, so that it alone reads them without.
+    // The loop changes it under the mutex, so only the loop may read it without the mutex.
     std::unordered_map<std::uint64_t, Subscribed> table_;
 
     // Loop only.
@@ -96,7 +96,7 @@ private:
     std::unordered_map<std::uint64_t, library::CallQueue::Finished> calls_;
     std::uint32_t connection_ = 0;
     bool new_line_ = false;
-    bool leaving_ = false;  // Closed; the client stays until its last words are said.
+    bool leaving_ = false;  // It is closed; the client stays until its last messages are sent.
 
     // Callback thread only.
     library::Inbox::Taken taken_;

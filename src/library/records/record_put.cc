@@ -18,7 +18,7 @@ using wire::Dynamic;
 
 namespace {
 
-/// One field, and the value it shall have; nothing: it shall go. No sub-map: empty.
+/// A field and its new value. No value: the field is removed. No sub-map: an empty name.
 struct Assignment {
     std::string submap;
     std::string field;

@@ -50,7 +50,7 @@ TEST_F(RecordPut, WhatItCannotTakeChangesNothing) {
         EXPECT_EQ(result.error().code, Errc::bad_config) << json;
         EXPECT_EQ(result.error().effect, Effect::none) << json;
     }
-    // "a" and "n" are assigned before "z" turns out to be too much, and are set back.
+    // "a" and "n" are assigned before "z" turns out to be too large, and are then reset.
     const auto result =
         proxy_.call(record_put_call,
                     Arguments::from_json(R"({"record": "R", "fields": {"a": 2, "n": 1, "z": ")" +

@@ -10,7 +10,7 @@
 namespace understudy::library {
 namespace {
 
-/// What a record listener is told.
+/// The arguments of a record listener.
 struct Told {
     RecordImage image;
     RecordChange change;
@@ -76,12 +76,13 @@ TEST_F(Records, AnImageComesFirstAndThenEachAtomicChange) {
     EXPECT_EQ(subscription.status(), RecordStatus::connected);
 
     record.put("text", "two").value_or_throw();
-    record.put("real", 0.1).value_or_throw();  // Equal: no change.
+    record.put("real", 0.1).value_or_throw();  // It is equal, so this is no change.
     EXPECT_TRUE(record.remove("bytes"));
     record.put("sub", "deep", 2).value_or_throw();
     record.put("sub", "more", "x").value_or_throw();
     service_.publish(record).value_or_throw();
-    service_.publish(record).value_or_throw();  // Nothing since: not told.
+    service_.publish(record)
+        .value_or_throw();  // There was no change since, so nothing is reported.
     EXPECT_TRUE(record.remove_submap("sub"));
     service_.publish(record).value_or_throw();
 
@@ -249,9 +250,9 @@ TEST_F(Records, ASlowListenerSeesFewerChangesAndTheLastState) {
                        })
             .value_or_throw();
     told_.wait_for(1);
-    static constexpr int count = 5000;  // 20 MiB: much more than is kept anywhere.
+    static constexpr int count = 5000;  // 20 MiB: much more than any buffer keeps.
     for (int n = 1; n <= count; ++n) publish(n);
-    // What the member has said last is not behind what the stuck callback keeps from being heard.
+    // The blocked callback does not delay the latest change of the member.
     while (proxy_.get("r").value_or_throw().integer("n") != count) std::this_thread::yield();
     door.open();
     const auto all = told_.wait([](const std::vector<Told>& told) {

@@ -13,14 +13,14 @@ using wire::Dynamic;
 
 namespace {
 
-// What a Value can hold; nothing if there is more to it.
+// The value that a Value can hold; nothing if there is more to it.
 [[nodiscard]] std::optional<Value> scalar(const Dynamic& value) {
     auto held = record::to_value(value);
     if (!held) return std::nullopt;
     return *std::move(held);
 }
 
-// What came as JSON is the application's word, what came as bytes is a peer's.
+// JSON comes from the application, bytes come from a peer.
 [[nodiscard]] Error as_config(Error error) {
     if (error.code == Errc::corrupt) error.code = Errc::bad_config;
     return error;
@@ -48,7 +48,7 @@ void write(wire::MsgpackWriter& writer, const Value& value) {
     }
 }
 
-// What we keep was read or written by us before.
+// The bytes were read or written by us before.
 [[nodiscard]] std::string rich_to_json(const Buffer& message_pack) {
     const auto tree = wire::decode_msgpack(message_pack);
     US_ASSERT(tree);
@@ -61,7 +61,7 @@ void write(wire::MsgpackWriter& writer, const Value& value) {
     return out;
 }
 
-// The scalars of the map; `rich` says whether that is not all of it.
+// The scalars of the map. `rich` is set if there is more in it.
 [[nodiscard]] Result<Fields> read(const Dynamic& tree, bool& rich) {
     const auto* map = tree.as<Dynamic::Map>();
     if (map == nullptr) {

@@ -44,7 +44,7 @@ void Service::set_permission_filter(
     using Filter = std::function<bool(std::string_view, std::string_view)>;
     auto next = filter ? std::make_shared<const Filter>(std::move(filter)) : nullptr;
     const std::lock_guard lock(impl_->mutex);
-    impl_->filter.swap(next);  // What it was is destroyed outside of the lock.
+    impl_->filter.swap(next);  // The old one is destroyed outside of the lock.
 }
 
 Result<void> Service::wait_registered(Duration timeout) {
@@ -105,7 +105,7 @@ Result<void> Service::publish(Record& record) {
     Record::Impl& written = *record.impl_;
     US_CHECK(check_own(record));
     if (!written.published) {
-        // The first publication is the whole record: nobody sees it half made.
+        // The first publication is the whole record, so no subscriber sees a part of it.
         Buffer image;
         record::encode_image(written.draft.image(), image);
         written.scratch.clear();
@@ -132,7 +132,7 @@ Result<void> Service::remove_record(Record& record) {
     if (written.published) {
         done = impl_->outbox.add(Outbox::Kind::remove, written.number, {}, impl_);
     }
-    // Only now may the name be taken anew: the loop hears of the removal first.
+    // The name may be used again only now, because the loop must get the removal first.
     const std::lock_guard lock(impl_->mutex);
     impl_->records.erase(written.name);
     return done;
@@ -222,7 +222,7 @@ void Service::close() {
         impl->agent->client->remove_member(*member, nullptr);
         impl->agent->unfollow(impl->options.family);
     };
-    // A handler on the loop is called by the member that would go.
+    // A handler on the loop is called by the member that this would destroy.
     library::LoopThread& loop = impl_->agent->loop;
     if (loop.on_loop()) {
         loop.post(take_out);

@@ -15,7 +15,7 @@ using library::Outbox;
 
 namespace {
 
-// What is told last of a record without subscriptions is that it has none.
+// The last report about a record without subscriptions is that it has none.
 [[nodiscard]] bool has_none(const std::size_t& subscriptions) { return subscriptions == 0; }
 
 }  // namespace
@@ -40,7 +40,7 @@ void Service::Impl::opened(client::Member& its_member) {
     own_record_.emplace(its_member, agent->options.name);
 }
 
-// What was published before goes out first.
+// Earlier publications are sent first.
 void Service::Impl::close_on_loop() {
     if (closed.exchange(true)) return;
     outbox.close();
@@ -82,7 +82,7 @@ void Service::Impl::take_entry(Outbox::Kind kind, std::uint64_t number, Bytes by
     }
     if (number != number_last_) {
         const auto found = ids_.find(number);
-        if (found == ids_.end()) return;  // It was not created: that was logged.
+        if (found == ids_.end()) return;  // It was not created; that was logged.
         number_last_ = number;
         id_last_ = found->second;
     }
@@ -100,7 +100,7 @@ void Service::Impl::take_entry(Outbox::Kind kind, std::uint64_t number, Bytes by
     }
 }
 
-// --- What the platform says ----------------------------------------------------------------------
+// --- Events of the platform ----------------------------------------------------------------------
 
 void Service::Impl::role_changed(Role role, Epoch epoch) {
     const RoleChange news{options.family, options.member, role, epoch};
@@ -140,7 +140,7 @@ void Service::Impl::subscriptions_changed(std::string_view record, std::size_t,
 
 void Service::Impl::clients_changed(std::size_t clients) { client_listeners.tell(clients); }
 
-// The platform's own records say nothing that the application has to guard.
+// The platform's own records contain nothing that the application has to protect.
 std::optional<Error> Service::Impl::permit(std::string_view record, std::string_view token) {
     if (record.starts_with(library::reserved_prefix)) return std::nullopt;
     std::shared_ptr<const std::function<bool(std::string_view, std::string_view)>> present;
@@ -160,7 +160,7 @@ std::optional<Error> Service::Impl::permit(std::string_view record, std::string_
 
 namespace {
 
-// A handler that throws has given up half-way, for all that anybody knows.
+// If a handler throws, it may have done a part of its work.
 [[nodiscard]] Result<Buffer> run(const RpcHandler& handler, Bytes bytes) {
     const Arguments arguments = US_TRY(Arguments::from_bytes(bytes));
     try {
@@ -184,7 +184,7 @@ void Service::Impl::call(client::CallToken token, std::string_view name, Bytes a
         return answer(token, Error{.code = Errc::not_found,
                                    .detail = options.family + " has no call " + std::string(name)});
     }
-    const Handler handler = found->second;  // It may be taken away while it runs.
+    const Handler handler = found->second;  // It may be removed while it runs.
     agent->loop.served();
     if (handler.where == RunOn::loop_thread) return answer(token, run(*handler.run, arguments));
     queue_call(token, handler, name, arguments, deadline);
@@ -227,7 +227,7 @@ void Service::Impl::answer(client::CallToken token, const Result<Buffer>& outcom
     }
 }
 
-// It may run all the same: a caller that sent it and left counts on that.
+// It may run all the same: a caller that sends a call and leaves relies on that.
 void Service::Impl::call_abandoned(client::CallToken) {}
 
 }  // namespace understudy

@@ -27,18 +27,18 @@ struct US_HIDDEN Record::Impl {
     Impl(Service::Impl* its_service, std::string its_name, std::uint64_t its_number)
         : service(its_service), name(std::move(its_name)), number(its_number) {}
 
-    const Service::Impl* const service;  ///< Whose it is; compared, never followed.
+    const Service::Impl* const service;  ///< Its owner; compared but never dereferenced.
     const std::string name;
-    const std::uint64_t number;  ///< Names it on its way to the loop; never reused.
+    const std::uint64_t number;  ///< Identifies it on the way to the loop; never reused.
     std::atomic<bool> removed{false};
 
     // The application's, one thread at a time.
     record::Draft draft;
-    bool published = false;  ///< Subscribers know it from its first publication on.
+    bool published = false;  ///< Set by the first publication, from which on subscribers know it.
     Buffer scratch;
 };
 
-/// What stands behind a Service: a member's end towards the application.
+/// The implementation of a Service: the application's side of a member.
 struct US_HIDDEN Service::Impl final : client::MemberObserver, std::enable_shared_from_this<Impl> {
     static constexpr std::size_t calls_waiting_max = 65'536;  ///< For the callback thread.
     static constexpr std::size_t calls_waiting_max_bytes = 64 * MiB;
@@ -81,7 +81,7 @@ struct US_HIDDEN Service::Impl final : client::MemberObserver, std::enable_share
     std::atomic<bool> closed{false};
 
     mutable std::mutex mutex;
-    std::condition_variable changed;  ///< Of anything below.
+    std::condition_variable changed;  ///< Signals a change of any member below.
     RoleChange role_now;
     bool is_registered = false;
     std::optional<Error> refusal;
@@ -105,7 +105,7 @@ public:
 
 private:
     std::unordered_map<std::uint64_t, record::RecordId> ids_;
-    std::uint64_t number_last_ = 0;  // Of the record that changed last; its id is at hand.
+    std::uint64_t number_last_ = 0;  // The record that changed last, whose id is cached.
     record::RecordId id_last_;
     std::optional<library::MemberRecord> own_record_;
     std::uint64_t calls_ = 0;

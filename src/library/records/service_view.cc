@@ -8,7 +8,7 @@ namespace understudy::library {
 
 namespace {
 
-// A newer registry may know roles that we do not: who has one is not ready to answer.
+// A newer registry may use roles that are unknown here; a member with such a role does not answer.
 [[nodiscard]] Role to_role(std::uint32_t role) {
     const bool known = role <= static_cast<std::uint32_t>(Role::checkpointer);
     return known ? static_cast<Role>(role) : Role::joining;

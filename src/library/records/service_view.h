@@ -7,10 +7,10 @@
 
 namespace understudy::library {
 
-/// What the directory says of a service, as applications see it; null: it knows none.
+/// Converts the directory's entry of a service for applications; null: the directory has none.
 [[nodiscard]] ServiceStatus to_status(const std::string& family, const wire::pb::ServiceInfo* info);
 
-/// Is there a member that answers?
+/// True if there is a member that answers.
 [[nodiscard]] bool has_active(const ServiceStatus& service);
 
 }  // namespace understudy::library

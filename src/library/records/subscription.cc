@@ -17,7 +17,7 @@ bool Subscription::Impl::take(Log& log, const Inbox::Entry& entry) {
         return false;
     }
     if (entry.kind == Inbox::Kind::delta) {
-        // The loop has dropped something behind this: an image will come that has it all.
+        // The loop has dropped an event after this one. An image with everything will come.
         if (lagging.load()) wants_image_ = true;
         if (wants_image_) {
             coalesced.fetch_add(1);
@@ -37,13 +37,13 @@ bool Subscription::Impl::take(Log& log, const Inbox::Entry& entry) {
                                                          : RecordStatus::absent);
     }
     if (change_.empty() && entry.kind != Inbox::Kind::image) return false;
-    // Nobody but this thread changes the mirror, so no lock is needed to read it here.
+    // Only this thread changes the mirror, so it may be read here without a lock.
     guarded(log, "record listener", [&] { listener(mirror.image(), change_); });
     return false;
 }
 
-// What cannot be applied counts as a gap, and what cannot even be read as if it had not come: to
-// ask again would bring the same.
+// A change that cannot be applied counts as a gap. One that cannot be read is ignored, because a
+// new request would bring the same bytes.
 Applied Subscription::Impl::apply(Log& log, const Inbox::Entry& entry) {
     Result<Applied> applied = Applied::unchanged;
     {

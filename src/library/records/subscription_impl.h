@@ -16,10 +16,10 @@
 
 namespace understudy {
 
-/// One subscription: the record as it is known here, and who listens to it.
+/// One subscription: the local copy of the record, and its listeners.
 ///
-/// One thread alone, the callback thread or the loop, changes record and status; the mutex is for
-/// those who look at them meanwhile.
+/// Only one thread, the callback thread or the loop, changes record and status. The mutex is for
+/// threads that read them meanwhile.
 struct US_HIDDEN Subscription::Impl : std::enable_shared_from_this<Impl> {
     using StatusListener = std::function<void(RecordStatus)>;
 
@@ -31,13 +31,13 @@ struct US_HIDDEN Subscription::Impl : std::enable_shared_from_this<Impl> {
 
     // On the thread that is its own.
 
-    /// One thing that the member said. True: a fresh image is to be asked for.
+    /// Applies one event from the member. Returns true if a fresh image must be requested.
     [[nodiscard]] bool take(Log& log, const library::Inbox::Entry& entry);
     void refused(Log& log) { set_status(log, RecordStatus::refused); }
     void connection_lost(Log& log);
     void add_status_listener(Log& log, StatusListener added);
 
-    /// The proxy is closed: no listener is called any more, the image stays. Thread: any.
+    /// The proxy is closed: no listener is called any more, and the image remains. Thread: any.
     void abandon();
 
     const std::string record;
@@ -45,12 +45,12 @@ struct US_HIDDEN Subscription::Impl : std::enable_shared_from_this<Impl> {
     const RunOn where;
     const RecordListener listener;
     SubscriptionId id;  ///< Loop only; 0: the platform does not know it.
-    /// Takes it from its proxy; set before anybody has it.
+    /// Removes it from its proxy. It is set before others get this object.
     std::function<void(const std::shared_ptr<Impl>&)> unsubscribe;
 
     std::atomic<bool> ended{false};
     std::atomic<std::uint64_t> coalesced{0};
-    /// Set by the loop when it drops something, until it has handed on a fresh image.
+    /// The loop sets it when it drops an event, until it has passed on a fresh image.
     std::atomic<bool> lagging{false};
 
     mutable std::mutex mutex;
@@ -64,8 +64,8 @@ private:
     // Its own thread only.
     RecordChange change_;
     std::deque<StatusListener> status_listeners_;
-    std::uint32_t connection_ = 0;  // Over which the mirror's state came.
-    bool wants_image_ = false;      // Nothing before the next image is of any use.
+    std::uint32_t connection_ = 0;  // The connection from which the mirror's state came.
+    bool wants_image_ = false;      // Everything before the next image is ignored.
 };
 
 }  // namespace understudy

@@ -18,7 +18,7 @@ namespace pb = wire::pb;
 
 namespace {
 
-/// Does a question wait for the registry to be there?
+/// Whether a question waits until the registry is available.
 enum class Needs : std::uint8_t { nothing, registry };
 
 template <class T>
@@ -36,7 +36,7 @@ using Answer = std::shared_ptr<Once<Result<T>>>;
     return Error{.code = Errc::timed_out, .detail = trouble};
 }
 
-// `begin` runs on the loop and sees to it that the answer comes.
+// `begin` runs on the loop and ensures that the answer arrives.
 template <class T, class Begin>
 [[nodiscard]] Result<T> await(Agent& agent, Duration timeout, Needs needs, Begin begin) {
     const std::shared_ptr<Agent::Impl> impl = Access::impl(agent);

@@ -36,7 +36,7 @@ struct US_HIDDEN Registry::Impl : std::enable_shared_from_this<Impl> {
     std::string address;  ///< Set by open().
 
     std::mutex mutex;
-    std::condition_variable changed;  ///< Of what follows.
+    std::condition_variable changed;  ///< Signals a change of the following members.
     bool over = false;                ///< Closed, or the disk failed.
     bool closed = false;
     std::optional<Error> failure;
@@ -44,7 +44,7 @@ struct US_HIDDEN Registry::Impl : std::enable_shared_from_this<Impl> {
     std::atomic<bool> closing{false};
 
     std::unique_ptr<node::RegistryServer> server;  ///< Loop only.
-    library::LoopThread loop;                      ///< Last: its end leaves the rest in place.
+    library::LoopThread loop;  ///< Last: it ends while the other members still exist.
 };
 
 Result<void> Registry::Impl::open(node::RegistryServer::Options options) {

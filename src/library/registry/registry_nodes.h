@@ -15,15 +15,15 @@ namespace understudy::library {
 /// Errors: bad_config (none): says which entry.
 [[nodiscard]] Result<std::vector<registry::Node>> parse_nodes(std::string_view text);
 
-/// What makes a registry node one of several, from what its operator says.
+/// Makes the settings of a registry node that is one of several from the operator's options.
 ///
-/// `name` is among `peers`: one of the first nodes. It is not: a node that will be added, and says
-/// by `advertise` where it is. Errors: bad_config (none).
+/// If `name` is among `peers`, it is one of the first nodes. Otherwise it is a node that will be
+/// added, and `advertise` is its address. Errors: bad_config (none).
 [[nodiscard]] Result<node::RegistryJournal::Several> several_nodes(
     const std::string& name, std::vector<registry::Node> peers,
     const std::optional<Address>& advertise);
 
-/// The same from what an application says. Requires: options.peers is not empty.
+/// The same from the options of an application. Requires: options.peers is not empty.
 [[nodiscard]] Result<node::RegistryJournal::Several> to_several(const RegistryOptions& options);
 
 }  // namespace understudy::library

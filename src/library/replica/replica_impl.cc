@@ -58,7 +58,7 @@ Result<replica::Replica*> Replica::Impl::serving() {
     if (replica) return replica.get();
     if (ending.begun()) return waiter.closed(Effect::none);
     auto open = board.check_open();
-    US_ASSERT(!open);  // It is joining until there is a replica.
+    US_ASSERT(!open);  // Its role is joining until there is a replica.
     return std::move(open).error();
 }
 

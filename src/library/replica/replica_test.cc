@@ -21,7 +21,7 @@
 namespace understudy {
 namespace {
 
-/// Adds what it is told, and says what that comes to.
+/// Adds its commands, and answers with the sum.
 class Sum final : public SmallStateMachine {
 public:
     void apply(const Command& command, Buffer& reply) override {
@@ -41,7 +41,7 @@ public:
     std::uint64_t total = 0;
 };
 
-/// A port that nobody had a moment ago.
+/// A port that was free a moment ago.
 std::uint16_t free_port() {
     NullLog log;
     platform::AsioRuntime runtime(log);

@@ -74,7 +74,8 @@ TEST(Callbacks, AStuckTaskKeepsNobodyBeyondTheDeadline) {
     const Heard<int> over;
     {
         Callbacks callbacks(std::make_shared<NullLog>(), "test");
-        // Whoever is stuck holds what it needs: the callbacks do not wait for it.
+        // A callback that is stuck holds the objects that it needs; the callbacks do not wait for
+        // it.
         callbacks.post([door, over] {
             over.add(0);
             door.pass();
@@ -105,7 +106,7 @@ TEST(CallbackThread, ServesSeveralInTheOrderOfTheirPosts) {
     EXPECT_EQ(heard.wait_for(1001).back(), 1);
 }
 
-// One is closed by a task of the other, and runs its own tasks ahead of all others.
+// One is closed by a task of the other, and runs its own tasks before all others.
 TEST(CallbackThread, ATaskMayCloseOthersThatWaitOnTheSameThread) {
     const auto thread = std::make_shared<CallbackThread>("test");
     auto one = std::make_unique<Callbacks>(std::make_shared<NullLog>(), thread);

@@ -52,7 +52,7 @@ protected:
                            .epoch = Epoch{epoch}, .sequence = Sequence{sequence},
                            .bytes = bytes});
     }
-    /// What the callback thread does; returns who needs a fresh image.
+    /// Acts as the callback thread; returns the subscriptions that need a fresh image.
     std::vector<Subscription::Impl*> work() {
         std::vector<Subscription::Impl*> behind;
         while (inbox_.take(taken_)) {
@@ -71,7 +71,7 @@ protected:
         }
         return behind;
     }
-    /// Deltas until the first that finds no room; returns the next sequence.
+    /// Adds deltas until the first that finds no room; returns the next sequence.
     std::uint64_t fill(const Subscribed& to, std::uint64_t sequence) {
         const Buffer large = delta(7, 64 * KiB);
         for (std::size_t size = 0; !to->lagging.load(); size += large.size()) {
@@ -96,11 +96,11 @@ TEST_F(InboxTest, BeyondTheBoundChangesAreCountedAndOneImageIsAskedFor) {
     EXPECT_TRUE(to->lagging.load());
 
     EXPECT_EQ(work(), std::vector<Subscription::Impl*>{to.get()});
-    // What lay before the loss is of no use either: the image will have it all.
+    // Events before the loss are not needed either, because the image has everything.
     EXPECT_EQ(calls_, (std::vector<Call>{{1, true, 1}}));
     EXPECT_EQ(to->coalesced.load(), next - 2);
 
-    // Until it comes, changes are dropped without filling anything.
+    // Until the image comes, changes are dropped without using memory.
     EXPECT_FALSE(put(Kind::delta, to, next++, delta(10)));
     (void)put(Kind::image, to, next, image(11));
     (void)put(Kind::delta, to, next + 1, delta(12));

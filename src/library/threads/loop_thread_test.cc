@@ -75,8 +75,8 @@ TEST(LoopThread, ADeadlineEndsTheWaitingAndTheLoopGoesOn) {
     heard.wait_for(1);
 }
 
-// One at a time, so that the waiting thread has the seat, with timers and with other threads' tasks
-// in between: each has to be seen by somebody.
+// The calls come one at a time, so that the waiting thread has the seat, with timers and other
+// threads' tasks in between. Each must be handled.
 TEST(LoopThread, NothingIsOverlookedWhileTheSeatChangesHands) {
     LoopThread loop(std::make_shared<NullLog>(), "test");
     std::atomic<bool> over{false};

@@ -1,4 +1,4 @@
-// What a member on a journal has shown of itself, and who waits for it on another thread.
+// The published status of a member on a journal, and threads that wait for it.
 #include "library/threads/status_board.h"
 
 #include <thread>
