@@ -8,20 +8,20 @@
 
 namespace understudy::library {
 
-// What an operator's tools ask of a registry, through an agent. Both wait for the registry if it is
-// away. Not on the loop.
+// Questions of an operator's tools to a registry, through an agent. If the registry is away, these
+// functions wait for it. They must not run on the loop.
 
-/// Errors: timed_out, unavailable (none if it was not sent, else unknown), closed (none), and what
-/// the registry says.
+/// Errors: timed_out, unavailable (none if it was not sent, otherwise unknown), closed (none), and
+/// those of the registry.
 [[nodiscard]] Result<wire::pb::Answer> ask(Agent& agent, wire::pb::Ask question, Duration timeout);
 
-/// The same of whichever node of the registry can be reached: how it is, cached lookups.
-/// Does not wait for the active one. Errors: timed_out, closed (none), and what the node says.
+/// Asks any node of the registry that can be reached, for its state and for cached lookups. Does
+/// not wait for the active node. Errors: timed_out, closed (none), and those of the node.
 [[nodiscard]] Result<wire::pb::Answer> ask_any(Agent& agent, wire::pb::Ask question,
                                                Duration timeout);
 
-/// A service, or all of the platform by an empty name. A service that there is none of is not
-/// there. Errors: timed_out, closed, unavailable, limit_exceeded (none).
+/// Looks up a service, or all services of the platform if the name is empty. An unknown service is
+/// missing in the answer. Errors: timed_out, closed, unavailable, limit_exceeded (none).
 [[nodiscard]] Result<wire::pb::LookupAnswer> look_up(Agent& agent, const std::string& family,
                                                      Consistency consistency, Duration timeout);
 

@@ -55,7 +55,7 @@ void Courier::ask(const std::string& peer) {
 }
 
 void Courier::output_ready(const std::string& peer) {
-    if (is_client(peer) && !linked(peer)) return;  // Nobody dials a client.
+    if (is_client(peer) && !linked(peer)) return;  // A client is never dialled.
     mark(line(peer));
 }
 
@@ -119,7 +119,7 @@ void Courier::end_session(const std::string& peer, std::function<void()> done) {
     erase(line);
 }
 
-// --- In use --------------------------------------------------------------------------------------
+// --- Link in use ---------------------------------------------------------------------------------
 
 void Courier::establish(Line& line, std::unique_ptr<link::Link> link, MessageNo from) {
     if (line.link) by_link_.erase(line.link.get());
@@ -179,7 +179,7 @@ void Courier::mark(Line& line) {
 }
 
 void Courier::send_marked() {
-    // What is marked while we are at it has its turn later.
+    // Lines that are marked meanwhile are handled later.
     for (Line* line : std::exchange(marked_, {})) {
         line->marked = false;
         send(*line);
@@ -244,7 +244,7 @@ Result<void> Courier::take_durable(Line& line, Bytes body) {
         line.under_way.pop_front();
     }
     line.under_way_bytes -= bytes;
-    // What an earlier link had carried may have become durable since this one began.
+    // Messages of an earlier link may have become durable since this one began.
     line.next = std::max(line.next, durable.upto.next());
     if (durable.asks) line.tell = true;
     const std::string peer = line.peer;

@@ -22,20 +22,22 @@
 
 namespace understudy::node {
 
-/// The links between one immortal, or one client, and others: one in use per peer, whoever dialled.
+/// The links between one immortal, or one client, and its peers. There is one link in use per peer,
+/// whichever side dialled.
 ///
-/// Finds the active member of a peer that something is to be sent to, sends what its owner has from
-/// where the receiver's journal ends, never more than `window_bytes` ahead of it. The newest link
-/// that was welcomed wins; what an older one still carries is not taken.
+/// For a peer that has messages to receive, the courier finds the active member. It sends what its
+/// owner has, starting where the receiver's journal ends, and never more than `window_bytes` beyond
+/// that. The newest welcomed link is used; messages that still arrive on an older one are ignored.
 ///
-/// Nothing is decided here about what may be taken: the owner does that.
+/// The courier does not decide which messages may be accepted; its owner does.
 /// Thread: loop only. The owner may destroy it in any callback.
 /// Source: docs/protocols/immortals.md.
 class Courier final : private link::Link::Observer {
 public:
-    /// That wait for an answer to their hello; who comes then is hung up on, and dials again.
+    /// Connections that wait for an answer to their hello. Beyond the bound a connection is closed;
+    /// the peer dials again.
     static constexpr std::size_t guests_max = 1024;
-    /// Two that dial each other at once: so long the one whose name sorts first insists.
+    /// If two dial each other at once, the one whose name sorts first insists for this long.
     static constexpr Duration crossing_max = 50ms;
 
     struct Options {
@@ -43,7 +45,7 @@ public:
         std::optional<TlsOptions> tls = {};
         Duration connect_timeout = 1s;
         Duration handshake_limit = 2s;
-        Duration silence_max = 2s;  ///< While something is awaited; asked in between.
+        Duration silence_max = 2s;  ///< While something is awaited; the peer is asked before that.
         std::size_t window_bytes = 8 * MiB;
     };
     using GuestId = Strong<struct GuestTag>;
@@ -51,30 +53,30 @@ public:
     class Owner {
     public:
         virtual ~Owner() = default;
-        /// What is said to this peer first.
+        /// The hello for this peer.
         [[nodiscard]] virtual ImmortalHello hello(const std::string& peer) = 0;
-        /// Somebody wants a link: answer by take(), send_elsewhere() or refuse(), now or later.
+        /// A peer wants a link. Answer by take(), send_elsewhere() or refuse(), now or later.
         virtual void link_wanted(GuestId guest, const ImmortalHello& hello) = 0;
-        /// Whom we called takes the link. An error ends it.
+        /// The dialled peer accepts the link. An error ends it.
         [[nodiscard]] virtual Result<void> link_taken(const std::string& peer,
                                                       const ImmortalWelcome& welcome) = 0;
         virtual void link_lost(const std::string& /*peer*/) {}
-        /// Whom we called refuses, and not because it is not active; it will be asked again.
+        /// The dialled peer refuses, and not because it is not active. It will be dialled again.
         virtual void link_refused(const std::string& /*peer*/, const Error& /*reason*/) {}
-        /// Something is there for it, or awaited from it.
+        /// True if there is something to send to the peer, or to receive from it.
         [[nodiscard]] virtual bool wants_link(const std::string& peer) = 0;
-        /// The run to send next; null: there is none yet.
+        /// The messages to send next; null if there are none yet.
         [[nodiscard]] virtual immortal::Outbox::ChunkPtr chunk(const std::string& peer,
                                                                MessageNo from) = 0;
-        /// An error ends the link; the peer begins again behind durable_here().
+        /// An error ends the link; the peer begins again after durable_here().
         [[nodiscard]] virtual Result<void> batch_received(const std::string& peer,
                                                           const immortal::Batch& batch) = 0;
-        /// The peer has all up to this one; `bytes` of it were sent on this link.
+        /// The peer has everything up to this message; `bytes` of it were sent on this link.
         [[nodiscard]] virtual Result<void> durable_there(const std::string& peer, MessageNo upto,
                                                          std::size_t bytes) = 0;
         /// A client's session ends.
         virtual void session_over(const std::string& /*peer*/) {}
-        /// The peer's stream is taken for good up to here.
+        /// The peer's stream is durable here up to this message.
         [[nodiscard]] virtual MessageNo durable_here(const std::string& peer) = 0;
     };
 
@@ -84,36 +86,37 @@ public:
         std::uint64_t refused = 0;
     };
 
-    /// All outlive this.
+    /// All arguments outlive this.
     Courier(Runtime& runtime, Log& log, Options options, Locator& locator, Owner& owner);
     ~Courier() override;
     Courier(const Courier&) = delete;
     Courier& operator=(const Courier&) = delete;
 
-    /// A connection that came to our port.
+    /// An incoming connection of our port.
     void accept(std::unique_ptr<Connection> connection);
-    /// The guest's link is in use from now on, and what it wants is sent from `from` on. Does
-    /// nothing if it has gone. Requires: it is a guest.
+    /// The guest's link is in use from now on, and messages are sent from `from` on. Has no effect
+    /// if the guest has gone. Requires: it is a guest.
     void take(GuestId guest, const ImmortalWelcome& welcome, MessageNo from);
     void send_elsewhere(GuestId guest, const ImmortalElsewhere& elsewhere);
     void refuse(GuestId guest, const Error& reason);
 
-    /// There is something for the peer that was not there before.
+    /// There are new messages for the peer.
     void output_ready(const std::string& peer);
-    /// durable_here() says more than before.
+    /// durable_here() has increased.
     void tell_durable(const std::string& peer);
     [[nodiscard]] bool linked(std::string_view peer) const;
-    /// When the peer last said something on the link in use; nothing if there is none.
+    /// When the peer last sent something on the link in use; nothing if there is no link.
     [[nodiscard]] std::optional<TimePoint> heard(std::string_view peer) const;
-    /// Asks the peer to say something.
+    /// Asks the peer for an answer.
     void ask(const std::string& peer);
-    /// Ends the link; it is made again when something is there to send.
+    /// Ends the link; a new one is made when there is something to send.
     void drop(const std::string& peer, const Error& reason);
-    /// The same, and what was heard of the peer counts no more: it may be another one.
+    /// The same, and what was received from the peer no longer counts: a new peer may have its
+    /// name.
     void forget(const std::string& peer, const Error& reason);
     /// Tells the peer that the session is over, then ends the link; `done` comes last, later.
     void end_session(const std::string& peer, std::function<void()> done);
-    /// Ends all links and attempts; guests are let go.
+    /// Ends all links and attempts, and closes the guests' connections.
     void drop_all();
 
     [[nodiscard]] const Counters& counters() const { return counters_; }
@@ -125,24 +128,24 @@ private:
     };
     struct Line {
         std::string peer;
-        Epoch epoch;  ///< The highest heard of it.
-        // The link in use, and what is known of it.
+        Epoch epoch;  ///< The highest known.
+        // The link in use, and its state.
         std::unique_ptr<link::Link> link;
         TimePoint since;
         TimePoint heard;
-        TimePoint quiet_since;  ///< Something is awaited.
+        TimePoint quiet_since;  ///< Something is awaited since then.
         std::unique_ptr<Timer> silence;
-        MessageNo next;  ///< To be sent.
+        MessageNo next;  ///< To be sent next.
         std::deque<UnderWay> under_way;
         std::size_t under_way_bytes = 0;
-        bool tell = false;    ///< How much is durable here.
-        bool ask = false;     ///< How much is durable there.
-        bool marked = false;  ///< Something is to be sent at the end of the turn.
-        // On the way to one.
+        bool tell = false;    ///< The peer must be told how much is durable here.
+        bool ask = false;     ///< The peer must be asked how much is durable there.
+        bool marked = false;  ///< There is something to send at the end of the turn.
+        // The search for a link.
         std::unique_ptr<Locator::Watch> watch;
         ActiveSearch search;
         std::unique_ptr<Attempt> attempt;
-        std::unique_ptr<link::Link> dialled;  ///< Waits for its welcome.
+        std::unique_ptr<link::Link> dialled;  ///< It waits for its welcome.
         Address dialled_to;
         TimePoint dialled_at;
         std::unique_ptr<Timer> retry;
@@ -189,7 +192,7 @@ private:
     std::unordered_map<const link::Link*, Line*> by_link_;
     std::map<GuestId, Guest> guests_;
     std::uint64_t guest_last_ = 0;
-    /// Refused, or ended: what they were told has not left yet.
+    /// They were refused or ended, and the last message to them was not sent yet.
     std::map<const link::Link*, std::unique_ptr<link::Link>> leaving_;
     std::map<const link::Link*, std::function<void()>> ended_;
     std::vector<Line*> marked_;

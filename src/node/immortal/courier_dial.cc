@@ -1,4 +1,4 @@
-// How links come to be.
+// How links are made.
 
 #include <algorithm>
 #include <utility>
@@ -12,7 +12,7 @@ namespace understudy::node {
 
 using immortal::is_client;
 
-// --- Being dialled -------------------------------------------------------------------------------
+// --- Incoming links ------------------------------------------------------------------------------
 
 void Courier::accept(std::unique_ptr<Connection> connection) {
     if (guests_.size() >= guests_max) return;
@@ -33,14 +33,15 @@ Error wrong_certificate(const std::string& claimed, const std::string& shown) {
     return {.code = Errc::denied, .detail = claimed + " shows the certificate of " + shown};
 }
 
-/// A client's name is a secret of its own; whoever has a certificate of our authority may be one.
+/// A client's name is its own secret; any owner of a certificate of our authority may be a client.
 Result<void> prove(const std::string& common_name, const ImmortalHello& hello) {
     if (is_client(hello.name)) return {};
     if (link::names_member(common_name, hello.name, hello.member)) return {};
     return wrong_certificate(hello.name + "/" + hello.member, common_name);
 }
 
-/// Who redirects us does not say who it is: any member of the service may.
+/// A member that redirects does not prove which member it is: any member of the service may
+/// redirect.
 Result<void> prove(const std::string& common_name, const std::string& service,
                    const ImmortalAnswer& answer) {
     const auto* welcome = std::get_if<ImmortalWelcome>(&answer);
@@ -64,7 +65,7 @@ Result<void> Courier::check(const ImmortalHello& hello) const {
                                std::to_string(hello.epoch.value) + ", and there is a member in " +
                                std::to_string(line.epoch.value)};
     }
-    // Both dial: without a rule each would drop the other's link for its own.
+    // Both dial. Without a rule each would drop the other's link in favour of its own.
     if (line.dialled && options_.name < hello.name &&
         runtime_.now() - line.dialled_at < crossing_max) {
         return Error{.code = Errc::in_use, .detail = options_.name + " is dialling"};
@@ -83,8 +84,8 @@ void Courier::link_hello(link::Link& link, Bytes opaque) {
         if (!proven) return refuse(id, proven.error());
     }
     if (const auto checked = check(*hello); !checked) return refuse(id, checked.error());
-    // A client has one link, and what another process of it still sends must not be taken for what
-    // this one says.
+    // A client has one link. Messages that another process of the same client still sends must not
+    // count as messages of this one.
     if (is_client(hello->name) && !planted(Plant::stale_link_taken)) {
         drop(hello->name, {.code = Errc::closed, .detail = "the session has a newer link"});
     }
@@ -178,7 +179,8 @@ void Courier::connected(Line& line, Result<std::unique_ptr<Connection>> made) {
 }
 
 void Courier::dial_failed(Line& line, const Error& reason) {
-    // Nobody there, or not active: that is what the search is for. All else is told.
+    // No process answers, or the member is not active: then the search goes on. All other reasons
+    // are reported.
     const bool usual = reason.code == Errc::unavailable || reason.code == Errc::timed_out ||
                        reason.code == Errc::closed || reason.code == Errc::not_active ||
                        reason.code == Errc::in_use;

@@ -1,4 +1,5 @@
-// Who answers for a service with the certificate of another is not believed, whatever it says.
+// A peer that answers for a service with the certificate of another service is not believed,
+// whatever it says.
 
 #include <memory>
 #include <optional>
@@ -20,12 +21,12 @@ namespace {
 constexpr std::uint16_t trap_port = sim::Server::port;
 constexpr std::uint16_t speaker_port = 7001;
 
-/// In the simulator a certificate's file is called after the name that it is for.
+/// In the simulator a certificate's file is named after its owner.
 [[nodiscard]] TlsOptions certificate(const std::string& file) {
     return {"/tls/" + file + ".pem", "/tls/" + file + ".key", "/tls/ca.pem"};
 }
 
-/// Answers every hello the same.
+/// Answers every hello in the same way.
 class Speaker final : public link::Link::Observer {
 public:
     Speaker(Runtime& runtime, TlsOptions tls, ImmortalAnswer answer) : answer_(std::move(answer)) {
@@ -56,7 +57,7 @@ private:
     std::vector<std::unique_ptr<link::Link>> links_;
 };
 
-/// A client that has something to say to the service.
+/// A client with messages for the service.
 struct Caller {
     Caller(Runtime& runtime, Log& log) : places(runtime) {
         places.set("bank", {{.member = {}, .address = {"speaker", speaker_port}}});
@@ -76,7 +77,7 @@ protected:
             return std::make_unique<sim::Server>(runtime, "", certificate("bank:b2"));
         });
     }
-    /// A caller comes to somebody who shows that certificate and says that.
+    /// A caller reaches a peer that shows this certificate and gives this answer.
     void play(const std::string& shown, const ImmortalAnswer& answer) {
         speaker_ = &world.node("speaker").start("s", [&](Runtime& runtime, Log&) {
             return std::make_unique<Speaker>(runtime, certificate(shown), answer);

@@ -23,8 +23,8 @@ using immortal::Outbox;
 namespace {
 
 constexpr std::size_t window_bytes = 1 * MiB;
-/// What was sent and never acknowledged may have been carried out and forgotten since: half of what
-/// the service keeps a silent session for.
+/// After this time a message that was sent and never acknowledged may have been carried out and
+/// forgotten: half of the time for which the service keeps a silent session.
 constexpr Duration unheard_max = immortal::Machine::client_idle_max / 2;
 
 std::uint64_t new_session(Random& random) {
@@ -106,7 +106,7 @@ public:
 private:
     struct Waiting {
         Answered answered;
-        bool resumed = false;  ///< Called by an earlier process.
+        bool resumed = false;  ///< An earlier process made the call.
     };
 
     [[nodiscard]] Result<void> check(std::string_view handler, Bytes arguments) {
@@ -149,7 +149,7 @@ private:
         });
     }
 
-    /// From now on nothing is called any more. May be destroyed within.
+    /// No call is made from now on. `this` may be destroyed within.
     void expire(Error error) {
         if (!over_) over_ = error;
         const Lifetime::Watch here = life_.watch();
@@ -160,7 +160,7 @@ private:
         }
     }
 
-    // --- What the courier asks ---
+    // --- Calls of the courier ---
 
     ImmortalHello hello(const std::string& service) override {
         return {.service = service,
@@ -202,7 +202,7 @@ private:
         });
         return {};
     }
-    /// Numbers that never arrived are free again: who waits for them hears of it before.
+    /// Numbers that never arrived are free again; callers that wait for them are told before.
     void become_ready() {
         const Lifetime::Watch here = life_.watch();
         settle_resumed();
@@ -210,7 +210,7 @@ private:
         ready_ = true;
         if (const auto ready = std::exchange(on_ready_, nullptr)) ready();
     }
-    /// Why the answer to a call of an earlier process will not come, if that is known.
+    /// The reason why the answer to a call of an earlier process will not come, if it is known.
     [[nodiscard]] std::optional<Error> gone(std::uint64_t number) const {
         if (!numbered_) return std::nullopt;
         if (number >= first_.value) {
@@ -221,7 +221,7 @@ private:
                      .effect = Effect::unknown,
                      .detail = "the answer is no longer kept"};
     }
-    /// May be destroyed within.
+    /// `this` may be destroyed within.
     void settle_resumed() {
         std::vector<std::pair<Answered, Error>> told;
         for (auto each = waiting_.begin(); each != waiting_.end();) {
@@ -304,17 +304,17 @@ private:
     const std::uint64_t session_;
     const std::string name_;
     bool numbered_;  ///< It is known which numbers are free.
-    bool ready_;     ///< The owner knows it too.
-    bool sent_ = false;  ///< Something may have arrived.
-    TimePoint heard_;    ///< The service knew the session.
+    bool ready_;     ///< The owner was told so.
+    bool sent_ = false;  ///< Something may have arrived at the service.
+    TimePoint heard_;    ///< The service knew the session then.
     std::optional<Error> over_;
     std::uint64_t instance_ = 0;  ///< Of the service; 0: not known.
     Outbox out_;
-    std::map<std::uint64_t, Waiting> waiting_;  ///< By number.
-    MessageNo received_;                        ///< Of the service's stream.
-    MessageNo first_{1};      ///< The first that this process numbers itself.
-    MessageNo made_before_;   ///< The service's stream when the session was ready.
-    std::set<MessageNo> held_;                  ///< Answers told here, and not released.
+    std::map<std::uint64_t, Waiting> waiting_;  ///< By number of the call.
+    MessageNo received_;                        ///< From the service's stream.
+    MessageNo first_{1};                        ///< The first number that this process assigns.
+    MessageNo made_before_;     ///< The end of the service's stream when the session was ready.
+    std::set<MessageNo> held_;  ///< Answers that were delivered here and not released.
     std::map<std::uint64_t, MessageNo> kept_;   ///< The same by number of the call.
     bool wants_room_ = false;
     std::function<void()> on_ready_;

@@ -14,7 +14,7 @@ ImmortalHandover::ImmortalHandover(Runtime& runtime, Log& log, std::string servi
 
 ImmortalHandover::~ImmortalHandover() { life_.end(); }
 
-/// For callbacks that may come when this is gone, or at something else.
+/// Guards callbacks that may come after this object, or this handover, has ended.
 template <class Task>
 auto ImmortalHandover::guarded(Task task) {
     return [this, here = life_.watch(), number = number_,
@@ -50,7 +50,7 @@ void ImmortalHandover::designated(const role::Designation& what) {
     if (!going_) return;
     const bool active = what.role == Role::active;
     if (active == going_->gives) {
-        // The registry's word that it is still active, or is not to be so any more.
+        // The registry says that it stays active, or that it no longer is.
         if (going_->gives || going_->acts) over("cancelled");
         return;
     }
@@ -78,21 +78,21 @@ void ImmortalHandover::give() {
     ImmortalMember* const member = copy_.handover_member();
     if (member == nullptr || going_->trying) return;
     if (copy_.handover_takes()) {
-        // Asks the journal whether somebody has a higher epoch; it then tells what follows.
+        // The read makes the journal check for a higher epoch; the member then reports the change.
         member->read([](const Result<void>&) {});
         return try_later(look_interval);
     }
     going_->trying = true;
     copy_.handover_give(going_->what.successor, guarded([this](const Result<void>& given) {
                             going_->trying = false;
-                            if (given) return;  // The standing tells.
+                            if (given) return;  // The change of role follows.
                             log_.info("immortal.handover_waits",
                                       {kv("service", service_), kv("error", given.error())});
                             try_later(report_interval);
                         }));
 }
 
-/// The member may be opening its journal anew, now that it may become active.
+/// The member may be opening its journal again, because it may become active now.
 void ImmortalHandover::take() {
     ImmortalMember* const member = copy_.handover_member();
     if (!copy_.handover_takes() || going_->trying) return;
@@ -114,7 +114,7 @@ void ImmortalHandover::standing_changed() {
     if (going_) look();
 }
 
-/// Has the journal decided?
+/// Checks whether the journal has decided.
 void ImmortalHandover::look() {
     const ImmortalMember* const member = copy_.handover_member();
     if (member == nullptr) return;

@@ -14,22 +14,22 @@
 
 namespace understudy::node {
 
-/// A copy's part in a switchover that its registry steers: gives its role away, or takes one over.
+/// A copy's part in a switchover that its registry steers: it gives its role up, or takes one over.
 ///
-/// Who gives lets callers wait, says so when nothing is on its way into the journal, and goes on
-/// where it was if the registry calls it off or says nothing for too long. Who takes reports how
-/// far it is, and acts when it is designated. The journal is what decides: both only look what it
-/// says.
+/// The active copy makes callers wait, and reports when none of its proposals is under way. It goes
+/// on as before if the registry cancels the switchover or is silent for too long. The successor
+/// reports its position, and takes the role when it is designated. The journal decides; both copies
+/// only check its decision.
 ///
-/// The owner passes on what it hears, from the registry and from the member.
+/// The owner passes on the events of the registry and of the member.
 /// Thread: loop only. Source: docs/protocols/roles.md, "Switchover on a journal".
 class ImmortalHandover {
 public:
-    static constexpr Duration look_interval = 1ms;     ///< Whether the role has gone.
-    static constexpr Duration report_interval = 10ms;  ///< Of who takes.
+    static constexpr Duration look_interval = 1ms;  ///< Between checks whether the role has moved.
+    static constexpr Duration report_interval = 10ms;  ///< Between reports of the successor.
 
     using Done = std::function<void(Result<void>)>;
-    /// What it needs of its copy.
+    /// What the handover needs of its copy.
     class Copy {
     public:
         virtual ~Copy() = default;
@@ -37,7 +37,8 @@ public:
         virtual ImmortalMember* handover_member() = 0;
         virtual void handover_report() = 0;
         virtual void handover_ready(Epoch epoch) = 0;
-        /// Who becomes active takes the role itself, above this epoch. False: it is given.
+        /// True if the successor takes the role itself, above this epoch; false if it is given the
+        /// role.
         [[nodiscard]] virtual bool handover_takes() const = 0;
         virtual void handover_take(Epoch above, Done done) = 0;
         virtual void handover_give(const std::string& to, Done done) = 0;
@@ -51,16 +52,16 @@ public:
 
     void wanted(const client::Handover& what);
     void designated(const role::Designation& what);
-    /// The member is open, or open again, or has another role.
+    /// The member has opened, has opened again, or has another role.
     void standing_changed();
-    /// The member ends: whatever is under way is over.
+    /// The member ends, and with it any handover under way.
     void stop();
 
 private:
     struct Going {
         client::Handover what;
         bool gives = false;
-        bool held = false;   ///< Gives: nothing is under way any more.
+        bool held = false;   ///< Active copy: nothing is under way any more.
         bool acts = false;   ///< The registry has designated the successor.
         bool trying = false;
         TimePoint deadline;
@@ -80,7 +81,8 @@ private:
     const std::string member_;
     Copy& copy_;
     std::optional<Going> going_;
-    std::uint64_t number_ = 0;  ///< Of what goes on: what is late is of an earlier one.
+    std::uint64_t number_ =
+        0;  ///< Of the present handover; late callbacks belong to an earlier one.
     std::unique_ptr<Timer> timer_;
     std::unique_ptr<Timer> limit_;
     Lifetime life_;

@@ -44,7 +44,7 @@ std::string short_text(ByteReader& reader, std::size_t size_max) {
     const auto text = reader.text();
     if (!text) return {};
     if (text->size() > size_max) {
-        (void)reader.raw(~std::uint64_t{0});  // From now on it has failed.
+        (void)reader.raw(~std::uint64_t{0});  // This makes the reader fail from now on.
         return {};
     }
     return std::string(*text);

@@ -1,7 +1,8 @@
-// What whoever dials an immortal, or answers as one, may say first, and the one other message of a
-// link that is no batch: what is taken is written and read the same again, and names are short.
+// The first messages of any peer that dials an immortal or answers as one, and the other message of
+// a link that is not a batch: an accepted message is encoded and decoded to the same again, and
+// names are short.
 //
-// The first byte chooses the decoder.
+// The first byte selects the decoder.
 
 #include "node/immortal/immortal_handshake.h"
 
@@ -15,7 +16,7 @@ namespace {
 using namespace understudy;
 using namespace understudy::node;
 
-/// Numbers may come in a longer form than ours: what is written again may be shorter, not longer.
+/// Numbers may come in a longer form than ours, so the new encoding may be shorter but not longer.
 template <class Decode>
 auto check(Bytes input, Decode decode) {
     auto decoded = decode(input);

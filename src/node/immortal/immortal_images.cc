@@ -19,7 +19,7 @@ ImmortalImages::~ImmortalImages() { life_.end(); }
 
 bool ImmortalImages::due() const {
     if (every_bytes_ == 0 || duty_ == CheckpointDuty::others) return false;
-    // As active only if it seems that no standby can.
+    // The active copy takes one only if it seems that no standby can.
     const bool last = duty_ == CheckpointDuty::standbys && replica_.active();
     return bytes_ >= (last ? 2 * every_bytes_ : every_bytes_);
 }
@@ -36,7 +36,7 @@ void ImmortalImages::take(Taken taken) {
     if (stage_ == Stage::idle) begin();
 }
 
-/// Not within a command: the image is of the state between two.
+/// Not within a command, because the image is of the state between two commands.
 void ImmortalImages::begin() {
     stage_ = Stage::wanted;
     runtime_.post([this, here = life_.watch()] {
@@ -76,7 +76,8 @@ void ImmortalImages::ended(const Result<Index>& result) {
 
 void ImmortalImages::restored() {
     bytes_ = 0;
-    if (stage_ != Stage::wanted) return;  // The replica gives up what it is writing, and says so.
+    if (stage_ != Stage::wanted)
+        return;  // The replica abandons the checkpoint that it writes, and reports it.
     stage_ = Stage::idle;
     runtime_.post([this, here = life_.watch()] {
         if (here.ended()) return;

@@ -11,30 +11,30 @@
 
 namespace understudy::node {
 
-/// Checkpoints of an immortal whose application is not immediate: an image is asked for, and when
-/// it is there the replica writes it, with what the application was told since.
+/// Takes checkpoints of an immortal whose application is not immediate. It requests an image; when
+/// the image has arrived, the replica writes it together with the later inputs of the application.
 ///
 /// Thread: loop only.
 class ImmortalImages {
 public:
-    static constexpr Duration retry_interval = 5s;  ///< After one that failed.
+    static constexpr Duration retry_interval = 5s;  ///< After a failure.
 
     using Taken = std::function<void(Result<Index>)>;
 
-    /// All outlive this.
+    /// All arguments outlive this.
     ImmortalImages(Runtime& runtime, immortal::Machine& machine, replica::Replica& replica,
                    std::uint64_t every_bytes, replica::CheckpointDuty duty);
     ~ImmortalImages();
     ImmortalImages(const ImmortalImages&) = delete;
     ImmortalImages& operator=(const ImmortalImages&) = delete;
 
-    /// So many bytes of commands were applied since it was called last.
+    /// This many bytes of commands were applied since the last call.
     void applied(std::uint64_t bytes);
     void set_duty(replica::CheckpointDuty duty);
     /// Errors: as Replica::checkpoint_now().
     void take(Taken taken);
     void image_ready();
-    /// A state has come from elsewhere: an image that was asked for does not come any more.
+    /// The state was replaced, so an image that was requested before does not come any more.
     void restored();
 
 private:
@@ -52,8 +52,8 @@ private:
     Stage stage_ = Stage::idle;
     std::uint64_t bytes_ = 0;          ///< Since the newest checkpoint.
     std::uint64_t covered_bytes_ = 0;  ///< By the one under way.
-    std::vector<Taken> waiting_;       ///< For the next one.
-    std::vector<Taken> served_;        ///< By the one under way.
+    std::vector<Taken> waiting_;       ///< Callers that wait for the next checkpoint.
+    std::vector<Taken> served_;        ///< Callers that wait for the present checkpoint.
     std::unique_ptr<Timer> retry_;
     Lifetime life_;
 };

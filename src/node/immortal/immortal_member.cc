@@ -17,7 +17,7 @@ using replica::Urgency;
 
 namespace {
 
-/// Binds machine, replica and links; what an active member does is ImmortalTenure's.
+/// Connects machine, replica and links. ImmortalTenure does the work of an active member.
 class Member final : public ImmortalMember,
                      private StateMachine,
                      private Machine::Observer,
@@ -46,7 +46,7 @@ public:
             options_.listen, options_.tls, [this](std::unique_ptr<Connection> connection) {
                 courier_.accept(std::move(connection));
             }));
-        // Who else there is: to say so to whoever asks the wrong member.
+        // The other members are needed to redirect callers to the active one.
         places_watch_ = locator_.watch(
             options_.service,
             [this](const std::vector<Locator::Place>& places) { places_ = places; });
@@ -56,12 +56,12 @@ public:
     [[nodiscard]] std::unique_ptr<journal::Opening> open(const journal::Open& journal,
                                                          Replica::Opened opened) {
         Replica::Options options{.checkpoint_duty = options_.checkpoint_duty};
-        // Of an application that is not immediate there is no state at once: ImmortalImages.
+        // If the application is not immediate, there is no state at once: see ImmortalImages.
         const bool immediate = application_.immediate();
         options.checkpoints.every_bytes = immediate ? options_.checkpoint_every_bytes : 0;
         return Replica::open(runtime_, log_, options, journal, *this, std::move(opened));
     }
-    /// Errors: what broke the application while it replayed.
+    /// Errors: the reason if the application failed during the replay.
     [[nodiscard]] Result<void> begin(std::unique_ptr<Replica> replica) {
         if (broken_) return *broken_;
         replica_ = std::move(replica);
@@ -190,7 +190,7 @@ private:
     }
     std::uint64_t hash() const override { return machine_.hash(); }
 
-    // --- What the machine tells ---
+    // --- Events of the machine ---
 
     void output_ready(const std::string& peer) override {
         if (tenure_) tenure_->output_ready(peer);
@@ -212,7 +212,7 @@ private:
         });
     }
 
-    // --- What the courier asks ---
+    // --- Calls of the courier ---
 
     ImmortalHello hello(const std::string& peer) override {
         return tenure_ ? tenure_->hello(peer) : ImmortalHello{};
@@ -280,7 +280,7 @@ private:
         tenure_.reset();
         courier_.drop_all();
     }
-    /// Others that join later begin with it.
+    /// Copies that join later begin with this checkpoint.
     void first_started() {
         checkpoint([this, here = life_.watch()](const Result<Index>& taken) {
             if (here.ended() || taken) return;
@@ -368,7 +368,7 @@ private:
         replica::Answered answered;
     };
     bool holding_ = false;
-    std::function<void()> held_;  ///< Null: it has been called.
+    std::function<void()> held_;  ///< Null: it was called.
     std::vector<Submission> waiting_;
     std::size_t under_way_ = 0;
     Counters counters_;
@@ -403,7 +403,7 @@ public:
     }
 
 private:
-    // The callback may destroy this: everything it needs is moved out before.
+    // The callback may destroy this, so everything that it needs is moved out before.
     void ended(Result<std::unique_ptr<Replica>> replica) {
         const auto opened = std::move(opened_);
         std::unique_ptr<Member> member = std::move(member_);

@@ -1,5 +1,5 @@
-// Members and clients of immortals in the simulator, with an application that does what its calls
-// say (immortal/fake_application_test.h).
+// Members and clients of immortals in the simulator, with an application whose calls say what it
+// does (immortal/fake_application_test.h).
 
 #include "node/immortal/immortal_member.h"
 
@@ -75,7 +75,7 @@ struct MemberApp {
         opening.reset();
         member.reset();
     }
-    /// A lagging application does something every now and then.
+    /// A lagging application works at intervals.
     void work() {
         if (!hangs) application.work(3);
         timer = runtime.at(runtime.now() + 2ms, [this] { work(); });
@@ -170,7 +170,7 @@ TEST_F(ImmortalMembers, AnImpulseIsAnsweredRefusedOrNotTaken) {
     app(a).impulse("add", std::string(immortal::message_size_max + 1, 'x'));
     ASSERT_TRUE(until([&] { return app(a).answers.size() == 3; }));
 
-    // What is not taken is answered first.
+    // A call that is not taken is answered first.
     EXPECT_EQ(app(a).answers[0], "limit_exceeded: arguments too long (effect: none)");
     EXPECT_EQ(app(a).answers[1], "5");
     EXPECT_EQ(app(a).application.total, 5u);
@@ -200,8 +200,8 @@ TEST_F(ImmortalMembers, CallsAndTimersOutliveEachProcess) {
     EXPECT_EQ(world.verdict(), "");
 }
 
-// A service whose journal is lost is another one: what the old one had is not known to the new one,
-// so nothing is sent to it before somebody says so.
+// A service whose journal was lost is a new one: it does not know what the old one had. So nothing
+// is sent to it before a person confirms that.
 TEST_F(ImmortalMembers, APeerThatWasMadeAnewIsRefusedUntilTheOldOneIsForgotten) {
     std::size_t warnings = 0;
     world.on_log([&](const sim::Process&, std::string_view event, const std::string&) {
@@ -324,7 +324,7 @@ TEST_F(ImmortalMembers, AConnectedClientIsNotForgottenAndAnAbsentOneIs) {
     app(a).impulse("add", "0");
     for (int i = 0; i < 110; ++i) {
         world.run_for(60s);
-        app(a).impulse("add", "0");  // Somebody else uses it meanwhile.
+        app(a).impulse("add", "0");  // Meanwhile another caller uses it.
     }
     world.heal_network();
     client(here).call("add", "1");
@@ -340,7 +340,7 @@ TEST_F(ImmortalMembers, AConnectedClientIsNotForgottenAndAnAbsentOneIs) {
 TEST_F(ImmortalMembers, WhileTooMuchWaitsForOthersClientsWaitAndOthersDoNot) {
     sim::Process& a = start("a", "h1", {.outbox_bytes_max = 2 * KiB});
     ASSERT_TRUE(until([&] { return app(a).serves(); }));
-    for (int i = 0; i < 400; ++i) app(a).impulse("tell", "b");  // Nobody is there yet.
+    for (int i = 0; i < 400; ++i) app(a).impulse("tell", "b");  // There is no peer yet.
     ASSERT_TRUE(until([&] { return app(a).answers.size() == 400; }));
     world.run_for(10ms);
     app(a).impulse("add", "1");
@@ -363,7 +363,7 @@ TEST_F(ImmortalMembers, WhatComesWhileItHoldsWaitsAndGoesOn) {
     sim::Process& caller = start_client("a", places);
     client(caller).call("add", "1");
     ASSERT_TRUE(until([&] { return client(caller).answers.size() == 1; }));
-    app(a).impulse("wait", "100");  // A timer that is due meanwhile.
+    app(a).impulse("wait", "100");  // A timer that becomes due meanwhile.
     app(a).impulse("add", "10");
     bool held = false;
     app(a).member->hold([&] { held = true; });
@@ -498,8 +498,8 @@ TEST_F(ImmortalMembers, AnUpgradeThatTheApplicationRefusesChangesNothing) {
     EXPECT_EQ(app(a).answers[0], "1");
 }
 
-// The application lags: its outputs come late, its image is asked for, and a restart begins with
-// the image and what it was told since.
+// The application lags: its outputs come late, its image is requested, and a restart begins with
+// the image and the later inputs.
 TEST_F(ImmortalMembers, WhileItsApplicationLagsByTooMuchEverybodyWaits) {
     sim::Process& a = start("a", "h1", {.immediate = false, .lag_bytes_max = 400});
     sim::Process& b = start("b", "h2");
@@ -511,7 +511,7 @@ TEST_F(ImmortalMembers, WhileItsApplicationLagsByTooMuchEverybodyWaits) {
         if (i % 10 == 9) world.run_for(5ms);
     }
     world.run_for(1s);
-    // What was under way when the bound was reached is taken; the rest is not.
+    // The calls that were under way when the bound was reached are taken; the others are not.
     EXPECT_LT(app(a).member->machine().position().value, 300u);
     EXPECT_GT(app(a).application.lag_bytes(), 400u);
     app(a).impulse("add", "1");

@@ -55,7 +55,7 @@ bool ImmortalTenure::lags() const {
     return world_.machine.performed() < world_.machine.position();
 }
 
-/// As the replica counts it.
+/// The time as the replica counts it.
 Duration ImmortalTenure::service_time() const {
     const Duration time = time_at_begin_ + (world_.runtime.now() - begun_);
     return std::max(time, world_.replica.time());
@@ -120,7 +120,7 @@ ImmortalHello ImmortalTenure::hello(const std::string& peer) const {
     return hello;
 }
 
-/// May this stream be taken, and where do the two go on?
+/// Decides whether this stream may be accepted, and where both streams continue.
 Result<ImmortalWelcome> ImmortalTenure::greet(const ImmortalHello& hello) const {
     const Machine& machine = world_.machine;
     const auto refused = [&hello](Errc code, const char* why) {
@@ -162,7 +162,8 @@ void ImmortalTenure::link_wanted(Courier::GuestId guest, const ImmortalHello& he
     if (!greeted) return refuse(guest, hello, greeted.error());
     if (!hello.resuming || !is_client(hello.name)) return take(guest, hello);
     // Its earlier process may have left calls that are still on their way into the journal, here or
-    // at a member that was active after us. What is committed behind this has seen all of them.
+    // at a member that was active later. All of them come before this command, so its commit shows
+    // which of them arrived.
     const immortal::ConfirmCommand touch{
         .rows = {{.peer = hello.name, .instance = hello.instance, .upto = {}}}};
     if (planted(Plant::stale_link_taken)) return take(guest, hello);
@@ -172,7 +173,8 @@ void ImmortalTenure::link_wanted(Courier::GuestId guest, const ImmortalHello& he
     });
 }
 
-/// The answers that a lagging application still owes come before the client is told what there is.
+/// A lagging application may still owe answers. They come before the client is told the end of the
+/// stream.
 void ImmortalTenure::admit(Courier::GuestId guest, const ImmortalHello& hello, Position behind) {
     if (world_.machine.performed() >= behind) return take(guest, hello);
     const std::uint64_t number = ++admitting_;
@@ -239,7 +241,8 @@ bool ImmortalTenure::wants_link(const std::string& peer) const {
     return known != nullptr && !known->out.empty();
 }
 
-/// Nothing of the old peer may reach the journal behind this: it would be taken for the new one's.
+/// Nothing of the old peer may reach the journal after this, because it would count as input of the
+/// new one.
 void ImmortalTenure::forget(const std::string& peer, Done done) {
     if (const auto found = rows_.find(peer); found != rows_.end()) {
         forget_parked(found->second);
@@ -275,7 +278,7 @@ void ImmortalTenure::arm_fire() {
         fire_timer_.reset();
         return;
     }
-    // The journal counts in milliseconds: a timer must not be told before its time.
+    // The journal counts in milliseconds, and a timer must not fire before its time.
     const Duration at = std::chrono::ceil<std::chrono::milliseconds>(*due);
     if (fire_timer_ && fire_at_ == at) return;
     fire_timer_.reset();

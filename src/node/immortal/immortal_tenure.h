@@ -15,18 +15,19 @@
 
 namespace understudy::node {
 
-/// What the active member of an immortal does, for as long as it is: proposes what arrives, what it
-/// sends to itself, what others have confirmed, and its timers; says who may call, and from where
-/// each stream goes on.
+/// The work of an immortal's active member during one tenure. It proposes what arrives, what it
+/// sends to itself, what peers have confirmed, and its timers. It decides which peers may call, and
+/// where each stream continues.
 ///
-/// Nothing here is part of the state: whoever is active next begins with what the machine holds.
+/// Nothing here is part of the state: the next active member begins with what the machine holds.
 /// Thread: loop only.
 class ImmortalTenure {
 public:
-    /// Batches that wait: of clients because too much waits for others, of anybody because the
-    /// application lags. What comes beyond ends its link, and is sent again.
+    /// Batches that wait: those of clients because too much waits for peers, those of any peer
+    /// because the application lags. A batch beyond the bound ends its link and is sent again.
     static constexpr std::size_t parked_bytes_max = 64 * MiB;
-    static constexpr std::size_t fired_at_once_max = 1024;  ///< In one command; the next follows.
+    static constexpr std::size_t fired_at_once_max =
+        1024;  ///< In one command; the others follow in the next.
     static constexpr Duration retry_interval = 10ms;
 
     struct World {
@@ -38,7 +39,7 @@ public:
         immortal::Application& application;
         Courier& courier;
         ImmortalMember::Counters& counters;
-        std::function<void()> first_started;  ///< The service has just been started, here.
+        std::function<void()> first_started;  ///< This member has just started the service.
     };
 
     /// Requires: the replica is active.
@@ -47,12 +48,12 @@ public:
     ImmortalTenure(const ImmortalTenure&) = delete;
     ImmortalTenure& operator=(const ImmortalTenure&) = delete;
 
-    // From the machine.
+    // Calls of the machine.
     void output_ready(const std::string& peer);
     void input_durable(const std::string& peer);
     void timers_changed();
 
-    // From the courier.
+    // Calls of the courier.
     [[nodiscard]] ImmortalHello hello(const std::string& peer) const;
     void link_wanted(Courier::GuestId guest, const ImmortalHello& hello);
     [[nodiscard]] Result<void> link_taken(const std::string& peer, const ImmortalWelcome& welcome);
@@ -65,29 +66,29 @@ public:
                                              std::size_t bytes);
     [[nodiscard]] MessageNo durable_here(const std::string& peer) const;
 
-    /// Too much waits for others, or for the application: impulses and clients wait.
+    /// True if too much waits for peers, or for the application: then impulses and clients wait.
     [[nodiscard]] bool too_much_waits();
-    /// What is to be proposed waits from now on, until release(); what others send is parked.
-    /// `changed` is called when under_way() has become less.
+    /// New proposals wait from now on until release(), and batches of peers are parked. `changed`
+    /// is called when under_way() has decreased.
     void hold(std::function<void()> changed);
     void release();
     [[nodiscard]] std::size_t under_way() const { return under_way_; }
 
     using Done = std::function<void(Result<void>)>;
-    /// What waits for this peer is given up, and what it has sent is not known any more.
+    /// What waits for this peer is dropped, and what it has sent is forgotten.
     void forget(const std::string& peer, Done done);
 
 private:
-    /// What is known of a peer beyond the machine's state.
+    /// What is known about a peer besides the machine's state.
     struct Row {
         std::uint64_t instance = 0;
-        MessageNo taken;     ///< Of its stream: proposed, or parked.
-        MessageNo confirm;   ///< Of ours: it has all up to here.
+        MessageNo taken;    ///< From its stream: proposed or parked.
+        MessageNo confirm;  ///< From our stream: it has everything up to here.
         std::deque<Buffer> parked;
     };
-    /// The stream to ourselves.
+    /// The stream to this immortal itself.
     struct Own {
-        MessageNo next;  ///< To be proposed; 0: behind what was received.
+        MessageNo next;  ///< To be proposed next; 0: the one after the last received.
         std::size_t under_way_bytes = 0;
         bool scheduled = false;
         std::unique_ptr<Timer> retry;
@@ -151,7 +152,7 @@ private:
     std::unique_ptr<Timer> start_timer_;
     std::unique_ptr<Timer> touch_timer_;
     std::uint64_t admitting_ = 0;
-    /// That wait for a lagging application.
+    /// Clients that wait for a lagging application.
     std::map<std::uint64_t, std::unique_ptr<Timer>> admissions_;
     std::size_t under_way_ = 0;
     bool holding_ = false;
@@ -159,7 +160,7 @@ private:
     std::deque<Held> held_;
 
     std::set<std::string> forgetting_;
-    std::set<std::string> refused_;  ///< And logged.
+    std::set<std::string> refused_;  ///< They were logged.
     Lifetime life_;
 };
 

@@ -1,4 +1,4 @@
-// The streams of a tenure, in and out.
+// The incoming and outgoing streams of a tenure.
 
 #include <algorithm>
 #include <utility>
@@ -16,11 +16,11 @@ using immortal::Peer;
 namespace {
 
 constexpr Duration touch_interval = Machine::client_idle_max / 8;
-constexpr Duration waiting_look_interval = 1ms;  // It counts over all peers.
+constexpr Duration waiting_look_interval = 1ms;  // Counting goes over all peers.
 
 }  // namespace
 
-// --- What arrives --------------------------------------------------------------------------------
+// --- Incoming messages ---------------------------------------------------------------------------
 
 MessageNo ImmortalTenure::durable_here(const std::string& peer) const {
     const Peer* known = world_.machine.find(peer);
@@ -69,7 +69,8 @@ void ImmortalTenure::receive(const std::string& peer, Row& row, const Batch& bat
     });
 }
 
-/// Nothing was taken, or nothing is known: the stream begins again behind what is durable.
+/// The batch was not taken, or its outcome is not known: the stream begins again after what is
+/// durable.
 void ImmortalTenure::receive_failed(const std::string& peer, const Error& error) {
     if (const auto found = rows_.find(peer); found != rows_.end()) {
         found->second.taken = {};
@@ -82,8 +83,8 @@ bool ImmortalTenure::lags_far() const {
     return world_.application.lag_bytes() > world_.options.lag_bytes_max;
 }
 
-/// What other immortals send must not wait for room in outboxes: theirs may wait for ours. For the
-/// application it may: that goes on by itself.
+/// Messages of other immortals must not wait for room in outboxes, because theirs may wait for
+/// ours. They may wait for the application, because it makes progress by itself.
 bool ImmortalTenure::must_wait(const std::string& peer) {
     if (holding_) return true;
     return lags_far() || (is_client(peer) && too_much_waits());
@@ -122,7 +123,8 @@ void ImmortalTenure::forget_parked(Row& row) {
 void ImmortalTenure::unpark() {
     const auto timer = std::move(unpark_timer_);
     if (parked_bytes_ == 0) return;
-    // About as much as may wait: what these calls make is not known before they are carried out.
+    // About as much as may wait: the messages that these calls produce are not known before they
+    // are carried out.
     std::size_t room = world_.options.outbox_bytes_max / 8 + 1;
     for (auto& [peer, row] : rows_) {
         while (room > 0 && !row.parked.empty() && !must_wait(peer)) {
@@ -136,7 +138,7 @@ void ImmortalTenure::unpark() {
     unpark_timer_ = after(retry_interval, [this] { unpark(); });
 }
 
-// --- What leaves ---------------------------------------------------------------------------------
+// --- Outgoing messages ---------------------------------------------------------------------------
 
 void ImmortalTenure::output_ready(const std::string& peer) {
     if (peer == world_.machine.name()) return schedule_own();
@@ -149,7 +151,7 @@ immortal::Outbox::ChunkPtr ImmortalTenure::chunk(const std::string& peer, Messag
     return world_.machine.chunk(peer, std::max(from, known->out.confirmed().next()));
 }
 
-/// What one calls oneself for needs no network, and no confirmation either.
+/// Calls to itself need neither network nor confirmation.
 void ImmortalTenure::schedule_own() {
     if (std::exchange(own_.scheduled, true)) return;
     later([this] {
@@ -249,7 +251,7 @@ void ImmortalTenure::touch_later() {
     });
 }
 
-/// A client that is connected is not forgotten, even if it has nothing to say for long.
+/// A connected client is not forgotten, even if it is silent for long.
 void ImmortalTenure::touch_clients() {
     touch_later();
     immortal::ConfirmCommand command;
@@ -258,7 +260,7 @@ void ImmortalTenure::touch_clients() {
         const auto heard = is_client(name) ? world_.courier.heard(name) : std::nullopt;
         if (!heard) continue;
         if (world_.runtime.now() - *heard > touch_interval + touch_interval / 2) {
-            silent.push_back(name);  // It was asked the last time.
+            silent.push_back(name);  // It was asked last time.
             continue;
         }
         world_.courier.ask(name);
