@@ -8,7 +8,7 @@ namespace understudy::apps {
 
 Exit exit_of(const Error& error) {
     if (error.code == Errc::denied || error.code == Errc::not_permitted) return Exit::denied;
-    // It ran, and said so: how far it came, asking again does not tell.
+    // It ran and reported a failure. Asking again does not show how much it did.
     if (error.code == Errc::failed) return Exit::no;
     if (error.effect == Effect::unknown) return Exit::again;
     switch (error.code) {
@@ -35,7 +35,7 @@ Exit exit_of(const Error& error) {
         case Errc::in_use:
         case Errc::failed: return Exit::no;
     }
-    return Exit::no;  // A code of a newer peer.
+    return Exit::no;  // The code comes from a newer peer.
 }
 
 Error advise(Error error, std::string_view next) {

@@ -7,15 +7,15 @@
 
 namespace understudy::apps {
 
-/// What the program tells its caller. Documented in docs/cli.md: never renumber.
+/// The exit codes of the program. Documented in docs/cli.md: never renumber them.
 enum class Exit : int {
     done = 0,
-    no = 1,             ///< The answer is no, or not healthy; nothing will change by asking again.
-    usage = 2,          ///< The command line or a configuration is wrong.
-    unreachable = 69,   ///< Nobody answers there (EX_UNAVAILABLE).
-    io_failed = 74,     ///< Standard output cannot be written, or a file not read (EX_IOERR).
-    again = 75,         ///< No active member yet, timed out, a shortage, outcome unknown
-                        ///< (EX_TEMPFAIL).
+    no = 1,            ///< The answer is no, or not healthy; asking again will not change it.
+    usage = 2,         ///< The command line or a configuration is wrong.
+    unreachable = 69,  ///< No process answers at that address (EX_UNAVAILABLE).
+    io_failed = 74,    ///< Standard output cannot be written, or a file cannot be read (EX_IOERR).
+    again = 75,        ///< No active member yet, timed out, a shortage, outcome unknown
+                       ///< (EX_TEMPFAIL).
     /// Not authenticated, not allowed, not permitted by the system (EX_NOPERM).
     denied = 77,
     interrupted = 130,  ///< Ctrl-C.
@@ -23,11 +23,10 @@ enum class Exit : int {
 
 [[nodiscard]] Exit exit_of(const Error& error);
 
-/// The same error with the next command to type, which print_error() puts on a line of its own.
+/// The same error with the next command to type, which print_error() prints on its own line.
 [[nodiscard]] Error advise(Error error, std::string_view next);
 
-/// Advises what is to be done about a file or directory that cannot be used; other errors stay as
-/// they are.
+/// Adds advice about a file or directory that cannot be used. Other errors are unchanged.
 [[nodiscard]] Error advise_path(Error error, const std::string& path);
 
 /// "understudy: no registry answers at 127.0.0.1:22222 [unavailable]", then the advice.

@@ -14,7 +14,7 @@
 int main(int argc, char** argv) {
     using namespace understudy::apps;
     open_output();
-    exit_on_interrupt();  // The registry and the demonstrations take the signal for themselves.
+    exit_on_interrupt();  // The registry and the demonstrations replace this handler.
 
     CommandLine line("understudy",
                      "High availability for services: state that outlives its process.", version());

@@ -17,9 +17,9 @@ namespace understudy::apps {
 
 namespace {
 
-/// Never destroyed: callbacks may print while static objects are taken down.
+/// Never destroyed, because callbacks may print while static objects are destroyed.
 struct StandardOutput {
-    std::mutex mutex;  ///< Lines of several threads do not mix.
+    std::mutex mutex;  ///< Keeps lines of several threads apart.
     std::function<void()> leave;
 
     static StandardOutput& the() {
@@ -28,14 +28,14 @@ struct StandardOutput {
     }
 };
 
-/// Returns 0, or the error number.
+/// Returns 0 or the error number.
 [[nodiscard]] int write_all(int descriptor, std::string_view text) {
     while (!text.empty()) {
         const auto written = ::write(descriptor, text.data(), text.size());
         if (written >= 0) {
             text.remove_prefix(static_cast<std::size_t>(written));
         } else if (errno == EAGAIN) {
-            // Somebody who shares it with us made it non-blocking.
+            // Another process that shares the descriptor made it non-blocking.
             pollfd state{.fd = descriptor, .events = POLLOUT, .revents = 0};
             (void)::poll(&state, 1, -1);
         } else if (errno != EINTR) {
@@ -54,7 +54,7 @@ void complain(int error) {
     tell(fmt::format("understudy: standard output cannot be written: {}\n", why_unwritten(error)));
 }
 
-/// As the kernel ends a process that does not ignore the signal: shells know that and say nothing.
+/// Ends the process as SIGPIPE does, so that shells print nothing.
 [[noreturn]] void end_by_broken_pipe() {
     (void)std::signal(SIGPIPE, SIG_DFL);
     sigset_t set;
@@ -65,7 +65,8 @@ void complain(int error) {
     ::_exit(128 + SIGPIPE);
 }
 
-/// Destructors do not run: other threads are at work, and this may be one of their callbacks.
+/// Destructors do not run, because other threads are running and this may be one of their
+/// callbacks.
 [[noreturn]] void end_unwritten(StandardOutput& output, int error) {
     if (output.leave) output.leave();
     if (error == EPIPE) end_by_broken_pipe();
@@ -84,16 +85,16 @@ void write_output(std::string_view text, bool reader_may_leave) {
 }  // namespace
 
 void open_output() {
-    // The kernel gives the lowest number that is free: in this order, each takes its own.
+    // The kernel assigns the lowest free number, so in this order each gets its own.
     const std::pair<int, int> standard[] = {
         {STDIN_FILENO, O_RDONLY},
-        {STDOUT_FILENO, O_RDONLY},  // Written to, it fails as a closed one does.
+        {STDOUT_FILENO, O_RDONLY},  // Writing to it fails, as with a closed descriptor.
         {STDERR_FILENO, O_WRONLY},
     };
     for (const auto& [descriptor, mode] : standard) {
         if (::fcntl(descriptor, F_GETFD) < 0) (void)::open("/dev/null", mode);
     }
-    (void)std::signal(SIGPIPE, SIG_IGN);  // An error tells more than a signal.
+    (void)std::signal(SIGPIPE, SIG_IGN);  // An error says more than a signal.
 }
 
 void print(std::string_view text) { write_output(text, false); }

@@ -7,36 +7,36 @@
 
 namespace understudy::apps {
 
-// All that the program writes for its caller, checked. Nothing else in apps/ writes to standard
-// output or standard error; tools/tidy looks. Each call writes at once: a watcher sees each line as
-// it comes, and a failure ends the process before it does more.
+// All output of the program is written here, with checks. Nothing else in apps/ writes to standard
+// output or standard error; tools/tidy checks that. Each call writes at once, so a watcher sees
+// each line immediately, and a failure ends the process before it does more.
 //
-// Where standard output cannot be written, whatever thread writes, the process ends: with SIGPIPE
-// and without a word where the reader has gone, else with one line on standard error and
+// If standard output cannot be written, the process ends, whichever thread writes: with SIGPIPE and
+// without a message if the reader has gone, otherwise with one line on standard error and
 // Exit::io_failed.
 // Thread: any.
 
-/// Before anything else in main().
+/// Must be called first in main().
 ///
-/// A standard descriptor that is closed is taken, so that no file that is opened later is written
-/// to by a message. Writing to a closed standard output still fails.
+/// A standard descriptor that is closed is opened, so that messages cannot go to a file that is
+/// opened later. Writing to a closed standard output still fails.
 void open_output();
 
-/// Writes to standard output. For data: what the caller asked for.
+/// Writes data to standard output.
 void print(std::string_view text);
-/// As print(), but goes on without its reader. For servers: they serve others, too.
+/// As print(), but goes on without a reader. For servers, because they serve others too.
 void announce(std::string_view text);
 
-/// Writes to standard error, as it is. Goes on if it cannot: the exit code tells the same.
+/// Writes to standard error, unchanged. Goes on if it cannot, because the exit code says the same.
 void tell(std::string_view text);
-/// A line for people on standard error: progress, hints, what is not data.
+/// Writes a line for people to standard error: progress, hints, everything that is not data.
 void remark(std::string_view line);
 
-/// Last in main(): a file system over a network may say only now that nothing was written.
+/// Must be called last in main(): a network file system may report a failed write only now.
 [[nodiscard]] Exit close_output(Exit exit);
 
-/// What print() calls before it ends the process. Replaces the one before; empty: nothing.
-/// Requires: it does not print().
+/// Sets the function that print() calls before it ends the process. Replaces the previous one;
+/// empty: none. Requires: it does not call print().
 void before_output_fails(std::function<void()> leave);
 
 [[nodiscard]] bool is_terminal(int descriptor);

@@ -13,7 +13,7 @@
 namespace understudy::apps {
 namespace {
 
-/// In a process of its own, whose standard output is `descriptor`.
+/// Runs in a separate process, whose standard output is `descriptor`.
 void print_into(int descriptor) {
     open_output();
     (void)::dup2(descriptor, STDOUT_FILENO);

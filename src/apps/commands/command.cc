@@ -35,14 +35,15 @@ namespace {
     return parts;
 }
 
-constexpr std::string_view hidden_group;  // The parser's library shows no group without a name.
+constexpr std::string_view
+    hidden_group;  // The parser library does not show a group without a name.
 
 }  // namespace
 
 Command Command::add(const std::string& name, const std::string& about) const {
     CLI::App* app = app_.add_subcommand(name, about);
     app->group("Commands");
-    // More than one command at a level is never meant: a service may well be called "registry".
+    // At most one command per level is accepted, because a service may be called "registry".
     app_.require_subcommand(line_.parts_->runs.contains(&app_) ? 0 : 1, 1);
     return {line_, *app};
 }
@@ -55,7 +56,7 @@ Command Command::add_hidden(const std::string& name) const {
 
 void Command::note(CLI::Option& option, const Parameter& parameter) const {
     if (!parameter.choices.empty()) {
-        // The message lists the choices; the library's own check prints them as a set.
+        // The message lists the choices; the check of the library would print them as a set.
         option.check([choices = parameter.choices](const std::string& given) {
             for (const std::string& choice : split(choices, '|')) {
                 if (given == choice) return std::string();
@@ -164,7 +165,7 @@ using Parameters = std::map<const CLI::Option*, Parameter>;
     return info;
 }
 
-/// The command that was named last.
+/// The last command that was named.
 [[nodiscard]] CLI::App& innermost(CLI::App& app) {
     const auto parsed = app.get_subcommands();
     return parsed.empty() ? app : innermost(*parsed.front());
@@ -191,7 +192,7 @@ Exit CommandLine::run(int argc, const char* const* argv) {
         app.parse(argc, argv);
     } catch (const CLI::CallForHelp&) {
         CLI::App& wanted = innermost(app);
-        std::string text = app.help();  // Of the innermost command that was named.
+        std::string text = app.help();  // The help of the last command that was named.
         while (text.ends_with("\n\n")) text.pop_back();
         const auto footer = parts_->footers.find(&wanted);
         if (footer != parts_->footers.end()) text += '\n' + footer->second + '\n';
@@ -254,7 +255,7 @@ std::string explain_unknown_word(const CommandInfo& root,
             if (!command.hidden) known.push_back(command.name);
         }
         if (next == nullptr) {
-            if (at->commands.empty()) continue;  // An argument.
+            if (at->commands.empty()) continue;  // It is an argument.
             const auto near = nearest(word, known);
             return fmt::format("no command {}{}", word,
                                near ? fmt::format("; did you mean {}?", *near) : "");

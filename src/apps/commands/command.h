@@ -15,20 +15,20 @@ class Option;
 
 namespace understudy::apps {
 
-/// What the shell offers where a value is wanted.
+/// What the shell completes for a value.
 enum class Completes : std::uint8_t { nothing, file, directory, service };
 
 /// One option or argument of a command, for the parser, `--help` and the shell.
 struct Parameter {
-    std::string names;  ///< "-o,--output"; of an argument: its name in lower case.
+    std::string names;  ///< "-o,--output"; for an argument: its name in lower case.
     std::string value_name = {};
     std::string about;
     Completes completes = Completes::nothing;
-    std::string choices = {};  ///< "a|b": nothing else is taken.
-    bool required = true;      ///< Of arguments; options never are.
+    std::string choices = {};  ///< "a|b": other values are refused.
+    bool required = true;      ///< For arguments; options are never required.
 };
 
-/// What a command takes, as data.
+/// The options and arguments of a command, as data.
 struct CommandInfo {
     struct Option {
         std::vector<std::string> names;
@@ -46,13 +46,13 @@ struct CommandInfo {
 
 class CommandLine;
 
-/// One command of the program. A handle: copies are the same command.
+/// One command of the program. This is a handle: copies are the same command.
 ///
-/// What it fills must live until CommandLine::run() returns.
+/// The variables that it fills must live until CommandLine::run() returns.
 class Command {
 public:
     [[nodiscard]] Command add(const std::string& name, const std::string& about) const;
-    /// As add(), but neither in `--help` nor in the completion.
+    /// As add(), but it appears neither in `--help` nor in the completion.
     [[nodiscard]] Command add_hidden(const std::string& name) const;
 
     void option(const Parameter& parameter, std::string& target) const;
@@ -62,12 +62,12 @@ public:
     void flag(const std::string& names, const std::string& about,
               std::function<void()> taken) const;
     void argument(const Parameter& parameter, std::string& target) const;
-    /// The rest of the line.
+    /// The rest of the command line.
     void arguments(const Parameter& parameter, std::vector<std::string>& target) const;
 
-    /// A command that runs nothing itself wants one of its own commands.
+    /// A command without this needs one of its subcommands.
     void runs(std::function<Exit()> run) const;
-    /// Shown at the end of its own `--help`, not of those below it.
+    /// Shown at the end of its own `--help`, but not in that of its subcommands.
     void footer(const std::string& text) const;
 
 private:
@@ -79,7 +79,7 @@ private:
     CLI::App& app_;
 };
 
-/// The command line of the program: the only one who knows the parser's library.
+/// The command line of the program. Only this class uses the parser library.
 class CommandLine {
 public:
     CommandLine(const std::string& name, const std::string& about, const std::string& version);
@@ -90,8 +90,8 @@ public:
     [[nodiscard]] Command root();
     [[nodiscard]] CommandInfo describe() const;
 
-    /// Parses and runs the command that was named. Help goes to standard output; a line that makes
-    /// no sense is explained on standard error.
+    /// Parses the command line and runs the command. Help goes to standard output; an invalid
+    /// command line is explained on standard error.
     [[nodiscard]] Exit run(int argc, const char* const* argv);
 
 private:
@@ -100,8 +100,8 @@ private:
     std::unique_ptr<Parts> parts_;
 };
 
-/// The first word of `arguments` that is no command where one is wanted, with what was probably
-/// meant: "no command servce; did you mean service?". Empty if there is none.
+/// The first word of `arguments` that is not a command where one is needed, with the command that
+/// was probably meant: "no command servce; did you mean service?". Empty if there is none.
 [[nodiscard]] std::string explain_unknown_word(const CommandInfo& root,
                                                const std::vector<std::string>& arguments);
 

@@ -8,7 +8,7 @@ namespace understudy::apps {
 
 namespace {
 
-/// What stays the same whatever the commands are. `us_` variables belong to the caller's scope.
+/// The part that does not depend on the commands. `us_` variables belong to the caller's scope.
 constexpr std::string_view frame = R"bash(
 # Words as typed: bash has split them at : and =, which belong to addresses and to --option=value.
 _understudy_join() {
@@ -116,7 +116,7 @@ void append_cases(std::string& out, const CommandInfo& root, const CommandInfo& 
     std::string options;
     std::string values = " ";
     append_options(command, options, values);
-    append_options(root, options, values);  // Options of the root are taken everywhere.
+    append_options(root, options, values);  // Every command takes the options of the root.
     std::string commands;
     for (const CommandInfo& one : command.commands) {
         if (!one.hidden) commands += fmt::format("{}{}", commands.empty() ? "" : " ", one.name);

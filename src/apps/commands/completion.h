@@ -6,8 +6,8 @@
 
 namespace understudy::apps {
 
-/// A script that makes bash complete commands, options and their values, and names of services,
-/// which it asks the registry for: at most 200 ms, then without.
+/// A script with which bash completes commands, options and their values, and names of services. It
+/// asks the registry for the names, for at most 200 ms.
 [[nodiscard]] std::string bash_completion(const CommandInfo& root);
 
 }  // namespace understudy::apps

@@ -59,7 +59,7 @@ namespace {
     return nodes;
 }
 
-/// Of a replicated journal: each copy has its own directory.
+/// With a replicated journal, each copy has its own directory.
 [[nodiscard]] Result<ReplicatedGroup> replicated(const CoordinatorPlan& plan,
                                                  const std::string& directory,
                                                  std::optional<TlsFiles> tls) {
@@ -199,7 +199,7 @@ Result<CoordinatorProgram::Options> coordinator_options(const CoordinatorPlan& p
 
 namespace {
 
-/// Waits for the registry no longer than any other command does.
+/// Waits for the registry no longer than other commands do.
 [[nodiscard]] Result<std::optional<wire::pb::ServiceInfo>> ask_registry(
     const Invocation& invocation) {
     auto session = US_TRY(Session::open(invocation));

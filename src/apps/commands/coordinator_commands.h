@@ -9,21 +9,22 @@
 
 namespace understudy::apps {
 
-/// Whether this copy is known to a registry, and the service's definition there.
+/// Whether a registry is used, and the service's definition in it.
 struct CoordinatorPlan {
     const Settings& settings;
-    bool registry = false;  ///< It was named.
-    /// Null: the service was not registered before it runs; flags say everything.
+    bool registry = false;  ///< A registry was named.
+    /// Null: the service was not registered before, so flags say everything.
     const wire::pb::ServiceInfo* service = nullptr;
 };
 
-/// Of an instance whose journals are in `log`, as those of others may be.
+/// The directory of an instance's journal; `log` may also contain those of others.
 [[nodiscard]] std::string journal_directory(const std::string& log, const std::string& instance);
 
-/// Of a Unix-domain socket that is named on the command line: a name alone is in this directory.
+/// The address of a Unix-domain socket on the command line; a bare name is in the present
+/// directory.
 [[nodiscard]] Address socket_address(const std::string& path);
 
-/// What a coordinator is run with: flags first, then the service's definition.
+/// The options of a coordinator: from the flags first, then from the service's definition.
 /// Errors: bad_config, not_found (none).
 [[nodiscard]] Result<CoordinatorProgram::Options> coordinator_options(const CoordinatorPlan& plan);
 

@@ -20,7 +20,7 @@ namespace pb = wire::pb;
 
 namespace {
 
-/// As typed: empty is not given.
+/// The options as typed; empty means not given.
 struct Typed {
     std::string name;
     std::string kind = "immortal";
@@ -47,7 +47,7 @@ struct Typed {
     return value;
 }
 
-/// Replicas are started elsewhere than where this is typed.
+/// Replicas may be started in another directory than this command.
 [[nodiscard]] Result<std::string> absolute(const std::string& path) {
     std::error_code error;
     const auto whole = std::filesystem::absolute(path, error);
@@ -96,7 +96,7 @@ struct Typed {
     }
 }
 
-/// Asks, then shows what the service is now.
+/// Sends the request, then shows the present state of the service.
 Result<Exit> change(const Invocation& invocation, const Typed& typed, pb::DefinitionAsk wanted,
                     const std::string& done) {
     auto session = US_TRY(Session::open(invocation));
@@ -133,7 +133,7 @@ Result<Exit> register_service(const Invocation& invocation, const Typed& typed) 
         define.set_journal(static_cast<std::uint32_t>(wire::JournalKind::replicated));
         if (!log.empty()) define.mutable_first()->set_directory(log);
     } else if (!log.empty()) {
-        // Of a replicated service this changes replica 0's own log.
+        // With a replicated service this changes the log of replica 0.
         if (!typed.update) {
             define.set_journal(static_cast<std::uint32_t>(wire::JournalKind::shared_directory));
         }

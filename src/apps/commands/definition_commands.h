@@ -4,7 +4,7 @@
 
 namespace understudy::apps {
 
-/// `register`, `add-replica`, `remove-replica`, `unregister` of the command `service`.
+/// The commands register, add-replica, remove-replica and unregister of `service`.
 void add_definition_commands(const Command& service, Globals& globals);
 
 }  // namespace understudy::apps

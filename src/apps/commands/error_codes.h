@@ -13,7 +13,7 @@ struct ErrorCode {
     std::string_view what_to_do;
 };
 
-/// Every code there is, in the order of their numbers.
+/// All codes, in the order of their numbers.
 [[nodiscard]] std::span<const ErrorCode> error_codes();
 
 }  // namespace understudy::apps

@@ -115,7 +115,7 @@ Result<std::vector<Given>> given_by_file(const std::string& path) {
     auto content = read_file(path, config_size_max);
     if (!content) {
         Error error = std::move(content).error();
-        // A wrong option, unless the system has a reason of its own.
+        // It is a wrong option, unless the system reports another reason.
         if (error.code == Errc::no_such_file || error.code == Errc::bad_path) {
             error.code = Errc::bad_config;
         }

@@ -12,11 +12,11 @@
 
 namespace understudy::apps {
 
-/// What a command is run with: options as they take effect, and how to print.
+/// The effective options of a command, and how it prints.
 struct Invocation {
     Effective effective;
     Format format = Format::table;
-    Paint paint = Paint::plain;  ///< What standard output can show.
+    Paint paint = Paint::plain;  ///< What standard output can display.
     bool verbose = false;        ///< The library's events go to standard error.
 
     [[nodiscard]] const Settings& settings() const { return effective.settings; }
@@ -27,9 +27,9 @@ struct Invocation {
 class Globals {
 public:
     void add_to(const Command& root);
-    /// A flag for each option of the section.
+    /// Adds a flag for each option of the section.
     void add_section(const Command& command, std::string_view section);
-    /// The flag of one option: "registry.data".
+    /// Adds the flag of one option, such as "registry.data".
     void add_option(const Command& command, std::string_view name);
 
     /// Merges, runs `body`, prints its error. For Command::runs().
@@ -46,7 +46,7 @@ private:
     bool verbose_ = false;
 };
 
-/// Of this process. Errors: bad_config (none).
+/// The options in the environment of this process. Errors: bad_config (none).
 [[nodiscard]] Result<std::vector<Given>> given_by_environment();
 /// Reads the file; the first of its problems is the error. Errors: bad_config (none).
 [[nodiscard]] Result<std::vector<Given>> given_by_file(const std::string& path);

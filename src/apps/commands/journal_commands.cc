@@ -34,7 +34,7 @@ using wire::Dynamic;
 
 namespace {
 
-// A larger state is not tried only to find out whether it is a registry's.
+// A larger state is not read only to find out whether it belongs to a registry.
 constexpr std::uint64_t guess_bytes_max = 256 * MiB;
 
 struct JournalWanted {
@@ -51,7 +51,7 @@ struct JournalWanted {
     bool uncommitted = false;
 };
 
-/// Says on a terminal how far a long walk has come.
+/// Shows on a terminal the progress of a long walk.
 class Progress {
 public:
     ~Progress() { clear(); }
@@ -94,7 +94,7 @@ protected:
     Progress progress_;
 };
 
-/// Whether a journal is damaged nobody knows if its files cannot be read.
+/// If the files of a journal cannot be read, nobody knows whether it is damaged.
 [[nodiscard]] Result<Exit> unreadable(const Error& error, const std::string& directory) {
     if (error.code != Errc::disk_failed) return advise_path(error, directory);
     (void)print_error(error);
@@ -160,7 +160,7 @@ protected:
     return Exit::done;
 }
 
-/// Prints entries as they come by.
+/// Prints entries as they arrive.
 class Replaying final : public Looking {
 public:
     struct Range {
@@ -179,7 +179,7 @@ public:
           as_(as),
           people_(people) {}
 
-    /// Before the first entry: the newest checkpoint below it.
+    /// Called before the first entry: uses the newest checkpoint below it.
     Result<void> prepare() {
         prepared_ = true;
         if (as_ == As::entries) return {};
@@ -210,7 +210,7 @@ public:
     }
 
     Result<void> entry(const Entry& entry, const std::string& file, std::uint64_t offset) override {
-        if (entry.index <= seen_) return {};  // Looked at once more.
+        if (entry.index <= seen_) return {};  // It was seen before.
         seen_ = entry.index;
         if (!prepared_) US_CHECK(prepare());
         if (entry.index > range_.to) return Error{.code = Errc::closed, .detail = {}};
@@ -221,13 +221,13 @@ public:
         return {};
     }
 
-    /// Entries of this group come: before begin(). What was trimmed is not asked for.
+    /// Entries of this group will come; called before begin(). Trimmed entries are not requested.
     void expect(const GroupWalk::Found& found) {
         directory_ = found.directory;
         if (as_ != As::entries) range_.from = std::max(range_.from, found.starts);
     }
 
-    /// Null: it is no immortal's journal.
+    /// Null: it is not the journal of an immortal.
     [[nodiscard]] const ImmortalReplay* immortal() const { return immortal_.get(); }
 
 private:
@@ -269,7 +269,8 @@ private:
     [[nodiscard]] std::vector<ReplayedItem> items(const Entry& entry) const {
         if (!journal::has_body(entry.type)) return {};
         if (is_immortal()) return immortal_items(entry.body);
-        // A replicated journal keeps packs as commands; so does a node's log its records.
+        // A replicated journal keeps packs as commands, and a node's log keeps its records as
+        // commands.
         auto records = entry.type == journal::EntryType::command ? records_of(entry.body, body_)
                                                                   : std::vector<ReplayedItem>();
         if (!records.empty() && as_ != As::registry) return records;
@@ -344,7 +345,7 @@ private:
     return index;
 }
 
-/// Applications that are told the past, as many as are wanted.
+/// The applications to which the past is replayed, as many as are wanted.
 class Performers {
 public:
     [[nodiscard]] static Result<std::unique_ptr<Performers>> wait(const JournalWanted& wanted) {
@@ -387,7 +388,8 @@ private:
     std::unique_ptr<Performer> second_;
 };
 
-/// What the application is in the end, and whether newer code would have said the same.
+/// Prints the final state of the application, and whether newer code would have had the same
+/// outputs.
 [[nodiscard]] Result<Exit> conclude(const ImmortalReplay& replay, ImmortalReplay::Options both,
                                     bool people) {
     const Buffer image = US_TRY(both.performer->image());
@@ -419,7 +421,7 @@ private:
     return difference ? Exit::no : Exit::done;
 }
 
-/// The journal of a service that is registered.
+/// The journal of a registered service.
 [[nodiscard]] Result<std::string> directory_of(const Invocation& invocation,
                                                const std::string& family) {
     auto session = US_TRY(Session::open(invocation));
@@ -437,8 +439,8 @@ private:
                                        family)};
 }
 
-/// A node's directory is meant for one of its groups; the log alone is a journal of its own, as a
-/// local one is, unless somebody says that it is a node's.
+/// A node's directory stands for one of its groups. The log alone is a journal of its own, like a
+/// local one, unless an option says that it is a node's.
 [[nodiscard]] std::optional<NodePlace> group_wanted(Disk& disk, const JournalWanted& wanted) {
     auto place = node_place(disk, wanted.directory);
     const bool asked = !wanted.group.empty() || wanted.uncommitted;
@@ -461,7 +463,7 @@ private:
     return "none proven committed";
 }
 
-/// What is known of a group before its entries.
+/// Prints what is known about a group before its entries.
 void print_found(const GroupWalk::Found& found, bool uncommitted, bool people) {
     if (people) {
         print(fmt::format("group {} of {}, entries {} to {}, {}\n",

@@ -5,7 +5,7 @@
 
 namespace understudy::apps {
 
-/// inspect, verify, replay: a journal's directory looked at from outside, never changed.
+/// inspect, verify, repair, replay: a journal's directory seen from outside.
 void add_journal_commands(const Command& root, Globals& globals);
 
 }  // namespace understudy::apps

@@ -32,7 +32,7 @@ struct RecordWanted {
     bool repeatable = false;
 };
 
-/// What callbacks have gathered, and the one who waits for it.
+/// The data of callbacks, for the thread that waits for it.
 template <class State>
 class Gathering {
 public:
@@ -122,9 +122,10 @@ Result<Exit> get(const Invocation& invocation, const RecordWanted& given) {
 }
 
 Result<Exit> watch(const Invocation& invocation, const RecordWanted& given) {
-    std::uint64_t count = 0;  // 0: for ever.
+    std::uint64_t count = 0;  // 0: without end.
     if (!given.count.empty()) {
-        const auto parsed = parse_size(given.count);  // A plain number; units mean the same.
+        const auto parsed =
+            parse_size(given.count);  // A plain number; units would have the same meaning.
         if (!parsed || *parsed == 0) {
             return Error{.code = Errc::bad_config, .detail = "--count: expected a number from 1"};
         }

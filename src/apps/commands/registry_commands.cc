@@ -31,7 +31,7 @@ namespace {
         .format = US_TRY(platform::parse_log_format(settings.log_format))};
 }
 
-/// The next thing to do about what keeps a registry from starting.
+/// Adds the next step for an error that stops a registry from starting.
 [[nodiscard]] Error explain_start(Error error, const RegistrySettings& settings) {
     if (error.code == Errc::corrupt) {
         return advise(std::move(error), fmt::format("a backup into another directory: understudy "
@@ -100,7 +100,9 @@ Result<Exit> restore_registry(const Invocation& invocation, const std::string& f
     }
     auto options = US_TRY(registry_options(settings));
     options.several.reset();
-    options.listen = {"127.0.0.1", 0};  // Restored, not yet in service: agents know another port.
+    options.listen = {
+        "127.0.0.1",
+        0};  // The restored registry does not serve yet, so it uses another port than agents.
     options.restore = Buffer(content->begin(), content->end());
     platform::LineLog log({.level = LogLevel::warn});
     platform::AsioRuntime runtime(log);
@@ -113,7 +115,7 @@ Result<Exit> restore_registry(const Invocation& invocation, const std::string& f
         program.close();
     });
     if (!ended) return explain_start(ended.error(), settings);
-    if (restored.empty()) {  // A signal came first.
+    if (restored.empty()) {  // A signal came before.
         remark("understudy: interrupted before the backup was restored");
         return Exit::interrupted;
     }
@@ -179,7 +181,7 @@ Result<Exit> backup_registry(const Invocation& invocation, const std::string& to
     return listing;
 }
 
-/// Of a registry that runs alone without what only several nodes have.
+/// The status of a registry that runs alone, without the fields of several nodes.
 [[nodiscard]] std::string status_text(const Dynamic::Map& status, std::uint64_t uptime_us,
                                       bool several) {
     constexpr std::string_view keys[] = {"platform", "address",  "version",     "revision",
@@ -258,7 +260,7 @@ Result<Exit> show_status(const Invocation& invocation) {
                            waiting.empty() ? "an election is under way" : waiting));
         return Exit::no;
     }
-    // Anything but "ok": changes are refused, the rest goes on.
+    // Any value but "ok" means that changes are refused while the rest goes on.
     return info.space() == "ok" ? Exit::done : Exit::no;
 }
 

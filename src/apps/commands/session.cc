@@ -22,9 +22,9 @@ namespace pb = wire::pb;
 
 namespace {
 
-/// A registry that restarts is back within this; one that is not there is not waited for longer.
+/// A registry that restarts is back within this time; a missing one is not awaited for longer.
 constexpr Duration restart_max = 300ms;
-/// Of several nodes one is active again within this.
+/// With several nodes, one is active again within this time.
 constexpr Duration failover_max = 2s;
 
 [[nodiscard]] Result<std::optional<TlsFiles>> tls_files(const ClientSettings& settings) {
@@ -57,7 +57,7 @@ constexpr Duration failover_max = 2s;
                   "understudy registry --data DIR, or --registry HOST:PORT");
 }
 
-/// Until the registry answers, or has had its chance.
+/// Waits until the registry answers, or until it had enough time to answer.
 [[nodiscard]] Result<void> wait_for_registry(Agent& agent, Duration timeout,
                                              const std::string& where) {
     const auto impl = library::Access::impl(agent);
@@ -88,7 +88,7 @@ constexpr Duration failover_max = 2s;
 Result<Session> Session::open(const Invocation& invocation, Needs needs) {
     const ClientSettings& settings = invocation.settings().client;
     const bool verbose = invocation.verbose;
-    // Not within the braces: g++ 12 forgets to destroy what stands before it there.
+    // Not within the braces, because g++ 12 then fails to destroy the members before it.
     auto tls = US_TRY(tls_files(settings));
     AgentOptions options{.name = fmt::format("understudy-{}", ::getpid()),
                          .registry = split_addresses(settings.registry),
@@ -118,11 +118,11 @@ Result<pb::Answer> Session::ask(pb::Ask ask) {
 }
 
 Result<pb::Answer> Session::ask_any(pb::Ask ask) {
-    // Each node says at once what it knows: whoever does not, is not there.
+    // Each node answers at once with what it knows, so a node that does not answer is not there.
     auto answer = library::ask_any(agent_, std::move(ask), std::min(timeout_, failover_max));
     if (answer) return answer;
     if (answer.error().code != Errc::timed_out) return std::move(answer).error();
-    // Nobody came since: what was in the way then still is.
+    // No registry has answered since, so the earlier reason still holds.
     return absent_ ? *absent_ : no_registry(answer.error(), where_);
 }
 

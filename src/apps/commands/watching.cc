@@ -11,7 +11,7 @@ namespace understudy::apps {
 
 namespace {
 
-/// Tells one waiter that something happened since it last looked.
+/// Wakes one waiter if something happened since its last wait.
 class Bell {
 public:
     void ring() {

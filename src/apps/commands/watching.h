@@ -8,10 +8,10 @@
 
 namespace understudy::apps {
 
-/// Prints what `render` gives, now and whenever the platform changes it, until interrupted.
+/// Prints the result of `render` now and after each change of the platform, until interrupted.
 ///
-/// On a terminal in place, else one after the other. While the registry is away the last picture
-/// stays, and standard error says so.
+/// On a terminal it prints in place, otherwise one after the other. While the registry is away the
+/// last output stays, and standard error says so.
 [[nodiscard]] Result<Exit> watch_platform(
     const Invocation& invocation, Session& session,
     const std::function<Result<std::string>(Session&)>& render);

@@ -18,7 +18,7 @@ namespace {
     return near ? fmt::format("; did you mean {}?", *near) : "";
 }
 
-/// The text that assign() takes, or nothing if the value is of the wrong type for the option.
+/// The text for assign(), or nothing if the type of the value is wrong for the option.
 [[nodiscard]] std::optional<std::string> toml_text(const OptionSpec& spec, const toml::node& node) {
     if (const auto flag = node.value_exact<bool>()) {
         if (spec.unit != Unit::flag) return std::nullopt;
@@ -131,7 +131,7 @@ Result<std::vector<Given>> read_environment(
     std::vector<std::string> known;
     for (const OptionSpec& spec : option_specs()) known.push_back(spec.variable());
     std::vector<Given> given;
-    std::vector<Given> given_long;  // The long name is the more deliberate one: it wins.
+    std::vector<Given> given_long;  // The long name takes precedence over the short one.
     for (const auto& [variable, text] : environment) {
         bool found = false;
         for (const OptionSpec& spec : option_specs()) {

@@ -130,7 +130,7 @@ TEST(Configuration, EveryOptionsDefaultIsAValueItTakes) {
     for (const OptionSpec& spec : option_specs()) {
         Settings settings;
         const std::string value = value_text(settings, spec);
-        if (value.empty()) continue;  // Required, or off.
+        if (value.empty()) continue;  // It is required, or off.
         EXPECT_TRUE(assign(settings, spec, value)) << spec.name();
     }
 }

@@ -16,8 +16,8 @@ namespace {
     return text.find(part) != std::string_view::npos;
 }
 
-/// What mends a certificate of `whose` that is not accepted; `of_other_authority`, if its authority
-/// is not known.
+/// The remedy if a certificate of `whose` is not accepted; `of_other_authority` is used if its
+/// authority is not known.
 [[nodiscard]] std::string remedy(std::string_view why, std::string_view whose,
                                  std::string_view of_other_authority) {
     if (has(why, "expired"))

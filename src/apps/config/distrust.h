@@ -6,8 +6,8 @@
 
 namespace understudy::apps {
 
-/// What a command says when it and the registry at `where` do not agree on who they are: who does
-/// not accept whom, whose certificate, why, and the next command or option, which fits the reason.
+/// The message of a command if it and the registry at `where` do not accept each other: which end
+/// does not accept the other, whose certificate, why, and a command or option that fits the reason.
 ///
 /// Requires: the reason's code is `denied`.
 [[nodiscard]] Error explain_distrust(const Error& reason, const std::string& where);

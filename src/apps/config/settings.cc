@@ -313,13 +313,13 @@ constexpr std::array specs{
             .detail = fmt::format("{} = \"{}\": expected {}", spec.name(), text, what)};
 }
 
-/// With the reason why it is none: which of several, and what of it.
+/// An error with the reason why the text is not an address; with a list, it names the entry.
 [[nodiscard]] Error expected_address(const OptionSpec& spec, std::string_view text,
                                      const Error& reason) {
     return expected(spec, text, fmt::format("{}: {}", spec.value_name, reason.detail));
 }
 
-// The default may be no address at all; then that can be said, too.
+// The default may be the empty text; then the empty text is accepted.
 [[nodiscard]] Result<void> assign_text(std::string& field, const OptionSpec& spec,
                                        std::string_view text) {
     if (spec.unit == Unit::choice) {

@@ -13,12 +13,13 @@ namespace understudy::apps {
 
 struct RegistrySettings {
     std::string listen = "127.0.0.1:22222";
-    bool listen_given = false;  ///< Not an option: of several nodes the default is the own address.
+    bool listen_given =
+        false;  ///< Not an option: with several nodes the default is this node's own address.
     std::string data;
     std::string platform = "understudy";
     std::string name = "registry";
     std::string peers;      ///< Empty: this registry runs alone.
-    std::string advertise;  ///< Empty: as in peers.
+    std::string advertise;  ///< Empty: the address in peers.
     std::uint64_t election_timeout_ms = 300;
     std::string tls_cert;
     std::string tls_key;
@@ -29,7 +30,7 @@ struct RegistrySettings {
     std::string log_level = "info";
 };
 
-/// Of the process that keeps one copy of an immortal for an application beside it.
+/// Settings of a coordinator.
 struct CoordinatorSettings {
     std::string instance;
     std::uint64_t replica = 0;
@@ -37,10 +38,10 @@ struct CoordinatorSettings {
     std::uint64_t port = 0;  ///< 0: the system chooses.
     std::string app_host = "127.0.0.1";
     std::uint64_t app_port = 0;
-    std::string app_socket;  ///< In place of both.
+    std::string app_socket;  ///< In place of app_host and app_port.
     std::string log;
     std::string journal = "shared";
-    std::string members;  ///< Of a replicated journal.
+    std::string members;  ///< With a replicated journal.
     std::string peers;
     std::uint64_t lease_ms = 1000;
     std::uint64_t checkpoint_every_bytes = 64 * MiB;
@@ -54,7 +55,7 @@ struct CoordinatorSettings {
     std::string log_level = "info";
 };
 
-/// Of every command that asks a platform something.
+/// Settings of every command that asks a platform.
 struct ClientSettings {
     std::string registry = "127.0.0.1:22222";
     std::uint64_t timeout_ms = 5000;
@@ -82,8 +83,8 @@ enum class Unit : std::uint8_t {
     choice,
 };
 
-/// One row says everything about one option: the TOML reader, the environment, the flags, `--help`,
-/// `config show` and the reference page are all made from it.
+/// One row describes one option completely: the TOML reader, the environment, the flags, `--help`,
+/// `config show` and the reference page are made from it.
 struct OptionSpec {
     using Field = std::variant<std::string*, std::uint64_t*, bool*>;
 
@@ -91,9 +92,9 @@ struct OptionSpec {
     std::string_view key;
     Field (*field)(Settings&);
     Unit unit;
-    std::string_view value_name;         ///< In --help: HOST:PORT.
-    std::uint64_t min = 0, max = 0;      ///< Refused outside. For all numbers.
-    std::uint64_t step = 1;              ///< Refused between.
+    std::string_view value_name;         ///< In --help, such as HOST:PORT.
+    std::uint64_t min = 0, max = 0;      ///< For numbers; values outside are refused.
+    std::uint64_t step = 1;              ///< Values that are not multiples of it are refused.
     std::string_view choices = {};       ///< "a|b".
     std::string_view short_variable = {};  ///< A second, shorter environment variable.
     std::string_view doc;
@@ -107,7 +108,7 @@ inline constexpr std::string_view registry_section = "registry";
 inline constexpr std::string_view coordinator_section = "coordinator";
 inline constexpr std::string_view client_section = "client";
 
-/// All options, those of one section side by side.
+/// All options; those of one section are adjacent.
 [[nodiscard]] std::span<const OptionSpec> option_specs();
 [[nodiscard]] const OptionSpec* find_option(std::string_view name);
 [[nodiscard]] std::vector<std::string> option_names();
@@ -116,7 +117,7 @@ inline constexpr std::string_view client_section = "client";
 /// Sets one option from text. Errors: bad_config (none): says what is expected.
 [[nodiscard]] Result<void> assign(Settings& settings, const OptionSpec& spec,
                                   std::string_view text);
-/// As assign() reads it back.
+/// The text that assign() reads back.
 [[nodiscard]] std::string value_text(const Settings& settings, const OptionSpec& spec);
 
 }  // namespace understudy::apps

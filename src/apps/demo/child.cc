@@ -29,7 +29,7 @@ struct Pipe {
     return Pipe{Fd(ends[0]), Fd(ends[1])};
 }
 
-/// After fork: nothing here allocates, and whatever fails ends the child.
+/// Runs after fork: nothing here allocates, and any failure ends the child.
 struct Stage {
     pid_t parent;
     pid_t group;
@@ -45,7 +45,8 @@ struct Stage {
     };
     must(::setpgid(0, stage.group));
     must(::prctl(PR_SET_PDEATHSIG, SIGKILL));
-    if (::getppid() != stage.parent) ::_exit(127);  // It died before we could say so.
+    if (::getppid() != stage.parent)
+        ::_exit(127);  // The parent died before the request took effect.
     must(::dup2(stage.nothing, STDIN_FILENO));
     must(::dup2(stage.output, STDOUT_FILENO));
     must(::dup2(stage.errors, STDERR_FILENO));
@@ -63,7 +64,7 @@ Result<Child> Child::start(const Options& options) {
     Pipe notes;
     if (options.notes) {
         notes = US_TRY(make_pipe());
-        // dup2 onto itself would leave close-on-exec set.
+        // dup2 of a descriptor onto itself would keep close-on-exec.
         if (notes.write.get() == notes_descriptor) {
             notes.write = Fd(::fcntl(notes.write.get(), F_DUPFD_CLOEXEC, notes_descriptor + 1));
         }
@@ -89,7 +90,8 @@ Result<Child> Child::start(const Options& options) {
     const pid_t pid = ::fork();
     if (pid < 0) return system_error(Errc::failed, "fork", errno);
     if (pid == 0) become(stage, "/proc/self/exe", arguments.data());
-    (void)::setpgid(pid, options.group);  // Here too: whoever comes first.
+    (void)::setpgid(
+        pid, options.group);  // Parent and child both call this, because either may come first.
 
     Child child;
     child.pid_ = pid;

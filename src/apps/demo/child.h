@@ -11,22 +11,23 @@
 
 namespace understudy::apps::demo {
 
-/// One process of this program's own file, with a pipe from its standard output.
+/// One process that runs this program, with a pipe from its standard output.
 ///
-/// Dies with its parent, also when that is killed. Destroying it kills it and waits for its end.
-/// Requires: the parent has one thread, and it is the one that starts children.
+/// It dies with its parent, also if the parent is killed. The destructor kills it and waits for its
+/// end.
+/// Requires: the parent has one thread, which starts the children.
 class Child {
 public:
     struct Options {
         std::vector<std::string> arguments;
-        std::string errors_file;  ///< Gets its standard error.
+        std::string errors_file;  ///< Receives its standard error.
         pid_t group = 0;          ///< The process group to join; 0: one of its own.
         bool notes = false;       ///< A second pipe, on its descriptor `notes_descriptor`.
     };
 
     static constexpr int notes_descriptor = 3;
 
-    /// Errors: failed (none): no process or no pipe.
+    /// Errors: failed (none): no process or no pipe could be created.
     [[nodiscard]] static Result<Child> start(const Options& options);
 
     Child(Child&& other) noexcept;
@@ -38,14 +39,15 @@ public:
     [[nodiscard]] int notes() const { return notes_.get(); }
 
     void signal(int number) const;
-    /// Its exit code, 128 + the signal that ended it, or nothing if it has not ended by then.
+    /// Its exit code; 128 + the number of the signal that ended it; nothing if it has not ended in
+    /// time.
     [[nodiscard]] std::optional<int> wait(Duration limit);
 
 private:
     Child() = default;
     void end();
 
-    pid_t pid_ = 0;  ///< 0: none, or ended and waited for.
+    pid_t pid_ = 0;  ///< 0: none, or it has ended and was waited for.
     std::optional<int> status_;
     platform::Fd output_;
     platform::Fd notes_;

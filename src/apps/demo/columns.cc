@@ -18,7 +18,7 @@ std::string Columns::row(std::string_view time, std::size_t at, std::string_view
     for (std::size_t column = 0; column < columns_.size(); ++column) {
         out += " | ";
         std::string cell = column == at ? std::string(text) : std::string();
-        // The last column is not padded: no trailing blanks.
+        // The last column is not padded, so there are no trailing blanks.
         if (column + 1 < columns_.size()) cell = padded(cell, columns_[column].width);
         const bool lit = column == at && paint_ == Paint::terminal && text == "MASTER";
         out += lit ? fmt::format("\x1b[1;33m{}\x1b[0m", cell) : cell;

@@ -10,7 +10,8 @@
 
 namespace understudy::apps::demo {
 
-/// Lines of several processes side by side, each in the column of its process, with the time.
+/// Prints lines of several processes side by side, each in the column of its process, with the
+/// time.
 ///
 /// Thread: any; immutable.
 class Columns {
@@ -22,12 +23,12 @@ public:
 
     Columns(std::vector<Column> columns, Paint paint);
 
-    /// Titles and a rule below them.
+    /// The titles, and a line below them.
     [[nodiscard]] std::string header() const;
     /// `text` in column `at`, on as many lines as it needs.
     [[nodiscard]] std::string line(std::uint64_t milliseconds, std::size_t at,
                                    std::string_view text) const;
-    /// Across all columns: what is done to the processes.
+    /// A line across all columns, for steps of the demonstration.
     [[nodiscard]] std::string act(std::string_view text) const;
 
 private:

@@ -21,7 +21,7 @@ namespace understudy::apps::demo {
 
 namespace {
 
-/// A directory of our own that goes with us.
+/// A temporary directory that is removed with this object.
 class TemporaryDirectory {
 public:
     [[nodiscard]] static Result<std::unique_ptr<TemporaryDirectory>> make() {
@@ -89,7 +89,8 @@ constexpr std::uint64_t rounds_max = 10'000;
     return options;
 }
 
-/// The play brings all of its own: what the environment says about other platforms is not for it.
+/// The demonstration brings its own settings, so settings for other platforms in the environment
+/// are removed.
 void forget_environment() {
     std::vector<std::string> ours;
     for (char** entry = environ; *entry != nullptr; ++entry) {
@@ -104,7 +105,7 @@ Result<Exit> perform(const Invocation& invocation, const DemoWanted& wanted) {
     const auto options = US_TRY(play_options(invocation, wanted));
     const auto directory = US_TRY(TemporaryDirectory::make());
     forget_environment();
-    Troupe::take_interrupts();
+    Processes::catch_interrupts();
     Exit exit = Exit::done;
     Play play(options, directory->path());
     if (const auto played = play.play(); !played) {
@@ -140,7 +141,7 @@ void add_play(const Command& demo, Globals& globals, const std::string& name,
     playing.footer("Exit code 0 only if every line of every process was the expected one.");
 }
 
-/// One process of a play.
+/// Adds the command of one process of a demonstration.
 void add_part(const Command& root, Globals& globals, const std::string& name, bool with_directory,
               const std::function<Result<Exit>(const DemoWanted&)>& run) {
     const auto wanted = std::make_shared<DemoWanted>();

@@ -28,12 +28,12 @@ namespace {
 Hello::Hello(const PlayOptions& options, std::string directory)
     : options_(options),
       directory_(std::move(directory)),
-      columns_({{"Registry", 22}, {"Foo:Bar1", 8}, {"Foo:Bar2", 8}, {"Client", 23}},
-               options.paint),
-      troupe_({"Registry", "Foo:Bar1", "Foo:Bar2", "Client"}, directory_, [this](const Line& line) {
-          const auto milliseconds = microseconds(line.at - begun_) / 1000;
-          show(columns_.line(milliseconds, line.actor, line.text));
-      }) {}
+      columns_({{"Registry", 22}, {"Foo:Bar1", 8}, {"Foo:Bar2", 8}, {"Client", 23}}, options.paint),
+      processes_({"Registry", "Foo:Bar1", "Foo:Bar2", "Client"}, directory_,
+                 [this](const Line& line) {
+                     const auto milliseconds = microseconds(line.at - begun_) / 1000;
+                     show(columns_.line(milliseconds, line.actor, line.text));
+                 }) {}
 
 void Hello::show(const std::string& text) const { demo::show(options_, text); }
 
@@ -58,34 +58,34 @@ Result<void> Hello::play() {
 }
 
 Result<void> Hello::raise_curtain() {
-    address_ = US_TRY(start_registry(troupe_, registry, directory_, "HelloWorld"));
+    address_ = US_TRY(start_registry(processes_, registry, directory_, "HelloWorld"));
 
     US_CHECK(start_member(bar1));
-    (void)US_TRY(troupe_.expect({{bar1, "MASTER"}}, step_limit));
+    (void)US_TRY(processes_.expect({{bar1, "MASTER"}}, step_limit));
     US_CHECK(start_member(bar2));
-    (void)US_TRY(troupe_.expect({{bar2, "STANDBY"}}, step_limit));
-    US_CHECK(troupe_.start(client, {"demo-client", "--registry", address_}));
-    (void)US_TRY(troupe_.expect({{client, message_of(bar1)}}, step_limit));
+    (void)US_TRY(processes_.expect({{bar2, "STANDBY"}}, step_limit));
+    US_CHECK(processes_.start(client, {"demo-client", "--registry", address_}));
+    (void)US_TRY(processes_.expect({{client, message_of(bar1)}}, step_limit));
     return {};
 }
 
 Result<void> Hello::start_member(Actor member) {
-    return troupe_.start(member,
-                         {"demo-member", "--registry", address_, "--member", member_name(member)});
+    return processes_.start(
+        member, {"demo-member", "--registry", address_, "--member", member_name(member)});
 }
 
 Result<void> Hello::kill_active() {
     const Actor victim = active_;
     const Actor successor = other();
-    act(fmt::format("kill -9 {} (Foo:{})", troupe_.child(victim).pid(), member_name(victim)));
-    const auto killed = troupe_.dismiss(victim, SIGKILL);
-    const auto seen = US_TRY(troupe_.expect(
-        {{successor, "MASTER"}, {client, message_of(successor)}}, step_limit));
+    act(fmt::format("kill -9 {} (Foo:{})", processes_.child(victim).pid(), member_name(victim)));
+    const auto killed = processes_.stop(victim, SIGKILL);
+    const auto seen = US_TRY(
+        processes_.expect({{successor, "MASTER"}, {client, message_of(successor)}}, step_limit));
 
     Round round{.killed = member_name(victim), .successor = member_name(successor)};
     round.failover_us = microseconds(seen.at(client).at - killed);
-    const auto lost = troupe_.noted(client, "lost", killed);
-    const auto found = troupe_.noted(client, "found", killed);
+    const auto lost = processes_.noted(client, "lost", killed);
+    const auto found = processes_.noted(client, "found", killed);
     if (!found) return unexpected("the client did not record its message");
     round.client_us = microseconds(*found - std::min(lost.value_or(killed), *found));
     rounds_.push_back(round);
@@ -99,13 +99,13 @@ Result<void> Hello::kill_active() {
 Result<void> Hello::bring_back(Actor victim) {
     act(fmt::format("start Foo:{} again", member_name(victim)));
     US_CHECK(start_member(victim));
-    (void)US_TRY(troupe_.expect({{victim, "STANDBY"}}, step_limit));
+    (void)US_TRY(processes_.expect({{victim, "STANDBY"}}, step_limit));
     if (rounds_.size() > 1) return {};
 
     const std::vector<std::string> command{"service", "show", family, "--registry", address_};
     auto with_json = command;
     with_json.push_back("--json");
-    const auto json = US_TRY(wire::parse_json(US_TRY(troupe_.run(with_json, step_limit))));
+    const auto json = US_TRY(wire::parse_json(US_TRY(processes_.run(with_json, step_limit))));
     const Dynamic::Map* service = json.as<Dynamic::Map>();
     const auto members = service == nullptr ? nullptr : &service->at("members");
     const Dynamic::Map* last = members == nullptr || members->as<Dynamic::Array>()->empty()
@@ -117,7 +117,7 @@ Result<void> Hello::bring_back(Actor victim) {
     }
     act(fmt::format("understudy service show {}: a member that comes back is last in line",
                     family));
-    show(US_TRY(troupe_.run(command, step_limit)));
+    show(US_TRY(processes_.run(command, step_limit)));
     return {};
 }
 
@@ -127,12 +127,12 @@ Result<void> Hello::switch_over() {
     act(fmt::format("understudy service switchover {}", family));
     const auto asked = Clock::now();
     const std::string output = US_TRY(
-        troupe_.run({"service", "switchover", family, "--registry", address_}, step_limit));
-    (void)US_TRY(troupe_.expect({{from, "STANDBY"}, {to, "MASTER"}, {client, message_of(to)}},
-                                step_limit));
+        processes_.run({"service", "switchover", family, "--registry", address_}, step_limit));
+    (void)US_TRY(processes_.expect({{from, "STANDBY"}, {to, "MASTER"}, {client, message_of(to)}},
+                                   step_limit));
     active_ = to;
-    const auto lost = troupe_.noted(client, "lost", asked);
-    const auto found = troupe_.noted(client, "found", asked);
+    const auto lost = processes_.noted(client, "lost", asked);
+    const auto found = processes_.noted(client, "found", asked);
     switchover_us_ = microseconds(Clock::now() - asked);
     switchover_client_us_ = lost && found ? microseconds(*found - std::min(*lost, *found)) : 0;
     show(output);
@@ -143,7 +143,7 @@ Result<void> Hello::switch_over() {
 
 Result<void> Hello::end() {
     act("the end: everyone is told to go");
-    US_CHECK(send_home(troupe_, {client, bar1, bar2}, registry));
+    US_CHECK(stop_all(processes_, {client, bar1, bar2}, registry));
     const auto failover = sorted(rounds_, &Round::failover_us);
     if (rounds_.size() > 1) {
         show(fmt::format("{} kills: failover min {}, p50 {}, max {}\n", rounds_.size(),
@@ -173,7 +173,7 @@ Dynamic::Map Hello::summary_json() const {
 }
 
 std::string Hello::errors() const {
-    return errors_of(troupe_, {"Registry", "Foo:Bar1", "Foo:Bar2", "Client"});
+    return errors_of(processes_, {"Registry", "Foo:Bar1", "Foo:Bar2", "Client"});
 }
 
 }  // namespace understudy::apps::demo

@@ -9,29 +9,32 @@
 #include "apps/commands/invocation.h"
 #include "apps/demo/columns.h"
 #include "apps/demo/play.h"
-#include "apps/demo/troupe.h"
+#include "apps/demo/processes.h"
 
 namespace understudy::apps::demo {
 
-/// The fault-tolerant hello world with four real processes: a registry, two members of a service,
-/// a client. Kills the active member, measures, brings it back, switches over, ends everything.
+/// The fault-tolerant hello world with four real processes: a registry, two members of a service, a
+/// client. It kills the active member, measures, starts it again, performs a switchover, and ends
+/// everything.
 ///
-/// Every line of every process must be the expected one, or the demonstration fails.
+/// Every line of every process must be the expected one; otherwise the demonstration fails.
 class Hello {
 public:
     struct Round {
         std::string killed;
         std::string successor;
-        std::uint64_t failover_us = 0;  ///< Just before kill(), to the client's line read.
-        std::uint64_t client_us = 0;    ///< The client itself: member lost, to message there.
+        std::uint64_t failover_us =
+            0;  ///< From just before kill() until the client's line was read.
+        std::uint64_t client_us =
+            0;  ///< Measured by the client: from the loss of its member to the next message.
     };
 
     Hello(const PlayOptions& options, std::string directory);
 
-    /// Plays it all. Errors: failed, timed_out (none), closed (none): interrupted.
+    /// Runs the demonstration. Errors: failed, timed_out (none), closed (none): interrupted.
     [[nodiscard]] Result<void> play();
     [[nodiscard]] wire::Dynamic::Map summary_json() const;
-    /// What the processes wrote to standard error, for when something went wrong.
+    /// The standard error of the processes, for the case of a failure.
     [[nodiscard]] std::string errors() const;
 
 private:
@@ -54,7 +57,7 @@ private:
     const std::string directory_;
     const Columns columns_;
     const Clock::time_point begun_ = Clock::now();
-    Troupe troupe_;
+    Processes processes_;
     std::string address_;
     Actor active_ = bar1;
     std::vector<Round> rounds_;

@@ -33,7 +33,8 @@ Result<Exit> run_member(const std::string& registry, const std::string& member) 
     US_CHECK(record.put(field_name, "Hello World (from " + member + ")"));
     US_CHECK(service.publish(record));
 
-    // Last: who reads STANDBY may kill the other at once, and the record must be there by then.
+    // This comes last: a reader of STANDBY may kill the other member at once, and the record must
+    // exist by then.
     service.on_role([](const RoleChange& change) {
         print(change.role == Role::active ? "MASTER\n" : "STANDBY\n");
     });
@@ -50,7 +51,8 @@ Result<Exit> run_client(const std::string& registry) {
             note("found");
             print(image.text(field_name, "(no message)") + '\n');
         }));
-    // Of the record, not of the connection: only these are told in order with the messages.
+    // The status of the record, not of the connection, because only it is in order with the
+    // messages.
     proxy.on_record_status(subscription, [](RecordStatus status) {
         if (status == RecordStatus::stale) note("lost");
     });

@@ -6,19 +6,19 @@
 
 namespace understudy::apps::demo {
 
-// The two programs of the fault-tolerant hello world, written against the public API alone.
+// The two programs of the fault-tolerant hello world. They use only the public API.
 
 inline constexpr char family[] = "Foo";
 inline constexpr char record_name[] = "HelloWorld";
 inline constexpr char field_name[] = "a message";
 
-/// A member of the service: prints MASTER or STANDBY whenever its role is that. Runs for ever.
+/// A member of the service. Prints MASTER or STANDBY when it gets that role. Runs without end.
 [[nodiscard]] Result<Exit> run_member(const std::string& registry, const std::string& member);
 
-/// A client of the service: prints the message of whoever is active. Runs for ever.
+/// A client of the service. Prints the message of the active member. Runs without end.
 ///
-/// Notes what it sees on Child::notes_descriptor, with the monotonic clock: "lost NS" when its
-/// member is gone, "found NS" when a message is there.
+/// It writes to Child::notes_descriptor, with the monotonic clock: "lost NS" when its member has
+/// gone, "found NS" when a message has arrived.
 [[nodiscard]] Result<Exit> run_client(const std::string& registry);
 
 }  // namespace understudy::apps::demo

@@ -25,7 +25,7 @@ void show(const PlayOptions& options, const std::string& text) {
 }
 
 void act(const PlayOptions& options, const Columns& columns, const std::string& text) {
-    if (options.pause > Duration::zero()) Troupe::pause(options.pause);
+    if (options.pause > Duration::zero()) Processes::pause(options.pause);
     show(options, columns.act(text));
 }
 
@@ -38,11 +38,11 @@ Error unexpected(std::string detail) {
     return {.code = Errc::failed, .detail = std::move(detail)};
 }
 
-Result<std::string> start_registry(Troupe& troupe, std::size_t actor, const std::string& directory,
-                                   const std::string& platform) {
-    US_CHECK(troupe.start(actor, {"registry", "--listen", "127.0.0.1:0", "--data",
-                                  directory + "/registry", "--platform", platform}));
-    const Line ready = US_TRY(troupe.next_line(actor, step_limit));
+Result<std::string> start_registry(Processes& processes, std::size_t actor,
+                                   const std::string& directory, const std::string& platform) {
+    US_CHECK(processes.start(actor, {"registry", "--listen", "127.0.0.1:0", "--data",
+                                     directory + "/registry", "--platform", platform}));
+    const Line ready = US_TRY(processes.next_line(actor, step_limit));
     const std::size_t end = ready.text.find(',');
     if (!ready.text.starts_with(ready_begin) || end == std::string::npos) {
         return unexpected(fmt::format("the registry printed \"{}\"", ready.text));
@@ -50,24 +50,24 @@ Result<std::string> start_registry(Troupe& troupe, std::size_t actor, const std:
     return ready.text.substr(ready_begin.size(), end - ready_begin.size());
 }
 
-Result<void> send_home(Troupe& troupe, const std::vector<std::size_t>& actors,
-                       std::size_t registry) {
+Result<void> stop_all(Processes& processes, const std::vector<std::size_t>& actors,
+                      std::size_t registry) {
     for (const std::size_t actor : actors) {
-        (void)troupe.dismiss(actor, SIGTERM);
-        if (!troupe.child(actor).wait(step_limit)) return unexpected("a process did not end");
+        (void)processes.stop(actor, SIGTERM);
+        if (!processes.child(actor).wait(step_limit)) return unexpected("a process did not end");
     }
-    (void)troupe.dismiss(registry, SIGTERM);
-    const auto code = troupe.child(registry).wait(step_limit);
+    (void)processes.stop(registry, SIGTERM);
+    const auto code = processes.child(registry).wait(step_limit);
     if (code != 0) {
         return unexpected(fmt::format("the registry ended with {}", code.value_or(-1)));
     }
     return {};
 }
 
-std::string errors_of(const Troupe& troupe, const std::vector<std::string>& names) {
+std::string errors_of(const Processes& processes, const std::vector<std::string>& names) {
     std::string out;
     for (std::size_t actor = 0; actor < names.size(); ++actor) {
-        if (const std::string text = troupe.errors_of(actor); !text.empty()) {
+        if (const std::string text = processes.errors_of(actor); !text.empty()) {
             out += fmt::format("--- {} wrote:\n{}", names[actor], text);
         }
     }

@@ -14,7 +14,7 @@ using wire::Dynamic;
 
 namespace {
 
-constexpr Duration nobody_watched = 2s;  // How long nobody must step in.
+constexpr Duration nobody_watched = 2s;  // For this long no copy must take over.
 const std::vector<std::string> actor_names = {"Registry", "server 0", "server 1", "server 2",
                                               "client"};
 
@@ -23,17 +23,13 @@ const std::vector<std::string> actor_names = {"Registry", "server 0", "server 1"
 Standby::Standby(const PlayOptions& options, std::string directory)
     : options_(options),
       directory_(std::move(directory)),
-      columns_({{"Registry", 18},
-                {"server 0", 12},
-                {"server 1", 12},
-                {"server 2", 12},
-                {"client", 36}},
-               options.paint),
-      troupe_(actor_names, directory_,
-              [this](const Line& line) {
-                  const auto milliseconds = microseconds(line.at - begun_) / 1000;
-                  show(columns_.line(milliseconds, line.actor, line.text));
-              }) {}
+      columns_(
+          {{"Registry", 18}, {"server 0", 12}, {"server 1", 12}, {"server 2", 12}, {"client", 36}},
+          options.paint),
+      processes_(actor_names, directory_, [this](const Line& line) {
+          const auto milliseconds = microseconds(line.at - begun_) / 1000;
+          show(columns_.line(milliseconds, line.actor, line.text));
+      }) {}
 
 void Standby::show(const std::string& text) const { demo::show(options_, text); }
 
@@ -53,14 +49,14 @@ Result<void> Standby::command(std::vector<std::string> arguments) {
     std::string line = "understudy";
     for (const std::string& each : arguments) line += ' ' + each;
     arguments.insert(arguments.end(), {"--registry", address_});
-    const std::string output = US_TRY(troupe_.run(arguments, step_limit));
+    const std::string output = US_TRY(processes_.run(arguments, step_limit));
     act(line);
     show(output);
     return {};
 }
 
 Result<void> Standby::raise_curtain() {
-    address_ = US_TRY(start_registry(troupe_, registry, directory_, "Standby"));
+    address_ = US_TRY(start_registry(processes_, registry, directory_, "Standby"));
 
     US_CHECK(command({"service", "register", client_name, "--kind", "immortal", "--log",
                       directory_ + "/client"}));
@@ -72,24 +68,24 @@ Result<void> Standby::raise_curtain() {
     US_CHECK(start_copy(first, "active"));
     US_CHECK(start_copy(second, "checkpointer"));
     US_CHECK(start_copy(third, "standby"));
-    US_CHECK(troupe_.start(client, {"demo-asking-client", "--registry", address_, "--member",
-                                    "replica-0", "--directory", directory_ + "/client"}));
-    (void)US_TRY(troupe_.expect({{client, "ready"}}, step_limit));
+    US_CHECK(processes_.start(client, {"demo-asking-client", "--registry", address_, "--member",
+                                       "replica-0", "--directory", directory_ + "/client"}));
+    (void)US_TRY(processes_.expect({{client, "ready"}}, step_limit));
     (void)US_TRY(report());
     return command({"service", "show", server_name});
 }
 
 Result<void> Standby::start_copy(Actor copy, const char* role) {
-    US_CHECK(troupe_.start(copy, {"demo-server-copy", "--registry", address_, "--member",
-                                  fmt::format("replica-{}", copy - first), "--directory",
-                                  directory_ + "/server"}));
-    (void)US_TRY(troupe_.expect({{copy, role}}, step_limit));
+    US_CHECK(processes_.start(
+        copy, {"demo-server-copy", "--registry", address_, "--member",
+               fmt::format("replica-{}", copy - first), "--directory", directory_ + "/server"}));
+    (void)US_TRY(processes_.expect({{copy, role}}, step_limit));
     return {};
 }
 
 Result<ClientReport> Standby::report() {
-    troupe_.child(client).signal(SIGUSR1);
-    const Line line = US_TRY(troupe_.next_line(client, step_limit));
+    processes_.child(client).signal(SIGUSR1);
+    const Line line = US_TRY(processes_.next_line(client, step_limit));
     ClientReport report;
     if (!from_line(line.text, report)) {
         return unexpected(fmt::format("the client printed \"{}\"", line.text));
@@ -99,9 +95,9 @@ Result<ClientReport> Standby::report() {
 
 Result<void> Standby::kill_active() {
     (void)US_TRY(report());
-    act(fmt::format("kill -9 {} ({})", troupe_.child(active_).pid(), actor_names[active_]));
-    const auto killed = troupe_.dismiss(active_, SIGKILL);
-    const auto seen = US_TRY(troupe_.expect({{standby_, "active"}}, step_limit));
+    act(fmt::format("kill -9 {} ({})", processes_.child(active_).pid(), actor_names[active_]));
+    const auto killed = processes_.stop(active_, SIGKILL);
+    const auto seen = US_TRY(processes_.expect({{standby_, "active"}}, step_limit));
     const ClientReport after = US_TRY(report());
     rounds_.push_back({.killed = actor_names[active_],
                        .successor = actor_names[standby_],
@@ -116,7 +112,7 @@ Result<void> Standby::kill_active() {
 Result<void> Standby::switch_over() {
     (void)US_TRY(report());
     US_CHECK(command({"service", "switchover", server_name}));
-    (void)US_TRY(troupe_.expect({{active_, "standby"}, {standby_, "active"}}, step_limit));
+    (void)US_TRY(processes_.expect({{active_, "standby"}, {standby_, "active"}}, step_limit));
     std::swap(active_, standby_);
     switchover_gap_us_ = US_TRY(report()).longest_us;
     act(fmt::format("switchover: the client waited {} for an answer",
@@ -127,9 +123,9 @@ Result<void> Standby::switch_over() {
 Result<void> Standby::leave_the_checkpointer() {
     act(fmt::format("kill -9 of {} and {}: the checkpointer stays what it is", actor_names[active_],
                     actor_names[standby_]));
-    (void)troupe_.dismiss(standby_, SIGKILL);
-    (void)troupe_.dismiss(active_, SIGKILL);
-    const auto quiet = troupe_.expect({{second, "active"}}, nobody_watched);
+    (void)processes_.stop(standby_, SIGKILL);
+    (void)processes_.stop(active_, SIGKILL);
+    const auto quiet = processes_.expect({{second, "active"}}, nobody_watched);
     if (quiet || quiet.error().code != Errc::timed_out) {
         return quiet ? Result<void>(unexpected("the checkpointer became active")) : quiet.error();
     }
@@ -143,8 +139,8 @@ Result<void> Standby::leave_the_checkpointer() {
 Result<void> Standby::stop_all() {
     act("stop all copies, then start them: checkpointer, active, standby");
     for (const Actor copy : {active_, second}) {
-        (void)troupe_.dismiss(copy, SIGTERM);
-        if (!troupe_.child(copy).wait(step_limit)) return unexpected("a process did not end");
+        (void)processes_.stop(copy, SIGTERM);
+        if (!processes_.child(copy).wait(step_limit)) return unexpected("a process did not end");
     }
     US_CHECK(start_copy(first, "checkpointer"));
     US_CHECK(start_copy(second, "active"));
@@ -156,8 +152,8 @@ Result<void> Standby::stop_all() {
 }
 
 Result<void> Standby::end() {
-    troupe_.child(client).signal(SIGUSR2);
-    const Line line = US_TRY(troupe_.next_line(client, step_limit));
+    processes_.child(client).signal(SIGUSR2);
+    const Line line = US_TRY(processes_.next_line(client, step_limit));
     ClientTotal total;
     if (!from_line(line.text, total)) {
         return unexpected(fmt::format("the client printed \"{}\"", line.text));
@@ -167,7 +163,7 @@ Result<void> Standby::end() {
         return unexpected("calls were lost or carried out twice");
     }
     act("the end: each question was answered once, and everyone is told to go");
-    US_CHECK(send_home(troupe_, {client, first, second, third}, registry));
+    US_CHECK(stop_all(processes_, {client, first, second, third}, registry));
     const Spread gap(sorted(rounds_, &Round::gap_us));
     show(
         fmt::format("{} kills of the active copy, {} questions: the client waited for an answer at "
@@ -197,8 +193,6 @@ Dynamic::Map Standby::summary_json() const {
     return json;
 }
 
-std::string Standby::errors() const {
-    return errors_of(troupe_, actor_names);
-}
+std::string Standby::errors() const { return errors_of(processes_, actor_names); }
 
 }  // namespace understudy::apps::demo

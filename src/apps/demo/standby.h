@@ -8,35 +8,36 @@
 
 #include "apps/demo/columns.h"
 #include "apps/demo/play.h"
+#include "apps/demo/processes.h"
 #include "apps/demo/standby_parts.h"
-#include "apps/demo/troupe.h"
 #include "apps/view/listing.h"
 #include "wire/dynamic.h"
 
 namespace understudy::apps::demo {
 
-/// The active standbys' hello world with five real processes: a registry, three copies of an
-/// immortal server, an immortal client that asks it without end. Kills the active copy to and fro,
-/// changes it by plan, kills both that may be active, then all; counts, and measures what the
-/// client had to wait.
+/// The demonstration of active standbys with five real processes: a registry, three copies of an
+/// immortal server, and an immortal client that asks it without end. It kills the active copies
+/// alternately, performs a switchover, kills both copies that may be active, then all. It counts,
+/// and measures how long the client waited.
 ///
-/// Every line of every process must be the expected one, and at the end the client's and the
-/// server's counts must be equal, or the demonstration fails.
+/// Every line of every process must be the expected one, and at the end the counts of client and
+/// server must be equal; otherwise the demonstration fails.
 class Standby {
 public:
     struct Round {
         std::string killed;
         std::string successor;
-        std::uint64_t active_us = 0;  ///< Just before kill(), to the successor's line read.
-        std::uint64_t gap_us = 0;     ///< The longest the client waited for an answer.
+        std::uint64_t active_us =
+            0;                     ///< From just before kill() until the successor's line was read.
+        std::uint64_t gap_us = 0;  ///< The longest time that the client waited for an answer.
     };
 
     Standby(const PlayOptions& options, std::string directory);
 
-    /// Plays it all. Errors: failed, timed_out (none), closed (none): interrupted.
+    /// Runs the demonstration. Errors: failed, timed_out (none), closed (none): interrupted.
     [[nodiscard]] Result<void> play();
     [[nodiscard]] wire::Dynamic::Map summary_json() const;
-    /// What the processes wrote to standard error, for when something went wrong.
+    /// The standard error of the processes, for the case of a failure.
     [[nodiscard]] std::string errors() const;
 
 private:
@@ -59,12 +60,13 @@ private:
     const std::string directory_;
     const Columns columns_;
     const Clock::time_point begun_ = Clock::now();
-    Troupe troupe_;
+    Processes processes_;
     std::string address_;
     Actor active_ = first;
     Actor standby_ = third;
     std::vector<Round> rounds_;
-    std::uint64_t switchover_gap_us_ = 0;  ///< The longest the client waited at the planned change.
+    std::uint64_t switchover_gap_us_ =
+        0;  ///< The longest time that the client waited during the switchover.
     std::optional<ClientTotal> total_;
 };
 

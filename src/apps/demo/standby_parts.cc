@@ -76,7 +76,7 @@ constexpr std::timespec look_interval{.tv_sec = 0, .tv_nsec = 100'000};
 
 using Clock = std::chrono::steady_clock;
 
-/// Prints `role` when it is active, and else when it has stayed what it is for a moment.
+/// Prints the role `active` at once, and any other role when it has lasted for a moment.
 class RolePrinter {
 public:
     void changed(Role role) {
@@ -115,7 +115,7 @@ private:
     return set;
 }
 
-/// The signal that has come, or 0.
+/// The signal that has arrived, or 0.
 [[nodiscard]] int taken_signal(const sigset_t& set, std::timespec wait) {
     const int number = ::sigtimedwait(&set, nullptr, &wait);
     return number < 0 ? 0 : number;

@@ -26,7 +26,7 @@ using replicated::BodyKind;
 
 namespace {
 
-constexpr std::uint64_t read_bytes_max = 1 * MiB;  // Of bodies, at a time.
+constexpr std::uint64_t read_bytes_max = 1 * MiB;  // Size of the bodies that are read at a time.
 
 [[nodiscard]] bool has_segments(Disk& disk, const std::string& directory) {
     const auto names = disk.list(directory);
@@ -59,7 +59,7 @@ constexpr std::uint64_t read_bytes_max = 1 * MiB;  // Of bodies, at a time.
     return first;
 }
 
-/// As a replica is told it. What is no command has nothing to say to it.
+/// The entry as a replica gets it. An entry that is not a command has no effect on the replica.
 [[nodiscard]] Result<Entry> told_as(Index index, const GroupEntry& stored, Epoch before) {
     Entry entry{.index = index,
                 .epoch = stored.term,
@@ -139,7 +139,7 @@ Result<const GroupWalk::Group*> GroupWalk::choose(const NodeGroups& node) const 
     }
     if (options_.group.empty() && node.groups.size() == 1) return &*node.groups.begin();
     if (!options_.group.empty()) {
-        // Not `not_found`, which is what a file says that has just gone.
+        // Not `not_found`, which a file reports that has just been removed.
         return Error{.code = Errc::bad_config,
                      .detail = fmt::format("{} has no group {}; it has {}", place_.log,
                                            options_.group, all.empty() ? "none" : all)};
@@ -156,7 +156,7 @@ Result<Walked> GroupWalk::checkpoints(const std::string& directory) const {
     Walked held;
     const auto names = disk_.list(directory);
     if (!names) {
-        if (names.error().code == Errc::no_such_file) return held;  // There was none yet.
+        if (names.error().code == Errc::no_such_file) return held;  // No checkpoint existed yet.
         return names.error();
     }
     for (const std::string& each : *names) {
@@ -188,7 +188,7 @@ Result<void> GroupWalk::prove(const NodeGroups& node, const Group& group, const 
     }
     const Index command = US_TRY(last_command(node, group));
     if (command != Index{}) {
-        // Where its term begins: what went before it in the log is of an earlier one.
+        // Earlier entries of the log belong to an earlier term.
         const Epoch term = group.second.find(command)->term;
         Index begins = command;
         while (begins > found.first &&
@@ -202,7 +202,7 @@ Result<void> GroupWalk::prove(const NodeGroups& node, const Group& group, const 
     return {};
 }
 
-/// 0: there is none.
+/// The last command; 0: there is none.
 Result<Index> GroupWalk::last_command(const NodeGroups& node, const Group& group) const {
     const GroupIndex& log = group.second;
     for (Index index = log.last(); index >= log.first; index = {index.value - 1}) {
@@ -214,7 +214,7 @@ Result<Index> GroupWalk::last_command(const NodeGroups& node, const Group& group
     return Index{};
 }
 
-/// By the newest configuration in the log, which counts from when it is there.
+/// Uses the newest configuration in the log, which is valid as soon as it is there.
 Result<bool> GroupWalk::only_voter(const NodeGroups& node, const Group& group) const {
     const GroupIndex& log = group.second;
     std::optional<consensus::Configuration> newest;

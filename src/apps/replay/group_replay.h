@@ -9,20 +9,20 @@
 
 namespace understudy::apps {
 
-/// Where the log of a node is, and what belongs to it.
+/// The log of a node and its other files.
 struct NodePlace {
-    std::string node;  ///< Has `groups`, with checkpoints.
+    std::string node;  ///< Contains `groups`, with checkpoints.
     std::string log;
 };
-/// `directory` is a node's, or its log if it is a node's, which only its records say.
-/// Nullopt: neither.
+/// `directory` is a node's directory, or its log (which only its records show). Nullopt: neither.
 [[nodiscard]] std::optional<NodePlace> node_place(Disk& disk, const std::string& directory);
 
-/// Tells the entries of one group of a node's log as its journal would.
+/// Passes on the entries of one group of a node's log, as its journal would.
 ///
-/// A log alone does not say what is committed: that is what a majority has. It is proven by a
-/// checkpoint, since one is made only of what is committed; by a command, since a leader takes none
-/// before all up to the first entry of its term is; and where this node is the only voter.
+/// A log alone does not say what is committed, because that depends on a majority. Three things
+/// prove it: a checkpoint, because it contains only committed entries; a command, because a leader
+/// takes none before everything up to the first entry of its term is committed; and this node as
+/// the only voter.
 ///
 /// Thread: any; blocks.
 class GroupWalk final : public journal::WalkVisitor {
@@ -30,33 +30,34 @@ public:
     enum class Proof : std::uint8_t { none, checkpoint, later_command, only_voter };
 
     struct Options {
-        std::string group;         ///< Name of the service, or the id in hex. Empty: the only one.
-        bool uncommitted = false;  ///< Go on beyond what is proven.
+        std::string group;  ///< Name of the service, or the id in hex. Empty: the only group.
+        bool uncommitted = false;  ///< Also pass on what is not proven.
     };
     struct Found {
         journal::GroupId group;
         std::string service;
         Index first;
         Index last;
-        Index starts;     ///< The first that a replay can begin with, from a checkpoint if need be.
-        Index committed;  ///< Proven up to here.
+        Index starts;     ///< The first entry with which a replay can begin, if necessary after a
+                          ///< checkpoint.
+        Index committed;  ///< The last entry that is proven committed.
         Proof proof = Proof::none;
         std::string directory;  ///< Of its checkpoints.
     };
     using OnFound = std::function<void(const Found&)>;
 
-    /// `told` hears begin() with the group's checkpoints, then the entries; `found` comes before,
-    /// and once more if files of a log in use went meanwhile. All outlive this.
+    /// `told` gets begin() with the group's checkpoints, then the entries. `found` is called before
+    /// that, and again if files of a log in use were removed meanwhile. All arguments outlive this.
     GroupWalk(Disk& disk, NodePlace place, Options options, journal::WalkVisitor& told,
               OnFound found);
 
     void begin(const journal::Walked& walked) override;
-    /// Errors: not_found (none: no such group, or its body is gone); bad_config (none: which of
-    ///         them?); corrupt (none); those of `told`.
+    /// Errors: not_found (none): there is no such group, or its body is gone; bad_config (none):
+    /// there are several; corrupt (none); those of `told`.
     [[nodiscard]] Result<void> groups(const journal::NodeGroups& node) override;
     void progress(std::uint64_t bytes, std::uint64_t of_bytes) override;
 
-    /// The last one, if the walk came to it.
+    /// The last one found, if the walk reached it.
     [[nodiscard]] const std::optional<Found>& found() const { return found_; }
 
 private:

@@ -24,7 +24,7 @@ using wire::Dynamic;
 
 namespace {
 
-/// What MessagePack says, or bytes as they are.
+/// The decoded MessagePack, or the bytes if they are not MessagePack.
 [[nodiscard]] Dynamic decoded(Bytes body) {
     if (body.empty()) return {};
     auto value = wire::decode_msgpack(body);
@@ -284,7 +284,7 @@ public:
     std::optional<Error> why;
 };
 
-/// What a machine takes for its application: none, one, or two.
+/// The application of the machine: none, one, or two processes.
 class ImmortalReplay::Part final : public immortal::Application {
 public:
     explicit Part(Options options) : options_(options) {}
@@ -326,7 +326,7 @@ public:
     }
 
 private:
-    /// The newer code acts from the beginning: as if the upgrade had come just before.
+    /// The newer code is used from the beginning, as if the upgrade had come just before.
     void perform_other(Input input) {
         Performer& other = *options_.other;
         const std::uint32_t newest = other.version_newest();
@@ -345,7 +345,7 @@ private:
             (void)other.settle();
             (void)other.take_said();
         }
-        // It has been done: a timer that nobody knows stands in its place.
+        // The upgrade was already done, so a timer that does not exist takes its place.
         if (input.kind == InputKind::upgrade && input.id <= newest) {
             input.kind = InputKind::timer;
             input.id = ~std::uint64_t{0};

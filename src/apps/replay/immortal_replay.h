@@ -14,36 +14,36 @@
 
 namespace understudy::apps {
 
-/// Does this pack begin what an immortal's journal begins with?
+/// True if this pack begins like an immortal's journal.
 [[nodiscard]] bool starts_immortal(Bytes pack);
 /// The commands of a pack of an immortal's journal, with their calls; arguments as JSON.
 [[nodiscard]] std::vector<ReplayedItem> immortal_items(Bytes pack);
 
-/// An application process that is told the past once more.
+/// An application process to which the past is replayed.
 ///
-/// Waiting for it happens within the calls, for as long as it takes: it may stand in a debugger.
+/// Its functions wait for the application as long as necessary, because it may stop in a debugger.
 /// Thread: the runtime's; no loop runs.
 class Performer final : private immortal::RemoteApplication::Owner, private immortal::Stage {
 public:
-    static constexpr Duration patience = 24h;  ///< With a debugger.
+    static constexpr Duration patience = 24h;  ///< Long enough for a debugger.
 
     struct Said {
         wire::Dynamic::Map json;
         std::string text;
     };
 
-    /// Waits until one comes to the port, and takes it.
+    /// Waits until an application connects to the port, and uses it.
     explicit Performer(platform::AsioRuntime& runtime, immortal::ApplicationPort& port);
 
     void perform(const immortal::Input& input);
     [[nodiscard]] Result<void> restore_piece(Bytes piece, PiecePlace place);
-    /// Waits until all has been performed. Errors: what ended it.
+    /// Waits until all inputs were performed. Errors: the reason if it ended.
     [[nodiscard]] Result<void> settle();
-    /// What it has said since this was last asked.
+    /// Its outputs since the last call.
     [[nodiscard]] std::vector<Said> take_said();
     /// Its state now. Errors: as settle().
     [[nodiscard]] Result<Buffer> image();
-    /// Hears each output too. May be null.
+    /// Passes each output also to `also`, which may be null.
     void tell(immortal::Stage* also) { also_ = also; }
     [[nodiscard]] std::uint32_t version_newest() const { return application_->version_newest(); }
     [[nodiscard]] std::uint32_t version() const { return application_->version(); }
@@ -73,16 +73,16 @@ private:
 };
 
 /// Carries out the commands of an immortal's journal, as its replica would, with no application,
-/// one, or two: then what the second says is compared with what the first does.
+/// one, or two. With two, their outputs are compared.
 ///
-/// Thread: the owner's.
+/// Thread: that of its owner.
 class ImmortalReplay {
 public:
     struct Options {
         Performer* performer = nullptr;
-        Performer* other = nullptr;  ///< Acts by its newest code from the first input on.
+        Performer* other = nullptr;  ///< Uses its newest code from the first input on.
     };
-    /// Where the two said different things.
+    /// The first output that differs.
     struct Difference {
         Index index;
         std::string first;
@@ -98,13 +98,13 @@ public:
     [[nodiscard]] Result<void> begin(Disk& disk, const std::string& directory,
                                      const std::vector<journal::WalkedCheckpoint>& checkpoints,
                                      Index from);
-    /// Errors: as MachineReplay; what ended an application.
+    /// Errors: as MachineReplay; the reason if an application ended.
     [[nodiscard]] Result<void> take(const journal::Entry& entry);
 
     [[nodiscard]] bool started() const { return machine_->started(); }
     [[nodiscard]] Index applied() const { return replay_.applied(); }
     [[nodiscard]] const immortal::Machine& machine() const { return *machine_; }
-    /// What the application said to the last entry.
+    /// The outputs of the application for the last entry.
     [[nodiscard]] const std::vector<Performer::Said>& said() const { return said_; }
     [[nodiscard]] const std::optional<Difference>& difference() const { return difference_; }
 

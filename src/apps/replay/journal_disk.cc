@@ -74,7 +74,7 @@ private:
 
 Result<std::unique_ptr<File>> ReadOnlyDisk::open(const std::string& path, Open how) {
     if (how != Open::existing) return refused(path);
-    // What stands under the name may be anything: a pipe without a writer would hold us up.
+    // The path may name anything; a pipe without a writer would block.
     platform::Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     if (!fd) return path_failure("open", path);
     struct stat status{};

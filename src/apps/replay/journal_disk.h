@@ -4,9 +4,9 @@
 
 namespace understudy::apps {
 
-/// The file system, for looking only: files are opened for reading, every change is refused.
+/// The file system, only for reading: every change is refused.
 ///
-/// A file's lock() asks whether somebody has it, and takes nothing.
+/// A file's lock() checks whether another process holds the lock, and takes nothing.
 /// Thread: any; it has no state.
 class ReadOnlyDisk final : public Disk {
 public:

@@ -52,7 +52,7 @@ namespace {
     return std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
 }
 
-/// Without what is not set.
+/// Leaves out fields that are not set.
 [[nodiscard]] Dynamic::Map told(std::initializer_list<std::pair<const char*, Dynamic>> fields) {
     Dynamic::Map map;
     for (const auto& [key, value] : fields) {

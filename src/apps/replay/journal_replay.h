@@ -11,26 +11,26 @@
 
 namespace understudy::apps {
 
-/// What one command, request, or change of a session in an entry was.
+/// One command, request, or change of a session in an entry.
 struct ReplayedItem {
     wire::Dynamic::Map json;
     std::string text;
 };
 
-/// Carries out what a journal holds, as a replica would.
+/// Carries out the contents of a journal, as a replica would.
 ///
-/// Thread: the owner's.
+/// Thread: that of its owner.
 class MachineReplay {
 public:
-    /// `machine` is as new, and outlives this.
+    /// Requires: `machine` has its initial state, and outlives this.
     explicit MachineReplay(StateMachine& machine) : machine_(machine) {}
 
-    /// Restores from the newest whole checkpoint before `from`, if there is one.
+    /// Restores from the newest intact checkpoint before `from`, if there is one.
     /// Errors: corrupt, limit_exceeded, disk_failed (none).
     [[nodiscard]] Result<void> begin(Disk& disk, const std::string& directory,
                                      const std::vector<journal::WalkedCheckpoint>& checkpoints,
                                      Index from);
-    /// Errors: corrupt (none): an entry before it is missing, or it is no pack.
+    /// Errors: corrupt (none): an earlier entry is missing, or it is not a pack.
     [[nodiscard]] Result<void> take(const journal::Entry& entry);
 
     [[nodiscard]] Index applied() const { return applied_; }
@@ -43,10 +43,10 @@ private:
 
 /// A registry's state from its journal.
 ///
-/// Thread: the owner's.
+/// Thread: that of its owner.
 class RegistryReplay {
 public:
-    /// As MachineReplay; so take().
+    /// As MachineReplay; the same holds for take().
     [[nodiscard]] Result<void> begin(Disk& disk, const std::string& directory,
                                      const std::vector<journal::WalkedCheckpoint>& checkpoints,
                                      Index from) {
@@ -54,7 +54,7 @@ public:
     }
     [[nodiscard]] Result<void> take(const journal::Entry& entry) { return replay_.take(entry); }
 
-    /// Is what has been restored or carried out so far a registry's?
+    /// True if what was restored or carried out so far is the state of a registry.
     [[nodiscard]] bool founded() const { return state_->founded(); }
     [[nodiscard]] Index applied() const { return replay_.applied(); }
     [[nodiscard]] std::uint64_t hash() const { return state_->hash(); }
@@ -64,12 +64,13 @@ private:
     MachineReplay replay_{*state_};
 };
 
-/// Is the first command of this pack the one that founds a registry?
+/// True if the first command of this pack founds a registry.
 [[nodiscard]] bool founds_registry(Bytes pack);
 
-/// The items of a pack; `registry`: commands are a registry's. What is no pack gives nothing.
+/// The items of a pack; `registry`: its commands are those of a registry. Empty if it is not a
+/// pack.
 [[nodiscard]] std::vector<ReplayedItem> items_of(Bytes pack, BodyAs how, bool registry);
-/// The records of a command of a node's log. What is none gives nothing.
+/// The records of a command of a node's log. Empty if it is not one.
 [[nodiscard]] std::vector<ReplayedItem> records_of(Bytes body, BodyAs how);
 
 }  // namespace understudy::apps

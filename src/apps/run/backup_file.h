@@ -19,13 +19,14 @@ inline constexpr std::size_t backup_size_max = 256 * MiB;
 
 enum class Existing : std::uint8_t { refuse, replace };
 
-/// Writes a backup so that `path` holds all of it or what it held before: under another name first,
-/// synced, then renamed.
-/// Errors: already_exists (none), no_space, disk_failed (none: `path` is as it was).
+/// Writes a backup so that `path` has all of it or is unchanged: it writes another file, syncs and
+/// renames it.
+/// Errors: already_exists (none), no_space, disk_failed (none: `path` is unchanged).
 [[nodiscard]] Result<void> write_backup(Disk& disk, const std::string& path, Bytes content,
                                         Existing existing);
 
-/// A whole file. Errors: no_such_file, not_permitted, bad_path, limit_exceeded, disk_failed (none).
+/// Reads a whole file. Errors: no_such_file, not_permitted, bad_path, limit_exceeded, disk_failed
+/// (none).
 [[nodiscard]] Result<Buffer> read_file(const std::string& path, std::size_t size_max);
 
 }  // namespace understudy::apps

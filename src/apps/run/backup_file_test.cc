@@ -65,7 +65,7 @@ TEST_F(BackupFile, ThereAndBackAgain) {
     EXPECT_TRUE(decode_backup(encode_backup({})));
 }
 
-// The worked example of docs/formats/registry-backup.md.
+// The example in docs/formats/registry-backup.md.
 TEST_F(BackupFile, TheHeaderIsAsDocumented) {
     const Buffer file = encode_backup(as_bytes("123456789"));
     const std::string header(as_text(Bytes(file).first(24)));

@@ -10,7 +10,7 @@ using node::ImmortalMember;
 
 namespace {
 
-/// Is there hope that it passes by itself?
+/// True if the error may pass by itself.
 [[nodiscard]] bool may_pass(Errc code) {
     return code == Errc::in_use || code == Errc::unavailable || code == Errc::timed_out ||
            code == Errc::not_active || code == Errc::closed || code == Errc::no_space ||
@@ -39,7 +39,7 @@ Coordinator::~Coordinator() { lifetime_.end(); }
 
 Result<std::unique_ptr<Coordinator>> Coordinator::open(World world, Options options,
                                                        Observer& observer) {
-    // The registry is told the port before the journal is open, and again by each life the same.
+    // The registry gets the port before the journal is open, and each life uses the same port.
     Address& listen = options.member.listen;
     if (listen.port == 0) {
         const auto probe = US_TRY(world.runtime.network().listen(
@@ -88,7 +88,7 @@ void Coordinator::arrived(std::unique_ptr<RemoteApplication> application) {
     copy_.open(*application_);
 }
 
-/// The registry says what this copy is to be: it is started when its application is there.
+/// The registry designates this copy, which counts as started when its application has connected.
 Result<void> Coordinator::enter() {
     if (world_.agent == nullptr || copy_.entered()) return {};
     Address endpoint = options_.member.listen;
@@ -107,7 +107,7 @@ void Coordinator::copy_opened() {
 
 void Coordinator::copy_failed(const Error& error) {
     log_.warn("coordinator.member_failed", {kv("error", error)});
-    // What the application could not do says nothing about the journal.
+    // A failure of the application says nothing about the journal.
     const bool ours = application_ != nullptr && !application_->ended();
     if (ours && !may_pass(error.code)) fatal_ = error;
     end_life();
@@ -117,20 +117,22 @@ void Coordinator::copy_leaves_application() {
     if (application_ != nullptr) application_->leave_stage();
 }
 
-/// The next application begins with nothing, as it must: what this one knows is of another life.
+/// The next application must begin with an empty state; the state of this one belongs to another
+/// life.
 void Coordinator::copy_reopens() {
     upgrade_timer_.reset();
     look_timer_.reset();
     end_application(Errc::unavailable, "this copy of the service starts again");
     wait();
-    // Nobody may count on a copy that has no application.
+    // No other copy may rely on a copy without an application.
     retry_timer_ = runtime_.at(runtime_.now() + return_max, [this] {
         log_.warn("coordinator.no_application", {});
         copy_.leave();
     });
 }
 
-/// A predecessor that has ended is out of the line soon; two that live would take turns.
+/// A predecessor that has ended is soon out of the line; two live ones would replace each other
+/// repeatedly.
 void Coordinator::copy_refused(const Error& reason, Duration since) {
     if (ending_) return;
     observer_.refused(reason);
@@ -156,7 +158,7 @@ void Coordinator::copy_standing_changed() {
     }
 }
 
-/// A checkpointer may be alone for ever: nobody should have to guess what it waits for.
+/// A checkpointer may be alone for ever, so the operator must be told what it waits for.
 void Coordinator::look_who_is_active() {
     const wire::pb::ServiceInfo* service = world_.agent->directory().find(options_.member.service);
     if (service != nullptr && service->active().empty()) {
@@ -191,7 +193,7 @@ void Coordinator::upgrade() {
     });
 }
 
-/// The application ends first or last; the member, and what it runs on, in between.
+/// The application ends first or last; the member and its journal end in between.
 void Coordinator::end_life() {
     if (std::exchange(ending_, true)) return;
     leaving_ = true;
@@ -218,7 +220,7 @@ void Coordinator::ended() {
 }
 
 void Coordinator::end_application(Errc code, const char* why) {
-    // It says that it has ended within the call: that is nobody's news.
+    // The application reports its end within this call; no other code needs to know.
     if (const auto application = std::exchange(application_, nullptr)) {
         application->end({.code = code, .detail = why});
     }
@@ -234,7 +236,7 @@ void Coordinator::close(std::function<void()> done) {
     end_life();
 }
 
-// --- What the application says -------------------------------------------------------------------
+// --- Calls of the application --------------------------------------------------------------------
 
 void Coordinator::application_here(RemoteApplication&) {
     assert_failed("it has been welcomed", __FILE__, __LINE__);

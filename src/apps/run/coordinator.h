@@ -17,37 +17,39 @@
 
 namespace understudy::apps {
 
-/// One copy of an immortal whose application is another process: waits for the application, hears
-/// from the registry what this copy is to be, opens the journal, and lets the application act; when
-/// that ends, leaves the journal to the other copies and waits for the next one.
+/// One copy of an immortal whose application is another process. It waits for the application, gets
+/// its designation from the registry, opens the journal and connects the application to it. When
+/// the application ends, it leaves the journal to the other copies and waits for the next
+/// application.
 ///
-/// A copy that is designated otherwise begins anew with the next application, and keeps its place
-/// in the registry's line meanwhile, if one comes in `return_max`.
+/// A copy whose designation changes starts again with the next application. It keeps its place in
+/// the registry's line meanwhile, if an application connects within `return_max`.
 ///
 /// Thread: loop only.
 class Coordinator final : private immortal::RemoteApplication::Owner,
                           private library::ImmortalCopy::Owner {
 public:
-    static constexpr Duration retry_min = 100ms;  ///< Doubles up to the other.
+    static constexpr Duration retry_min = 100ms;  ///< Doubles up to retry_max.
     static constexpr Duration retry_max = 5s;
-    /// Between looks whether it may be asked for.
+    /// Between checks whether the upgrade may be requested.
     static constexpr Duration upgrade_interval = 20ms;
     static constexpr Duration return_max = 5s;
-    static constexpr Duration look_interval = 1s;  ///< Whether somebody is active.
-    /// Who has this copy's name and is gone is out of the line by then; who is not, lives.
+    static constexpr Duration look_interval = 1s;  ///< Between checks whether a copy is active.
+    /// After this time, a process that had this copy's name and has ended is out of the line. One
+    /// that is still in the line is alive.
     static constexpr Duration taken_max = 5s;
 
     using Electable = library::ImmortalCopy::Electable;
     using MakeJournal = library::ImmortalCopy::MakeJournal;
 
     struct Options {
-        Address applications;  ///< Where they come.
+        Address applications;  ///< The address for applications.
         immortal::RemoteApplication::Options application;
         node::ImmortalMember::Options member;
-        /// When it is active and its application has carried out what had been told by then: older
-        /// code can still take its place until that has been seen. 0: none.
+        /// The upgrade to request when the copy is active and its application has carried out all
+        /// earlier input. Older code may still take its place until then. 0: none.
         std::uint32_t upgrade = 0;
-        std::string advertise;      ///< Host told to the registry; empty: that of member.listen.
+        std::string advertise;  ///< Host for the registry; empty: that of member.listen.
     };
     struct World {
         Runtime& runtime;
@@ -57,29 +59,29 @@ public:
         MakeJournal make_journal;
     };
 
-    /// What its owner is told. Must not destroy it within these calls.
+    /// Calls to the owner. They must not destroy the coordinator.
     class Observer {
     public:
         virtual ~Observer() = default;
-        /// It can do nothing without one.
+        /// There is no application, and nothing can be done without one.
         virtual void waiting_for_application() = 0;
         virtual void opened(const node::ImmortalMember& member) = 0;
         virtual void standing_changed(Role role, Epoch epoch) = 0;
-        /// The registry refuses this copy, for now.
+        /// The registry refuses this copy for now.
         virtual void refused(const Error& reason) = 0;
-        /// This copy is the checkpointer, and there is no active one: as long as nothing else is
-        /// said.
+        /// This copy is the checkpointer, and no copy is active. This holds until another call.
         virtual void nobody_active() = 0;
-        /// The journal cannot be used: nobody but an operator can help. The last call.
+        /// The journal cannot be used, and only an operator can help. The last call.
         virtual void failed(const Error& error) = 0;
     };
 
-    /// All outlive it. Errors: those of Network::listen (none): where applications come.
+    /// All arguments outlive it. Errors: those of Network::listen() for the applications' address
+    /// (none).
     [[nodiscard]] static Result<std::unique_ptr<Coordinator>> open(World world, Options options,
                                                                    Observer& observer);
     ~Coordinator() override;
 
-    /// Hands the role over, lets what was accepted become durable, ends. Requires: called once.
+    /// Gives up the role, lets what was accepted become durable, and ends. Requires: called once.
     void close(std::function<void()> done);
 
     [[nodiscard]] const Address& applications() const { return port_->address(); }
@@ -120,16 +122,17 @@ private:
     Observer& observer_;
     std::unique_ptr<immortal::ApplicationPort> port_;
 
-    std::uint64_t life_ = 0;  ///< Counts applications: what is late is of an earlier one.
-    bool ending_ = false;     ///< This life.
-    bool leaving_ = false;    ///< It has not ended yet.
-    bool closing_ = false;    ///< For good.
+    std::uint64_t life_ = 0;  ///< Counts applications; late callbacks belong to an earlier one.
+    bool ending_ = false;     ///< The present life ends.
+    bool leaving_ = false;    ///< It has not ended completely yet.
+    bool closing_ = false;    ///< The coordinator ends.
     std::optional<Error> fatal_;
     std::function<void()> closed_;
     Duration retry_ = retry_min;
     std::unique_ptr<Timer> retry_timer_;
 
-    std::optional<std::pair<Role, Epoch>> told_;  ///< The application.
+    std::optional<std::pair<Role, Epoch>>
+        told_;  ///< The last role that was sent to the application.
     std::unique_ptr<Timer> upgrade_timer_;
     std::unique_ptr<Timer> look_timer_;
 

@@ -13,8 +13,9 @@ namespace understudy::apps {
 
 namespace {
 
-/// The directories of the copies of a replicated journal lie in the one that a journal of another
-/// kind would lie in: it says which it is, so that a lost option founds no second one there.
+/// The directories of the copies of a replicated journal are inside the directory that another kind
+/// of journal would use. That directory records it, so that a missing option does not found a
+/// second journal there.
 [[nodiscard]] library::ReplicaJournal::Purpose purpose_of(const ReplicaOptions& options) {
     library::ReplicaJournal::Purpose purpose{.use = journal::DirectoryUse::immortal};
     if (const auto* group = std::get_if<ReplicatedGroup>(&options.journal)) {
@@ -36,7 +37,8 @@ std::string directory_of(const ReplicaOptions& journal) {
 }
 
 Result<void> CoordinatorProgram::run(Options options) {
-    // Its application may come in hours: what will keep it from serving then is said now.
+    // Its application may connect hours later; whatever will prevent it from serving must be
+    // reported now.
     US_CHECK(journal::check_access(runtime_.disk(), directory_of(options.journal)));
     name_ = options.journal.service + "/" + options.journal.member;
     signals_ = US_TRY(platform::Signals::open(runtime_, {SIGTERM, SIGINT}, [this](int signal) {
@@ -59,7 +61,7 @@ Result<void> CoordinatorProgram::run(Options options) {
     keep_watchdog_quiet();
     const platform::MemoryWatch memory(runtime_, log_);
     runtime_.run();
-    // Everything that lives on the loop goes before it does; no loop runs any more.
+    // All objects on the loop are destroyed before it; no loop runs any more.
     close_timer_.reset();
     watchdog_timer_.reset();
     signals_.reset();

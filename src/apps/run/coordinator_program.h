@@ -13,13 +13,13 @@
 
 namespace understudy::apps {
 
-/// Where the journal lies.
+/// The directory of the journal.
 [[nodiscard]] std::string directory_of(const ReplicaOptions& journal);
 
-/// A coordinator as the main thing of this process: from its first application to a clean end.
+/// A coordinator as the main task of this process, from its first application to a clean end.
 ///
-/// Prints one line when applications may come, and one for each change of what this copy is.
-/// SIGTERM and SIGINT hand the role over and end it; a second signal ends it at once.
+/// It prints one line when applications may connect, and one for each change of this copy's state.
+/// SIGTERM and SIGINT make it give up the role and end; a second signal ends it at once.
 ///
 /// Thread: the one that calls run(). Bounds: closing takes at most `close_limit`.
 class CoordinatorProgram : private Coordinator::Observer {
@@ -34,8 +34,8 @@ public:
 
     CoordinatorProgram(platform::AsioRuntime& runtime, Log& log, Supervisor supervisor);
 
-    /// Returns when all is closed. Errors: those of Network::listen (none); of the journal, if it
-    /// cannot be used now (not_permitted, bad_path), or never again.
+    /// Returns when everything is closed. Errors: those of Network::listen() (none); those of the
+    /// journal, if it cannot be used now (not_permitted, bad_path) or never again.
     [[nodiscard]] Result<void> run(Options options);
 
 private:

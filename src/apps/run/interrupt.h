@@ -2,8 +2,8 @@
 
 namespace understudy::apps {
 
-/// Ctrl-C ends the process at once with Exit::interrupted. For commands that change nothing of
-/// their own: what they asked for goes on, and each printed line is out already.
+/// Makes Ctrl-C end the process at once with Exit::interrupted. For commands that change nothing
+/// themselves: a change that they requested goes on, and each printed line was already written.
 void exit_on_interrupt();
 
 }  // namespace understudy::apps

@@ -18,7 +18,7 @@ using node::RegistryServer;
 
 namespace {
 
-/// A name may resolve to anything, but for the one that must not (RFC 6761, section 6.3).
+/// A name may resolve to any address, except the one that must not (RFC 6761, section 6.3).
 [[nodiscard]] bool is_loopback(const std::string& host) {
     return host == "localhost" || host == "::1" || host.starts_with("127.");
 }
@@ -93,7 +93,7 @@ Result<void> RegistryProgram::run(RegistryServer::Options options,
     server_->on_failed([this](const Error& error) { end(error); });
     const platform::MemoryWatch memory(runtime_, log_);
     runtime_.run();
-    // Everything that lives on the loop goes before it does; no loop runs any more.
+    // All objects on the loop are destroyed before it; no loop runs any more.
     close_timer_.reset();
     watchdog_timer_.reset();
     signals_.reset();

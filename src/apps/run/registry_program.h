@@ -13,15 +13,15 @@
 
 namespace understudy::apps {
 
-/// Checks what can be checked without opening anything, and names it all in the server's terms.
+/// Checks what can be checked without opening anything, and converts it for the server.
 /// Errors: bad_config (none).
 [[nodiscard]] Result<node::RegistryServer::Options> registry_options(
     const RegistrySettings& settings);
 
-/// A registry as the main thing of this process: from recovery to a clean end.
+/// A registry as the main task of this process, from recovery to a clean end.
 ///
-/// SIGTERM and SIGINT let what was accepted become durable, close all connections and end it; a
-/// second signal ends it at once. After a failed disk it ends by itself.
+/// On SIGTERM and SIGINT, what was accepted becomes durable, all connections are closed, and it
+/// ends; a second signal ends it at once. After a disk failure it ends by itself.
 ///
 /// Thread: the one that calls run(). Bounds: closing takes at most `close_limit`.
 class RegistryProgram {
@@ -30,7 +30,7 @@ public:
 
     RegistryProgram(platform::AsioRuntime& runtime, Log& log, Supervisor supervisor);
 
-    /// Opens, calls `ready` once when agents are answered, returns when all is closed.
+    /// Opens, calls `ready` once when agents are served, returns when everything is closed.
     /// Errors: those of RegistryServer; disk_failed (unknown) if it ended by itself.
     [[nodiscard]] Result<void> run(node::RegistryServer::Options options,
                                    std::function<void(const node::RegistryServer&)> ready);

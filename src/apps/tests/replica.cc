@@ -2,7 +2,8 @@
 //
 //   replica KIND DIR COUNT ADDRESS [stay]     KIND: local, shared, node; ADDRESS: of a node
 //
-// Submits COUNT commands, says "ready", and ends; with "stay" when its standard input does.
+// Submits COUNT commands, prints "ready", and ends; with "stay" it ends when its standard input
+// does.
 
 #include "understudy/understudy.h"
 

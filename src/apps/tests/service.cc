@@ -1,4 +1,5 @@
-// A member of a service for the tests of the program: records, calls, prints its roles.
+// A member of a service for the tests of the program: it has records and calls, and prints its
+// roles.
 
 #include "understudy/understudy.h"
 

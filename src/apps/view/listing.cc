@@ -26,7 +26,7 @@ const Dynamic nothing;
     return "\x1b[90m";
 }
 
-/// The last column is not padded: no trailing blanks.
+/// The last column is not padded, so there are no trailing blanks.
 void append_cell(std::string& line, std::string_view text, std::size_t columns, bool last,
                  std::string_view style) {
     const std::string body = last ? std::string(text) : padded(text, columns);

@@ -30,7 +30,7 @@ namespace {
     return table.back();
 }
 
-// Nobody slips in a word that long, and the table is square.
+// Nobody misspells a word this long, and the table is quadratic.
 constexpr std::size_t word_size_max = 64;
 
 }  // namespace

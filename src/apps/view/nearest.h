@@ -7,8 +7,8 @@
 
 namespace understudy::apps {
 
-/// The candidate that was probably meant by `word`: the fewest letters apart, swaps counting as
-/// one; nothing if even the best is too far away to be a slip.
+/// The candidate that was probably meant by `word`: the one with the fewest different letters,
+/// where a swap counts as one. Nothing if even the best differs too much for a typing error.
 [[nodiscard]] std::optional<std::string> nearest(std::string_view word,
                                                  const std::vector<std::string>& candidates);
 

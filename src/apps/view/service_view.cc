@@ -93,7 +93,7 @@ namespace {
     return to_string(Address{node.host(), static_cast<std::uint16_t>(node.port())});
 }
 
-/// The newest entry that any member has said is committed.
+/// The newest entry that any member has reported as committed.
 [[nodiscard]] std::uint64_t newest_entry(const pb::ServiceInfo& service) {
     std::uint64_t newest = 0;
     for (const pb::MemberInfo& member : service.members()) {
@@ -102,7 +102,7 @@ namespace {
     return newest;
 }
 
-/// What a member of a journaled service is, is to be, and how far it is.
+/// The role of a member of a journaled service, its designation and its position.
 void add_standing(Dynamic::Map& row, const pb::MemberInfo& member, std::uint64_t newest) {
     const pb::Designation& designation = member.designation();
     row["running"] = true;
@@ -125,7 +125,7 @@ void add_standing(Dynamic::Map& row, const pb::MemberInfo& member, std::uint64_t
     row["detail"] = text_or_nil(position.detail());
 }
 
-/// A copy that is registered and does not run.
+/// A registered copy that does not run.
 [[nodiscard]] Dynamic::Map resting(const pb::ReplicaDefinition& replica) {
     return {{"member", wire::replica_member(replica.number())}, {"role", Dynamic()},
             {"place", Dynamic()},       {"order", Dynamic()},
@@ -151,7 +151,7 @@ void add_standing(Dynamic::Map& row, const pb::MemberInfo& member, std::uint64_t
     return "-";
 }
 
-/// Members in line order, then the copies that do not run.
+/// Members in joining order, then the copies that do not run.
 [[nodiscard]] Listing list_copies(const pb::ServiceInfo& service) {
     Listing listing{.columns = {{.key = "member", .title = "MEMBER"},
                                 {.key = "role", .title = "ROLE", .shown = role_text},
@@ -192,7 +192,7 @@ void add_standing(Dynamic::Map& row, const pb::MemberInfo& member, std::uint64_t
     const std::string journal = is_replicated(definition)
                                     ? std::string("replicated journal")
                                     : "journal in " + printable(definition.directory());
-    // Nobody has to say one: copies act as the newest code that they have.
+    // A version need not be given: copies then use the newest code that they have.
     const std::string version = definition.version() == 0
                                     ? std::string()
                                     : fmt::format("code version {}, ", definition.version());
@@ -214,7 +214,7 @@ void add_standing(Dynamic::Map& row, const pb::MemberInfo& member, std::uint64_t
 
 }  // namespace
 
-/// On a journaled service the one that is designated; the journal may elect another.
+/// In a journaled service this is the designated member; the journal may elect another.
 std::string next_in_line(const pb::ServiceInfo& service) {
     if (is_journaled(service)) {
         const pb::MemberInfo* next = nullptr;
@@ -394,7 +394,8 @@ Listing list_clusters(const std::vector<pb::ServiceInfo>& services) {
 bool matches(std::string_view pattern, std::string_view family) {
     const std::size_t star = pattern.find('*');
     if (star == std::string_view::npos) return family.starts_with(pattern);
-    // Each part between stars is looked for behind the one before; the first and last are anchored.
+    // Each part between stars is searched after the previous one; the first and the last are
+    // anchored.
     if (!family.starts_with(pattern.substr(0, star))) return false;
     family.remove_prefix(star);
     pattern.remove_prefix(star + 1);

@@ -8,11 +8,11 @@
 
 namespace understudy::apps {
 
-// Services as the commands print them. JSON field names: docs/cli.md, stable.
+// Services in the form that the commands print. JSON field names: docs/cli.md, stable.
 
 /// One row per service.
 [[nodiscard]] Listing list_services(const std::vector<wire::pb::ServiceInfo>& services);
-/// One row per member, in line order.
+/// One row per member, in joining order.
 [[nodiscard]] Listing list_members(const wire::pb::ServiceInfo& service);
 /// The service with its members inside.
 [[nodiscard]] wire::Dynamic::Map service_json(const wire::pb::ServiceInfo& service);
@@ -22,15 +22,16 @@ namespace understudy::apps {
 /// One row per promotion, oldest first.
 [[nodiscard]] Listing list_promotions(const wire::pb::Answer& answer);
 
-/// As `fabric:cluster-list` prints it: [cluster] [masters] [slaves] [services].
+/// In the form of `fabric:cluster-list`: [cluster] [masters] [slaves] [services].
 [[nodiscard]] Listing list_clusters(const std::vector<wire::pb::ServiceInfo>& services);
 
-/// Does the pattern name this service? "*" stands for any text; a plain text is a beginning.
+/// True if the pattern matches this service. "*" stands for any text; a pattern without it is a
+/// prefix.
 [[nodiscard]] bool matches(std::string_view pattern, std::string_view family);
 
-/// Who takes over next: the earliest standby. Empty: nobody.
+/// The member that takes over next: the earliest standby. Empty: none.
 [[nodiscard]] std::string next_in_line(const wire::pb::ServiceInfo& service);
-/// Does somebody serve?
+/// True if a member is active.
 [[nodiscard]] bool is_served(const wire::pb::ServiceInfo& service);
 
 }  // namespace understudy::apps

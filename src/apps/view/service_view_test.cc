@@ -85,7 +85,8 @@ TEST(ServiceView, APromotionTellsItsCauseAndItsTimes) {
         "gone\n");
 }
 
-/// An immortal of three copies: the first is gone, the second takes checkpoints, the third serves.
+/// An immortal with three copies: the first has gone, the second takes checkpoints, the third is
+/// active.
 [[nodiscard]] pb::ServiceInfo server() {
     pb::ServiceInfo service;
     service.mutable_config()->set_family("server");

@@ -81,7 +81,7 @@ std::string to_histogram(const Spread& spread) {
     for (const Spread::Bucket& bucket : buckets) fullest = std::max(fullest, bucket.count);
     std::string out;
     for (const Spread::Bucket& bucket : buckets) {
-        // Whoever holds any shows it.
+        // A bucket that is not empty has a visible bar.
         const std::uint64_t length = (bucket.count * bar_width + fullest - 1) / fullest;
         const std::string line = fmt::format("  up to {:>8} {:>6}  {}", humane_us(bucket.upto_us),
                                              bucket.count, std::string(length, '#'));

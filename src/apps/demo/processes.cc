@@ -1,4 +1,4 @@
-#include "apps/demo/troupe.h"
+#include "apps/demo/processes.h"
 
 #include <array>
 #include <cerrno>
@@ -19,9 +19,9 @@ namespace understudy::apps::demo {
 namespace {
 
 volatile std::sig_atomic_t interrupted = 0;
-int interrupt_pipe[2] = {-1, -1};  // Has something to read for ever once that is 1.
+int interrupt_pipe[2] = {-1, -1};  // Readable for ever after an interrupt.
 
-/// As poll(); an interrupt that came before it ends it too.
+/// As poll(), but an earlier interrupt ends it too.
 int poll_or_interrupt(std::vector<pollfd>& waiting, int milliseconds) {
     waiting.push_back({interrupt_pipe[0], POLLIN, 0});
     const int ready = ::poll(waiting.data(), waiting.size(), milliseconds);
@@ -52,15 +52,15 @@ enum class Input { some, end };
 
 }  // namespace
 
-Troupe::Troupe(std::vector<std::string> names, std::string directory,
-               std::function<void(const Line&)> shown)
+Processes::Processes(std::vector<std::string> names, std::string directory,
+                     std::function<void(const Line&)> shown)
     : directory_(std::move(directory)), shown_(std::move(shown)) {
     for (std::string& name : names) {
         actors_.push_back({std::move(name), std::nullopt, false, {}, {}, {}});
     }
 }
 
-void Troupe::take_interrupts() {
+void Processes::catch_interrupts() {
     struct sigaction action {};
     if (interrupt_pipe[0] < 0) (void)::pipe2(interrupt_pipe, O_CLOEXEC | O_NONBLOCK);
     action.sa_handler = [](int) {
@@ -74,19 +74,19 @@ void Troupe::take_interrupts() {
     }
 }
 
-void Troupe::pause(Duration duration) {
+void Processes::pause(Duration duration) {
     std::vector<pollfd> nobody;
     (void)poll_or_interrupt(nobody, static_cast<int>(duration / 1ms));
 }
 
-std::string Troupe::errors_file(std::size_t actor) const {
+std::string Processes::errors_file(std::size_t actor) const {
     return fmt::format("{}/{}.log", directory_, actor);
 }
 
-Result<void> Troupe::start(std::size_t actor, std::vector<std::string> arguments) {
+Result<void> Processes::start(std::size_t actor, std::vector<std::string> arguments) {
     Actor& it = actors_.at(actor);
     it.child.reset();
-    it.dismissed = false;
+    it.stopped = false;
     it.unread.clear();
     it.unread_notes.clear();
     it.child = US_TRY(Child::start({.arguments = std::move(arguments),
@@ -97,22 +97,22 @@ Result<void> Troupe::start(std::size_t actor, std::vector<std::string> arguments
     return {};
 }
 
-Child& Troupe::child(std::size_t actor) {
+Child& Processes::child(std::size_t actor) {
     US_ASSERT(actors_.at(actor).child.has_value());
     return *actors_.at(actor).child;
 }
 
-Clock::time_point Troupe::dismiss(std::size_t actor, int signal) {
+Clock::time_point Processes::stop(std::size_t actor, int signal) {
     Actor& it = actors_.at(actor);
     US_ASSERT(it.child.has_value());
-    it.dismissed = true;
+    it.stopped = true;
     it.unread.clear();
     const auto now = Clock::now();
     it.child->signal(signal);
     return now;
 }
 
-std::optional<Line> Troupe::take_line() {
+std::optional<Line> Processes::take_line() {
     for (std::size_t index = 0; index < actors_.size(); ++index) {
         std::string& unread = actors_[index].unread;
         const std::size_t end = unread.find('\n');
@@ -124,7 +124,7 @@ std::optional<Line> Troupe::take_line() {
     return std::nullopt;
 }
 
-void Troupe::take_notes(Actor& actor) {
+void Processes::take_notes(Actor& actor) {
     std::string& unread = actor.unread_notes;
     for (std::size_t end; (end = unread.find('\n')) != std::string::npos;
          unread.erase(0, end + 1)) {
@@ -137,11 +137,11 @@ void Troupe::take_notes(Actor& actor) {
     }
 }
 
-Result<bool> Troupe::await_input(Clock::time_point deadline) {
+Result<bool> Processes::await_input(Clock::time_point deadline) {
     std::vector<pollfd> waiting;
-    std::vector<std::pair<Actor*, bool>> whose;  // Notes?
+    std::vector<std::pair<Actor*, bool>> whose;  // With true for notes.
     for (Actor& actor : actors_) {
-        if (!actor.child || actor.dismissed) continue;
+        if (!actor.child || actor.stopped) continue;
         waiting.push_back({actor.child->output(), POLLIN, 0});
         whose.emplace_back(&actor, false);
         waiting.push_back({actor.child->notes(), POLLIN, 0});
@@ -166,7 +166,7 @@ Result<bool> Troupe::await_input(Clock::time_point deadline) {
     return true;
 }
 
-Result<std::optional<Line>> Troupe::read_line(Clock::time_point deadline) {
+Result<std::optional<Line>> Processes::read_line(Clock::time_point deadline) {
     while (true) {
         if (auto line = take_line()) {
             shown_(*line);
@@ -176,7 +176,7 @@ Result<std::optional<Line>> Troupe::read_line(Clock::time_point deadline) {
     }
 }
 
-Result<std::map<std::size_t, Line>> Troupe::expect(const Expected& expected, Duration limit) {
+Result<std::map<std::size_t, Line>> Processes::expect(const Expected& expected, Duration limit) {
     const auto deadline = Clock::now() + limit;
     std::map<std::size_t, Line> seen;
     while (seen.size() < expected.size()) {
@@ -200,7 +200,7 @@ Result<std::map<std::size_t, Line>> Troupe::expect(const Expected& expected, Dur
     return seen;
 }
 
-Result<Line> Troupe::next_line(std::size_t actor, Duration limit) {
+Result<Line> Processes::next_line(std::size_t actor, Duration limit) {
     auto line = US_TRY(read_line(Clock::now() + limit));
     if (!line) {
         return Error{.code = Errc::timed_out,
@@ -211,15 +211,15 @@ Result<Line> Troupe::next_line(std::size_t actor, Duration limit) {
                                     actors_[line->actor].name, line->text));
 }
 
-std::optional<Clock::time_point> Troupe::noted(std::size_t actor, const std::string& what,
-                                               Clock::time_point since) {
+std::optional<Clock::time_point> Processes::noted(std::size_t actor, const std::string& what,
+                                                  Clock::time_point since) {
     const auto& notes = actors_.at(actor).notes;
     const auto found = notes.find(what);
     if (found == notes.end() || found->second < since) return std::nullopt;
     return found->second;
 }
 
-Result<std::string> Troupe::run(std::vector<std::string> arguments, Duration limit) {
+Result<std::string> Processes::run(std::vector<std::string> arguments, Duration limit) {
     const auto deadline = Clock::now() + limit;
     const std::string command = fmt::format("{}", fmt::join(arguments, " "));
     const std::string errors = directory_ + "/command.log";
@@ -245,7 +245,7 @@ Result<std::string> Troupe::run(std::vector<std::string> arguments, Duration lim
     return play_failure(std::move(detail));
 }
 
-std::string Troupe::errors_of(std::size_t actor) const {
+std::string Processes::errors_of(std::size_t actor) const {
     const auto content = read_file(errors_file(actor), 16 * MiB);
     if (!content) return {};
     const std::string_view text = as_text(*content);
