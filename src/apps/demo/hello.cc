@@ -143,7 +143,7 @@ Result<void> Hello::switch_over() {
 
 Result<void> Hello::end() {
     act("the end: everyone is told to go");
-    US_CHECK(stop_all(processes_, {client, bar1, bar2}, registry));
+    US_CHECK(end_all(processes_, {client, bar1, bar2}, registry));
     const auto failover = sorted(rounds_, &Round::failover_us);
     if (rounds_.size() > 1) {
         show(fmt::format("{} kills: failover min {}, p50 {}, max {}\n", rounds_.size(),

@@ -34,9 +34,7 @@ std::uint64_t microseconds(Clock::duration duration) {
         std::chrono::duration_cast<std::chrono::microseconds>(duration).count());
 }
 
-Error unexpected(std::string detail) {
-    return {.code = Errc::failed, .detail = std::move(detail)};
-}
+Error unexpected(std::string detail) { return {.code = Errc::failed, .detail = std::move(detail)}; }
 
 Result<std::string> start_registry(Processes& processes, std::size_t actor,
                                    const std::string& directory, const std::string& platform) {
@@ -50,8 +48,8 @@ Result<std::string> start_registry(Processes& processes, std::size_t actor,
     return ready.text.substr(ready_begin.size(), end - ready_begin.size());
 }
 
-Result<void> stop_all(Processes& processes, const std::vector<std::size_t>& actors,
-                      std::size_t registry) {
+Result<void> end_all(Processes& processes, const std::vector<std::size_t>& actors,
+                     std::size_t registry) {
     for (const std::size_t actor : actors) {
         (void)processes.stop(actor, SIGTERM);
         if (!processes.child(actor).wait(step_limit)) return unexpected("a process did not end");

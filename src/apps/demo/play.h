@@ -36,8 +36,8 @@ void act(const PlayOptions& options, const Columns& columns, const std::string& 
                                                  const std::string& platform);
 /// Stops all processes, the registry last. Errors: failed (none): a process did not end, or not
 /// with success.
-[[nodiscard]] Result<void> stop_all(Processes& processes, const std::vector<std::size_t>& actors,
-                                    std::size_t registry);
+[[nodiscard]] Result<void> end_all(Processes& processes, const std::vector<std::size_t>& actors,
+                                   std::size_t registry);
 /// The standard error of each process.
 [[nodiscard]] std::string errors_of(const Processes& processes,
                                     const std::vector<std::string>& names);
@@ -45,7 +45,7 @@ void act(const PlayOptions& options, const Columns& columns, const std::string& 
 /// One figure of all rounds, sorted.
 template <class Round>
 [[nodiscard]] std::vector<std::uint64_t> sorted(const std::vector<Round>& rounds,
-                                                std::uint64_t Round::* figure) {
+                                                std::uint64_t Round::*figure) {
     std::vector<std::uint64_t> values;
     for (const Round& round : rounds) values.push_back(round.*figure);
     std::sort(values.begin(), values.end());

@@ -163,7 +163,7 @@ Result<void> Standby::end() {
         return unexpected("calls were lost or carried out twice");
     }
     act("the end: each question was answered once, and everyone is told to go");
-    US_CHECK(stop_all(processes_, {client, first, second, third}, registry));
+    US_CHECK(end_all(processes_, {client, first, second, third}, registry));
     const Spread gap(sorted(rounds_, &Round::gap_us));
     show(
         fmt::format("{} kills of the active copy, {} questions: the client waited for an answer at "
