@@ -7,17 +7,18 @@
 
 namespace understudy::contract {
 
-/// Signs certificates for tests, and leaves them as files in a directory.
+/// Signs certificates for tests and writes them to files in a directory.
 class TestAuthority {
 public:
-    /// Names of files begin with `name`.
+    /// The names of files begin with `name`.
     TestAuthority(std::string directory, std::string name);
     ~TestAuthority();
     TestAuthority(const TestAuthority&) = delete;
     TestAuthority& operator=(const TestAuthority&) = delete;
 
-    /// A certificate for `common_name` that names `alternatives` ("IP:127.0.0.1,DNS:localhost"),
-    /// its key with mode 0600, and this authority as the one to trust.
+    /// Issues a certificate for `common_name` with the alternative names `alternatives`
+    /// ("IP:127.0.0.1,DNS:localhost"). Its key has mode 0600, and this authority is the trusted
+    /// one.
     [[nodiscard]] TlsOptions issue(const std::string& common_name,
                                    const std::string& alternatives) const;
     [[nodiscard]] std::string authority_file() const;

@@ -9,12 +9,12 @@
 
 namespace understudy::contract {
 
-/// Files, as a worker's job sees them.
+/// Files as a job of a worker uses them.
 class DiskContract : public ContractTest {
 protected:
     DiskContract() : directory_(harness_->directory(0)) {}
 
-    /// Runs `body` where one may block.
+    /// Runs `body` where blocking is allowed.
     void in_job(std::function<void(Disk&)> body) {
         bool done = false;
         on_loop(0, [&] {
@@ -195,13 +195,14 @@ TEST_P(DiskContract, ALockExcludesEveryOtherOpenUntilItsFileIsClosed) {
         auto holder = must_open(disk, path("lock"));
         const auto other = must_open(disk, path("lock"));
         ASSERT_TRUE(holder->lock());
-        EXPECT_TRUE(holder->lock());  // It has it already.
+        EXPECT_TRUE(holder->lock());  // It holds it already.
 
         const auto refused = other->lock();
         EXPECT_EQ(code(refused), Errc::in_use);
         EXPECT_EQ(refused.error().effect, Effect::none);
 
-        // A process-wide lock would go with any descriptor of the file; this one must not.
+        // A lock of the whole process would be released with any descriptor of the file; this one
+        // must not be.
         (void)must_open(disk, path("lock"));
         EXPECT_EQ(code(other->lock()), Errc::in_use);
 
@@ -244,7 +245,7 @@ TEST_P(DiskContract, ALockOfADirectoryExcludesEveryOtherOpenOfIt) {
         ASSERT_TRUE(holder->lock());
         EXPECT_EQ(code(other->lock()), Errc::in_use);
 
-        // Nothing that happens in it lets go of it.
+        // No operation inside the directory releases its lock.
         (void)must_open(disk, path("d/lock"));
         EXPECT_TRUE(disk.remove(path("d/lock")));
         EXPECT_TRUE(disk.sync_directory(path("d")));

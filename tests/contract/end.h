@@ -12,7 +12,7 @@
 
 namespace understudy::contract {
 
-/// One end of a connection, which remembers everything it hears.
+/// One end of a connection, which records everything that it gets.
 class End final : public Connection::Observer {
 public:
     explicit End(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {

@@ -14,30 +14,31 @@
 
 namespace understudy::contract {
 
-/// A world of a few nodes, whose Runtime is under test. One per test; whatever a test obtains from
-/// a node, it destroys before the harness.
+/// A few hosts with the Runtime under test, one runtime for each. There is one harness per test;
+/// the test destroys everything that it got from a host before the harness.
 ///
-/// The cases know no implementation and never sleep: they wait with run_until(), on whatever clock
-/// the implementation has.
+/// The cases know no implementation and never sleep: they wait with run_until(), on the clock of
+/// the implementation.
 class Harness {
 public:
     virtual ~Harness() = default;
 
-    /// Requires: index < the number of nodes asked for.
+    /// Requires: index < the number of hosts.
     [[nodiscard]] virtual Runtime& node(std::size_t index) = 0;
-    /// Where that node may listen, port 0, and where others find it.
+    /// The address at which that host may listen, with port 0, and at which others find it.
     [[nodiscard]] virtual Address address(std::size_t index) = 0;
-    /// What the nodes encrypt their streams with, if they do.
+    /// The TLS options of all streams, if they are encrypted.
     [[nodiscard]] virtual std::optional<TlsOptions> tls() { return std::nullopt; }
-    /// An empty directory on that node's disk.
+    /// An empty directory on that host's disk.
     [[nodiscard]] virtual std::string directory(std::size_t index) = 0;
 
-    /// Runs all nodes until `done` holds, or for `limit`. Returns whether it holds.
+    /// Runs all hosts until `done` holds, or for `limit`. Returns whether it holds.
     [[nodiscard]] virtual bool run_until(const std::function<bool()>& done, Duration limit) = 0;
-    /// A paused node's loop stands still, as if its process were stopped; what is sent to it waits.
+    /// The loop of a paused host does not run, as if its process were stopped; what is sent to it
+    /// waits.
     virtual void pause(std::size_t index, bool paused) = 0;
 
-    /// A process on the host of node 0 that does nothing, until it is killed.
+    /// A process on the first host that does nothing until it is killed.
     [[nodiscard]] virtual ProcessId start_process() = 0;
     virtual void kill_process(const ProcessId& process) = 0;
 };
@@ -51,11 +52,11 @@ struct Implementation {
     }
 };
 
-/// What the suites have in common.
+/// The common base of the suites.
 class ContractTest : public testing::TestWithParam<Implementation> {
 protected:
-    static constexpr Duration limit = patience;  ///< For what must happen.
-    static constexpr Duration settle = 50ms;  ///< For what must not happen.
+    static constexpr Duration limit = patience;  ///< For events that must happen.
+    static constexpr Duration settle = 50ms;     ///< For events that must not happen.
 
     explicit ContractTest(std::size_t nodes = 1) : harness_(GetParam().make(nodes)) {}
 
@@ -68,7 +69,7 @@ protected:
         (void)harness_->run_until([] { return false; }, time);
     }
 
-    /// Runs `body` as a task of that node.
+    /// Runs `body` as a task of that host.
     void on_loop(std::size_t index, const std::function<void()>& body) {
         bool done = false;
         node(index).post([&] {

@@ -6,14 +6,14 @@
 
 namespace understudy::contract {
 
-/// Evidence of death.
+/// Evidence of the death of a process.
 class HostContract : public ContractTest {
 protected:
     [[nodiscard]] std::unique_ptr<ProcessWatch> watch(const ProcessId& process) {
         std::unique_ptr<ProcessWatch> watching;
         on_loop(0, [&] {
             watching = node().host().watch(process, [this] { ++gone_; });
-            EXPECT_EQ(gone_, 0);  // Never within the call.
+            EXPECT_EQ(gone_, 0);  // It is never called within the call.
         });
         return watching;
     }
@@ -54,7 +54,7 @@ TEST_P(HostContract, AProcessThatIsDeadAlreadyIsReportedToo) {
     EXPECT_TRUE(run_until([&] { return gone_ == 1; }));
 }
 
-// The number is in use, by a process that started at another time.
+// The pid is in use by a process with another start time.
 TEST_P(HostContract, APidThatIsSomebodyElsesNowProvesTheDeath) {
     ProcessId process = harness_->start_process();
     const ProcessId alive = process;
@@ -111,7 +111,7 @@ TEST_P(HostContract, AWatchMayBeDestroyedByItsOwnReport) {
     EXPECT_TRUE(run_until([&] { return gone_ == 7; }));
 }
 
-/// What becomes of a directory under somebody who has it open.
+/// What happens to a directory while it is held open.
 class WatchContract : public ContractTest {
 protected:
     WatchContract() : directory_(harness_->directory(0) + "/watched") {

@@ -13,7 +13,7 @@
 
 namespace understudy::contract {
 
-/// Streams between node 0, which listens, and node 1, which connects.
+/// Streams between host 0, which listens, and host 1, which connects.
 class NetworkContract : public ContractTest {
 protected:
     NetworkContract() : ContractTest(2) {}
@@ -37,7 +37,7 @@ protected:
         });
     }
 
-    /// Connects node 1 to `address`; `connected` is told how it went.
+    /// Connects host 1 to `address`; `connected` gets the result.
     void connect(const Address& address, Network::Connected connected) {
         on_loop(1, [&] {
             attempt_ =
@@ -59,7 +59,7 @@ protected:
     }
     [[nodiscard]] End& end(std::size_t index) { return index == 0 ? *server_ : *client_; }
 
-    /// Sends until far more is under way than any system takes off our hands.
+    /// Sends until far more is under way than any system buffers.
     void overfill(std::size_t from) {
         const Buffer chunk(256 * KiB);
         on_loop(from, [&] {
@@ -148,7 +148,7 @@ class LocalNetworkContract : public NetworkContract {
 protected:
     [[nodiscard]] Address path() const { return {directory_ + "/socket", 0}; }
 
-    /// Listens there with node 0: an error, or what listener_ is then.
+    /// Listens with host 0. Returns an error, or nothing and sets listener_.
     [[nodiscard]] std::optional<Error> listen_at(const Address& address) {
         std::optional<Error> error;
         on_loop(0, [&] {
@@ -168,7 +168,7 @@ protected:
         on_loop(0, [this] { listener_.reset(); });
     }
 
-    /// Connects from the same machine: an error, or what client_ is then.
+    /// Connects from the same host. Returns an error, or nothing and sets client_.
     [[nodiscard]] std::optional<Error> connect_to(const Address& address) {
         std::optional<Error> error;
         on_loop(0, [&] {
@@ -337,7 +337,7 @@ TEST_P(NetworkContract, AConnectionDestroyedByItsReceiverIsClosed) {
 
 // --- bytes ---------------------------------------------------------------------------------------
 
-// Three megabytes each way at once, in pieces of every size from one byte to 100 KiB.
+// Three megabytes in each direction at once, in pieces of every size from one byte to 100 KiB.
 TEST_P(NetworkContract, BytesArriveCompleteAndInOrderWhateverTheirPieces) {
     establish();
     const std::string sent = numbered_bytes(3 * MiB);
@@ -533,8 +533,9 @@ TEST_P(NetworkContract, AfterFinishOnlyClosedComesAndNothingMoreIsSent) {
     EXPECT_EQ(client_->text, "");
 }
 
-// A server that is full says why, at length, to a client that reads late and goes on talking. Were
-// the connection closed as soon as the words have left, what the client says next would undo them.
+// A server without room sends a long reason to a client that reads late and goes on sending. If the
+// connection were closed as soon as the reason was sent, the client's next message would destroy
+// the reason.
 TEST_P(NetworkContract, LastWordsReachAPeerThatIsSending) {
     establish();
     const std::string words = numbered_bytes(300 * KiB);

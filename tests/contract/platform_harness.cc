@@ -78,7 +78,7 @@ private:
     void wait_a_little() {
         for (std::size_t i = 0; i < nodes_.size(); ++i) {
             if (paused_[i]) continue;
-            (void)nodes_[i]->poll_for(1ms);  // The others are looked at again soon enough.
+            (void)nodes_[i]->poll_for(1ms);  // The other loops get their turn soon.
             return;
         }
     }

@@ -7,9 +7,9 @@
 
 namespace understudy::contract {
 
-/// Real loops on loopback, driven by the test's thread one after the other.
+/// Real loops on loopback; the test's thread runs them one after the other.
 [[nodiscard]] std::unique_ptr<Harness> make_platform_harness(std::size_t nodes);
-/// The same, and all streams are encrypted.
+/// The same with encrypted streams.
 [[nodiscard]] std::unique_ptr<Harness> make_tls_harness(std::size_t nodes);
 
 }  // namespace understudy::contract

@@ -1,4 +1,4 @@
-// Evidence of death against what the kernel can come up with.
+// Evidence of death in unusual cases of the kernel.
 
 #include <csignal>
 
@@ -60,7 +60,7 @@ TEST_F(RealHost, AProcessIdentifiesItselfAsOthersDo) {
     EXPECT_FALSE(platform::identify_process(0).has_value());
 }
 
-// The name stands before the start time in /proc/PID/stat, and the process chooses it.
+// In /proc/PID/stat the name comes before the start time, and the process chooses its name.
 TEST_F(RealHost, NoProcessNameHidesTheStartTime) {
     const pid_t child = fork_child([] {});
     const ProcessId before = identify(child);
@@ -107,7 +107,7 @@ TEST_F(RealHost, AStoppedProcessIsNotGone) {
 
 TEST_F(RealHost, APidThatNobodyHasProvesTheDeath) {
     ProcessId nobody = harness_->node(0).host().self();
-    nobody.pid = 4'194'304;  // One beyond the highest that a kernel gives.
+    nobody.pid = 4'194'304;  // One above the highest pid of a kernel.
 
     const auto watching = watch(nobody);
 
@@ -115,8 +115,8 @@ TEST_F(RealHost, APidThatNobodyHasProvesTheDeath) {
     EXPECT_TRUE(run_until([&] { return gone_ == 1; }));
 }
 
-// A service that has forked dies, and its child, which does not even know, keeps the connection
-// open. The connection's silence would have to time out; the watch knows at once.
+// A service that has forked dies. Its child, which does not know of the connection, keeps it open.
+// The silence of the connection would have to time out; the watch reports the death at once.
 TEST_F(RealHost, DeathIsProvenAlsoWhileAForkedChildHoldsTheSockets) {
     std::unique_ptr<End> server;
     auto listener = harness_->node(0).network().listen(

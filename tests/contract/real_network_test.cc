@@ -1,4 +1,4 @@
-// What sockets of the real world can do to us beyond the contract: run out, hang, be inherited.
+// Real sockets beyond the contract: shortages, hangs, inherited descriptors.
 
 #include <algorithm>
 #include <filesystem>
@@ -25,7 +25,7 @@
 #include "tests/contract/end.h"
 #include "tests/contract/platform_harness.h"
 
-// There in builds with a sanitizer, which has an allocator of its own.
+// It exists in builds with a sanitizer, which has its own allocator.
 extern "C" __attribute__((weak)) std::size_t __sanitizer_get_current_allocated_bytes();
 
 namespace understudy::contract {
@@ -72,7 +72,7 @@ protected:
         US_ASSERT(run_until([&] { return error_ || client_; }));
     }
 
-    // Connections until there are `count` more, all quiet.
+    // Makes `count` more connections, all silent.
     void connect_many(std::size_t count) {
         const std::size_t wanted = clients_.size() + count;
         for (std::size_t i = 0; i < count; ++i) {
@@ -85,13 +85,13 @@ protected:
         US_ASSERT(run_until([&] { return clients_.size() == wanted; }));
     }
 
-    /// Sockets of strangers, to be used when no descriptor is left.
+    /// Sockets of unrelated clients, to be used when no descriptor is left.
     void prepare_strangers(int count) {
         for (int i = 0; i < count; ++i) {
             strangers_.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
         }
     }
-    /// One connects, and says nothing: the kernel accepts it whether we do or not.
+    /// One of them connects and sends nothing: the kernel accepts it in any case.
     void connect_stranger(std::size_t which) {
         const auto place = platform::numeric_address(listener_->address());
         US_ASSERT(::connect(strangers_.at(which).get(), place->raw(), place->size) == 0);
@@ -123,7 +123,7 @@ std::set<int> open_descriptors() {
 
 class RealLocalNetwork : public RealNetwork {
 protected:
-    /// A socket whose process has ended without a word.
+    /// Leaves a socket whose process has ended without removing it.
     void leave_behind() {
         const platform::Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
         const auto place = platform::local_socket_address(path_);
@@ -193,7 +193,7 @@ TEST_F(RealLocalNetwork, FilesThatAnotherHasMadeSinceAreNotRemoved) {
     std::filesystem::remove(path_ + ".lock");
     auto second = listen_there();
     ASSERT_TRUE(second) << to_string(second.error());
-    listener = std::move(second);  // The first one goes.
+    listener = std::move(second);  // The first one is destroyed.
     EXPECT_EQ(files(), 2u);
     connect({path_, 0}, 20s);
     EXPECT_FALSE(error_);
@@ -206,7 +206,7 @@ TEST_F(RealLocalNetwork, ADirectoryThatIsNotThereIsNoSuchFile) {
     EXPECT_EQ(listener.error().code, Errc::no_such_file);
 }
 
-// One name, many who want it at once: one has it and is found there, and all others are told.
+// Many processes want one name at once: one gets it and can be reached, and all others are told.
 TEST_F(RealLocalNetwork, OfManyWhoBeginAtOnceOneGetsTheName) {
     for (int round = 0; round < 20; ++round) {
         if (round % 2 == 0) leave_behind();
@@ -236,14 +236,14 @@ TEST_F(RealLocalNetwork, OfManyWhoBeginAtOnceOneGetsTheName) {
 // --- names and addresses -------------------------------------------------------------------------
 
 TEST_F(RealNetwork, ANameIsResolvedAndEachOfItsAddressesTried) {
-    listen();  // On IPv4 alone, while localhost may be an IPv6 address first.
+    listen();  // Only on IPv4, while localhost may resolve to an IPv6 address first.
     connect({"localhost", listener_->address().port}, 10s);
 
     ASSERT_FALSE(error_) << to_string(*error_);
     EXPECT_EQ(client_->connection().peer().host, "localhost");
 }
 
-// Name servers may take their time to say no; the attempt has its own.
+// Name servers may answer late; the attempt has its own limit.
 TEST_F(RealNetwork, ANameThatDoesNotExistIsUnavailableOrTimesOut) {
     connect({"no-such-host.invalid", 1}, 500ms);
 
@@ -267,7 +267,7 @@ TEST_F(RealNetwork, AnAddressThatIsNotOursIsBadConfig) {
     }
 }
 
-// A listener whose queue is full drops what comes: to the client it looks like a dead network.
+// A listener with a full queue drops connections: for the client that looks like a dead network.
 TEST_F(RealNetwork, APeerThatAnswersNothingTimesOut) {
     const platform::Fd deaf(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     const auto any = platform::numeric_address({"127.0.0.1", 0});
@@ -287,7 +287,7 @@ TEST_F(RealNetwork, APeerThatAnswersNothingTimesOut) {
     EXPECT_GE(node(1).now() - begin, 100ms);
 }
 
-// To a port that nobody has, the kernel may connect a socket with itself.
+// The kernel may connect a socket with itself if no process listens on the port.
 TEST_F(RealNetwork, ASocketConnectedToItselfIsNobody) {
     const platform::Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     const auto any = platform::numeric_address({"127.0.0.1", 0});
@@ -301,7 +301,7 @@ TEST_F(RealNetwork, ASocketConnectedToItselfIsNobody) {
     EXPECT_EQ(outcome.error().code, Errc::unavailable);
 }
 
-// The peer says why it goes, and resets the connection. We notice while writing, before we have
+// The peer sends the reason and resets the connection. We notice it when we write, before we have
 // read.
 TEST_F(RealNetwork, WhatThePeerSaidBeforeItsResetIsHeard) {
     listen();
@@ -349,11 +349,11 @@ std::size_t allocated_bytes() {
     return ::mallinfo2().uordblks;
 }
 
-// Ten thousand quiet subscribers must not cost a gigabyte.
+// Ten thousand silent subscribers must not cost a gigabyte.
 TEST_F(RealNetwork, AnIdleConnectionCostsLessThanFourKilobytes) {
     constexpr std::size_t connections = 200;
     listen();
-    connect_many(20);  // What the loops keep for all of them is there afterwards.
+    connect_many(20);  // Afterwards the loops have what they keep for all of them.
     const std::size_t before = allocated_bytes();
 
     connect_many(connections);
@@ -453,7 +453,7 @@ private:
     rlimit before_{};
 };
 
-/// Takes all descriptors that are left, but for `spare` of them.
+/// Takes all remaining descriptors except `spare` of them.
 class AllDescriptors {
 public:
     explicit AllDescriptors(std::size_t spare = 0) {
@@ -470,14 +470,14 @@ private:
     std::vector<platform::Fd> taken_;
 };
 
-// Without descriptors the listener rests instead of spinning, and goes on when there are some.
+// Without descriptors the listener pauses instead of spinning, and goes on when there are some.
 TEST_F(RealNetwork, RunningOutOfDescriptorsDelaysClientsAndLosesNone) {
     listen();
     harness_->pause(0, true);
     connect_many(5);  // The kernel has accepted them; the listener has not.
     const int highest = *open_descriptors().rbegin();
     {
-        const DescriptorLimit limit(static_cast<rlim_t>(highest) + 3);  // Two more, and no hole.
+        const DescriptorLimit limit(static_cast<rlim_t>(highest) + 3);  // Two more, without a gap.
         std::vector<platform::Fd> holes;
         for (int fd = 0; fd < highest; fd = holes.back().get()) {
             holes.emplace_back(::fcntl(0, F_DUPFD_CLOEXEC, 0));
@@ -495,12 +495,12 @@ TEST_F(RealNetwork, RunningOutOfDescriptorsDelaysClientsAndLosesNone) {
     EXPECT_TRUE(run_until([&] { return servers_.size() == 5; }));
 }
 
-// What keeps connections from being accepted must not keep the journal from going on.
+// The journal must go on when no descriptor is left for connections.
 TEST_F(RealNetwork, AFileIsOpenedWhenConnectionsHaveUsedUpAllDescriptors) {
     listen();
     const std::string directory = harness_->directory(0);
     platform::PosixDisk disk;
-    ASSERT_TRUE(disk.list(directory));  // From here on some are held.
+    ASSERT_TRUE(disk.list(directory));  // From here on some descriptors are held.
     prepare_strangers(1);
     const DescriptorLimit limit(200);
     AllDescriptors all;
@@ -514,12 +514,12 @@ TEST_F(RealNetwork, AFileIsOpenedWhenConnectionsHaveUsedUpAllDescriptors) {
         EXPECT_TRUE(disk.sync_directory(directory));
     }
     EXPECT_FALSE(platform::DescriptorReserve::of_this_process().whole());
-    // A descriptor that is free now is the journal's first.
+    // A descriptor that becomes free now belongs to the journal first.
     connect_stranger(0);
     all.give_back(4);
     (void)run_until([] { return false; }, 300ms);
     EXPECT_TRUE(servers_.empty());
-    // With what the files give back the reserve is whole, and the client is let in.
+    // With the descriptors of the closed files the reserve is complete, and the client is accepted.
     files.clear();
     EXPECT_TRUE(platform::DescriptorReserve::of_this_process().whole());
     EXPECT_TRUE(run_until([&] { return servers_.size() == 1; }));
@@ -529,7 +529,7 @@ TEST_F(RealNetwork, AFileIsOpenedWhenConnectionsHaveUsedUpAllDescriptors) {
 TEST_F(RealNetwork, WithoutADescriptorForAFileItIsSaidAndNothingIsDone) {
     const std::string directory = harness_->directory(0);
     platform::PosixDisk disk;
-    ASSERT_TRUE(disk.list(directory));  // From here on some are held.
+    ASSERT_TRUE(disk.list(directory));  // From here on some descriptors are held.
     const DescriptorLimit limit(200);
     const AllDescriptors all;
     std::vector<std::unique_ptr<File>> files;
@@ -558,7 +558,7 @@ TEST_F(RealNetwork, WithoutADescriptorForAFileItIsSaidAndNothingIsDone) {
     EXPECT_EQ(error_->code, Errc::no_descriptors);
 }
 
-// Nobody who says nothing keeps others out: not by number, and not by descriptors.
+// Silent connections keep no others out, neither by their number nor by their descriptors.
 TEST_F(RealNetwork, OfManySilentConnectionsTheOldestMakeWay) {
     listen();
     constexpr std::size_t many = platform::SocketNetwork::silent_max + 20;

@@ -103,7 +103,7 @@ TEST_P(RuntimeContract, ADestroyedTimerNeverGoesOff) {
     EXPECT_EQ(ran_, std::vector<int>{2});
 }
 
-// Both are due at the same instant; the one that goes off first takes the other with it.
+// Both are due at the same instant; the one that fires first cancels the other.
 TEST_P(RuntimeContract, ATimerCancelledByAnotherOfTheSameInstantNeverGoesOff) {
     on_loop(0, [&] {
         const TimePoint due = node().now() + 5ms;
@@ -124,7 +124,7 @@ TEST_P(RuntimeContract, ATimerMayBeDestroyedByItsOwnTask) {
     on_loop(0, [&] {
         first_ = node().at(node().now(), [this, kept] {
             first_.reset();
-            ran_.push_back(*kept);  // What the task holds is still there.
+            ran_.push_back(*kept);  // The objects that the task owns still exist.
         });
     });
 

@@ -13,7 +13,7 @@
 namespace understudy::contract {
 namespace {
 
-/// Nodes of one simulated world; the test itself is the program of each.
+/// Hosts of one simulated world; the test itself is the program of each.
 class SimHarness final : public Harness {
 public:
     SimHarness(std::size_t nodes, sim::WorldOptions options, std::optional<TlsOptions> tls)
@@ -67,7 +67,7 @@ std::unique_ptr<Harness> make_sim_with_tls(std::size_t nodes) {
         TlsOptions{"/tls/node.pem", "/tls/node.key", "/tls/ca.pem"});
 }
 
-// What a healthy but unpleasant network and clock do may change no promise.
+// An unpleasant but correct network and clock must not change any promise.
 std::unique_ptr<Harness> make_unpleasant_sim(std::size_t nodes) {
     sim::WorldOptions options{.seed = 3};
     options.network.split_rate = 900'000;

@@ -1,5 +1,5 @@
-// TLS as an attacker, a careless operator and a broken peer meet it. The streams themselves are
-// under test in network_contract.h, which runs under TLS too.
+// TLS with attackers, wrong configurations and broken peers. network_contract.h tests the streams
+// themselves, also with TLS.
 
 #include <algorithm>
 #include <filesystem>
@@ -24,7 +24,7 @@ namespace {
 
 using platform::SocketNetwork;
 
-// An end that speaks TLS in its own way, over a plain connection.
+// An end that speaks TLS in an unusual way, over a plain connection.
 class RawTls {
 public:
     RawTls(SSL_CTX* context, End& end) : ssl_(SSL_new(context), &SSL_free), end_(end) {
@@ -91,8 +91,8 @@ protected:
         return {};
     }
 
-    // Connects node 1, and waits for the verdict. An accepted client says hello: with TLS 1.3 it is
-    // done before the server has looked at its certificate.
+    // Connects host 1 and waits for the decision. An accepted client sends a hello, because with
+    // TLS 1.3 it is done before the server has checked its certificate.
     void connect(const std::optional<TlsOptions>& tls, Duration timeout = 10s) {
         error_.reset();
         client_.reset();
@@ -131,7 +131,7 @@ protected:
     const TlsOptions client_tls_ = authority_.issue("client", "");
     const std::unique_ptr<Harness> harness_ = make_platform_harness(2);
 
-    std::string host_ = "127.0.0.1";  // As the client calls the server.
+    std::string host_ = "127.0.0.1";  // The name that the client uses for the server.
     std::unique_ptr<Listener> listener_;
     std::unique_ptr<Attempt> attempt_;
     std::vector<std::unique_ptr<End>> servers_;
@@ -177,7 +177,7 @@ TEST_F(Tls, AServerOfAnotherAuthorityIsDenied) {
 
 TEST_F(Tls, AClientOfAnotherAuthorityIsDenied) {
     TlsOptions tls = stranger_.issue("client", "");
-    tls.authority_file = authority_.authority_file();  // It trusts the server nevertheless.
+    tls.authority_file = authority_.authority_file();  // It trusts the server all the same.
     ASSERT_TRUE(listen(server_tls_));
     connect_and_greet(tls);
 
@@ -309,14 +309,14 @@ TEST_F(Tls, ASilentClientIsTurnedAwayAtTheDeadline) {
     EXPECT_EQ(server_figures().handshakes_failed, 1u);
 }
 
-// Silent strangers cannot hold the door: who has said nothing for longest makes way.
+// Silent peers cannot block the port: the one that has been silent for longest is closed.
 TEST_F(Tls, StrangersWhoSayNothingDelayNobody) {
     ASSERT_TRUE(listen(server_tls_));
     std::vector<std::unique_ptr<End>> silent;
     for (std::size_t i = 0; i < SocketNetwork::handshakes_max; ++i) {
         connect(std::nullopt);
         silent.push_back(std::move(client_));
-        silent.back()->on_closed = nullptr;  // Expected, for one of them.
+        silent.back()->on_closed = nullptr;  // It is expected for one of them.
     }
 
     connect_and_greet(client_tls_);

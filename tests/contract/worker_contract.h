@@ -9,7 +9,7 @@
 
 namespace understudy::contract {
 
-/// Jobs that block, and what comes after them.
+/// Jobs that block, and their completions.
 class WorkerContract : public ContractTest {
 protected:
     [[nodiscard]] Worker& worker() { return node().worker("contract"); }
@@ -36,10 +36,10 @@ TEST_P(WorkerContract, DoneFollowsTheJobAndNeverRunsWithinSubmit) {
     }
 }
 
-// Whatever the places asked for: an inline job is neither overtaken nor does it overtake.
+// For all places that were requested: an inline job neither overtakes nor is overtaken.
 TEST_P(WorkerContract, JobsAndTheirCompletionsKeepTheOrderOfSubmission) {
     constexpr int jobs = 200;
-    std::vector<int> ran;  // Written by one job at a time, read when all are done.
+    std::vector<int> ran;  // One job at a time writes it; it is read when all are done.
     std::vector<int> done;
     const auto submit = [&](int i) {
         const bool alone = i % 3 == 0;

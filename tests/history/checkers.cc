@@ -44,8 +44,8 @@ std::vector<std::string> faults_in_watches(const History& history,
         }
     }
     struct Listener {
-        std::uint64_t heard = 0;      // The last revision.
-        std::uint64_t compacted = 0;  // Up to here, revisions may be missing.
+        std::uint64_t heard = 0;      // The last revision that was received.
+        std::uint64_t compacted = 0;  // Revisions up to here may be missing.
         bool begun = false;
     };
     std::map<std::pair<std::string, std::string>, Listener> listeners;
@@ -113,7 +113,8 @@ std::vector<std::string> faults_in_epochs(const std::vector<Operation>& operatio
             }
         }
 
-        // Whoever begins after a later epoch has answered must not be answered by an earlier one.
+        // An operation that begins after a later epoch has answered must not be answered by an
+        // earlier one.
         std::vector<const Operation*> by_answer = acknowledged;
         std::sort(by_answer.begin(), by_answer.end(),
                   [](const auto* a, const auto* b) { return a->told->index < b->told->index; });
@@ -157,7 +158,7 @@ std::vector<std::string> faults_in_epochs(const std::vector<Operation>& operatio
 
 namespace {
 
-/// One `final` content against what was asked and told.
+/// Checks one `final` content against the requests and their answers.
 void judge_final(const Event& final, const std::vector<const Operation*>& appends,
                  std::vector<std::string>& faults) {
     const std::string what = number(final) + "final " + final.key + ": ";
@@ -172,7 +173,7 @@ void judge_final(const Event& final, const std::vector<const Operation*>& append
             faults.push_back(what + "duplicate: " + json::serialize((*content)[i]));
         }
     }
-    // What precedes what: by index where known, and by real time.
+    // The order of the entries: by index where it is known, and by real time.
     std::vector<std::pair<std::size_t, const Operation*>> present;
     for (const Operation* append : appends) {
         const auto at = place.find(json::serialize(append->asked->value));
@@ -191,7 +192,7 @@ void judge_final(const Event& final, const std::vector<const Operation*>& append
 
     std::sort(present.begin(), present.end());
     std::uint64_t rev = 0;
-    const Operation* late = nullptr;  // Of those that stand before, the one invoked last.
+    const Operation* late = nullptr;  // Of the earlier ones, the one that was invoked last.
     for (const auto& [at, append] : present) {
         if (late != nullptr && append->returned() < late->invoked()) {
             faults.push_back(what + "reordered: " + to_string(*late) + " stands before " +
@@ -280,8 +281,8 @@ std::vector<Gap> gaps_of(const History& history, const std::vector<Operation>& o
                 (history.events.empty() ? from : history.events.back().time) - from;
             continue;
         }
-        // What happened before the next fault, and the first answer behind it: a gap may outlast
-        // it.
+        // The time before the next fault, and the first answer after it, because a gap may last
+        // longer.
         std::int64_t last = from;
         for (; next != served.end(); ++next) {
             gaps[i].nanoseconds = std::max(gaps[i].nanoseconds, *next - last);

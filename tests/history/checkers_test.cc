@@ -45,8 +45,8 @@ std::vector<std::int64_t> gaps_ms(const Story& story) {
     return result;
 }
 
-// A fault's gap is the longest stretch without an acknowledgement until the next fault; refusals
-// and unknown outcomes serve nobody, and healing is no fault.
+// The gap of a fault is the longest time without an acknowledgement until the next fault. Refusals
+// and unknown outcomes do not count as service, and healing is not a fault.
 TEST(Gaps, TheLongestStretchCountsForItsFault) {
     Story story;
     story.client(1, Type::invoke, "write", 1).after(1).client(1, Type::ok, "write");

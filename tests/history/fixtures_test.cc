@@ -34,7 +34,7 @@ TEST(Fixtures, GoodOnesPass) {
     }
 }
 
-// Each is refused, for the reason that its header expects, and for no other.
+// Each is refused for the reason that its header expects, and for no other.
 TEST(Fixtures, BadOnesAreRefusedForTheirReason) {
     ASSERT_GE(fixtures("bad-").size(), 40u);
     for (const auto& path : fixtures("bad-")) {

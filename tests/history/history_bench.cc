@@ -1,4 +1,4 @@
-// How fast is a history judged? Bound by one core and its caches.
+// How fast is a history judged? One core and its caches are the limit.
 //
 // Estimate, written before the first run: pairing, sorting by key and about two steps of search for
 // each operation, a microsecond and a half in all: 0.3 s for 200,000 operations.

@@ -13,7 +13,7 @@ namespace {
 
 const std::string first_line = "{\"h\":1}\n";
 
-// Whatever a harness may do wrong, or a disk to its file, is named with its line.
+// Errors of a harness, or of its disk, are reported with their line.
 TEST(History, MalformedLinesAreRefusedByNumber) {
     const struct {
         const char* line;
@@ -58,7 +58,7 @@ TEST(History, LinesThatAreTooLongAreRefused) {
     EXPECT_NE(history.error().detail.find("too long"), std::string::npos);
 }
 
-// What the writer writes, the reader reads, and writes again as the same bytes.
+// The reader reads what the writer wrote, and writing it again gives the same bytes.
 TEST(History, WhatIsWrittenIsRead) {
     std::ostringstream out;
     Writer writer(out, {{"run", "r"}, {"seed", 7}});
@@ -85,7 +85,7 @@ TEST(History, WhatIsWrittenIsRead) {
     EXPECT_NE(out.str().find(again), std::string::npos);
 }
 
-// The example of docs/formats/history.md is what it says: readable, and good.
+// The example in docs/formats/history.md can be read and is good.
 TEST(History, TheDocumentsExampleIsGood) {
     std::ifstream document(HISTORY_FORMAT);
     ASSERT_TRUE(document);

@@ -13,7 +13,7 @@ void append(std::vector<std::string>& to, std::vector<std::string> from) {
     to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
 }
 
-/// model.NAME.KEY of the header.
+/// The value of model.NAME.KEY in the header.
 const json::value* option(const History& history, const char* name, const char* key) {
     const json::value* model = history.header.if_contains("model");
     if (model == nullptr || !model->is_object()) return nullptr;

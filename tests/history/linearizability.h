@@ -8,24 +8,25 @@
 
 #include "tests/history/operation.h"
 
-/// Is there an order of these operations that a single copy could have carried out one by one, each
-/// at an instant between its call and its return?
+/// Searches an order of these operations in which a single copy could have carried them out one by
+/// one, each at an instant between its call and its return.
 ///
-/// Wing and Gong's search with Lowe's improvements: calls and returns stand in one list; an
-/// operation whose call stands before the first return may come next. It is taken out and the
-/// search goes on from the front; when a return is met whose operation was not taken, the last one
-/// is put back. A set of operations taken, with the state they led to, is never tried twice.
-/// Operations of unknown outcome have no return: they may be taken at any time, or not at all.
+/// It is Wing and Gong's search with Lowe's improvements. Calls and returns are in one list. An
+/// operation whose call comes before the first return may be the next. It is taken out, and the
+/// search continues from the front. If the first return belongs to an operation that was not taken,
+/// the last one that was taken is put back. A set of taken operations with the same state is never
+/// tried twice. Operations with unknown outcome have no return: they may be taken at any time, or
+/// not at all.
 namespace understudy::history {
 
-/// An operation as a model sees it: contents are numbers, equal if and only if the contents are.
+/// An operation for a model. Contents are numbers that are equal exactly if the contents are.
 struct Call {
     int verb = 0;
     std::int64_t first = 0;
     std::int64_t second = 0;
     std::uint64_t epoch = 0;
     std::vector<std::int64_t> members;  ///< Sorted.
-    bool known = false;                 ///< The outcome is.
+    bool known = false;                 ///< The outcome is known.
     std::uint64_t invoked = 0;
     std::uint64_t returned = never;
     std::size_t operation = 0;  ///< For the report.
@@ -34,19 +35,19 @@ struct Call {
 enum class Answer : std::uint8_t {
     linearizable,
     not_linearizable,
-    no_verdict,  ///< The budget is spent. Counts as a failed run.
+    no_verdict,  ///< The budget was used up. Counts as a failed run.
 };
 
 struct Finding {
     Answer answer = Answer::linearizable;
     std::size_t taken_max = 0;  ///< How many operations the best attempt explained.
-    std::size_t stuck_at = 0;   ///< The operation that it could not.
+    std::size_t stuck_at = 0;   ///< The operation that it could not explain.
     std::uint64_t steps = 0;
 };
 
 namespace detail {
 
-/// Which calls are taken: all below `low` words of 64, and those in `words` from there.
+/// The set of taken calls: all below `low` words of 64, and those in `words` from there.
 template <class State>
 struct Seen {
     std::uint32_t low = 0;
@@ -72,11 +73,11 @@ inline std::size_t mixed(std::size_t hash, std::uint64_t with) {
 }  // namespace detail
 
 /// A Model has a State with ==, a `State start() const`, a `std::size_t hash(const State&) const`
-/// and a `bool step(State&, const Call&) const`: could the call be done now, with the result it
-/// had?
+/// and a `bool step(State&, const Call&) const`, which says whether the call could be done now with
+/// its result.
 ///
 /// Requires: `calls` in the order of their invocation.
-/// Bounds: `steps_max` steps, and at most as many states kept; then no_verdict.
+/// Bounds: `steps_max` steps, and at most as many states; beyond that no_verdict.
 template <class Model>
 [[nodiscard]] Finding search(const Model& model, const std::vector<Call>& calls,
                              std::uint64_t steps_max) {
@@ -88,7 +89,7 @@ template <class Model>
         std::uint32_t next = 0;
     };
 
-    // Positions are unique over the history, so that calls and returns have one order.
+    // Positions are unique in the history, so calls and returns have one order.
     std::vector<std::pair<std::uint64_t, std::uint32_t>>
         order;  // Twice the call, plus 1: a return.
     std::size_t owed = 0;
@@ -99,7 +100,7 @@ template <class Model>
         ++owed;
     }
     std::sort(order.begin(), order.end());
-    std::vector<Node> list(order.size() + 1);  // Node 0 is the head, and the end.
+    std::vector<Node> list(order.size() + 1);  // Node 0 is the head and the end.
     std::vector<std::uint32_t> return_of(calls.size(), 0);
     for (std::uint32_t i = 1; i < list.size(); ++i) {
         const std::uint32_t what = order[i - 1].second;
@@ -145,7 +146,7 @@ template <class Model>
             finding.answer = Answer::no_verdict;
             return finding;
         }
-        US_ASSERT(at != 0);  // The return of what is owed comes first.
+        US_ASSERT(at != 0);  // The return of a taken operation comes first.
         const Node node = list[at];
         std::uint64_t& word = taken[node.call / 64];
         const std::uint64_t bit = std::uint64_t{1} << (node.call % 64);

@@ -13,7 +13,7 @@
 namespace understudy::history {
 namespace {
 
-/// A cell, for tests that make their own calls: verb 0 reads, 1 writes, 2 compares and sets.
+/// A cell for tests that make their own calls: verb 0 reads, 1 writes, 2 compares and sets.
 struct PlainCell {
     using State = std::int64_t;
     [[nodiscard]] State start() const { return 0; }
@@ -28,7 +28,7 @@ struct PlainCell {
     }
 };
 
-/// The definition, tried literally: every choice of unknown calls in every order.
+/// The definition taken literally: every choice of unknown calls in every order.
 bool linearizable_by_definition(const std::vector<Call>& calls) {
     std::vector<std::size_t> order(calls.size());
     for (std::uint32_t mask = 0; mask < (1u << calls.size()); ++mask) {
@@ -56,7 +56,7 @@ bool linearizable_by_definition(const std::vector<Call>& calls) {
     return false;
 }
 
-// Random small histories, most of them wrong, against a second version that only knows the
+// Random small histories, most of them wrong, are compared with a second version that uses only the
 // definition.
 TEST(Linearizability, AgreesWithTheDefinition) {
     Random random(41);
@@ -92,7 +92,7 @@ TEST(Linearizability, AgreesWithTheDefinition) {
     EXPECT_GT(bad, 300);
 }
 
-// A budget that is spent is no verdict, and no verdict is a fault.
+// If the budget is used up there is no verdict, which counts as a fault.
 TEST(Linearizability, NoVerdictWithinTheBudgetIsAFault) {
     const History history = made_history({.seed = 3, .operations = 200, .operations_per_key = 200});
     EXPECT_EQ(judge(history).faults, std::vector<std::string>());
@@ -101,8 +101,7 @@ TEST(Linearizability, NoVerdictWithinTheBudgetIsAFault) {
     EXPECT_NE(verdict.faults[0].find("no verdict"), std::string::npos);
 }
 
-// Many unknown writes of one key and a read that none of them explains: the search must not run
-// away.
+// Many unknown writes of one key, and a read that none of them explains: the search must end.
 TEST(Linearizability, HopelessSearchesEnd) {
     std::vector<Call> calls;
     for (std::uint64_t i = 0; i < 40; ++i) {
@@ -130,7 +129,7 @@ TEST(Linearizability, MadeHistoriesAreGoodAndOneStaleReadIsFound) {
     }
 }
 
-// The search of 50,000 operations over fresh keys takes a few steps for each.
+// The search of 50,000 operations on new keys takes a few steps for each.
 TEST(Linearizability, FreshKeysCostAFewStepsEach) {
     const History history = made_history({.seed = 9, .operations = 50'000});
     const Verdict verdict = judge(history);
@@ -138,7 +137,7 @@ TEST(Linearizability, FreshKeysCostAFewStepsEach) {
     EXPECT_LT(verdict.steps, 10u * 50'000);
 }
 
-// One key for a whole run: what was taken is kept as a window, not as a set of everything.
+// One key for a whole run: the taken operations are kept as a window, not as a set of everything.
 TEST(Linearizability, OneLongKeyWithoutUnknownsIsJudged) {
     const History history = made_history(
         {.seed = 5, .operations = 20'000, .operations_per_key = 20'000, .unknown_percent = 0});

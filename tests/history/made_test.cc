@@ -87,7 +87,7 @@ History made_history(const Making& making) {
 
 std::uint64_t make_a_read_stale(History& history) {
     std::map<std::string, std::uint64_t> seen;    // When a read first found something.
-    std::map<std::int64_t, std::uint64_t> asked;  // When each process asked last.
+    std::map<std::int64_t, std::uint64_t> asked;  // When each process last asked.
     const std::size_t middle = history.events.size() / 2;
     for (Event& event : history.events) {
         if (event.type == Type::invoke) asked[event.process] = event.index;

@@ -14,13 +14,13 @@ struct Making {
     std::uint64_t unknown_percent = 2;
 };
 
-/// A history of registers that are linearizable: reads, writes of unique values and cas by several
-/// processes at once, each done at some instant between its call and its return. What ends with an
-/// unknown outcome was done in half of the cases.
+/// A linearizable history of registers: reads, writes of unique values and cas by several processes
+/// at once. Each is done at some instant between its call and its return. Half of the operations
+/// with unknown outcome were done.
 [[nodiscard]] History made_history(const Making& making);
 
-/// Makes one read behind the middle find nothing, where another had found something before. Returns
-/// its index.
+/// Changes one read after the middle so that it finds nothing, although another had found something
+/// before. Returns its index.
 std::uint64_t make_a_read_stale(History& history);
 
 }  // namespace understudy::history

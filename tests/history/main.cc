@@ -1,6 +1,7 @@
-// understudy-history check FILE: judges a history, and says why not.
+// understudy-history check FILE: judges a history, and gives the reasons if it is bad.
 //
-// Ends with 0 if it may have been, 1 if not or if there is no verdict, 2 if it cannot be read.
+// Ends with 0 if the history is possible, 1 if it is not or there is no verdict, 2 if it cannot be
+// read.
 
 #include <algorithm>
 #include <fstream>

@@ -61,7 +61,7 @@ const Known* known(const std::string& f) {
     return nullptr;
 }
 
-/// Numbers for contents; 0 is null.
+/// Assigns numbers to contents; 0 is null.
 class Numbers {
 public:
     std::int64_t of(const json::value& value) {
@@ -75,7 +75,7 @@ private:
 
 bool is(const json::value& value, bool what) { return value.is_bool() && value.get_bool() == what; }
 
-/// `operation` as its model sees it; nothing if it cannot matter.
+/// `operation` in the form of its model; nothing if it cannot matter.
 std::optional<Call> call_of(const Operation& operation, Numbers& numbers, bool& malformed) {
     const Known* verb = known(operation.asked->f);
     Call call{.verb = verb->verb,
@@ -93,7 +93,7 @@ std::optional<Call> call_of(const Operation& operation, Numbers& numbers, bool& 
         case read:
         case holder:
         case lookup:
-            if (!call.known) return std::nullopt;  // Asks, and changes nothing.
+            if (!call.known) return std::nullopt;  // It only asks and changes nothing.
             call.first = numbers.of(told);
             return call;
         case write:
@@ -120,7 +120,7 @@ std::optional<Call> call_of(const Operation& operation, Numbers& numbers, bool& 
             call.first = asked.is_null() ? -1 - operation.asked->process : numbers.of(asked);
             return call;
         case elect:
-            if (!call.known) return std::nullopt;  // A later lookup may find it all the same.
+            if (!call.known) return std::nullopt;  // A later lookup may still find it.
             call.first = numbers.of(asked);
             return call;
         case contains:
@@ -223,7 +223,7 @@ std::size_t LeaseModel::hash(const State& state) const {
 
 bool LeaseModel::step(State& state, const Call& call) const {
     const auto in_epoch = [&] {
-        if (call.epoch == 0) return true;  // It did not say.
+        if (call.epoch == 0) return true;  // The epoch was not given.
         if (state.at_least && call.epoch >= state.epoch) {
             state.epoch = call.epoch;
             state.at_least = false;
@@ -248,7 +248,7 @@ bool LeaseModel::step(State& state, const Call& call) const {
             state.held = false;
             return true;
         case release: {
-            // Of a lease that somebody else holds by now it changes nothing.
+            // If another holds the lease by now, it changes nothing.
             const State before = state;
             if (state.held && state.owner == call.first && in_epoch()) {
                 state.held = false;

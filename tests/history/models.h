@@ -9,13 +9,13 @@
 
 namespace understudy::history {
 
-/// What a key is, by the verbs that are used on it.
+/// The kind of a key, which follows from the verbs that are used on it.
 enum class Family : std::uint8_t {
     none,
     cell,      ///< read, write, cas
-    lease,     ///< lease, keep, release, holder: it may lapse; epochs grow
-    mutex,     ///< lock, unlock: it does not lapse
-    election,  ///< elect, lookup: who is active, in which epoch
+    lease,     ///< lease, keep, release, holder: it may expire; epochs grow
+    mutex,     ///< lock, unlock: it does not expire
+    election,  ///< elect, lookup: the active member and its epoch
     set,       ///< add, remove, contains, members
     journal,   ///< append: not searched, see faults_in_journals
 };
@@ -23,7 +23,7 @@ enum class Family : std::uint8_t {
 [[nodiscard]] Family family_of(const std::string& f);
 [[nodiscard]] std::string_view name(Family family);
 
-/// One value, null at first. A cas that answers false has compared, and found another value.
+/// One value, initially null. A cas that answers false has compared and found another value.
 struct CellModel {
     using State = std::int64_t;
     [[nodiscard]] State start() const { return 0; }
@@ -33,16 +33,16 @@ struct CellModel {
     [[nodiscard]] bool step(State& state, const Call& call) const;
 };
 
-/// A holder and the epoch of its grant. A grant takes a higher epoch than any before; keeping and
-/// looking find what was granted last. A lease that may lapse may do so unseen, but once somebody
-/// was told that nobody holds it, its holder cannot keep it.
+/// A holder and the epoch of its grant. A grant has a higher epoch than any before; keep and holder
+/// find the last grant. A lease may expire without being seen to. But once somebody was told that
+/// there is no holder, the last holder cannot keep it.
 struct LeaseModel {
     bool lapses = true;
     struct State {
         std::int64_t owner = 0;
         std::uint64_t epoch = 0;
         bool held = false;
-        bool at_least = false;  ///< The grant's answer was lost: its epoch may be higher.
+        bool at_least = false;  ///< The answer to the grant was lost, so its epoch may be higher.
         bool operator==(const State&) const = default;
     };
     [[nodiscard]] State start() const { return {}; }
@@ -50,8 +50,9 @@ struct LeaseModel {
     [[nodiscard]] bool step(State& state, const Call& call) const;
 };
 
-/// Who is active, in which epoch. The registry grants by itself, so a lookup may find a later epoch
-/// than the last one known; never an earlier one, and in one epoch always the same member.
+/// The active member and its epoch. The registry grants by itself, so a lookup may find a later
+/// epoch than the last known one, but never an earlier one, and always the same member in one
+/// epoch.
 struct ElectionModel {
     struct State {
         std::int64_t member = 0;
@@ -63,7 +64,7 @@ struct ElectionModel {
     [[nodiscard]] bool step(State& state, const Call& call) const;
 };
 
-/// Elements without an order, none at first.
+/// Elements without an order; initially none.
 struct SetModel {
     using State = std::vector<std::int64_t>;  ///< Sorted.
     [[nodiscard]] State start() const { return {}; }
@@ -71,14 +72,14 @@ struct SetModel {
     [[nodiscard]] bool step(State& state, const Call& call) const;
 };
 
-/// How much a search may do.
+/// The limits of a search.
 struct Budget {
     std::uint64_t steps_per_key = 2'000'000;
     std::uint64_t steps = 50'000'000;
 };
 
 /// Searches each key of a family that has a model. A key without a verdict within the budget is a
-/// fault: nothing was shown. `steps` grows by what the search took.
+/// fault, because nothing was shown. `steps` grows by the steps of the search.
 [[nodiscard]] std::vector<std::string> faults_in_order(const std::vector<Operation>& operations,
                                                        const Budget& budget, std::uint64_t& steps);
 

@@ -9,10 +9,10 @@
 
 namespace understudy::history {
 
-/// When an operation ends of which nobody knows whether it was done.
+/// The end of an operation whose outcome is not known.
 inline constexpr std::uint64_t never = std::numeric_limits<std::uint64_t>::max();
 
-/// What a client asked for, and what it was told: an invoke and the line that completes it.
+/// A request of a client and its answer: an invoke, and the line that completes it.
 struct Operation {
     const Event* asked = nullptr;
     const Event* told = nullptr;  ///< Null if the history ends first.
@@ -24,20 +24,20 @@ struct Operation {
     }
 };
 
-/// Pairs the lines of each client. `faults` gets what no client can have done: two operations open
-/// at once, an answer to nothing, another answer than to what was asked, life after `info`, time
-/// that runs backwards.
+/// Pairs the lines of each client. `faults` gets what is impossible: two open operations of one
+/// client, an answer without a request, an answer to another request, lines after `info`, time that
+/// runs backwards.
 ///
-/// An `ok` without an invoke is an observation when its verb is that of a watch; all lines of
-/// witnesses are observations. They are no operations.
+/// An `ok` without an invoke is an observation if its verb is that of a watch; all lines of
+/// witnesses are observations. Observations are not operations.
 /// Thread: any. The operations point into `history`.
 [[nodiscard]] std::vector<Operation> operations_of(const History& history,
                                                    std::vector<std::string>& faults);
 
-/// "#12 process 3 read r1 -> 5": for people.
+/// "#12 process 3 read r1 -> 5", for people.
 [[nodiscard]] std::string to_string(const Operation& operation);
 
-/// Whether the verb is an observation without an invoke: a watch has nobody who asks.
+/// True if the verb is an observation without an invoke, as for a watch.
 [[nodiscard]] bool is_observation(const std::string& f);
 
 }  // namespace understudy::history

@@ -1,7 +1,7 @@
-// Each rule that exactly once rests on is broken on purpose; the banks must notice.
+// Each rule on which exactly-once execution rests is broken on purpose; the banks must notice it.
 //
-// Method: seeds are run with one bug planted until a promise is seen to be broken, in a process of
-// its own, because an assertion may be what sees it. Without the bug the same seed must be good.
+// Method: seeds are run with one planted bug until a promise is broken. This happens in a separate
+// process, because an assertion may be what fails. Without the bug the same seed must pass.
 
 #include <cstdint>
 #include <cstdio>

@@ -1,4 +1,4 @@
-// The same as immortal_test.cc with three copies of each bank on a replicated journal.
+// As immortal_test.cc, with three copies of each bank on a replicated journal.
 
 #include <gtest/gtest.h>
 

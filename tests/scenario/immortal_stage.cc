@@ -53,7 +53,7 @@ std::int64_t Bank::deposit(std::uint64_t number, std::int64_t amount) {
 
 void Bank::note(std::uint64_t number) {
     std::uint64_t& last = notes_[std::string(caller())];
-    if (number <= last) ++disorder;  // Some go elsewhere; none comes twice.
+    if (number <= last) ++disorder;  // Some numbers go to others; none comes twice.
     last = number;
 }
 
@@ -305,7 +305,7 @@ void HitApp::told(std::uint64_t number, const Result<Bytes>& reply) {
     client_->release(number);
 }
 
-// --- The whole -----------------------------------------------------------------------------------
+// --- The whole cluster ---------------------------------------------------------------------------
 
 namespace {
 
@@ -324,7 +324,7 @@ public:
         }
         notes_.resize(plan_.clients);
         for (std::size_t i = 0; i < notes_.size(); ++i) notes_[i].first = i * 1'000'000;
-        // Members whose disk is gone in the middle of something say so, and are started again.
+        // Members that lose their disk report it and are started again.
         for (const char* event : {"replicated.group_failed", "replicated.node_failed"}) {
             world_.expect_error(event);
         }
@@ -419,7 +419,7 @@ void BankCluster::harm() {
     sim::Process& victim = *all_[random_.below(all_.size())];
     ++kills_;
     if (std::find(clients_.begin(), clients_.end(), &victim) != clients_.end()) {
-        // What it has just sent is still on its way when it comes back.
+        // Its last messages are still under way when it returns.
         victim.crash();
         world_.after(random_.between(Duration(50us), Duration(3ms)), [&victim] {
             if (!victim.alive()) victim.restart();
@@ -456,7 +456,7 @@ void BankCluster::harm() {
     world_.after(random_.between(Duration(2ms), Duration(250ms)), [this] { harm(); });
 }
 
-/// Who is hung, or cut off, does not know that another has taken over when it comes back.
+/// A process that hung or was cut off does not know, when it returns, that another has taken over.
 void BankCluster::hang_or_cut(sim::Process& victim) {
     const Duration lasts = random_.between(Duration(20ms), Duration(1500ms));
     if (random_.chance(1, 2)) {
@@ -555,8 +555,8 @@ void BankCluster::judge() {
     }
 }
 
-/// The older of the two checkpoints, and all that came since, give the same state: the oracle
-/// compares it.
+/// The older of the two checkpoints and all later entries give the same state; the oracle compares
+/// it.
 void BankCluster::replay_older() {
     for (const std::string& bank : bank_names) {
         sim::Process& process = *banks_[bank].front();

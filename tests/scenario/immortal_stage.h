@@ -25,8 +25,8 @@ inline const std::string share_path = "/mnt/share";
 
 inline const std::vector<std::string> bank_names = {"bank1", "bank2", "bank3"};
 
-/// Sends money to banks, itself among them, whenever its timer and its random numbers say so, and
-/// counts what clients ask it to. Notices whatever is lost, doubled or out of order.
+/// Sends money to banks, also to itself, as its timer and its random numbers decide, and counts the
+/// requests of clients. It notices whatever is lost, doubled or out of order.
 class Bank final : public Immortal {
 public:
     static constexpr std::uint64_t transfers_max = 120;
@@ -58,8 +58,8 @@ public:
     std::uint64_t answered = 0;
     std::uint64_t refused = 0;
     std::int64_t in_flight = 0;
-    std::uint64_t disorder = 0;  ///< Numbers that were not the next.
-    std::uint64_t doubled = 0;   ///< Clients' calls that were carried out before.
+    std::uint64_t disorder = 0;  ///< Numbers that were not the next one.
+    std::uint64_t doubled = 0;   ///< Calls of clients that had been carried out before.
     std::uint64_t hits = 0;
 
 private:
@@ -70,13 +70,13 @@ private:
     std::set<std::uint64_t> intents_;
 };
 
-/// What all copies of all immortals say, held against each other.
+/// Compares what all copies of all immortals report.
 class ImmortalOracle {
 public:
-    /// A copy has the state after this entry.
+    /// A copy has this state after this entry.
     void state(const std::string& who, const std::string& service, Index index,
                const immortal::Machine& machine);
-    /// The same of the application alone, also while a replay is under way.
+    /// The same for the application alone, also during a replay.
     void application(const std::string& who, const std::string& service, Index index,
                      std::uint64_t hash);
     void broken(std::string what);
@@ -91,7 +91,7 @@ private:
 
     States states_;
     States applications_;
-    /// Receiver, sender: durable there.
+    /// By receiver and sender: what is durable there.
     std::map<std::string, std::map<std::string, immortal::MessageNo>> received_;
     std::vector<std::string> violations_;
     std::uint64_t compared_ = 0;
@@ -101,12 +101,12 @@ enum class BankJournal : std::uint8_t { local, shared, replicated };
 
 struct BankSpec {
     std::string service;
-    std::string member;  ///< Also its machine.
+    std::string member;  ///< Also the name of its host.
     BankJournal journal = BankJournal::local;
     std::string directory;
     std::map<std::string, std::vector<node::Locator::Place>> places;
     std::uint64_t checkpoint_every_bytes = 8 * KiB;
-    consensus::MakeCore make_core = nullptr;  ///< Of a replicated journal.
+    consensus::MakeCore make_core = nullptr;  ///< For a replicated journal.
 };
 
 /// A process with one copy of a bank.
@@ -159,16 +159,17 @@ private:
     std::unique_ptr<node::ImmortalMember> member_;
 };
 
-/// What a client writes down, and has after its own restart.
+/// What a client records, and still has after its own restart.
 struct ClientNotes {
     std::uint64_t session = 0;
-    std::uint64_t first = 0;  ///< Intents count from here: those of all clients are different.
+    std::uint64_t first = 0;  ///< Its intents are numbered from here; those of all clients differ.
     std::uint64_t intents_max = 60;
-    std::uint64_t intents = 0;                     ///< Decided on so far.
-    std::map<std::uint64_t, std::uint64_t> calls;  ///< Number of the call: intent not answered yet.
+    std::uint64_t intents = 0;  ///< Decided so far.
+    std::map<std::uint64_t, std::uint64_t>
+        calls;  ///< By number of the call: an intent that is not answered yet.
     /// Intents whose call is known not to have arrived.
     std::set<std::uint64_t> to_call;
-    /// All different, if each call was carried out once.
+    /// All are different if each call was carried out once.
     std::set<std::uint64_t> answers;
     std::uint64_t answered = 0;
     std::uint64_t resumed = 0;
@@ -176,7 +177,7 @@ struct ClientNotes {
     [[nodiscard]] bool done() const { return answered == intents_max; }
 };
 
-/// A process that hits a bank, and goes on where it was after its restart.
+/// A process that calls a bank, and goes on where it was after its restart.
 class HitApp final {
 public:
     HitApp(Runtime& runtime, Log& log, ImmortalOracle& oracle, ClientNotes& notes,
@@ -206,7 +207,7 @@ struct BankPlan {
     std::size_t clients = 1;
     Duration chaos = 4s;
     bool kills = true;
-    bool hangs_and_cuts = false;  ///< Besides kills.
+    bool hangs_and_cuts = false;  ///< In addition to kills.
     bool slow_disk = false;
     consensus::MakeCore make_core = nullptr;
     std::function<void(std::string_view)> sink = {};
@@ -218,12 +219,12 @@ struct BankOutcome {
     std::uint64_t transfers = 0;
     std::uint64_t hits = 0;
     std::uint64_t resumed = 0;
-    std::uint64_t compared = 0;  ///< States of different copies, or of a replay.
+    std::uint64_t compared = 0;  ///< Compared states of different copies, or of a replay.
     std::uint64_t trace_hash = 0;
     std::string tail;
 };
 
-/// Three banks and clients under kills; then all must come to rest, with every promise kept.
+/// Runs three banks and clients with kills. Then all must come to rest, with every promise kept.
 [[nodiscard]] BankOutcome run_banks(const BankPlan& plan);
 
 }  // namespace understudy::scenario

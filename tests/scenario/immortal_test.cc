@@ -1,10 +1,10 @@
 // Immortals that call each other and themselves, with timers and random numbers, and clients that
 // keep their sessions, while any process is killed at any time.
 //
-// Method: three banks move money, and notice by themselves what is lost, doubled or out of order;
-// at rest the sum of all balances is what it was. Every copy's state after every entry, and every
-// replay's, is held against the others. Clients count answers, which are all different exactly if
-// each call was carried out once.
+// Method: three banks move money and notice what is lost, doubled or out of order. At rest, the sum
+// of all balances is unchanged. Every copy's state after every entry, and that of every replay, is
+// compared with the others. Clients count answers, which are all different exactly if each call was
+// carried out once.
 
 #include <gtest/gtest.h>
 
@@ -80,7 +80,7 @@ TEST(Immortals, ExactlyOnceUnderHangsAndCuts) {
     }
 }
 
-// For an hour that nobody needs: run with --gtest_also_run_disabled_tests.
+// For long runs by hand: --gtest_also_run_disabled_tests.
 TEST(Immortals, DISABLED_ExactlyOnceForManySeeds) {
     for (std::uint64_t seed = 1'000; seed < 2'000; ++seed) {
         const bool shared = seed % 2 == 0;

@@ -1,5 +1,5 @@
-// Members whose journal says who is active: designated by the registry, which believes what they
-// report (docs/protocols/roles.md, "Services with a journal").
+// Members whose journal elects: the registry designates them and believes their reports
+// (docs/protocols/roles.md, "Services with a journal").
 
 #include <functional>
 
@@ -14,7 +14,7 @@ namespace {
 
 using Lines = std::vector<std::string>;
 
-/// A member that does as it is designated; there is no journal, the test plays its part.
+/// A member that follows its designation. There is no journal; the test acts in its place.
 class CopyApp final : public client::AgentObserver, public client::JournaledObserver {
 public:
     CopyApp(Runtime& runtime, Log& log, const std::string& host, std::uint32_t replica) {
@@ -125,7 +125,7 @@ TEST(JournaledMember, ARegistryThatComesBackHearsAllOfItAgain) {
     ASSERT_TRUE(copies.until_active("replica-0"));
     copies.registry->crash();
     copies.stage.world.run_for(300ms);
-    copies.app(0).is(Role::active, 4, 20);  // Said to nobody.
+    copies.app(0).is(Role::active, 4, 20);  // No other copy is told.
     copies.registry->restart();
     ASSERT_TRUE(copies.stage.until([&] {
         return copies.stage.registry().serving &&

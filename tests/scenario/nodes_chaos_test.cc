@@ -1,6 +1,6 @@
-// A registry of three nodes under random faults while members fail over, judged by the oracle of
-// the swarm: one active member per epoch, epochs that only grow, no gap in records, each call at
-// most once, and everything well again when the faults end.
+// A registry of three nodes under random faults while members fail over. The oracle of the swarm
+// checks it: one active member per epoch, epochs that only grow, no gap in records, each call at
+// most once, and recovery when the faults end.
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -28,7 +28,7 @@ public:
         const auto plan_of = [&](const std::string& name) {
             return swarm::AgentPlan{.name = name,
                                     .host = "h" + name,
-                                    .registry = addresses[0],  // The others are learned.
+                                    .registry = addresses[0],  // It learns the others.
                                     .lease = lease,
                                     .on_registry_loss = policy,
                                     .switchover_every = switchovers_ ? 4s : 0s,
@@ -143,7 +143,7 @@ private:
                 return;
             default: {
                 if (!node.alive() || node.paused()) return;
-                // In order: hands the role on first.
+                // An orderly end: it transfers the role first.
                 node.app<NodeApp>().server->close([] {});
                 world.after(1500ms, [this, &node] {
                     if (node.alive()) node.crash();
@@ -157,7 +157,7 @@ private:
     void heal() {
         chaotic_ = false;
         stage_.world.heal_network();
-        stage_.world.run_for(2s);  // Those that are ending end.
+        stage_.world.run_for(2s);  // Nodes that are ending get time to end.
         for (const auto& host : stage_.world.nodes()) {
             for (const auto& process : host->processes()) {
                 process->crash_at_disk_call(0);
@@ -226,7 +226,7 @@ private:
     std::vector<std::string> hosts_;
     std::vector<sim::Process*> members_;
     std::vector<sim::Process*> clients_;
-    NodesStage stage_;  // Last: its processes speak to the oracle until the end.
+    NodesStage stage_;  // Last: its processes call the oracle until the end.
 };
 
 class NodesChaos : public testing::TestWithParam<std::uint64_t> {};

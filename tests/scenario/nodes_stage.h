@@ -17,7 +17,7 @@ struct NodeApp {
     std::unique_ptr<node::RegistryServer> server;
 };
 
-/// A simulated platform whose registry is three nodes: r1, r2, r3, each on a host of that name.
+/// A simulated platform whose registry has three nodes: r1, r2, r3, each on a host of that name.
 class NodesStage {
 public:
     explicit NodesStage(std::uint64_t seed = 1);
@@ -32,7 +32,7 @@ public:
     [[nodiscard]] sim::Process& process(const std::string& name) {
         return world.node(name).process(name);
     }
-    /// The one that serves; empty if none does, or more than one.
+    /// The node that serves; empty if none does, or more than one.
     [[nodiscard]] std::string serving();
     [[nodiscard]] const registry::State& state() { return node(serving()).server->state(); }
     [[nodiscard]] const registry::Service* service() {
@@ -44,7 +44,7 @@ public:
     bool until(const std::function<bool()>& done, Duration limit = 15s) {
         return world.run_until(done, limit);
     }
-    /// Some node serves, and it is another than this one.
+    /// Waits until a node serves that is not this one.
     bool until_served_without(const std::string& name, Duration limit = 15s) {
         return until([&] { return !serving().empty() && serving() != name; }, limit);
     }
@@ -53,7 +53,7 @@ public:
     const SeedLine seed_line;
     sim::World world;
     std::vector<registry::Node> founders;
-    std::map<std::string, std::string> directories;  ///< By node; a new one is a new disk.
+    std::map<std::string, std::string> directories;  ///< By node; a new directory is a new disk.
 };
 
 }  // namespace understudy::scenario

@@ -22,7 +22,7 @@ struct Three {
     }
     ClientApp& seen() { return client->app<ClientApp>(); }
     MemberApp& member(std::size_t i) { return members[i]->app<MemberApp>(); }
-    /// All agents are registered with the node that serves.
+    /// True if all agents are registered with the node that serves.
     bool all_back() {
         return stage.until([&] {
             const std::string leading = stage.serving();
@@ -36,7 +36,7 @@ struct Three {
                    stage.node(leading).server->machine()->sessions() >= 1;
         });
     }
-    /// What a failover of the registry must not change.
+    /// Checks what a failover of the registry must not change.
     void expect_undisturbed(std::size_t statuses) {
         EXPECT_EQ(stage.line(), (Lines{"Bar1", "Bar2", "Bar3"}));
         EXPECT_EQ(stage.active(), "Bar1");
@@ -53,7 +53,7 @@ struct Three {
     sim::Process* client;
 };
 
-// The leading node dies: neither order, epoch nor active member change, nobody is demoted, no
+// The active node dies. Order, epoch and active member do not change, no member is demoted, and no
 // client loses its connection.
 TEST(RegistryNodes, TheDeathOfTheLeadingOneChangesNothingThatRuns) {
     Three three;
@@ -70,8 +70,8 @@ TEST(RegistryNodes, TheDeathOfTheLeadingOneChangesNothingThatRuns) {
     three.expect_undisturbed(statuses);
 }
 
-// With the default of three nodes an active member that loses the registry steps down when its
-// lease ends: a failover of the registry is over before.
+// With the default for three nodes, an active member that loses the registry steps down when its
+// lease ends. A failover of the registry is over before that.
 TEST(RegistryNodes, AFailoverOfTheRegistryIsOverBeforeALeaseOfASecondLapses) {
     for (std::uint64_t seed = 1; seed <= 10; ++seed) {
         Three three(seed, {.member = {}, .on_registry_loss = role::OnRegistryLoss::by_registry});
@@ -87,7 +87,7 @@ TEST(RegistryNodes, AFailoverOfTheRegistryIsOverBeforeALeaseOfASecondLapses) {
     }
 }
 
-// Cut off from every node, the default of a registry of three is to step down.
+// If a member is cut off from every node, the default for a registry of three is to step down.
 TEST(RegistryNodes, AMemberCutOffFromAllOfThemStepsDown) {
     Three three(1, {.member = {}, .on_registry_loss = role::OnRegistryLoss::by_registry});
     for (const char* node : {"r1", "r2", "r3"}) three.stage.world.cut("nBar1", node);
@@ -97,7 +97,7 @@ TEST(RegistryNodes, AMemberCutOffFromAllOfThemStepsDown) {
     EXPECT_EQ(three.stage.service()->epoch, Epoch{2});
 }
 
-// The active member and the leading node die together: one promotion follows, not none and not two.
+// The active member and the active node die together: exactly one promotion follows.
 TEST(RegistryNodes, AMemberThatDiesWithTheLeadingNodeIsReplacedOnce) {
     for (std::uint64_t seed = 1; seed <= 10; ++seed) {
         Three three(seed);
@@ -115,7 +115,8 @@ TEST(RegistryNodes, AMemberThatDiesWithTheLeadingNodeIsReplacedOnce) {
     }
 }
 
-// The leading node is cut off from the other two, not from the agents. It must let go of them.
+// The active node is cut off from the other two but not from the agents. It must close their
+// connections.
 TEST(RegistryNodes, ALeadingNodeWithoutAMajorityLetsItsAgentsGo) {
     Three three;
     const std::size_t statuses = three.seen().statuses.size();
@@ -151,7 +152,7 @@ TEST(RegistryNodes, AHungLeadingNodeIsReplacedAndFindsItsPlaceAgain) {
     three.expect_undisturbed(statuses);
 }
 
-// One after the other is stopped in order and started again.
+// Each node in turn is stopped in order and started again.
 TEST(RegistryNodes, ARollingRestartLosesAndRepeatsNoRoleChange) {
     Three three(1, {.member = {}, .on_registry_loss = role::OnRegistryLoss::by_registry});
     const std::size_t statuses = three.seen().statuses.size();
@@ -178,7 +179,7 @@ TEST(RegistryNodes, ARollingRestartLosesAndRepeatsNoRoleChange) {
     EXPECT_EQ(three.stage.service()->epoch, Epoch{2});
 }
 
-// An orderly stop hands the role on first: no election has to be waited for.
+// An orderly stop first transfers the role, so no election has to be awaited.
 TEST(RegistryNodes, AnOrderlyStopIsShorterThanAnElection) {
     Three three;
     const std::string leading = three.stage.serving();
@@ -203,7 +204,8 @@ TEST(RegistryNodes, AllKilledAndRestartedTheyKnowWhatTheyKnew) {
     three.expect_undisturbed(statuses);
 }
 
-// Two of three are gone: nothing can change, what runs goes on, and cached lookups are answered.
+// Two of three nodes are gone: nothing can change, what runs goes on, and cached lookups are
+// answered.
 TEST(RegistryNodes, WithoutAMajorityCachedLookupsAreAnswered) {
     Three three;
     const std::string leading = three.stage.serving();
@@ -244,7 +246,7 @@ TEST(RegistryNodes, ALookupSeesAllThatWasAcknowledgedBefore) {
     EXPECT_EQ((*found)->age_ms(), 0u);
 }
 
-// A question that is under way when the leading node dies is asked again where it moved to.
+// A lookup that is under way when the active node dies is sent again to the next one.
 TEST(RegistryNodes, ALookupUnderWayDuringAFailoverIsAnswered) {
     Three three;
     std::optional<Result<wire::pb::LookupAnswer>> found;
@@ -257,7 +259,7 @@ TEST(RegistryNodes, ALookupUnderWayDuringAFailoverIsAnswered) {
     EXPECT_NE((*found)->node(), leading);
 }
 
-/// Asks the registry to change its nodes; what it says is in `answer`.
+/// Asks the registry to change its nodes; the answer is in `answer`.
 void change_nodes(Three& three, const std::function<void(wire::pb::NodesAsk&)>& fill,
                   std::optional<Result<wire::pb::Answer>>& answer) {
     wire::pb::Ask ask;
@@ -308,7 +310,7 @@ TEST(RegistryNodes, ANodeIsAddedAndAnotherTakenOut) {
     three.expect_undisturbed(statuses);
 }
 
-// A node comes back with an empty disk: it is another server to the group, and is added again.
+// A node returns with an empty disk: for the group it is another server, and it is added again.
 TEST(RegistryNodes, ANodeWithAnEmptyDiskIsReplaced) {
     Three three;
     const std::size_t statuses = three.seen().statuses.size();
@@ -332,7 +334,7 @@ TEST(RegistryNodes, ANodeWithAnEmptyDiskIsReplaced) {
         return !three.stage.serving().empty() &&
                three.stage.node(lost).server->state().revision() == three.stage.state().revision();
     }));
-    // It counts: the node that leads may go.
+    // It counts, so the node that leads may go.
     const std::string leading = three.stage.serving();
     three.stage.process(leading).crash();
     ASSERT_TRUE(three.stage.until_served_without(leading));
@@ -340,7 +342,7 @@ TEST(RegistryNodes, ANodeWithAnEmptyDiskIsReplaced) {
     three.expect_undisturbed(statuses);
 }
 
-// The same without anybody's doing, in a registry where nothing else happens.
+// The same without a person's help, in a registry where nothing else happens.
 TEST(RegistryNodes, ANodeWithAnEmptyDiskIsTakenInByItself) {
     NodesStage stage;
     stage.start_registry();
@@ -362,7 +364,8 @@ TEST(RegistryNodes, ANodeWithAnEmptyDiskIsTakenInByItself) {
     ASSERT_TRUE(stage.until_served_without(leading));
 }
 
-// The address that an agent was given is gone for good; what it has learned since is enough.
+// The address that an agent was given is gone for good; the addresses that it has learned are
+// enough.
 TEST(RegistryNodes, AnAgentKeepsTheAddressesItHasLearned) {
     NodesStage stage;
     stage.start_registry();
@@ -381,7 +384,8 @@ TEST(RegistryNodes, AnAgentKeepsTheAddressesItHasLearned) {
     EXPECT_EQ(stage.active(), "Bar1");
 }
 
-// Whoever is asked first sends an agent on at once: no pause, whatever the order of the addresses.
+// The first node that is asked redirects an agent at once: without a pause, whatever the order of
+// the addresses.
 TEST(RegistryNodes, AnAgentFindsTheActiveNodeAtOnce) {
     NodesStage stage;
     stage.start_registry();

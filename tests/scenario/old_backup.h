@@ -8,7 +8,8 @@
 
 namespace understudy::scenario {
 
-/// Bar1 is active, and alone; then Bar2 joins, and is handed the role. An old backup is restored.
+/// Bar1 is active and alone. Then Bar2 joins and gets the role by a switchover. Then an old backup
+/// is restored.
 struct OldBackup {
     explicit OldBackup(std::uint64_t seed, bool with_client) : stage(seed) {
         registry = &stage.start_registry();

@@ -1,4 +1,4 @@
-// Proxies: what a client holds through all of it (docs/protocols/roles.md).
+// Proxies: what a client sees during failovers (docs/protocols/roles.md).
 
 #include <set>
 
@@ -11,7 +11,7 @@ namespace {
 
 using Lines = std::vector<std::string>;
 
-// A call in flight when the active dies has an unknown outcome, and is not run twice.
+// A call that is under way when the active member dies has an unknown outcome and is not run twice.
 TEST(I6Calls, InFlightAtADeathIsUnknownAndRunsOnce) {
     Stage stage;
     stage.start_registry();
@@ -34,7 +34,7 @@ TEST(I6Calls, InFlightAtADeathIsUnknownAndRunsOnce) {
     EXPECT_EQ(bar2.app<MemberApp>().calls, 0u);
 }
 
-// A call made while nobody is active waits for the next active member, within its deadline.
+// A call that is made while no member is active waits for the next one, within its deadline.
 TEST(I6Calls, MadeDuringAFailoverIsAnsweredByTheNext) {
     Stage stage;
     stage.start_registry();
@@ -47,7 +47,8 @@ TEST(I6Calls, MadeDuringAFailoverIsAnsweredByTheNext) {
     bar1.crash();
     ASSERT_TRUE(stage.until([&] { return !seen.status.connected; }));
 
-    seen.call(100ms);  // Too impatient: it never left, and is told so.
+    seen.call(
+        100ms);  // Its deadline is too short, so it was never sent, and the caller is told so.
     seen.call(5s);
     ASSERT_TRUE(stage.until([&] { return seen.outcomes.size() == 2; }));
 

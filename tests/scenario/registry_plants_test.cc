@@ -1,4 +1,5 @@
-// A registry that believes its backup is seen to take the role from who has it. Built with plants.
+// A registry that believes its backup takes the role from its holder, and the test notices it.
+// Built with planted bugs.
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-// The registry away, back, replaced: what runs goes on (docs/protocols/roles.md).
+// The registry is away, returns, or is replaced: what runs goes on (docs/protocols/roles.md).
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@ namespace {
 
 using Lines = std::vector<std::string>;
 
-/// Counts what becomes of many members.
+/// Counts the outcomes of many members.
 struct Extras final : client::MemberObserver {
     void role_changed(Role, Epoch) override {}
     void registered(std::uint64_t) override { ++registrations; }
@@ -57,7 +57,8 @@ struct Trio {
     sim::Process* client;
 };
 
-// I2: neither order, epoch nor active member change; nobody is demoted, no client is dropped.
+// I2: order, epoch and active member do not change; no member is demoted, no client loses its
+// connection.
 TEST(I2RegistryRestart, ChangesNothing) {
     Trio trio;
     const Lines statuses = trio.seen().statuses;
@@ -88,7 +89,8 @@ TEST(RegistryAway, RecordsAndCallsGoOn) {
     EXPECT_EQ(trio.seen().mirror.image().integer("n"), 42);
 }
 
-// The active dies while the registry is away: promoted as soon as it is back and its lease is up.
+// The active member dies while the registry is away: another is promoted when the registry is back
+// and the lease has expired.
 TEST(RegistryAway, ADeathMeanwhileIsNoticedAfterTheReturn) {
     Trio trio;
     trio.registry->crash();
@@ -100,7 +102,7 @@ TEST(RegistryAway, ADeathMeanwhileIsNoticedAfterTheReturn) {
     EXPECT_EQ(trio.stage.service().epoch, Epoch{2});
 }
 
-// The client's link to the registry is cut; a failover happens; a member redirects it.
+// The client's link to the registry is cut, and a failover happens: a member redirects the client.
 TEST(RegistryAway, AClientCutOffFromTheRegistryFollowsAFailover) {
     Trio trio;
     trio.stage.world.cut("c", "r");
@@ -110,20 +112,21 @@ TEST(RegistryAway, AClientCutOffFromTheRegistryFollowsAFailover) {
     EXPECT_EQ(trio.seen().shown, (Lines{"Bar1", "Bar2"}));
 }
 
-// The holder cannot reach the registry and is replaced; a client that has met both tells it.
+// The holder cannot reach the registry and is replaced; a client that has met both members tells
+// it.
 TEST(HigherEpoch, AMemberThatHearsOfASuccessorFromAClientStepsDown) {
     Trio trio;
     trio.stage.world.cut("c", "r");
     trio.stage.world.cut("nBar1", "r");
     ASSERT_TRUE(trio.stage.until([&] { return trio.stage.active() == "Bar2"; }));
-    EXPECT_EQ(trio.seen().status.member, "Bar1");  // Neither has heard of it: keep.
+    EXPECT_EQ(trio.seen().status.member, "Bar1");  // Neither has heard of the failover: keep.
     trio.stage.world.cut("c", "nBar1");
     (void)trio.stage.world.reset_connections("c", "nBar1");
     ASSERT_TRUE(trio.stage.until([&] { return trio.seen().shown.back() == "Bar2"; }));
     EXPECT_EQ(trio.member(0).role(), Role::active);
 
     trio.stage.world.heal("c", "nBar1");
-    trio.members[1]->crash();  // The client looks for another, and asks Bar1, too.
+    trio.members[1]->crash();  // The client looks for another member and also asks Bar1.
 
     ASSERT_TRUE(trio.stage.until([&] { return trio.member(0).role() == Role::standby; }));
     EXPECT_EQ(trio.member(0).heard, (Lines{"active 1", "standby 2"}));
@@ -204,12 +207,12 @@ TEST(SecondRegistry, OnTheSameDirectoryIsRefused) {
     EXPECT_NE(second.app<RegistryApp>().refusal->detail.find(stage.directory), std::string::npos);
 }
 
-// The full disk: no new member, everything else goes on, promotions included.
+// The disk is full: no new member joins; everything else goes on, promotions included.
 TEST(FullDisk, ChangesAreRefusedAndPromotionsStillWork) {
     Trio trio;
     sim::DiskStore& disk = trio.stage.world.node("r").disk();
     disk.set_capacity(disk.used_bytes());
-    // Ordinary changes eat what is left of the room that is not kept for promotions.
+    // Ordinary changes use up the room that is not kept for promotions.
     Extras extras;
     client::Agent& agent = *trio.seen().agent;
     for (int i = 0; i < 3000; ++i) {

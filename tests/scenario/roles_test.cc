@@ -1,4 +1,4 @@
-// Roles: who is active, who hears what, in which order (docs/protocols/roles.md).
+// Roles: which member is active, and which events come in which order (docs/protocols/roles.md).
 
 #include <algorithm>
 
@@ -11,7 +11,7 @@ namespace {
 
 using Lines = std::vector<std::string>;
 
-/// Two members, the first active, and a client in sync with it.
+/// Two members, the first one active, and a client in sync with it.
 struct Pair {
     explicit Pair(const std::string& first_node = "r", MemberPlan plan = {})
         : plan_(std::move(plan)) {
@@ -38,7 +38,7 @@ private:
     MemberPlan plan_;
 };
 
-// The seed's story: MASTER; STANDBY; the client sees Bar1; Bar1 dies; STANDBY, MASTER; Bar2.
+// MASTER; STANDBY; the client sees Bar1; Bar1 dies; STANDBY, MASTER; Bar2.
 TEST(FirstFailover, TheSeedsStoryInOrder) {
     Pair pair;
     EXPECT_EQ(pair.first().heard, Lines{"active 1"});
@@ -57,7 +57,7 @@ TEST(FirstFailover, TheSeedsStoryInOrder) {
     EXPECT_EQ(pair.first().heard, Lines{"standby 2"});
 }
 
-// Same host as the registry: death is proven, nobody waits for a lease.
+// On the registry's own host the death is proven, and no lease is awaited.
 TEST(FirstFailover, ProvenDeathIsActedOnInMilliseconds) {
     Pair pair("r");
     const TimePoint killed = pair.stage.world.now();
@@ -66,7 +66,7 @@ TEST(FirstFailover, ProvenDeathIsActedOnInMilliseconds) {
     EXPECT_LT(pair.stage.world.now() - killed, 10ms);
 }
 
-// Another host: a closed connection proves nothing, the lease decides.
+// On another host a closed connection proves nothing, and the lease decides.
 TEST(FirstFailover, UnprovenDeathWaitsForTheLease) {
     Pair pair("n1");
     const TimePoint killed = pair.stage.world.now();
@@ -76,7 +76,8 @@ TEST(FirstFailover, UnprovenDeathWaitsForTheLease) {
     EXPECT_LT(pair.stage.world.now() - killed, 1100ms);
 }
 
-// I29: the active hangs for longer than its lease, and wakes up believing in itself.
+// I29: the active member hangs for longer than its lease, and resumes in the belief that it is
+// active.
 TEST(I29Hang, TheResumedOldActiveIsNotHeard) {
     Pair pair("n1");
     pair.bar1->pause();
@@ -92,7 +93,7 @@ TEST(I29Hang, TheResumedOldActiveIsNotHeard) {
     EXPECT_EQ(pair.stage.active(), "Bar2");
 }
 
-// I29: cut off from registry and client alike, for good.
+// I29: cut off from registry and client for good.
 TEST(I29Cut, TheOtherSideGoesOnAfterTheLease) {
     Pair pair("n1");
     const TimePoint cut = pair.stage.world.now();
@@ -135,7 +136,7 @@ TEST(OnRegistryLoss, KeepGoesOnAndStepDownStops) {
             ASSERT_FALSE(pair.seen().outcomes[0]);
             EXPECT_EQ(pair.seen().outcomes[0].error().effect, Effect::none);
             EXPECT_EQ(pair.first().heard, (Lines{"active 1", "standby 1"}));
-            // The registry comes back, and with it the role: nobody else was promoted.
+            // The registry returns, and with it the role: no other member was promoted.
             pair.stage.world.node("r").process("registry").restart();
             ASSERT_TRUE(pair.stage.until([&] { return pair.first().role() == Role::active; }));
             EXPECT_EQ(pair.first().heard.back(), "active 1");
@@ -173,7 +174,7 @@ TEST(Switchover, CallersSeeNoErrorAndAShortStall) {
     EXPECT_EQ(pair.first().heard, (Lines{"active 1", "standby 2"}));
 }
 
-// A call that is still running holds the switchover up, up to the limit; then nothing changes.
+// A running call delays the switchover, up to the limit; then nothing changes.
 TEST(Switchover, WaitsForRunningCallsAndGivesUpAtItsLimit) {
     Pair pair("n1");
     pair.first().hold_answers = true;
@@ -198,8 +199,8 @@ TEST(Switchover, WaitsForRunningCallsAndGivesUpAtItsLimit) {
     EXPECT_TRUE(pair.seen().outcomes[1]);
 }
 
-// A supervisor restarts the active before anyone noticed its death, on another host: the new
-// incarnation proves the old one gone, and goes to the back.
+// A supervisor restarts the active member on another host before its death was noticed. The new
+// incarnation proves that the old one is gone, and goes to the end of the line.
 TEST(Incarnations, ARestartWithinTheLeaseGoesToTheBackOfTheLine) {
     Pair pair("n1");
     pair.bar1->crash();
@@ -222,7 +223,7 @@ TEST(Names, ASecondProcessWithALiveMembersNameHearsSoAndTakesOverWhenItDies) {
     ASSERT_TRUE(pair.stage.until([&] { return twin.app<MemberApp>().role() == Role::standby; }));
 }
 
-// I30: the registry can tell the story of each promotion.
+// I30: the registry can explain each promotion.
 TEST(I30Explain, TheStoryHasCauseEvidenceAndEpoch) {
     Pair pair("r");
     pair.bar1->crash();

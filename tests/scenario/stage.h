@@ -17,9 +17,9 @@ namespace understudy::scenario {
 
 inline constexpr std::uint16_t registry_port = 22222;
 
-/// A registry, as the program runs it.
+/// A registry, as in the program.
 struct RegistryApp {
-    /// With a backup the directory begins with it, and nothing is served.
+    /// With a backup, the directory begins with it, and nothing is served.
     RegistryApp(Runtime& runtime, Log& log, const std::string& directory,
                 std::optional<Buffer> backup = {});
     bool serving = false;
@@ -36,7 +36,7 @@ struct MemberPlan {
     std::vector<Address> registry = {{"r", 22222}};
 };
 
-/// A member that writes down what it hears, publishes its name, and answers "who".
+/// A member that records its events, publishes its name, and answers "who".
 class MemberApp final : public client::AgentObserver, public client::MemberObserver {
 public:
     MemberApp(Runtime& runtime, Log& log, const std::string& host, const MemberPlan& plan);
@@ -69,14 +69,14 @@ private:
     record::RecordId record_;
 };
 
-/// A client that writes down what it is shown.
+/// A client that records its events.
 class ClientApp final : public client::AgentObserver, public client::ProxyObserver {
 public:
     ClientApp(Runtime& runtime, Log& log, const std::string& host, const std::string& member = {},
               std::vector<Address> registry = {{"r", 22222}});
     ~ClientApp() override;
 
-    /// Calls "who"; the outcome is in `outcomes`, oldest first.
+    /// Calls "who"; the outcome is appended to `outcomes`.
     void call(Duration patience);
 
     std::vector<std::string> shown;     ///< Publisher's name at each image, e.g. "Bar1"
@@ -102,9 +102,9 @@ private:
     std::map<CallId, TimePoint> begun_;
 };
 
-/// A simulated platform without faults of its own: the scenario brings them.
+/// A simulated platform without faults of its own; the scenario adds them.
 ///
-/// Registry on "r"; each member and client on the node it is asked to be on.
+/// The registry is on "r", each member and client on the host that the test names.
 class Stage {
 public:
     explicit Stage(std::uint64_t seed = 1);
@@ -133,7 +133,8 @@ public:
 
     const SeedLine seed_line;
     sim::World world;
-    /// What `understudy registry backup` writes, and `restore` makes of it, in another directory.
+    /// What `understudy registry backup` writes, and what `restore` makes of it in another
+    /// directory.
     [[nodiscard]] Buffer backup();
     void restore(const Buffer& backup, const std::string& into);
     std::string directory = "/data";

@@ -1,5 +1,5 @@
-// Each rule that the registry keeps for a service with a journal is broken on purpose; whoever
-// watches the platform from outside must notice.
+// Each rule of the registry for a service with a journal is broken on purpose; the oracle, which
+// sees the platform from outside, must notice it.
 //
 // Method: as immortal_plants_test.cc.
 

@@ -50,7 +50,7 @@ std::uint64_t Tally::hit(std::uint64_t intent) {
 
 // --- A copy --------------------------------------------------------------------------------------
 
-/// Hears what the copy is designated.
+/// Gets the designation of the copy.
 class TallyApp::Tap final : public Log {
 public:
     Tap(Log& log, std::shared_ptr<bool> designated)
@@ -100,7 +100,7 @@ DesignationOracle::Line DesignationOracle::line_of(const registry::Service& serv
     return line;
 }
 
-/// After a full stop the first is the checkpointer.
+/// After a full stop the first copy is the checkpointer.
 void DesignationOracle::look_at_start(const registry::Service& service,
                                       const role::StartOrder::Saved& saved) {
     if (service.line.empty()) {
@@ -162,11 +162,11 @@ void DesignationOracle::given(const registry::Service& service, const std::strin
     before_giver_.erase(giver_);
 }
 
-// --- The whole -----------------------------------------------------------------------------------
+// --- The whole cluster ---------------------------------------------------------------------------
 
 namespace {
 
-/// Asks the registry, as `understudy service switchover` does.
+/// Asks the registry for switchovers, as `understudy service switchover` does.
 class OperatorApp final : public client::AgentObserver {
 public:
     OperatorApp(Runtime& runtime, Log& log) {
@@ -191,7 +191,7 @@ private:
     void service_changed(const std::string&) override {}
 };
 
-/// One call after the other, as fast as they are answered.
+/// Makes one call after the other, as fast as they are answered.
 class PingApp final {
 public:
     struct Notes {
@@ -284,9 +284,9 @@ private:
     std::vector<sim::Process*> all_;
     SwitchoverOutcome outcome_;
     bool calm_ = false;
-    bool stopped_ = false;  ///< All copies are, on purpose.
+    bool stopped_ = false;  ///< All copies were stopped on purpose.
     bool asking_ = false;
-    int twice_ = 0;  ///< Looks that found two designated.
+    int twice_ = 0;  ///< How often two designated copies were seen.
     struct Counts {
         std::uint64_t hits = 0;
         std::uint64_t doubled = 0;
@@ -369,7 +369,7 @@ const registry::Service* Theatre::registered() {
 
 void Theatre::look() {
     if (const registry::Service* found = registered()) designations_.look(*found);
-    // What one copy is told can be on its way to another, or have to wait for a connection.
+    // A message to one copy can be under way to another, or wait for a connection.
     std::size_t designated = 0;
     for (std::size_t i = 0; i < copies_.size(); ++i) {
         const TallyApp* const found = copy(i);
@@ -460,7 +460,7 @@ void Theatre::harm() {
     }
 }
 
-/// Until the registry has noticed, and nobody is in line.
+/// Waits until the registry has noticed and no copy is in line.
 void Theatre::full_stop() {
     if (std::exchange(stopped_, true)) return;
     for (sim::Process* process : copies_) process->crash();
@@ -547,7 +547,8 @@ SwitchoverOutcome Theatre::run() {
         rested = rests();
     }
     if (!rested && !broken()) oracle_.broken("no rest when all is well: " + describe());
-    world_.run_until(broken, 6s);  // For who was told nothing of its designation.
+    world_.run_until(broken,
+                     6s);  // Long enough to notice a copy that was not told its designation.
     if (!broken()) judge();
     outcome_.violations = oracle_.violations();
     for (const std::string& error : world_.errors()) outcome_.violations.push_back(error);

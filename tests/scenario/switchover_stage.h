@@ -14,7 +14,7 @@
 
 namespace understudy::scenario {
 
-/// Counts what clients ask it to, and calls itself all the time.
+/// Counts the requests of clients, and calls itself all the time.
 class Tally final : public Immortal {
 public:
     static constexpr std::uint64_t ticks_max = 1500;
@@ -45,16 +45,16 @@ private:
     std::set<std::uint64_t> intents_;
 };
 
-/// A process with one copy of the tally, as the library runs it, under a registry.
+/// A process with one copy of the tally, as in the library, with a registry.
 class TallyApp final : private library::ImmortalBody::Observer {
 public:
     TallyApp(Runtime& runtime, Log& log, ImmortalOptions options);
 
     [[nodiscard]] const std::optional<Error>& error() const { return error_; }
     [[nodiscard]] ImmortalStatus status() const;
-    /// What the registry has designated it last, and nobody has taken back.
+    /// True if the registry's last designation is active and was not revoked.
     [[nodiscard]] bool designated_active() const { return *designated_; }
-    /// At most once a time: the state as it is at the active copy.
+    /// Looks at the state of the active copy; at most one look at a time.
     void look(std::function<void(const Tally&)> seen);
 
 private:
@@ -70,14 +70,14 @@ private:
     library::ImmortalHere body_;
 };
 
-/// The rules that the registry keeps for a service with a journal, watched from outside.
+/// Checks the registry's rules for a service with a journal from outside.
 class DesignationOracle {
 public:
     explicit DesignationOracle(ImmortalOracle& broken) : broken_(broken) {}
 
-    /// Of the registry's active node, often.
+    /// Called often, with the state of the registry's active node.
     void look(const registry::Service& service);
-    /// A switchover is done: these were in line when `giver` gave its role away.
+    /// A switchover is done: these were in line when `giver` gave up its role.
     void given(const registry::Service& service, const std::string& giver);
 
 private:
@@ -100,9 +100,9 @@ struct SwitchoverPlan {
     bool replicated = false;
     std::size_t copies = 3;  ///< At most four.
     std::size_t clients = 2;
-    std::uint64_t intents = 60;  ///< Of each client.
+    std::uint64_t intents = 60;  ///< For each client.
     Duration lasts = 4s;
-    bool harm = true;  ///< Kills, hangs, cuts, full stops, of the registry too.
+    bool harm = true;  ///< Kills, hangs, network cuts, full stops, also of the registry.
     std::function<void(std::string_view)> sink = {};
 };
 
@@ -112,13 +112,13 @@ struct SwitchoverOutcome {
     std::uint64_t done = 0;
     std::uint64_t harmed = 0;
     std::uint64_t hits = 0;
-    Duration stall{};  ///< The longest that a call at a time waited, all its life.
+    Duration stall{};  ///< The longest wait of a client that makes one call at a time.
     std::set<std::string> refusals;
     std::string tail;
 };
 
-/// Some copies under a registry that an operator asks for switchovers again and again; then all
-/// must come to rest, with every promise kept.
+/// Runs copies with a registry that an operator asks for switchovers repeatedly. Then all must come
+/// to rest, with every promise kept.
 [[nodiscard]] SwitchoverOutcome run_switchovers(const SwitchoverPlan& plan);
 
 }  // namespace understudy::scenario

@@ -1,9 +1,9 @@
-// Switchovers of an immortal on a journal, asked for again and again while clients call it; then
-// the same while anything is killed, hung, cut off, or stopped as a whole.
+// Switchovers of an immortal on a journal, requested repeatedly while clients call it. Then the
+// same while processes are killed, hang, are cut off, or all are stopped.
 //
-// Method: three copies as the library runs them, under a registry; clients that keep their sessions
-// notice an error, a call that was lost, or carried out twice; the registry's rules for whom it
-// designates are watched from outside.
+// Method: three copies as in the library, with a registry. Clients that keep their sessions notice
+// an error, a lost call, or a call that was carried out twice. An oracle checks the registry's
+// designations from outside.
 
 #include <cstdio>
 
@@ -59,7 +59,7 @@ TEST_P(Switchovers, NothingIsLostOrDoubledWhateverFailsMeanwhile) {
     for (const std::string& refusal : all.refusals) std::printf("  %s\n", refusal.c_str());
 }
 
-// For an hour that nobody needs: run with --gtest_also_run_disabled_tests.
+// For long runs by hand: --gtest_also_run_disabled_tests.
 TEST_P(Switchovers, DISABLED_NothingIsLostOrDoubledForManySeeds) {
     for (std::uint64_t seed = 1'000; seed < 1'200; ++seed) {
         const SwitchoverOutcome outcome = run_switchovers(
