@@ -31,6 +31,7 @@ void JournaledMember::enter() {
     config.set_lease_ms(static_cast<std::uint64_t>(
         std::chrono::duration_cast<std::chrono::milliseconds>(options_.lease).count()));
     config.set_last_resort(options_.last_resort == role::LastResort::allow ? 1 : 0);
+    config.set_checkpointer(options_.checkpointer == role::Checkpointer::shared ? 1 : 0);
     wanted.set_member(name());
     *wanted.mutable_endpoint() = wire::to_endpoint(options_.endpoint);
     if (options_.node.port != 0) *wanted.mutable_node() = wire::to_endpoint(options_.node);

@@ -27,6 +27,9 @@ struct JournaledOptions {
     Duration lease = 1s;
     /// Of a service that is not registered beforehand; else its registration says.
     role::LastResort last_resort = role::LastResort::never;
+    /// The same for all members: one with another value is refused (bad_config). `dedicated`
+    /// follows the registration of a service that is registered beforehand.
+    role::Checkpointer checkpointer = role::Checkpointer::dedicated;
 };
 
 /// What a member is by the word of its journal, and how far it is.

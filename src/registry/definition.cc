@@ -113,6 +113,14 @@ void take_options(Merge& merge, pb::ReplicaDefinition& replica, const pb::Replic
 
 }  // namespace
 
+role::LastResort last_resort_of(const pb::ServiceConfig& config) {
+    return config.last_resort() == 1 ? role::LastResort::allow : role::LastResort::never;
+}
+
+role::Checkpointer checkpointer_of(const pb::ServiceConfig& config) {
+    return config.checkpointer() == 1 ? role::Checkpointer::shared : role::Checkpointer::dedicated;
+}
+
 Result<void> check(const pb::DefinitionAsk& wanted) {
     switch (wanted.what_case()) {
         case pb::DefinitionAsk::kDefine: {
@@ -126,6 +134,7 @@ Result<void> check(const pb::DefinitionAsk& wanted) {
                     fmt::format("journal kind {} is not known here", define.journal()));
             }
             if (define.last_resort() > 1) return bad_config("last_resort: never or allow");
+            if (define.checkpointer() > 1) return bad_config("checkpointer: dedicated or shared");
             if (define.has_directory()) US_CHECK(check_directory(define.directory()));
             return check_options(define.first());
         }
@@ -175,6 +184,11 @@ Result<Definition> define(const Definition* old, const pb::DefineAsk& wanted) {
                        now.last_resort =
                            value == 1 ? role::LastResort::allow : role::LastResort::never;
                    });
+    }
+    if (wanted.has_checkpointer()) {
+        const auto checkpointer = static_cast<role::Checkpointer>(wanted.checkpointer());
+        merge.take("checkpointer", role::name(now.checkpointer), role::name(checkpointer),
+                   [&](std::string_view) { now.checkpointer = checkpointer; });
     }
     if (wanted.has_version()) {
         if (wanted.version() < rows.version()) {

@@ -14,9 +14,13 @@ inline constexpr std::uint32_t replica_number_max = 999;
 inline constexpr std::size_t directory_size_max = 1024;  ///< In bytes.
 inline constexpr std::uint64_t defined_lease_ms = 1000;  ///< Until a member says another.
 
+[[nodiscard]] role::LastResort last_resort_of(const wire::pb::ServiceConfig& config);
+[[nodiscard]] role::Checkpointer checkpointer_of(const wire::pb::ServiceConfig& config);
+
 struct Definition {
     wire::pb::Definition rows;
     role::LastResort last_resort = role::LastResort::never;
+    role::Checkpointer checkpointer = role::Checkpointer::dedicated;
 };
 
 /// Is this well-formed? Errors: bad_config, limit_exceeded (none).

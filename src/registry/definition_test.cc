@@ -31,6 +31,7 @@ TEST(Definition, WhatIsNotWellFormedIsRefused) {
     EXPECT_EQ(refusal([](auto& ask) { ask.set_kind(2); }), Errc::bad_config);
     EXPECT_EQ(refusal([](auto& ask) { ask.set_journal(3); }), Errc::bad_config);
     EXPECT_EQ(refusal([](auto& ask) { ask.set_last_resort(2); }), Errc::bad_config);
+    EXPECT_EQ(refusal([](auto& ask) { ask.set_checkpointer(2); }), Errc::bad_config);
     EXPECT_EQ(refusal([](auto& ask) { ask.set_directory("logs"); }), Errc::bad_config);
     EXPECT_EQ(refusal([](auto& ask) { ask.set_directory("/a\nb"); }), Errc::bad_config);
     EXPECT_EQ(refusal([](auto& ask) { ask.set_directory('/' + std::string(1024, 'a')); }),
@@ -72,6 +73,19 @@ TEST(Definition, OtherOptionsNeedUpdateAndNothingElseIsReset) {
     EXPECT_EQ(now.rows.replicas(0).app_port(), 1000u);
     EXPECT_EQ(now.rows.directory(), "/logs");
     EXPECT_EQ(now.rows.version(), 3u);
+}
+
+TEST(Definition, AnotherCheckpointerNeedsUpdate) {
+    const Definition old = *define(nullptr, shared());
+    EXPECT_EQ(old.checkpointer, role::Checkpointer::dedicated);
+    pb::DefineAsk other = shared();
+    other.set_checkpointer(1);
+    const auto refused = define(&old, other);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().detail,
+              "service server is registered with checkpointer dedicated, not shared");
+    other.set_update(true);
+    EXPECT_EQ(define(&old, other)->checkpointer, role::Checkpointer::shared);
 }
 
 TEST(Definition, VersionsOnlyGrow) {

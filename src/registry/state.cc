@@ -199,7 +199,7 @@ Outcome State::on(const pb::AddMember& add, std::uint64_t wall_ms) {
     }
 
     if (service.journaled()) {
-        if (auto known = check_copy(service, wanted.member()); !known) {
+        if (auto known = check_copy(service, wanted); !known) {
             return refuse(known.error().code, known.error().detail);
         }
         if (service.line.empty()) service.config.set_lease_ms(wanted.config().lease_ms());

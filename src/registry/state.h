@@ -179,7 +179,8 @@ private:
                         Change& change);
     void erase(Service& service, JoinOrder order, Change& change);
     void configure(Service& service, const wire::pb::ServiceConfig& wanted);
-    [[nodiscard]] static Result<void> check_copy(const Service& service, const std::string& member);
+    [[nodiscard]] static Result<void> check_copy(const Service& service,
+                                                 const wire::pb::Register& wanted);
     void join(Service& service, const wire::pb::AddMember& add, Member& member,
               std::uint64_t wall_ms, Change& change);
     void leave(Service& service, JoinOrder order, const Why& why, Change& change);

@@ -18,10 +18,6 @@ using role::Cause;
 
 namespace {
 
-[[nodiscard]] role::LastResort last_resort_of(const pb::ServiceConfig& config) {
-    return config.last_resort() == 1 ? role::LastResort::allow : role::LastResort::never;
-}
-
 [[nodiscard]] Outcome refused(Error error) {
     Outcome outcome;
     outcome.error = std::move(error);
@@ -135,16 +131,26 @@ void State::configure(Service& service, const pb::ServiceConfig& wanted) {
     }
     if (service.start_order) {
         (void)service.start_order->allow(last_resort_of(wanted));
+        (void)service.start_order->choose(checkpointer_of(wanted));
         return;
     }
-    service.start_order.emplace(
-        role::StartOrder::Options{.last_resort = last_resort_of(wanted), .had_checkpoint = false});
+    service.start_order.emplace(role::StartOrder::Options{.last_resort = last_resort_of(wanted),
+                                                          .checkpointer = checkpointer_of(wanted)});
     // What went before was not its journal's.
     service.epoch = {};
     service.awaited.clear();
 }
 
-Result<void> State::check_copy(const Service& service, const std::string& member) {
+Result<void> State::check_copy(const Service& service, const pb::Register& wanted) {
+    const std::string& member = wanted.member();
+    const role::Checkpointer own = checkpointer_of(service.config);
+    const role::Checkpointer said = checkpointer_of(wanted.config());
+    // A member that says `dedicated` to a defined service may know nothing of this option.
+    if (said != own && (!service.definition || said == role::Checkpointer::shared)) {
+        return Error{.code = Errc::bad_config,
+                     .detail = fmt::format("service {} has checkpointer = {}: member {} says {}",
+                                           service.config.family(), name(own), member, name(said))};
+    }
     if (service.definition) {
         std::string names;
         for (const pb::ReplicaDefinition& replica : service.definition->replicas()) {
@@ -384,12 +390,14 @@ Outcome State::define(const pb::DefineAsk& wanted) {
                        fmt::format("members of service {} run that was not registered: {}", family,
                                    members_of(*old)));
     }
-    const Definition before{.rows = defined ? *old->definition : pb::Definition(),
-                            .last_resort = defined ? last_resort_of(old->config)
-                                                   : role::LastResort::never};
+    const Definition before{
+        .rows = defined ? *old->definition : pb::Definition(),
+        .last_resort = defined ? last_resort_of(old->config) : role::LastResort::never,
+        .checkpointer = defined ? checkpointer_of(old->config) : role::Checkpointer::dedicated};
     auto now = registry::define(defined ? &before : nullptr, wanted);
     if (!now) return refused(std::move(now).error());
-    if (defined && now->last_resort == before.last_resort && equal(now->rows, before.rows)) {
+    if (defined && now->last_resort == before.last_resort &&
+        now->checkpointer == before.checkpointer && equal(now->rows, before.rows)) {
         return {};
     }
     if (defined && !old->line.empty() && moves_journal(before.rows, now->rows)) {
@@ -416,7 +424,9 @@ Outcome State::define(const pb::DefineAsk& wanted) {
     }
     service.definition = std::move(now->rows);
     service.config.set_last_resort(now->last_resort == role::LastResort::allow ? 1 : 0);
+    service.config.set_checkpointer(now->checkpointer == role::Checkpointer::shared ? 1 : 0);
     designate(service, service.start_order->allow(now->last_resort), change);
+    designate(service, service.start_order->choose(now->checkpointer), change);
     return finish(service, change);
 }
 
@@ -482,17 +492,18 @@ void State::restore_start_order(Service& service, const pb::ServiceState& row) {
     const pb::StartOrderState& saved = row.start_order();
     std::vector<std::string> line;
     for (const auto& [order, member] : service.line) line.push_back(member.name);
-    service.start_order.emplace(role::StartOrder::restored(
-        {.last_resort = last_resort_of(service.config), .had_checkpoint = false},
-        {.has_checkpoint = saved.has_checkpoint(),
-         .copies = {saved.copies().begin(), saved.copies().end()},
-         .active = saved.active(),
-         .checkpointer = saved.checkpointer(),
-         .stand_in = saved.stand_in(),
-         .first_start = saved.first_start(),
-         .had_checkpointer = saved.had_checkpointer(),
-         .may_resort = saved.may_resort()},
-        line));
+    service.start_order.emplace(
+        role::StartOrder::restored({.last_resort = last_resort_of(service.config),
+                                    .checkpointer = checkpointer_of(service.config)},
+                                   {.has_checkpoint = saved.has_checkpoint(),
+                                    .copies = {saved.copies().begin(), saved.copies().end()},
+                                    .active = saved.active(),
+                                    .checkpointer = saved.checkpointer(),
+                                    .stand_in = saved.stand_in(),
+                                    .first_start = saved.first_start(),
+                                    .had_checkpointer = saved.had_checkpointer(),
+                                    .may_resort = saved.may_resort()},
+                                   line));
     for (auto& [order, member] : service.line) {
         member.designation = *service.start_order->find(member.name);
         if (member.role == Role::checkpointer) member.role = Role::standby;

@@ -58,6 +58,7 @@ public:
         bool has_checkpoint = false;
         Redundancy redundancy = Redundancy::journaled;
         std::uint64_t replaces = 0;
+        role::Checkpointer checkpointer = role::Checkpointer::dedicated;
     };
     Outcome start(const std::string& member, std::uint64_t incarnation) {
         return start(member, incarnation, Knows{});
@@ -69,6 +70,8 @@ public:
         wanted.mutable_config()->set_family("server");
         wanted.mutable_config()->set_redundancy(static_cast<std::uint32_t>(knows.redundancy));
         wanted.mutable_config()->set_lease_ms(700);
+        wanted.mutable_config()->set_checkpointer(
+            knows.checkpointer == role::Checkpointer::shared ? 1 : 0);
         wanted.set_member(member);
         wanted.mutable_endpoint()->set_host("127.0.0.1");
         wanted.mutable_endpoint()->set_port(7000);
@@ -598,6 +601,101 @@ TEST(JournaledService, HoldsItsPromisesWhateverComes) {
             ASSERT_EQ(active->designation.role, Role::active);
         }
     }
+}
+
+// --- A shared checkpointer -----------------------------------------------------------------------
+
+constexpr JournaledStory::Knows says_shared = {.checkpointer = role::Checkpointer::shared};
+
+TEST(SharedCheckpointer, TwoCopiesAreAPairThatFailsOver) {
+    JournaledStory story;
+    story.start("replica-0", 1, says_shared);
+    EXPECT_EQ(story.designated(), "0=active+");
+    story.start("replica-1", 2, says_shared);
+    story.report(0u, Role::active, 1, true);
+    story.restart();
+    EXPECT_EQ(story.designated(), "0=active 1=standby+");
+
+    story.stop(0u);
+    EXPECT_EQ(story.designated(), "1=active+");
+    EXPECT_EQ(waiting_of(story.service()),
+              "replica-1 is to be active: its journal has not made it so yet");
+    story.report(1u, Role::active, 2);
+    story.start("replica-0", 3, says_shared);
+
+    EXPECT_EQ(story.active(), "replica-1");
+    EXPECT_EQ(story.designated(), "0=standby+ 1=active");
+}
+
+TEST(SharedCheckpointer, AfterAFullStopTheFirstIsActive) {
+    JournaledStory story;
+    story.start("replica-0", 1, says_shared);
+    story.start("replica-1", 2, says_shared);
+    story.report(0u, Role::active, 1, true);
+    story.stop(0u);
+    story.stop(1u);
+    story.restart();
+
+    story.start("replica-1", 3, says_shared);
+
+    EXPECT_EQ(story.designated(), "1=active+");
+    EXPECT_EQ(to_info(story.service()).config().checkpointer(), 1u);
+}
+
+TEST(SharedCheckpointer, AMemberThatSaysOtherwiseIsRefused) {
+    JournaledStory story;
+    story.start("replica-0", 1, says_shared);
+
+    Outcome outcome = story.start("replica-1", 2);
+    ASSERT_TRUE(outcome.error);
+    EXPECT_EQ(outcome.error->code, Errc::bad_config);
+    EXPECT_EQ(outcome.error->detail,
+              "service server has checkpointer = shared: member replica-1 says dedicated");
+    EXPECT_FALSE(outcome.change);
+    EXPECT_EQ(story.line(), std::vector<std::string>{"replica-0"});
+
+    story.stop(0u);
+    EXPECT_FALSE(story.start("replica-1", 2).error) << "nobody else runs";
+    outcome = story.start("replica-0", 3, says_shared);
+    ASSERT_TRUE(outcome.error);
+    EXPECT_EQ(outcome.error->detail,
+              "service server has checkpointer = dedicated: member replica-0 says shared");
+}
+
+TEST(SharedCheckpointer, OfADefinedServiceItsDefinitionSays) {
+    JournaledStory story;
+    story.define([](pb::DefineAsk& define) { define.set_checkpointer(1); });
+    story.add(1);
+    EXPECT_FALSE(story.start("replica-0", 1).error) << "it says nothing of its own";
+    EXPECT_FALSE(story.start("replica-1", 2, says_shared).error);
+    EXPECT_EQ(story.designated(), "0=active 1=standby+");
+
+    const auto dedicated = [](pb::DefineAsk& define) {
+        define.set_checkpointer(0);
+        define.set_update(true);
+    };
+    EXPECT_TRUE(story.define(dedicated).change);
+    EXPECT_FALSE(story.define(dedicated).change) << "asked twice";
+    story.stop(1u);
+    EXPECT_EQ(story.start("replica-1", 3, says_shared).error->code, Errc::bad_config);
+    EXPECT_FALSE(story.start("replica-1", 3).error);
+}
+
+TEST(SharedCheckpointer, ADefinitionTurnsTheCheckpointerIntoAStandby) {
+    JournaledStory story;
+    story.define_three();
+    story.start(0u);
+    story.start(1u);
+    story.start(2u);
+    EXPECT_EQ(story.designated(), "0=active 1=checkpointer+ 2=standby");
+
+    const Outcome outcome = story.define([](pb::DefineAsk& define) {
+        define.set_checkpointer(1);
+        define.set_update(true);
+    });
+
+    EXPECT_EQ(told(outcome), std::set<std::string>{"replica-1"});
+    EXPECT_EQ(story.designated(), "0=active 1=standby+ 2=standby");
 }
 
 // --- Definitions ---------------------------------------------------------------------------------

@@ -29,6 +29,9 @@ Result<void> check(const wire::pb::Register& wanted) {
     if (config.last_resort() > 1) {
         return Error{.code = Errc::bad_config, .detail = "last_resort: never or allow"};
     }
+    if (config.checkpointer() > 1) {
+        return Error{.code = Errc::bad_config, .detail = "checkpointer: dedicated or shared"};
+    }
     if (wanted.has_node() && (wanted.node().host().empty() || wanted.node().host().size() > 255 ||
                               wanted.node().port() == 0 || wanted.node().port() > 65'535)) {
         return Error{.code = Errc::bad_config, .detail = "node: host and port wanted"};

@@ -7,6 +7,10 @@
 
 namespace understudy::role {
 
+std::string_view name(Checkpointer checkpointer) {
+    return checkpointer == Checkpointer::shared ? "shared" : "dedicated";
+}
+
 StartOrder StartOrder::restored(Options options, const Saved& saved,
                                 const std::vector<std::string>& line) {
     StartOrder order(options);
@@ -22,7 +26,8 @@ StartOrder StartOrder::restored(Options options, const Saved& saved,
         return order.running(name) == nullptr ? std::string() : name;
     };
     order.active_ = runs(saved.active);
-    if (saved.checkpointer != saved.active) order.checkpointer_ = runs(saved.checkpointer);
+    if (!order.shared_ && saved.checkpointer != saved.active)
+        order.checkpointer_ = runs(saved.checkpointer);
     if (saved.stand_in != saved.active) order.stand_in_ = runs(saved.stand_in);
     order.had_checkpointer_ = saved.had_checkpointer;
     order.may_resort_ = saved.may_resort;
@@ -60,7 +65,7 @@ StartOrder::Changes StartOrder::started(const std::string& member) {
     if (first) first_start_ = !founded_;
     const bool to_be_checkpointer =
         first_start_ || planted(Plant::start_order_ignored) ? line_.size() == 2 : first;
-    if (to_be_checkpointer && !had_checkpointer_ && copies_.size() > 1) {
+    if (to_be_checkpointer && !shared_ && !had_checkpointer_ && copies_.size() > 1) {
         checkpointer_ = member;
         had_checkpointer_ = true;
     }
@@ -89,6 +94,12 @@ void StartOrder::to_the_back(const std::string& member) {
 
 StartOrder::Changes StartOrder::allow(LastResort last_resort) {
     last_resort_ = last_resort;
+    return changes();
+}
+
+StartOrder::Changes StartOrder::choose(Checkpointer checkpointer) {
+    shared_ = checkpointer == Checkpointer::shared;
+    if (shared_ && !checkpointer_.empty()) stand_in_ = std::exchange(checkpointer_, {});
     return changes();
 }
 
@@ -146,7 +157,7 @@ void StartOrder::elect() {
         if (found != line_.end()) active_ = found->name;
     };
     choose([this](const std::string& name) {
-        if (planted(Plant::checkpointer_elected)) return true;
+        if (shared_ || planted(Plant::checkpointer_elected)) return true;
         return name != checkpointer_ && name != stand_in_;
     });
     if (active_.empty() && !other_electable(stand_in_)) {
@@ -185,7 +196,8 @@ Designation StartOrder::designation(const Member& member) const {
     if (member.name == active_) {
         return {.role = Role::active, .electable = true, .takes_checkpoints = has_duty};
     }
-    if (member.name == checkpointer_ || (has_duty && other_electable(member.name))) {
+    const bool gives_way = !shared_ && has_duty && other_electable(member.name);
+    if (member.name == checkpointer_ || gives_way) {
         return {.role = Role::checkpointer, .electable = false, .takes_checkpoints = true};
     }
     return {.role = Role::standby, .electable = true, .takes_checkpoints = has_duty};
@@ -221,6 +233,7 @@ void StartOrder::check_invariants() const {
         duties += member.told.takes_checkpoints ? 1 : 0;
         US_ASSERT(member.told.electable == (member.told.role != Role::checkpointer));
     }
+    US_ASSERT(!shared_ || checkpointer_.empty());
     US_ASSERT(actives == (active_.empty() ? 0U : 1U));
     US_ASSERT(duties <= 1);
     US_ASSERT(line_.empty() || duties == 1);

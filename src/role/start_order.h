@@ -12,6 +12,13 @@ namespace understudy::role {
 /// May a checkpointer become active when nobody else can?
 enum class LastResort { never, allow };
 
+/// Who takes the checkpoints of a service.
+enum class Checkpointer {
+    dedicated,  ///< A member that does nothing else, and does not become active.
+    shared,     ///< A standby, which may become active like the others.
+};
+[[nodiscard]] std::string_view name(Checkpointer checkpointer);
+
 /// What a running member is to do for a service that has a journal.
 struct Designation {
     Role role = Role::standby;       ///< active, standby or checkpointer.
@@ -38,12 +45,17 @@ struct Designated {
 /// only while another electable standby remains; if it is promoted all the same, it drops what it
 /// has begun. With no standby at all the active member takes its own.
 ///
+/// With a shared checkpointer all copies are electable. The first that is started is active, also
+/// after a full stop, and when it ends, the earliest of the others. The standby that was started
+/// last takes the checkpoints and keeps this duty until it ends or becomes active.
+///
 /// A machine: events in, what has changed out, in the order of starting.
 /// Thread: the owner's.
 class StartOrder {
 public:
     struct Options {
         LastResort last_resort = LastResort::never;
+        Checkpointer checkpointer = Checkpointer::dedicated;
         bool had_checkpoint = false;  ///< The service has been started before.
     };
     using Changes = std::vector<Designated>;
@@ -62,7 +74,9 @@ public:
     };
 
     explicit StartOrder(Options options)
-        : last_resort_(options.last_resort), founded_(options.had_checkpoint) {}
+        : last_resort_(options.last_resort),
+          shared_(options.checkpointer == Checkpointer::shared),
+          founded_(options.had_checkpoint) {}
 
     /// As it was when this was saved, with these running, in the order of starting: it goes on as
     /// if nothing had been. What does not fit together is left out.
@@ -93,6 +107,8 @@ public:
     [[nodiscard]] bool founded() const { return founded_; }
     [[nodiscard]] const std::set<std::string>& copies() const { return copies_; }
     Changes allow(LastResort last_resort);
+    /// Who has the duty keeps it, until it ends or becomes active.
+    Changes choose(Checkpointer checkpointer);
     /// Nobody else has come for long enough: on a start after a full stop, time for a last resort.
     Changes waited();
 
@@ -122,6 +138,7 @@ private:
     Changes changes();
 
     LastResort last_resort_;
+    bool shared_;  ///< The checkpointer.
     bool founded_;
     std::set<std::string> copies_;  ///< All that are registered.
     std::vector<Member> line_;            ///< Who runs, in the order of starting.

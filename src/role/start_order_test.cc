@@ -60,6 +60,9 @@ public:
 
 constexpr StartOrder::Options first_ever = {};
 constexpr StartOrder::Options again = {.had_checkpoint = true};
+constexpr StartOrder::Options shared = {.checkpointer = Checkpointer::shared};
+constexpr StartOrder::Options shared_again = {.checkpointer = Checkpointer::shared,
+                                              .had_checkpoint = true};
 constexpr StartOrder::Options resort = {.last_resort = LastResort::allow, .had_checkpoint = true};
 
 struct Case {
@@ -133,7 +136,50 @@ INSTANTIATE_TEST_SUITE_P(
              "+A +B +C +D -A eD", "B=standby C=checkpointer+ D=active"},
         Case{"who does not run is not elected", again, "ABC", "+A eC", "A=checkpointer+"},
         Case{"a copy that is removed while it runs ends", again, "ABC", "+A +B +C rB",
-             "A=checkpointer+ C=active"}));
+             "A=checkpointer+ C=active"},
+        Case{"shared: the first is active, and a sole member takes its own checkpoints", shared,
+             "ABC", "+A", "A=active+"},
+        Case{"shared: the second takes them and stays a standby", shared, "ABC", "+A +B",
+             "A=active B=standby+"},
+        Case{"shared: who takes them keeps the duty when others come", shared, "ABC", "+A +B +C",
+             "A=active B=standby+ C=standby"},
+        Case{"shared: also after a full stop the first is active", shared_again, "ABC", "+C +A +B",
+             "A=standby+ B=standby C=active"},
+        Case{"shared: two copies are a pair", shared_again, "AB", "+A +B -A", "B=active+"},
+        Case{"shared: the one that ended returns as standby", shared_again, "AB", "+A +B -A +A",
+             "A=standby+ B=active"},
+        Case{"shared: the pair goes to and fro", shared_again, "AB", "+A +B -A +A -B", "A=active+"},
+        Case{"shared: the earliest is next, whatever its duty", shared, "ABC", "+A +B +C -A",
+             "B=active C=standby+"},
+        Case{"shared: the duty goes to another standby", shared, "ABC", "+A +B +C -B",
+             "A=active C=standby+"},
+        Case{"shared: whom the journal elects is active", shared, "ABC", "+A +B +C eB",
+             "A=standby B=active C=standby+"},
+        Case{"shared: who lacks entries is not promoted", shared_again, "ABC", "+A +B +C ?B -A",
+             "B=standby+ C=active"}));
+
+TEST(StartOrder, TheCheckpointerMayBecomeShared) {
+    Service service(again);
+    EXPECT_EQ(service.play("+A +B +C"), "A=checkpointer+ B=active C=standby");
+    EXPECT_EQ(service.order.choose(Checkpointer::shared).size(), 1U) << "A is electable now";
+    EXPECT_EQ(service.state(), "A=standby+ B=active C=standby");
+    EXPECT_EQ(service.play("-B"), "A=active C=standby+");
+}
+
+TEST(StartOrder, AMemberThatWaitsBecomesActiveWhenTheCheckpointerBecomesShared) {
+    Service service(again, "AB");
+    EXPECT_EQ(service.play("+A"), "A=checkpointer+");
+    service.order.choose(Checkpointer::shared);
+    EXPECT_EQ(service.state(), "A=active+");
+}
+
+TEST(StartOrder, TheCheckpointerMayBecomeDedicated) {
+    Service service(shared);
+    EXPECT_EQ(service.play("+A +B +C"), "A=active B=standby+ C=standby");
+    service.order.choose(Checkpointer::dedicated);
+    EXPECT_EQ(service.state(), "A=active B=checkpointer+ C=standby");
+    EXPECT_EQ(service.play("-A"), "B=checkpointer+ C=active");
+}
 
 TEST(StartOrder, AFullStopAfterTheFirstCheckpointIsNoFirstStart) {
     Service service(first_ever);
@@ -194,7 +240,10 @@ TEST(StartOrder, TellsOnlyWhatHasChanged) {
 TEST(StartOrder, HoldsItsPromisesUnderRandomComingsAndGoings) {
     for (std::uint64_t seed = 1; seed <= 200; ++seed) {
         Random random(seed);
-        Service service({.had_checkpoint = random.chance(1, 2)}, "ABCD");
+        const Checkpointer checkpointer =
+            seed % 2 == 0 ? Checkpointer::shared : Checkpointer::dedicated;
+        Service service({.checkpointer = checkpointer, .had_checkpoint = random.chance(1, 2)},
+                        "ABCD");
         std::set<std::string> up;
         std::vector<std::string> line;  // The same, in the order of starting.
         for (int step = 0; step < 60; ++step) {
@@ -215,7 +264,7 @@ TEST(StartOrder, HoldsItsPromisesUnderRandomComingsAndGoings) {
                 line.push_back(member);
             }
             const std::string before_restart = service.state();
-            service.order = StartOrder::restored({}, saved, line);
+            service.order = StartOrder::restored({.checkpointer = checkpointer}, saved, line);
             ASSERT_EQ(service.state(), before_restart) << "seed " << seed << ", step " << step;
             ASSERT_EQ(service.order.save(), saved);
             std::size_t electable = 0;
@@ -224,6 +273,8 @@ TEST(StartOrder, HoldsItsPromisesUnderRandomComingsAndGoings) {
             }
             ASSERT_EQ(service.order.active().empty(), electable == 0)
                 << "seed " << seed << ", step " << step << ": " << service.state();
+            if (checkpointer != Checkpointer::shared) continue;
+            ASSERT_EQ(electable, up.size()) << "seed " << seed << ", step " << step;
         }
     }
 }

@@ -94,9 +94,10 @@ class Definitions(Case):
         self.three_copies()
         shown = self.show()
         self.assertEqual((shown["redundancy"], shown["kind"], shown["journal"], shown["log"],
-                          shown["last_resort"], shown["served"], shown["active"]),
-                         ("journaled", "immortal", "shared_directory", "/logs", "never", False,
-                          None))
+                          shown["last_resort"], shown["checkpointer"], shown["served"],
+                          shown["active"]),
+                         ("journaled", "immortal", "shared_directory", "/logs", "never",
+                          "dedicated", False, None))
         self.assertEqual([(copy["member"], copy["replica"], copy["running"], copy["log"])
                           for copy in shown["members"]],
                          [(f"replica-{n}", n, False, "/logs") for n in range(3)])

@@ -84,6 +84,10 @@ namespace {
     return service.config().last_resort() == 1 ? "allow" : "never";
 }
 
+[[nodiscard]] std::string_view checkpointer_of(const pb::ServiceInfo& service) {
+    return service.config().checkpointer() == 1 ? "shared" : "dedicated";
+}
+
 [[nodiscard]] Dynamic port_or_nil(std::uint32_t port) {
     return port == 0 ? Dynamic() : Dynamic(port);
 }
@@ -196,8 +200,7 @@ void add_standing(Dynamic::Map& row, const pb::MemberInfo& member, std::uint64_t
     const std::string version = definition.version() == 0
                                     ? std::string()
                                     : fmt::format("code version {}, ", definition.version());
-    return fmt::format("{}, {}, {}last resort {}\n", definition_kind(definition), journal, version,
-                       last_resort_of(service));
+    return fmt::format("{}, {}, {}", definition_kind(definition), journal, version);
 }
 
 [[nodiscard]] std::string joined(const std::vector<std::string>& texts) {
@@ -312,6 +315,7 @@ Dynamic::Map service_json(const pb::ServiceInfo& service) {
     json["log"] = text_or_nil(definition.directory());
     json["code_version"] = definition.version() == 0 ? Dynamic() : Dynamic(definition.version());
     json["last_resort"] = last_resort_of(service);
+    json["checkpointer"] = checkpointer_of(service);
     return json;
 }
 
@@ -320,6 +324,10 @@ std::string service_text(const pb::ServiceInfo& service, Paint paint) {
                                   redundancy_of(service), service.epoch(),
                                   format_duration_ms(service.config().lease_ms()));
     if (service.has_definition()) out += definition_text(service);
+    if (is_journaled(service)) {
+        out += fmt::format("last resort {}, checkpointer {}\n", last_resort_of(service),
+                           checkpointer_of(service));
+    }
     if (service.config().redundancy() != static_cast<std::uint32_t>(Redundancy::load_balanced)) {
         const std::string next = next_in_line(service);
         out += fmt::format("active: {}   next in line: {}\n",

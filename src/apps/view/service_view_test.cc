@@ -131,7 +131,7 @@ TEST(ServiceView, CopiesThatDoNotRunAreShownBehindThoseThatDo) {
     EXPECT_EQ(
         service_text(server(), Paint::plain),
         "server  journaled, epoch 2, lease 1s\n"
-        "immortal, journal in /logs, last resort never\n"
+        "immortal, journal in /logs, last resort never, checkpointer dedicated\n"
         "active: replica-2   next in line: nobody\n"
         "MEMBER     ROLE          DESIGNATED    DUTY         EPOCH  APPLIED  LAG  CHECKPOINT  "
         "AGE     ENDPOINT        PID\n"
