@@ -18,7 +18,7 @@ using process::Descriptor;
 
 namespace {
 
-// As ext4 defines them; they are not among the headers that Linux exports.
+// The definitions of ext4; Linux does not export them in a header.
 constexpr unsigned long ext4_shutdown = _IOR('X', 125, std::uint32_t);
 constexpr std::uint32_t without_log_flush = 2;
 

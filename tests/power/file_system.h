@@ -4,14 +4,14 @@
 
 namespace understudy::power {
 
-/// An ext4 file system of its own on a loop device, and a plug that can be pulled.
+/// A separate ext4 file system on a loop device, whose power can be cut.
 ///
-/// cut() is what a power cut is to the files: what was synced is there when the file system is
-/// mounted again, of the rest any part is gone, and until then every call fails (EXT4_IOC_SHUTDOWN
-/// without a flush of its log). Needs root.
+/// cut() has the effect of a power cut on the files. After the next mount, what was synced is
+/// there, and any part of the rest is gone; until then every call fails (EXT4_IOC_SHUTDOWN without
+/// a flush of its log). Needs root.
 class FileSystem {
 public:
-    /// Makes and mounts it; problem() says why that was not possible.
+    /// Creates and mounts it; problem() says why if that was not possible.
     FileSystem(const std::string& image, std::string place, unsigned megabytes);
     ~FileSystem();
     FileSystem(const FileSystem&) = delete;
@@ -22,7 +22,7 @@ public:
     [[nodiscard]] const std::string& place() const { return place_; }
 
     void cut();
-    /// Power is back. Requires: nobody has a file open on it any more.
+    /// The power is back. Requires: no process has a file open on it any more.
     void restore();
 
 private:

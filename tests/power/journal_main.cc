@@ -1,11 +1,11 @@
-// A journal in use: appends numbered entries as fast as it can and says what is acknowledged.
+// A journal in use: appends numbered entries as fast as it can and prints what is acknowledged.
 //
 //   "opened"                      all that is committed has been heard
 //   "recovered count=N epoch=E"   active: entries 1 to N were found, each as it was written
 //   "acked count=N epoch=E"       entries up to N are acknowledged
 //
-// A standby of a shared directory waits until it is active. Wrong content ends it with code 4, any
-// refusal with code 5 after a line that says why.
+// A standby of a shared directory waits until it is active. Wrong content ends it with code 4, a
+// refusal with code 5 after a line with the reason.
 
 #include <cstdio>
 #include <cstdlib>
@@ -28,7 +28,7 @@ namespace {
 constexpr std::size_t filler_max = 2000;
 constexpr std::uint64_t checkpoint_every = 5'000;
 
-/// Number, then as many bytes as the number says, all telling it too.
+/// A number, then as many bytes as the number says, which all contain it too.
 [[nodiscard]] Buffer body_of(std::uint64_t number) {
     Buffer body(sizeof number + number * 37 % filler_max, static_cast<std::byte>(number * 31));
     std::memcpy(body.data(), &number, sizeof number);

@@ -1,8 +1,8 @@
-// The power goes: what was acknowledged is there when it is back, on a real file system.
+// The power fails: on a real file system, what was acknowledged is there when it is back.
 //
-// Method: a process appends to a journal on an ext4 of its own and says what was acknowledged; the
-// file system is cut off without a flush of its log, the process killed, and what the next one
-// finds is compared. UNDERSTUDY_POWER_ROUNDS says how often; needs root.
+// Method: a process appends to a journal on a separate ext4 and prints what was acknowledged. The
+// file system is cut off without a flush of its log, and the process is killed. The contents that
+// the next process finds are compared. UNDERSTUDY_POWER_ROUNDS is the number of rounds; needs root.
 
 #include <cstdlib>
 #include <memory>
@@ -46,7 +46,7 @@ protected:
             directory / "errors");
     }
 
-    /// What the journal acknowledged last; `found` if it came to nothing.
+    /// The last acknowledged entry; `found` if there was none.
     [[nodiscard]] static std::uint64_t acknowledged(const Process& journal, std::uint64_t found) {
         const auto lines = journal.lines("acked");
         return lines.empty() ? found : lines.back().number("count");
@@ -70,7 +70,7 @@ TEST_P(PowerCut, LosesNothingThatWasAcknowledged) {
         ASSERT_GT(found.number("epoch"), epoch);
         epoch = found.number("epoch");
 
-        // Now right behind an acknowledgement, now anywhere.
+        // Sometimes directly after an acknowledgement, sometimes anywhere.
         const std::uint64_t first = random.below(400);
         for (std::uint64_t i = 0; i <= first; ++i) journal->expect("acked");
         if (round % 2 == 0) {
@@ -89,8 +89,8 @@ TEST_P(PowerCut, LosesNothingThatWasAcknowledged) {
     (void)journal->wait();
 }
 
-// The disk below the file system is full: writes succeed, and a sync fails, once, after which the
-// kernel holds the lost pages for clean. Whatever was acknowledged before is there afterwards.
+// The disk below the file system is full: writes succeed, and a sync fails once; after that the
+// kernel considers the lost pages clean. What was acknowledged before is there afterwards.
 TEST_P(PowerCut, AndASyncThatFailsEndsTheTenureWithNothingLost) {
     const std::string memory = directory / "memory";
     ASSERT_EQ(::mkdir(memory.c_str(), 0700), 0);
@@ -98,7 +98,8 @@ TEST_P(PowerCut, AndASyncThatFailsEndsTheTenureWithNothingLost) {
         GTEST_SKIP() << "skipped: a tmpfs cannot be mounted here";
     }
     {
-        FileSystem thin(memory + "/image", directory / "thin", 256);  // Sparse: 8 MiB hold it not.
+        FileSystem thin(memory + "/image", directory / "thin",
+                        256);  // Sparse: 8 MiB cannot hold it.
         ASSERT_EQ(thin.problem(), "");
         auto journal = start("64", thin.place());
         const std::uint64_t found = journal->expect("recovered").number("count");

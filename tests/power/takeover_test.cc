@@ -1,5 +1,5 @@
-// Two processes on one directory: one is killed, stopped, resumed. What it acknowledged is there,
-// and what it acknowledges after the other took over is nothing.
+// Two processes on one directory; one is killed, or stopped and resumed. What it acknowledged is
+// there, and what it sends after the takeover is not acknowledged.
 
 #include <gtest/gtest.h>
 
@@ -35,7 +35,7 @@ protected:
 
 }  // namespace
 
-// The lease is far longer than the test: the end of a process is known without it.
+// The lease is far longer than the test: the end of a process is noticed without it.
 TEST_F(Takeover, OfAKilledOwnerHappensAtOnceAndHasAllItAcknowledged) {
     auto active = start("m0", "60000");
     active->expect("recovered");
@@ -56,7 +56,7 @@ TEST_F(Takeover, OfAKilledOwnerHappensAtOnceAndHasAllItAcknowledged) {
     (void)active->wait();
 }
 
-// Stopped at whatever it was at, a write and its acknowledgement included.
+// It is stopped at any point, also between a write and its acknowledgement.
 TEST_F(Takeover, OfAStoppedOwnerComesAfterTheLeaseAndTheResumedOneAcknowledgesNothing) {
     for (int round = 0; round < 5; ++round) {
         SCOPED_TRACE("round " + std::to_string(round));
@@ -71,11 +71,11 @@ TEST_F(Takeover, OfAStoppedOwnerComesAfterTheLeaseAndTheResumedOneAcknowledgesNo
         EXPECT_GE(begun.number("count"), before);
 
         old->resume();
-        EXPECT_EQ(old->wait().code, 5);  // It was refused, and says so.
+        EXPECT_EQ(old->wait().code, 5);  // It was refused and says so.
         const process::Line refused = old->expect("refused not_active");
-        // What it still said stood in the pipe, or was acknowledged before the other began.
+        // What it still printed was in the pipe, or was acknowledged before the other began.
         EXPECT_LE(acknowledged(*old), begun.number("count"));
-        // It was stopped before its command was written, or while it was: "none" must be true.
+        // It was stopped before its command was written, or meanwhile; then "none" must be true.
         if (refused.matches("refused none")) {
             EXPECT_EQ(acknowledged(*old), begun.number("count"));
         } else {

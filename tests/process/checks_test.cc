@@ -1,4 +1,4 @@
-// The checks find what they are for: each fault is planted into what would be right without it.
+// The checks find what they are for: each fault is added to output that would be right without it.
 
 #include "tests/process/checks.h"
 

@@ -1,4 +1,4 @@
-// A client as an application is one. Says on stdout what it hears; the test reads it.
+// A client, as an application would have one. Prints its events on stdout for the test.
 //
 //     started pid=N
 //     registry up|down
@@ -105,7 +105,7 @@ public:
     }
 
 private:
-    /// The last call has its outcome before this returns.
+    /// When this returns, the last call has its outcome.
     void stop_calling() {
         ending_ = true;
         if (caller_.joinable()) caller_.join();

@@ -1,4 +1,4 @@
-// A thousand members in a hundred families, in ten processes of which one is killed.
+// A thousand members in a hundred families, in ten processes, one of which is killed.
 
 #include <map>
 #include <set>
@@ -11,7 +11,7 @@ namespace {
 
 constexpr int families = 100;
 constexpr int processes = 10;
-constexpr std::size_t registry_bytes_max = 64ULL << 20;  // A sanitizer's share included.
+constexpr std::size_t registry_bytes_max = 64ULL << 20;  // Includes the share of a sanitizer.
 
 class Crowd : public Stage {};
 

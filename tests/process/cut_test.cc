@@ -1,5 +1,5 @@
-// Two hosts and a cable: the active on one, everybody else on the other. The cable is cut in both
-// directions and in each alone. Needs root for network namespaces.
+// Two hosts and a cable: the active member on one host, everything else on the other. The cable is
+// cut in both directions and in each direction alone. Needs root for network namespaces.
 
 #include <array>
 
@@ -14,14 +14,14 @@ const Options member_options = with(short_lease, {"--insecure", "yes"});
 struct Cut {
     const char* name;
     void (*make)(Cable&);
-    Clock::duration limit;  ///< From the cut to the next active member, on any machine.
+    Clock::duration limit;  ///< From the cut to the next active member.
 };
 
 void PrintTo(const Cut& cut, std::ostream* out) { *out << cut.name; }
 
-// The left side is the active's. Where it goes on hearing but is not heard, silence begins with the
-// cut. Where it is heard but hears nothing, it still sends until it gives its connection up, about
-// a lease later; silence begins there.
+// The active member is on the left side. If it still receives but is not received, its silence
+// begins with the cut. If it is received but receives nothing, it still sends until it gives up its
+// connection about a lease later; its silence begins then.
 constexpr std::array cuts{
     Cut{"BothWays", [](Cable& cable) { cable.cut(); }, lease_time + at_once},
     Cut{"FromTheActive", [](Cable& cable) { cable.deafen_right(); }, lease_time + at_once},
@@ -91,9 +91,9 @@ TEST_P(I29Cut, AnActiveBehindItIsReplacedWithinTheLeaseAndIsLastWhenItHeals) {
 INSTANTIATE_TEST_SUITE_P(Cable, I29Cut, testing::ValuesIn(cuts),
                          [](const auto& cut) { return std::string(cut.param.name); });
 
-// The registry alone is on the other side: it hears nobody, and all the others are fine. While it
-// is cut off nothing changes for them; when it heals, there is one active member again, and
-// whatever it decided in its solitude went into a higher epoch.
+// Only the registry is on the other side: it receives nothing, while all the others are connected.
+// While it is cut off, nothing changes for them. When the cut heals there is one active member
+// again, and whatever the registry decided meanwhile got a higher epoch.
 TEST_F(I29CutRegistry, ARegistryThatIsCutOffFromAllStopsNothing) {
     set_network(cable->left());
     listen_host = Cable::left_host;
@@ -132,7 +132,7 @@ TEST_F(I29CutRegistry, ARegistryThatIsCutOffFromAllStopsNothing) {
     check_services(watcher);
 }
 
-// It only receives, so no write of its own can fail: it has to notice that nothing comes any more.
+// It only receives, so no write of its own can fail: it must notice that nothing arrives any more.
 TEST_F(I29CutClient, AClientThatIsCutOffKnowsThatItIs) {
     set_network(cable->right());
     listen_host = Cable::right_host;

@@ -21,13 +21,13 @@
 
 namespace understudy::process {
 
-/// The ports of loopback at which a process listens, by what /proc says.
+/// The loopback ports on which a process listens, according to /proc.
 [[nodiscard]] inline std::vector<std::uint16_t> listening_ports(const Process& process) {
     std::vector<std::uint16_t> ports;
     const auto descriptors = process.descriptors();
     std::ifstream table("/proc/" + std::to_string(process.pid()) + "/net/tcp");
     std::string line;
-    std::getline(table, line);  // Its titles.
+    std::getline(table, line);  // The column titles.
     while (std::getline(table, line)) {
         std::istringstream words(line);
         std::string number, local, remote, state, skipped, inode;
@@ -44,9 +44,10 @@ namespace understudy::process {
     return ports;
 }
 
-/// Strangers connect to all ports of a process, say nothing, and use up its last descriptors.
+/// Unrelated clients connect to all ports of a process, send nothing, and use up its last
+/// descriptors.
 ///
-/// The process keeps those it has and gets a few more, for which its limit is lowered.
+/// The process keeps those that it has and gets a few more; its limit is lowered for that.
 class NoDescriptorsLeft {
 public:
     static constexpr std::size_t few = 6;
@@ -62,7 +63,7 @@ public:
         for (const std::uint16_t port : ports) {
             for (std::size_t i = 0; i < strangers_per_port; ++i) connect_to(port);
         }
-        // Until it has taken as many as it can: the first free number is beyond its limit.
+        // Until it has no free descriptor: the first free number is beyond its limit.
         const auto deadline = Clock::now() + patience;
         while (victim.errors().find("network.accept_paused") == std::string::npos) {
             if (Clock::now() > deadline) throw Broken(victim.name() + " has descriptors left");
@@ -75,13 +76,13 @@ public:
     NoDescriptorsLeft(const NoDescriptorsLeft&) = delete;
     NoDescriptorsLeft& operator=(const NoDescriptorsLeft&) = delete;
 
-    /// The strangers go, and the limit is as it was.
+    /// The clients go, and the old limit is restored.
     void end() {
         strangers_.clear();
         (void)::prlimit(pid_, RLIMIT_NOFILE, &before_, nullptr);
     }
 
-    /// The part of the time since that the process has computed; 1: it spins.
+    /// The share of time that the process has used the processor since then; 1: it spins.
     [[nodiscard]] double load() const {
         const std::chrono::duration<double> passed = Clock::now() - began_;
         return (cpu_used() - cpu_before_) / passed.count();
@@ -123,7 +124,7 @@ private:
     Clock::time_point began_;
 };
 
-/// How often these words stand in what a process has written to its stderr.
+/// How often these words occur in the stderr of a process.
 [[nodiscard]] inline std::size_t times_in_errors(const Process& process, std::string_view words) {
     const std::string errors = process.errors();
     std::size_t times = 0;

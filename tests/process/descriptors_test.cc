@@ -1,5 +1,6 @@
-// No descriptor is left at a registry: strangers have them all, and say nothing. Its journal goes
-// on, who comes gets in after a while, nothing spins, and all is well when they have gone.
+// A registry has no descriptor left, because silent clients hold them all. Its journal goes on, a
+// new client is served after a while, nothing spins, and everything is normal when the silent
+// clients have gone.
 
 #include "tests/process/descriptors.h"
 
@@ -30,7 +31,7 @@ TEST_F(DescriptorsGone, ARegistryGoesOnAndLetsInWhoSpeaks) {
         m2.expect("role Foo m2 active");
         client.skip();
         client.expect("delta Ticks from=m2");
-        // Who has said nothing for a second makes way for who speaks.
+        // A client that has been silent for a second is closed for one that sends.
         const Finished status = understudy({"registry", "status", "--timeout", "25s"});
         EXPECT_EQ(status.ending.code, 0) << status.errors;
         start_member("m3").expect("role Foo m3 standby");
@@ -43,7 +44,8 @@ TEST_F(DescriptorsGone, ARegistryGoesOnAndLetsInWhoSpeaks) {
     check_ticks(client);
 }
 
-// As the limit of a shell or a unit has it, from the start: the program finds it, and keeps some.
+// The limit is low from the start, as from a shell or a unit: the program finds it and holds some
+// descriptors back.
 TEST_F(DescriptorsGone, ARegistryWithFewDescriptorsFromTheStartKeepsSomeForItsJournal) {
     wrap_registry({"/bin/sh", "-c", "ulimit -n 64; exec \"$@\"", "sh"});
     start_registry();

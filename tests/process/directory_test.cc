@@ -1,5 +1,5 @@
-// Data directories of real processes: opened as what they are not, by two at once, and removed or
-// replaced under whoever has them open.
+// Data directories of real processes: opened for another use, opened by two processes at once,
+// removed or replaced while they are in use.
 
 #include <filesystem>
 #include <fstream>
@@ -25,7 +25,7 @@ namespace {
 using ::testing::HasSubstr;
 namespace fs = std::filesystem;
 
-/// Nobody listens there now.
+/// A free port.
 std::string port_for_directories() {
     const Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_in address{};
@@ -39,7 +39,7 @@ std::string port_for_directories() {
     return std::to_string(::ntohs(address.sin_port));
 }
 
-/// Every file below, with what is in it.
+/// Every file below the directory, with its contents.
 std::map<std::string, std::string> tree_of(const std::string& directory) {
     std::map<std::string, std::string> files;
     for (const auto& entry : fs::recursive_directory_iterator(directory)) {
@@ -86,7 +86,7 @@ protected:
         arguments.insert(arguments.end(), more.begin(), more.end());
         return arguments;
     }
-    /// The application beside a coordinator.
+    /// The application of a coordinator.
     ImmortalMember application() const {
         return ImmortalMember::open<Server>({.service = "server",
                                              .coordinator = "127.0.0.1:" + app_port_,
@@ -97,7 +97,7 @@ protected:
         process.kill();
         (void)process.wait();
     }
-    /// It says why, and changes nothing.
+    /// It reports the reason and changes nothing.
     void expect_not_opened(const std::vector<std::string>& arguments, const std::string& data,
                            const std::string& words) {
         const auto before = tree_of(data);
@@ -120,7 +120,7 @@ protected:
     std::list<Process> processes_;
 };
 
-// A lost environment file, a mistyped option: no second registry is founded in its place.
+// A lost environment file or a mistyped option must not found a second registry.
 TEST_F(Directories, ANodeOfThreeWithoutItsPeersIsRefusedAndNothingChanges) {
     const std::string data = directory_ / "d1";
     Process& first = begin("r1", node("r1", data));
@@ -135,7 +135,7 @@ TEST_F(Directories, ANodeOfThreeWithoutItsPeersIsRefusedAndNothingChanges) {
     expect_not_opened(other_platform, data, "--platform understudy");
     expect_not_opened(alone(data + "/log"), data, "the log of node r1");
 
-    // As a version left it that wrote no identities.
+    // As an earlier version without identities left it.
     fs::remove(data + "/identity");
     fs::remove(data + "/log/identity");
     expect_not_opened(alone(data), data, "the log of a node of a replicated journal");
@@ -173,7 +173,7 @@ TEST_F(Directories, AReplicasIsRefusedByRegistriesAndOtherReplicas) {
         Process& process = begin(kind, replica(kind, data));
         process.expect("started");
         if (kind == "node") {
-            // Two more would be needed for a role.
+            // A role would need two more.
             const auto limit = Clock::now() + patience;
             while (!fs::exists(data + "/log/identity") && Clock::now() < limit) {
                 std::this_thread::sleep_for(1ms);
@@ -191,7 +191,8 @@ TEST_F(Directories, AReplicasIsRefusedByRegistriesAndOtherReplicas) {
     }
 }
 
-// The copies of a replicated immortal have directories where another kind of journal has its files.
+// The copies of a replicated immortal have directories at the place where another kind of journal
+// has its files.
 TEST_F(Directories, ACoordinatorThatLostItsMembersFoundsNoSecondPast) {
     const std::string log = directory_ / "logs";
     std::string members = peers_;
@@ -227,7 +228,7 @@ TEST_F(Directories, ADeletedLockLetsNoSecondRegistryIn) {
     const std::string data = directory_ / "d";
     Process& first = begin("registry", alone(data));
     first.expect("registry ready on");
-    // While it stands still it cannot end because of that.
+    // While it is stopped it cannot end for that reason.
     first.stop();
     fs::remove(data + "/lock");
     const Finished second = run({.arguments = alone(data)});
@@ -249,7 +250,7 @@ struct DirectoryLoss {
 void remove_directory(const std::string& directory) {
     std::error_code error;
     const auto limit = Clock::now() + patience;
-    do {  // Its owner may be making files in it.
+    do {  // Its owner may be creating files in it.
         fs::remove_all(directory, error);
     } while (error && Clock::now() < limit);
 }
@@ -265,7 +266,7 @@ protected:
         GetParam().happens(data);
         lost_ = data;
     }
-    /// The present one and the one behind it: nothing more is made soon.
+    /// Waits for the present segment and the next one; no further one is created soon.
     static void await_segments(const std::string& directory) {
         const auto limit = Clock::now() + patience;
         for (std::ptrdiff_t segments = 0; segments < 2;) {

@@ -1,6 +1,6 @@
-// The registry's disk is full. What has to be written and can wait is refused before any write;
-// what needs no writing goes on; and promotions are written to what was reserved for them. Needs
-// root for a file system of its own.
+// The registry's disk is full. Changes that can wait are refused before any write; everything that
+// needs no write goes on; promotions are written to the reserve. Needs root for a separate file
+// system.
 
 #include <algorithm>
 #include <cerrno>
@@ -59,7 +59,7 @@ protected:
     void empty() const { (void)::unlink(ballast().c_str()); }
     [[nodiscard]] std::string ballast() const { return place + "/ballast"; }
 
-    /// Registers services until one is refused: the room that was left is used up.
+    /// Registers services until one is refused, so that the remaining room is used up.
     Process& join_until_refused() {
         Process& crowd = start_member("late", with(long_lease, {"--families", "2000"}));
         const Line refused = crowd.expect("refused");
@@ -99,7 +99,7 @@ TEST_F(I29FullDisk, ChangesAreRefusedWhileLookupsHeartbeatsAndPromotionsGoOn) {
     // Watches: a new one gets its image.
     Process& second = start_watcher();
     second.expect("service active=m1 line=m1,m2,m3");
-    // Heartbeats: three leases pass, nobody is thought silent.
+    // Heartbeats: three leases pass, and no member counts as silent.
     client.skip();
     const auto until = Clock::now() + 3 * lease_time;
     while (client.expect("delta Ticks from=m1").when < until) {
@@ -113,7 +113,7 @@ TEST_F(I29FullDisk, ChangesAreRefusedWhileLookupsHeartbeatsAndPromotionsGoOn) {
     m2.expect("role Foo m2 active", at_once);
     client.expect("image Ticks from=m2", at_once);
     client.expect("done m2");
-    // A planned one can wait: it is refused, and the active stays what it is.
+    // A switchover can wait: it is refused, and the active member does not change.
     const Finished planned = understudy({"service", "switchover", "Foo"});
     EXPECT_EQ(planned.ending.code, 1);
     EXPECT_NE(planned.errors.find("[no_space]"), std::string::npos) << planned.errors;
@@ -122,7 +122,7 @@ TEST_F(I29FullDisk, ChangesAreRefusedWhileLookupsHeartbeatsAndPromotionsGoOn) {
     client.expect("done m2");
     EXPECT_EQ(m2.lines("role").size(), 2U);
 
-    // The refused one joins by itself once there is room.
+    // The refused member joins by itself once there is room.
     const auto before = bytes();
     Process& back = start_member("m1", lease);
     EXPECT_TRUE(back.expect("refused Foo m1").matches("refused no_space")) << "m1 was let in";
@@ -139,7 +139,7 @@ TEST_F(I29FullDisk, ChangesAreRefusedWhileLookupsHeartbeatsAndPromotionsGoOn) {
     check_services(watcher);
 }
 
-// Six hundred deaths, and nobody to be promoted by any of them: they can wait for room.
+// Six hundred members die, and none of the deaths promotes another: they can wait for room.
 TEST_F(I29FullDisk, DeathsThatPromoteNobodyDoNotUseUpTheReserve) {
     start();
     const Options& lease = long_lease;
@@ -150,7 +150,8 @@ TEST_F(I29FullDisk, DeathsThatPromoteNobodyDoNotUseUpTheReserve) {
     crowd.kill();
     (void)crowd.wait();
     registry().expect_error("event=registry.process_gone agent=agent-late");
-    const Finished asked = understudy({"registry", "status"});  // Behind all that the death caused.
+    const Finished asked =
+        understudy({"registry", "status"});  // After everything that the death caused.
     EXPECT_EQ(asked.ending.code, 1) << asked.errors;
 
     m1.kill();
@@ -181,7 +182,7 @@ TEST_F(I29FullDisk, ARegistryRestartedOnItServesWhatItKnows) {
     m2.expect("registry down");
     Process& again = spawn_registry(small_segments);
     if (!again.await("registry ready on", patience)) {
-        // Not to start is an answer if it says so: then it starts once there is room.
+        // It may refuse to start, if it says so; it starts once there is room.
         EXPECT_EQ(again.wait().code, 1);
         EXPECT_NE(again.errors().find("[no_space]"), std::string::npos) << again.errors();
         empty();

@@ -1,4 +1,4 @@
-// Members die, hang, return: who is active then, and what clients hear of it.
+// Members die, hang and return: which one is active then, and what clients hear.
 
 #include <algorithm>
 #include <fstream>
@@ -12,7 +12,7 @@ namespace {
 
 class Failover : public Stage {
 protected:
-    /// Starts the registry, m1 as the active and m2, m3 behind it.
+    /// Starts the registry, m1 as the active member, and m2 and m3 as standbys.
     void start_three(const Options& options) {
         start_registry();
         m1 = &start_member_as("active", "m1", options);
@@ -31,7 +31,7 @@ class I6Calls : public Failover {};
 class I29Hang : public Failover {};
 class I30Story : public Failover {};
 
-/// Bytes that the process at this local port has not read yet, over all its connections.
+/// Bytes that the process at this local port has not read, in all its connections.
 std::size_t unread_bytes(std::uint16_t port) {
     std::ifstream table("/proc/net/tcp");
     std::string line;
@@ -55,7 +55,7 @@ std::size_t unread_bytes(std::uint16_t port) {
 
 }  // namespace
 
-// The whole life of a failover, by evidence of death: the lease is far longer than it takes.
+// A whole failover with evidence of death: the lease is far longer than it takes.
 TEST_F(I2Order, AKilledActiveIsFollowedByTheNextInLineAndReturnsToTheBack) {
     start_three(long_lease);
     Process& watcher = start_watcher();
@@ -137,7 +137,7 @@ TEST_F(I3Roles, EveryStandbyHearsStandbyBeforeActive) {
     }
 }
 
-// The members' records have a field and a sub-map entry each that the others have not.
+// Each member's record has a field and a sub-map entry that the others lack.
 TEST_F(I4Records, AfterAFailoverEachSubscriptionHearsOneImageAndNothingOfTheOldActive) {
     start_three(long_lease);
     std::vector<Process*> clients;
@@ -161,8 +161,8 @@ TEST_F(I4Records, AfterAFailoverEachSubscriptionHearsOneImageAndNothingOfTheOldA
     }
 }
 
-// A client that stands still while 100 MB are published: its member keeps none of it, and nobody
-// else waits. When it wakes up, in another epoch, it hears an image and goes on from there.
+// A client is stopped while 100 MB are published. Its member keeps none of it, and no other client
+// waits. When the client resumes, in another epoch, it gets an image and goes on from there.
 TEST_F(I5Records, AStoppedClientCostsNoMemoryAndGoesOnFromAnImage) {
     constexpr std::size_t blob = 200'000;
     constexpr std::uint64_t published = 500;
@@ -193,8 +193,8 @@ TEST_F(I5Records, AStoppedClientCostsNoMemoryAndGoesOnFromAnImage) {
     check_ticks(stopped);
 }
 
-// The stopped member wakes up believing that it is active. It must not act on that belief: not
-// towards a client that has moved on, not towards one that was stopped together with it.
+// The stopped member resumes in the belief that it is active. It must not act as active: not
+// towards a client that has moved on, and not towards a client that was stopped together with it.
 TEST_F(I29Hang, AResumedOldActiveIsNotHeardAndGoesToTheBack) {
     const Options& lease = short_lease;
     start_registry();
@@ -210,7 +210,7 @@ TEST_F(I29Hang, AResumedOldActiveIsNotHeardAndGoesToTheBack) {
     stopped.expect("delta Ticks from=m1");
 
     old.stop();
-    // A call that waits in the old active's socket while everything changes around it.
+    // A call that waits in the old active member's socket while everything changes around it.
     stopped.say("call late append 300000");
     ASSERT_TRUE(eventually([&] { return unread_bytes(port) > 0; })) << "the call was never sent";
     stopped.stop();
@@ -244,7 +244,7 @@ TEST_F(I29Hang, AResumedOldActiveIsNotHeardAndGoesToTheBack) {
             EXPECT_LE(line.number("n"), last_n + 1) << line.text << ": published after resuming";
         }
     }
-    // One handler may have been running when its process was stopped; more did not begin after.
+    // One handler may have been running when its process was stopped; no other began afterwards.
     bool moved = false;
     int stragglers = 0;
     for (const Appended& one : appended()) {
@@ -255,8 +255,8 @@ TEST_F(I29Hang, AResumedOldActiveIsNotHeardAndGoesToTheBack) {
     EXPECT_LE(stragglers, 1);
 }
 
-// The first standby hangs when the active dies: it may get the role, but not for longer than its
-// own lease.
+// The first standby hangs when the active member dies. It may get the role, but only for its own
+// lease.
 TEST_F(I29Hang, AStoppedStandbyIsPassedOverAndReturnsToTheBack) {
     const Options& lease = short_lease;
     start_three(lease);
@@ -274,7 +274,7 @@ TEST_F(I29Hang, AStoppedStandbyIsPassedOverAndReturnsToTheBack) {
     watcher.expect("service active=m3 line=m3,m2");
 
     end(client);
-    // Whatever it was called while it slept, its last word is standby.
+    // Whatever role it had while it was stopped, the last one is standby.
     EXPECT_EQ(m2->expect("role Foo m2 standby").word(3), "standby");
     EXPECT_TRUE(client.lines("image Ticks from=m2").empty());
     check_ticks(client);
@@ -282,7 +282,8 @@ TEST_F(I29Hang, AStoppedStandbyIsPassedOverAndReturnsToTheBack) {
     check_services(watcher);
 }
 
-// A child without exec holds every connection of the dead open. Only the process itself counts.
+// A forked child without exec holds every connection of the dead process open. Only the process
+// itself counts.
 TEST_F(Failover, AChildThatInheritedTheSocketsDoesNotDelayIt) {
     start_three(long_lease);
     Process& client = start_client("client", {"--calls", "10"});
@@ -303,8 +304,8 @@ TEST_F(Failover, AChildThatInheritedTheSocketsDoesNotDelayIt) {
     check_calls(client);
 }
 
-// systemd restarts what dies: the new process is there, on the same port, before the lease of the
-// old one has lapsed. It is another process, so it gets another place.
+// systemd restarts a dead process: the new one is there, on the same port, before the lease of the
+// old one has expired. It is another process, so it gets another place.
 TEST_F(I2Order, AnActiveRestartedOnItsPortWithinTheLeaseGoesToTheBack) {
     start_registry();
     Process& old = start_member("m1", long_lease);
@@ -353,7 +354,7 @@ TEST_F(Failover, ASecondProcessWithALiveMembersNameIsRefused) {
     EXPECT_EQ(first.lines("role").size(), 1U);
     EXPECT_TRUE(second.lines("role").empty());
 
-    // What stands in the way goes away: the second gets the name without being started anew.
+    // The obstacle goes away: the second process gets the name without a new start.
     first.kill();
     (void)first.wait();
     second.expect("role Foo m1 active");
@@ -403,8 +404,8 @@ TEST_F(Failover, ASwitchoverIsNotSeenAsAnErrorByAnyCall) {
     check_services(watcher);
 }
 
-// Killed in the middle of a call: nobody can know whether it ran, so that is the answer; and it
-// comes with the failover, not with the deadline.
+// The process is killed during a call. Nobody can know whether the call ran, so the outcome is
+// unknown; it comes with the failover, not with the deadline.
 TEST_F(I6Calls, ACallInProgressAtTheKillIsUnknownUnlessItMayBeRepeated) {
     start_three(long_lease);
     Process& client = start_client("client");
@@ -417,7 +418,7 @@ TEST_F(I6Calls, ACallInProgressAtTheKillIsUnknownUnlessItMayBeRepeated) {
     const Line once = client.expect("error once", at_once);
     EXPECT_EQ(once.word(3), "unknown") << once.text;
     EXPECT_EQ(client.expect("done twice", at_once).word(2), "m2");
-    // The member is there, so what it does not know is known not to have run.
+    // The member is there, so a call that it does not know has certainly not run.
     client.say("call nowhere nothing 250000");
     const Line nowhere = client.expect("error nowhere");
     EXPECT_EQ(nowhere.word(2), "not_found") << nowhere.text;
@@ -429,7 +430,7 @@ TEST_F(I6Calls, ACallInProgressAtTheKillIsUnknownUnlessItMayBeRepeated) {
     EXPECT_EQ(ids.count("twice"), 1U);
 }
 
-// All members are active there, with an epoch each: a death only moves its clients.
+// All members are active, each with its own epoch: a death only moves the clients of that member.
 TEST_F(Failover, ClientsOfALoadBalancedMemberThatDiesGoToAnother) {
     const Options balanced = with(long_lease, {"--balanced", "yes"});
     start_registry();
@@ -450,7 +451,8 @@ TEST_F(Failover, ClientsOfALoadBalancedMemberThatDiesGoToAnother) {
     EXPECT_EQ(m2->lines("role").size(), 1U);
 }
 
-// Ten clients die while they are being written to. A library may not let a SIGPIPE reach its host.
+// Ten clients die while a member writes to them. A library must not let a SIGPIPE reach its host
+// process.
 TEST_F(Failover, KilledClientsDoNoHarmToTheirMember) {
     start_registry();
     m1 = &start_member_as("active", "m1", {"--tick", "1", "--blob", "50000"});
@@ -473,7 +475,7 @@ TEST_F(Failover, OverIpVersion6ItIsTheSame) {
     const Options options = with(long_lease, {"--listen", "[::1]:0"});
     m1 = &start_member_as("active", "m1", options);
     m2 = &start_member_as("standby", "m2", options);
-    // A client that has three addresses of registries, of which the second is nobody.
+    // A client with three addresses of registries, the second of which does not exist.
     Process& client = start_client(
         "client", {"--registry", "127.0.0.1:1", "--registry", registry_address(), "--calls", "10"});
     client.expect("delta Ticks from=m1");
@@ -511,7 +513,7 @@ TEST_F(I30Story, EveryPromotionIsExplainedByItsEvidence) {
                 << word << " is missing in: " << lines[at + 1];
         }
     }
-    // It is in the journal, not in a memory that dies.
+    // It is in the journal, and not only in the memory of a process.
     kill_registry();
     start_registry();
     const Finished later = understudy({"service", "explain", "Foo", "-o", "csv"});

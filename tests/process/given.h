@@ -16,7 +16,7 @@
 
 namespace understudy::process {
 
-/// "--name value" pairs, for the programs that the tests drive.
+/// "--name value" pairs for the programs that the tests run.
 class Given {
 public:
     Given(int count, char** values) {
@@ -49,10 +49,10 @@ private:
     std::map<std::string, std::vector<std::string>> given_;
 };
 
-/// One write: lines of several threads do not mix.
+/// One write, so that lines of several threads do not mix.
 inline void print_line(std::string line) {
     line += '\n';
-    if (::write(STDOUT_FILENO, line.data(), line.size()) < 0) std::_Exit(3);  // The test is gone.
+    if (::write(STDOUT_FILENO, line.data(), line.size()) < 0) std::_Exit(3);  // The test has gone.
 }
 
 /// --registry A[,B] [--registry C], --listen, --insecure, --compression any, --tls-cert, --tls-key,
@@ -81,7 +81,7 @@ inline AgentOptions agent_options(const Given& given) {
     return options;
 }
 
-/// "field=value" of each field, then of each sub-map "map/field=value". Of bytes, how many.
+/// "field=value" for each field, then "map/field=value" for each sub-map. For bytes, their number.
 inline std::string describe(const RecordImage& image) {
     std::string out;
     for (const auto& [field, value] : image.fields) {

@@ -1,5 +1,6 @@
-// A replicated group whose members are cut off from each other, in every way, while clients reach
-// all of them: also the one that still thinks it leads. Needs root for network namespaces.
+// The members of a replicated group are cut off from each other in every way, while clients reach
+// all of them, also a member that still considers itself the leader. Needs root for network
+// namespaces.
 
 #include <array>
 
@@ -10,10 +11,10 @@ namespace understudy::process {
 
 namespace {
 
-/// Who is where when a cut is made.
+/// The places of the members when a cut is made.
 struct Places {
     std::size_t leader;
-    std::size_t first;  ///< The two others.
+    std::size_t first;  ///< The two other members.
     std::size_t second;
 };
 
@@ -22,7 +23,7 @@ enum class Serves : std::uint8_t { leader, another, nobody };
 struct Cut {
     const char* name;
     void (*make)(Switch&, const Places&);
-    Serves serves;  ///< Who has a majority that it both hears and is heard by.
+    Serves serves;  ///< The member with a majority to which it is connected in both directions.
 };
 
 constexpr std::array cuts{
@@ -98,9 +99,10 @@ TEST_F(I3Cut, WhateverIsCutWhoHasAMajorityServesAndNobodyElse) {
     finish();
 }
 
-// A follower that is alone must not disturb the others when it is back.
+// A follower that was alone must not disturb the others when it returns.
 TEST_F(I3Cut, ACutThatHealsAgainAndAgainReplacesNoLeaderThatHasAMajority) {
-    // A leader that is starved for as long as an election takes is replaced too, whatever is cut.
+    // A leader that gets no processor time for an election timeout is replaced too, whatever is
+    // cut.
     bool undisturbed = false;
     for (int attempt = 0; attempt < 10 && !undisturbed; ++attempt) {
         const std::size_t leader = active();

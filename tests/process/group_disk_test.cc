@@ -1,5 +1,5 @@
-// A replicated group whose leader's disk is full, fails, or loses its power together with all
-// others. Needs root for file systems of their own.
+// The disk of a replicated group's leader is full or fails, or all members lose their power. Needs
+// root for separate file systems.
 
 #include <cerrno>
 
@@ -39,12 +39,12 @@ protected:
     std::vector<std::unique_ptr<FileSystem>> disks;
 };
 
-/// Everything that is left on a file system.
+/// Uses up all room of a file system.
 class Ballast {
 public:
     explicit Ballast(std::string path) : path_(std::move(path)) {
         const Descriptor file(::open(path_.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-        // Allocated, not written: the next sync would wait for half a gigabyte.
+        // Allocated and not written; otherwise the next sync would wait for half a gigabyte.
         off_t at = 0;
         for (off_t size = 64 << 20; size >= 4096;) {
             if (::fallocate(file.get(), 0, at, size) == 0) {
@@ -96,7 +96,7 @@ TEST_F(I3GroupDisk, ALeaderWhoseDiskIsFullHandsOnAndCatchesUpWhenThereIsRoom) {
     {
         const Ballast ballast(disks[leader]->place() + "/ballast");
         recorder().fault("the disk is full", member(leader).name);
-        // What is reserved is used up: then there is no room for changes.
+        // The reserve is used up, so there is no room for changes.
         Caller caller;
         const MemberSocket socket{.name = member(leader).name, .path = member(leader).socket};
         const auto session = caller.ask(socket, "session", patience);

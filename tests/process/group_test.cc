@@ -1,5 +1,5 @@
-// A replicated group of three processes whose members are killed, hung, or have to prove who they
-// are.
+// A replicated group of three processes whose members are killed, hang, or have to prove their
+// identity.
 
 #include "tests/contract/certificates.h"
 #include "tests/process/descriptors.h"
@@ -86,7 +86,7 @@ TEST_F(I3Group, NodesWhosePortsHaveTakenAllDescriptorsGoOn) {
     finish();
 }
 
-// A stranger in the place of one founder is not let in; with the right certificate it is.
+// A stranger in the place of a founder is refused; with the right certificate it is accepted.
 TEST_F(I3Group, NodesProveWhoTheyAreByTheirCertificates) {
     const contract::TestAuthority authority(directory().path(), "authority");
     const contract::TestAuthority stranger(directory().path(), "stranger");
@@ -108,7 +108,7 @@ TEST_F(I3Group, NodesProveWhoTheyAreByTheirCertificates) {
     EXPECT_FALSE(member(0).process->await("role active", 1500ms)) << "founded with a stranger";
     EXPECT_FALSE(member(0).process->await("role standby", 0ms));
 
-    // Of the right authority, but in somebody else's name.
+    // Of the right authority, but with another name.
     kill(2);
     wrong.resize(wrong.size() - 6);
     for (const std::string& option : options_of(authority.issue("n1", "IP:127.0.0.1"))) {

@@ -46,7 +46,7 @@ std::string varint(std::uint64_t number) {
 
 std::string batch(const std::string& messages) { return frame(FrameKind::batch, messages); }
 
-/// What both ends refuse alike once they have agreed to talk.
+/// What both ends refuse after the handshake.
 std::vector<Attack> attacks_behind_hello(const std::string& hello) {
     std::vector<Attack> out;
     const auto add = [&](std::string name, const std::string& bytes) {
@@ -97,7 +97,7 @@ std::string good_hello(const std::string& family) {
     hello.set_agent("stranger");
     hello.set_incarnation(0x5eed);
     hello.set_family(family);
-    // Both ends can gzip, so that a bomb is unpacked.
+    // Both ends support gzip, so that a bomb is unpacked.
     return frame(FrameKind::hello, std::string("\x01\x01\x01\x01", 4) + serialized(hello));
 }
 
@@ -117,7 +117,7 @@ std::string zip_bomb(std::size_t size) {
     (void)deflateEnd(&stream);
     packed.resize(std::min(packed.size(), wire::payload_size_max - 4));
     std::string payload;
-    put_number(payload, std::uint32_t{4 * MiB});  // What it claims is within all bounds.
+    put_number(payload, std::uint32_t{4 * MiB});  // The claimed size is within all bounds.
     return frame(FrameKind::batch_gzip, payload + packed);
 }
 
@@ -176,7 +176,7 @@ std::vector<Attack> attacks_on_registry() {
     const std::string hello = good_hello("");
     std::vector<Attack> out = attacks_behind_hello(hello);
     for (int type = 1; type <= 7; ++type) {
-        if (type == static_cast<int>(MessageType::heartbeat)) continue;  // Sent back unread.
+        if (type == static_cast<int>(MessageType::heartbeat)) continue;  // It is sent back unread.
         out.push_back({"type " + std::to_string(type) + " that does not parse",
                        hello + message(static_cast<MessageType>(type), "\xff\xff\xff")});
     }

@@ -14,33 +14,33 @@ struct ssl_ctx_st;
 
 namespace understudy::process {
 
-/// A frame as our protocol has it, around any payload.
+/// A frame of our protocol with any payload.
 [[nodiscard]] std::string frame(wire::FrameKind kind, const std::string& payload);
-/// The header of such a frame, its length and checksum as told: right or not.
+/// The header of such a frame with the given length and checksum, right or wrong.
 [[nodiscard]] std::string header(std::uint8_t version, std::uint8_t kind, std::uint32_t length,
                                  std::uint32_t checksum);
-/// A hello that is accepted: by a registry, or by the member of `family` if that is not empty.
+/// A hello that is accepted by a registry, or by the member of `family` if that is not empty.
 [[nodiscard]] std::string good_hello(const std::string& family);
 /// A batch of one message.
 [[nodiscard]] std::string message(wire::MessageType type, const std::string& body);
-/// A batch that claims little and unpacks to `size` zeros.
+/// A batch that claims a small size and unpacks to `size` zeros.
 [[nodiscard]] std::string zip_bomb(std::size_t size);
-/// The first flight of a TLS client.
+/// The first message of a TLS client.
 [[nodiscard]] std::string tls_client_hello();
-/// Bytes without sense; the same for the same seed.
+/// Random bytes; the same for the same seed.
 [[nodiscard]] std::string noise(std::uint64_t seed, std::size_t size);
 
-/// What may come before a handshake, and must end the connection.
+/// Bytes that may come before a handshake and must end the connection.
 struct Attack {
     std::string name;
     std::string bytes;
 };
 [[nodiscard]] std::vector<Attack> attacks_before_hello();
-/// What may come behind a handshake with a registry, or with a member.
+/// Bytes that may come after a handshake with a registry, or with a member.
 [[nodiscard]] std::vector<Attack> attacks_on_registry();
 [[nodiscard]] std::vector<Attack> attacks_on_member();
 
-/// A client that speaks TLS and has proven who it is, and then does what it likes.
+/// A client that has completed a TLS handshake and then sends arbitrary bytes.
 class TlsPeer {
 public:
     /// Throws Broken if the handshake fails.

@@ -1,5 +1,5 @@
-// Strangers at the ports of a registry and of a member: whatever they say, or do not say, they are
-// sent away, and the service goes on in bounded memory.
+// Hostile peers at the ports of a registry and of a member: whatever they send or do not send,
+// their connections are closed, and the service goes on with bounded memory.
 
 #include "tests/process/hostile.h"
 
@@ -15,7 +15,8 @@ namespace understudy::process {
 namespace {
 
 constexpr std::size_t strangers = 500;
-// A sanitizer's share included: shadow memory is up to four times what it shadows.
+// Includes the share of a sanitizer: shadow memory is up to four times the memory that it
+// describes.
 #ifdef __SANITIZE_THREAD__
 constexpr std::size_t growth_max = 160ULL << 20;
 #else
@@ -53,7 +54,7 @@ protected:
         for (const Line& line : client->lines("error")) ADD_FAILURE() << line.text;
         check_ticks(*client);
         check_memory("at_the_end");
-        // One late client, and the status command's connection, may still be there.
+        // One late client, and the connection of the status command, may still be there.
         EXPECT_LE(registry().descriptors().size(), registry_open + still_there + 2);
         EXPECT_LE(member->descriptors().size(), member_open + still_there + 1);
     }
@@ -81,8 +82,8 @@ protected:
         }
     }
     void many_say_nothing() {
-        // Who comes late is served before they are sent away, which happens after a while: on a
-        // slow machine not in each try.
+        // A late client is served before the silent ones are closed, which takes some time; on a
+        // slow machine not in every try.
         bool beside_them = false;
         for (int turn = 0; turn < 5 && !beside_them; ++turn) {
             std::list<RawPeer> silent;
@@ -109,7 +110,7 @@ protected:
     std::size_t member_bytes = 0;
     std::size_t registry_open = 0;
     std::size_t member_open = 0;
-    std::size_t still_there = 0;  ///< Strangers who are allowed to stay.
+    std::size_t still_there = 0;  ///< Hostile peers that may stay.
 };
 
 class HostileTls : public Hostile {
@@ -167,7 +168,7 @@ TEST_F(Hostile, FiveHundredStrangersWhoSayNothingDelayNobody) {
     end();
 }
 
-// A frame that is begun and never ended holds what it has sent, and no more.
+// A frame that is begun and never completed keeps only the bytes that were sent.
 TEST_F(Hostile, HalfFramesBehindAHelloHoldNoMoreThanTheySent) {
     begin();
     std::list<RawPeer> peers;
@@ -181,8 +182,8 @@ TEST_F(Hostile, HalfFramesBehindAHelloHoldNoMoreThanTheySent) {
     end();
 }
 
-// Strangers use up the descriptors that the registry may have. Who is in stays in; who comes late
-// waits until there is room again.
+// Hostile peers use up the registry's descriptors. Present clients stay; a new one waits until
+// there is room again.
 TEST_F(Hostile, ARegistryWithoutDescriptorsKeepsWhomItHas) {
     wrap_registry({"/bin/sh", "-c", "ulimit -n 64; exec \"$@\"", "sh"});
     begin();

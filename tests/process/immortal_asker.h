@@ -15,8 +15,8 @@
 
 namespace understudy::process {
 
-/// Calls one service, one call at a time, and looks how long it waits for each answer and whether
-/// its number is the next one.
+/// Calls one service, one call at a time, and checks how long it waits for each answer and whether
+/// the answer's number is the next one.
 class Asker {
 public:
     using Ask = std::function<Result<std::int64_t>(ImmortalClient&)>;
@@ -37,18 +37,18 @@ public:
         ending_ = true;
         if (thread_.joinable()) thread_.join();
     }
-    /// A call that began after `since` has been answered.
+    /// True if a call that began after `since` has been answered.
     [[nodiscard]] bool answered_since(Clock::time_point since) const {
         const std::lock_guard lock(mutex_);
         return newest_ > since;
     }
-    /// The longest wait that ended since this was asked last.
+    /// The longest wait that ended since the last call of this function.
     [[nodiscard]] Clock::duration take_longest() {
         const std::lock_guard lock(mutex_);
         return std::exchange(longest_, {});
     }
     [[nodiscard]] std::int64_t answers() const { return answers_; }
-    /// What went wrong; empty: nothing.
+    /// The first fault; empty if there is none.
     [[nodiscard]] std::string fault() const {
         const std::lock_guard lock(mutex_);
         return fault_;

@@ -1,4 +1,4 @@
-// Two copies of an immortal that are members of the library: what the one that is left becomes.
+// Two copies of an immortal as members of the library: the role of the remaining copy.
 
 #include <map>
 #include <memory>
@@ -61,7 +61,7 @@ TEST_F(ImmortalLastResort, TheOneThatIsLeftIsActive) {
     begin({"--last-resort"});
     kill("replica-0");
     copies_.at("replica-1")->expect("role active");
-    // All stop, and one comes back.
+    // All stop, and one returns.
     kill("replica-1");
     start("replica-0")->expect("role active");
     const std::string past = run({.arguments = {UNDERSTUDY_PROGRAM, "journal", "replay",

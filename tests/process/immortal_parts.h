@@ -6,7 +6,7 @@
 
 namespace understudy::process {
 
-/// Counts who greets it.
+/// Counts its callers.
 class Server final : public Immortal {
 public:
     std::int64_t greet() { return ++greetings; }
@@ -29,7 +29,7 @@ public:
     std::int64_t touches = 0;
 };
 
-/// Greets the server, always some times at once, and looks whether each answer is the next one.
+/// Greets the server, with some calls at once, and checks whether each answer is the next one.
 class Client final : public Immortal {
 public:
     static constexpr std::int64_t at_once = 8;
@@ -38,7 +38,7 @@ public:
         left += many;
         while (under_way < at_once && left > 0) greet();
     }
-    /// The same, for who wants to know how often it was asked.
+    /// The same, with the number of calls as the answer.
     std::int64_t ask(std::int64_t many) {
         begin(many);
         return ++asks;

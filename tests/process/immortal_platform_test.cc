@@ -1,6 +1,6 @@
-// Two immortals that a registry knows, one calling the other, three copies each: killed under load
-// in random combinations. What is counted at the end: every call was carried out once, at both of
-// them.
+// Two immortals with a registry, three copies each; one calls the other. Copies are killed under
+// load in random combinations. The counts at the end show that every call was carried out once at
+// both.
 
 #include <algorithm>
 #include <cstdio>
@@ -34,7 +34,7 @@ protected:
     using Key = std::pair<std::string, std::string>;  ///< Service and member.
     struct Service {
         std::string name;
-        std::string alias;  ///< What it does here.
+        std::string alias;  ///< Its role in the test.
     };
     static inline const std::vector<Service> services{{"client", "caller"}, {"server", "callee"}};
 
@@ -87,7 +87,7 @@ protected:
         }
     }
 
-    /// As it has said last.
+    /// The role that it has reported last.
     [[nodiscard]] std::string role_of(const Key& key) const {
         const auto said = copies_.at(key)->lines("role");
         return said.empty() ? std::string() : said.back().word(1);
@@ -113,7 +113,8 @@ protected:
         return std::all_of(services.begin(), services.end(),
                            [this](const Service& service) { return settled(service.name); });
     }
-    /// One that was told to take checkpoints and nothing else is not active before it is told so.
+    /// A copy that was designated only to take checkpoints is not active before its designation
+    /// changes.
     void check_roles(const Key& key) const {
         std::string last;
         for (const Line& line : copies_.at(key)->lines("role")) {
@@ -123,7 +124,7 @@ protected:
         }
     }
 
-    /// What the active copy of a service shows; empty: nobody is active.
+    /// The output of the active copy of a service; empty if no copy is active.
     [[nodiscard]] std::string shown(const std::string& service) {
         for (const auto& [key, copy] : copies_) {
             if (key.first != service) continue;
@@ -134,7 +135,7 @@ protected:
         }
         return {};
     }
-    /// Who is active now, or will be.
+    /// The copy that is active now or will be.
     [[nodiscard]] Key active_of(const std::string& service) const {
         const auto found = eventually([&] { return find(service, "active"); });
         if (!found) throw Broken("nobody of " + service + " is active");
@@ -148,7 +149,7 @@ protected:
         return text;
     }
 
-    /// Of each service nobody, the active copy, the checkpointer, both, or the standby.
+    /// For each service: no copy, the active copy, the checkpointer, both, or the standby.
     [[nodiscard]] std::vector<Key> choose(Random& random) const {
         static const std::vector<std::set<std::string>> combinations{
             {},         {},          {"active"},     {"active"}, {"checkpointer"},
@@ -161,7 +162,7 @@ protected:
         }
         return victims;
     }
-    /// Which active copies are among them.
+    /// The active copies among them.
     [[nodiscard]] std::string kind_of(const std::vector<Key>& victims) const {
         std::string kind;
         for (const Service& service : services) {
@@ -173,7 +174,7 @@ protected:
         return kind.empty() ? "neither" : kind;
     }
 
-    /// Somebody calls both services from now on.
+    /// Starts to call both services.
     void begin_load() {
         caller_ = std::make_unique<Asker>("client", address_, [](ImmortalClient& client) {
             return client.call<&Client::ask>(at_once);
@@ -188,15 +189,15 @@ protected:
     [[nodiscard]] std::string faults() const {
         return roles() + " " + caller_->fault() + " " + callee_->fault();
     }
-    /// Of either, since this was asked last.
+    /// For either service, since the last call of this function.
     [[nodiscard]] Clock::duration take_longest_wait() {
         const auto at_caller = caller_->take_longest();
         return std::max(at_caller, callee_->take_longest());
     }
-    /// How often the caller called the callee.
+    /// How often the calling service called the other.
     [[nodiscard]] std::int64_t calls() const { return at_once * caller_->answers(); }
-    /// Ends the load: caller, callee and who called both have counted the same, and so have those
-    /// who are active next.
+    /// Ends the load and compares counts: those of both services, of their caller, and of the
+    /// copies that are active next.
     void end_load_and_count() {
         ASSERT_TRUE(eventually([&] { return settled(); })) << roles();
         caller_->end();
@@ -287,7 +288,7 @@ TEST_F(ImmortalPlatform, CopiesThatHangAndComeBackLoseNothingAndDoNothingTwice) 
         for (const Key& victim : victims) copies_.at(victim)->stop();
         const auto hung = Clock::now();
         EXPECT_TRUE(eventually([&] { return both_answer(hung); })) << seed << " " << faults();
-        // Some come back when others have done their work for long, some at once.
+        // Some return long after the others, some at once.
         std::this_thread::sleep_for(std::chrono::milliseconds(random.below(1000)));
         for (const Key& victim : victims) copies_.at(victim)->resume();
         const auto back = Clock::now();
@@ -304,12 +305,13 @@ TEST_F(ImmortalPlatform, KilledInAnyCombinationLoseNothingAndDoNothingTwice) {
     Random random(seed);
     begin_load();
 
-    std::map<std::string, std::vector<std::uint64_t>> gaps;  // In us, by which actives were killed.
-    std::map<std::string, std::size_t> killed_as;            // Of both services.
+    std::map<std::string, std::vector<std::uint64_t>>
+        gaps;                                      // In us, by which active copies were killed.
+    std::map<std::string, std::size_t> killed_as;  // For both services.
     std::vector<std::uint64_t> all_gaps;
     std::size_t killed = 0;
     while (killed < kills) {
-        // Most are killed when all is well, some while others come back.
+        // Most are killed when all is well, some while others return.
         if (random.chance(2, 3)) {
             ASSERT_TRUE(eventually([&] { return settled(); })) << faults();
         }

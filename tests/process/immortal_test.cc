@@ -1,5 +1,5 @@
-// Immortals in real processes, killed in any order; and one beside a real coordinator, either of
-// them killed. What is counted at the end: every call was carried out once.
+// Immortals in real processes that are killed in any order; and one beside a real coordinator,
+// where either is killed. The counts at the end show that every call was carried out once.
 
 #include <atomic>
 #include <filesystem>
@@ -43,7 +43,7 @@ protected:
                                   listen_.at({"client", "A"})}},
             directory_ / (service + member + ".log"));
     }
-    /// What the active copy of a service shows; empty: nobody is active.
+    /// The output of the active copy of a service; empty if no copy is active.
     [[nodiscard]] std::string shown(const std::string& service) {
         for (const auto& [key, copy] : copies_) {
             if (key.first != service) continue;
@@ -201,7 +201,7 @@ TEST_F(Beside, ACoordinatorWithoutADescriptorGoesOn) {
     EXPECT_EQ(client.call<&Server::greet>().value_or_throw(), 101);
 }
 
-// What will keep it from serving is said before its application comes.
+// A reason that prevents it from serving is reported before its application connects.
 TEST_F(Beside, ACoordinatorOfAnotherUserIsRefusedAtItsStart) {
     if (::geteuid() != 0) GTEST_SKIP() << "only root can become another user";
     start_coordinator();

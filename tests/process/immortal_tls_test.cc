@@ -1,5 +1,5 @@
-// Immortals with certificates: whoever speaks for a service is named by what it shows. Real
-// sockets, real TLS; the loops of each member and each client are their own.
+// Immortals with certificates: a peer that speaks for a service must show a certificate with its
+// name. Real sockets, real TLS; each member and client has its own loop.
 
 #include <atomic>
 #include <chrono>
@@ -35,7 +35,7 @@ namespace {
     return to_string((*listener)->address());
 }
 
-/// What a member or a client logs; outlives it.
+/// The log of a member or client; outlives it.
 class Lines {
 public:
     [[nodiscard]] LogSink sink() {
@@ -126,7 +126,8 @@ TEST_F(ImmortalTls, ACopyThatItsCertificateNamesIsTakenAndSoIsAnyClient) {
     EXPECT_FALSE(lines.say("denied")) << lines.all();
 }
 
-// An impostor has the address of the server, the right authority, and the certificate of another.
+// An impostor has the address of the server and a certificate of the right authority with another
+// name.
 TEST_F(ImmortalTls, AnImpostorIsTakenForNobodysServer) {
     for (const char* const shown : {"client/A", "server/B", "server", "A"}) {
         SCOPED_TRACE(shown);
@@ -147,7 +148,7 @@ TEST_F(ImmortalTls, AnImpostorIsTakenForNobodysServer) {
         EXPECT_EQ(greetings(*impostor), 0);
         EXPECT_EQ(told, 0);
 
-        // The right one comes in its place, and hears everything.
+        // The right server takes its place and gets everything.
         impostor.reset();
         Lines lines;
         auto server = open<Server>(options("server", "A", of("server/A"), lines));
@@ -181,7 +182,7 @@ TEST_F(ImmortalTls, WhoComesFromAnotherAuthorityIsHeardByNobody) {
     auto intruder =
         open<Client>(options("client", "C", of(stranger_, "client/C"), intruder_lines));
     ASSERT_TRUE(intruder.impulse<&Client::begin>(3));
-    // It trusts the right authority: it cannot blame us.
+    // It trusts the right authority, so it accepts our certificate.
     TlsFiles half = of(stranger_, "anybody");
     half.authority = authority_.authority_file();
     auto spy = session(half, spy_lines);
@@ -199,7 +200,8 @@ TEST_F(ImmortalTls, WhoComesFromAnotherAuthorityIsHeardByNobody) {
     EXPECT_FALSE(told);
 }
 
-// The same certificates do for the journal's own connections: of a copy, of the service, and bare.
+// The same certificates serve for the connections of the journal: those of a copy, of the service,
+// and bare names.
 TEST_F(ImmortalTls, AReplicatedJournalTakesTheSameCertificates) {
     if (library::engine() == nullptr) GTEST_SKIP() << "this build has no replicated journal";
     Lines lines;
@@ -217,7 +219,7 @@ TEST_F(ImmortalTls, AReplicatedJournalTakesTheSameCertificates) {
                                       .tls = of(shown[i])};
         members.push_back(ImmortalMember::open<Server>(std::move(how)).value_or_throw());
     }
-    // All three found it; another service's copy is not the third.
+    // All three founders are present; a copy of another service is not the third.
     Lines impostor_lines;
     ImmortalOptions how = options("server", "C", of("client/C"), impostor_lines);
     how.listen = "127.0.0.1:0";

@@ -172,7 +172,7 @@ public:
     Client(Recorder& recorder, const std::vector<MemberSocket>& members, std::uint64_t seed)
         : recorder_(recorder), members_(members), random_(seed) {}
 
-    /// False if no member opens one yet.
+    /// False if no member opens a session yet.
     bool open_session() {
         for (std::size_t i = 0; i < members_.size(); ++i) {
             const auto answer = caller_.ask(target(), "session", ask_limit);
@@ -272,10 +272,11 @@ private:
         begin(f, key, std::move(value));
         const std::string id = session_ + ' ' + std::to_string(++request_);
         const auto deadline = Clock::now() + operation_limit;
-        bool perhaps = false;  // Some attempt may have arrived.
+        bool perhaps = false;  // An attempt may have arrived.
         std::size_t refusals = 0;
         while (Clock::now() < deadline) {
-            // Whoever does not know may send it again, or ask what became of it.
+            // A client that does not know the outcome may send the request again, or ask for the
+            // outcome.
             const bool asks = perhaps && random_.below(3) == 0;
             const auto answer = caller_.ask(
                 target(), (asks ? "outcome " + id : "submit " + id + ' ' + command), ask_limit);
@@ -291,7 +292,7 @@ private:
             }
             if (answer.kind == Caller::Kind::ok) {
                 const std::size_t space = answer.text.find(' ');
-                // An answer that is given again may be of an earlier epoch.
+                // A repeated answer may come from an earlier epoch.
                 const std::uint64_t epoch = perhaps ? 0 : std::stoull(answer.text);
                 return done(std::string_view(answer.text).substr(space + 1), epoch);
             }
@@ -299,7 +300,8 @@ private:
                 recorder_.complain("a session that was acknowledged is not there: " + id);
                 return finish({.type = Type::info, .error = answer.text});
             }
-            if (perhaps && answer.text.starts_with("refused")) {  // By an outcome() of ours.
+            if (perhaps &&
+                answer.text.starts_with("refused")) {  // Because of an outcome() of this client.
                 return finish({.type = Type::fail, .error = "abandoned"});
             }
             if (answer.kind == Caller::Kind::unknown) perhaps = true;

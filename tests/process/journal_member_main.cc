@@ -1,5 +1,5 @@
-// A member of a service with a journal, as an application has one: registers, and a list that only
-// grows.
+// A member of a service with a journal, as an application would have one: registers, and a list
+// that only grows.
 //
 //     --member NAME --directory DIR --socket PATH
 //     --lease MS                      on a shared directory
@@ -8,13 +8,13 @@
 //     --tls-cert, --tls-key, --tls-ca, --insecure yes
 //     --checkpoint-every BYTES
 //
-// Says on stdout:
+// Prints on stdout:
 //
 //     started pid=N
 //     role ROLE epoch=E active=NAME
 //     failed CODE EFFECT DETAIL       and ends with code 5
 //
-// Clients connect to the socket; a packet is a question, a packet is the answer:
+// Clients connect to the socket. Each packet is a question or its answer:
 //
 //     session                         ok SESSION
 //     submit SESSION NUMBER COMMAND   ok EPOCH REPLY; epoch 0: not known
@@ -52,7 +52,7 @@ namespace {
 
 constexpr Duration answer_limit = 4s;
 constexpr std::size_t question_bytes_max = 4096;
-constexpr std::uint64_t state_every = 16;  // Commands between two hashes that dump tells.
+constexpr std::uint64_t state_every = 16;  // Commands between two hashes in a dump.
 
 class Ledger final : public SmallStateMachine {
 public:
@@ -123,11 +123,11 @@ public:
 private:
     void chain(std::uint64_t next) { chain_ = (chain_ ^ next) * 0x100000001b3; }
 
-    mutable std::mutex mutex_;  // Those who answer look, too.
+    mutable std::mutex mutex_;  // Threads that answer also read the state.
     std::map<std::string, std::string> registers_;
     std::vector<std::string> list_;
     std::uint64_t count_ = 0;
-    std::uint64_t chain_ = 0xcbf29ce484222325;  // Over all commands, in their order.
+    std::uint64_t chain_ = 0xcbf29ce484222325;  // Over all commands in order.
     std::vector<std::pair<std::uint64_t, std::uint64_t>> states_;
 };
 
@@ -189,7 +189,8 @@ public:
             if (client >= 0) {
                 std::thread([this, client] { attend(client); }).detach();
             } else {
-                std::this_thread::sleep_for(std::chrono::milliseconds(20));  // No descriptor left.
+                std::this_thread::sleep_for(
+                    std::chrono::milliseconds(20));  // No descriptor is left.
             }
         }
     }

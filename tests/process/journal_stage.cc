@@ -15,7 +15,7 @@ namespace json = boost::json;
 
 namespace {
 
-/// Of a member that may be hung: it is passed over, and asked again.
+/// For a member that may hang: after this time another is asked.
 constexpr auto look_limit = 1s;
 
 std::vector<MemberSocket> sockets_of(const auto& members) {
@@ -166,7 +166,7 @@ void JournalStage::expect_failed(std::size_t i, std::string_view words) {
     EXPECT_NE(said.text.find(words), std::string::npos) << said.text;
 }
 
-// Whoever is asked alone, by somebody who knows no other.
+// Asks a member that is alone, as a client would that knows no other.
 void JournalStage::expect_refused(std::size_t i) {
     const auto answer = ask(i, "session", 5s);
     EXPECT_NE(answer.kind, Caller::Kind::ok) << members_[i].name << " answered " << answer.text;

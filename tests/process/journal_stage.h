@@ -16,18 +16,19 @@
 
 namespace understudy::process {
 
-/// Members of one service on a journal, each a process, and clients whose history is judged.
+/// Members of one service on a journal, each in its own process, and clients whose history is
+/// judged.
 ///
-/// finish() heals nothing by itself: the test has ended its faults. It starts who is not running,
-/// lets clients read everything, waits until all members hold the same, and judges what was written
-/// down, as `understudy-history check` does.
+/// finish() heals nothing by itself: the test must have ended its faults. finish() starts the
+/// members that do not run, lets clients read everything, waits until all members hold the same,
+/// and judges the recorded history, as `understudy-history check` does.
 class JournalStage : public testing::Test {
 protected:
     using Options = std::vector<std::string>;
 
-    /// For who is served again after a fault, on any machine.
+    /// The longest time until clients are served again after a fault.
     static constexpr Clock::duration gap_max = patience;
-    /// So many operations make a history that is worth judging.
+    /// A history needs this many operations.
     static constexpr std::uint64_t acknowledged_min = 100;
 
     struct Member {
@@ -43,14 +44,14 @@ protected:
     JournalStage();
     void TearDown() override;
 
-    /// Not started yet.
+    /// It is not started yet.
     Member& add_member(const std::string& name, Options options, int network = -1);
     [[nodiscard]] Member& member(std::size_t i) { return members_[i]; }
     [[nodiscard]] std::size_t members() const { return members_.size(); }
-    /// As a supervisor does: again and again, on the same directory.
+    /// Starts it as a supervisor would: repeatedly, on the same directory.
     Process& start(std::size_t i);
     void start_all();
-    /// One group of `count` founders on these hosts, one for each; on loopback if there are none.
+    /// One group of `count` founders, one on each of these hosts; on loopback if there are none.
     void add_group(std::size_t count, const std::vector<std::pair<std::string, int>>& hosts = {},
                    const std::function<Options(const std::string& name)>& more = {});
 
@@ -59,21 +60,21 @@ protected:
     /// Clients are served meanwhile.
     void run_for(Clock::duration time);
 
-    /// A question of the test's own.
+    /// A question of the test itself.
     Caller::Answer ask(std::size_t i, std::string_view question, Clock::duration limit = patience);
     /// What "status" says of `key`; empty if there is no answer.
     std::string status(std::size_t i, std::string_view key, Clock::duration limit = patience);
-    /// Which member is active, in the highest epoch of those that say so.
+    /// The active member with the highest epoch.
     std::size_t active();
-    /// The same, until it is another than `not_this`.
+    /// The same, once it is not `not_this`.
     std::size_t active_other_than(std::size_t not_this);
     void await_role(std::size_t i, std::string_view role);
     void kill(std::size_t i);
-    /// It has ended by itself, as who may not go on does.
+    /// It has ended by itself, as a member must that cannot go on.
     void expect_failed(std::size_t i, std::string_view words);
     void expect_refused(std::size_t i);
 
-    /// Goes on until there is a history of acknowledged_min.
+    /// Goes on until the history has acknowledged_min operations.
     void finish();
 
     [[nodiscard]] const TemporaryDirectory& directory() const { return directory_; }

@@ -1,5 +1,5 @@
-// A file of a journal is lost between two processes: the second one must not go on as if nothing
-// had been acknowledged.
+// A file of a journal is lost between two processes: the second must not go on as if nothing had
+// been acknowledged.
 
 #include <cstring>
 #include <filesystem>
@@ -24,7 +24,7 @@ std::string newest_segment(const std::string& directory) {
     return newest;
 }
 
-/// Whether the claim says that the second segment of its tenure has been begun.
+/// True if the claim says that the second segment of its tenure has been begun.
 bool claim_tells_of_the_second(const std::string& directory) {
     const std::string claim = contents(directory + "/0000000000000001.claim");
     constexpr std::size_t generation_at = 896;
@@ -51,9 +51,9 @@ void put_eight_values(const std::string& directory, const std::string& errors) {
     (void)holder.wait();
 }
 
-/// What the next active member says of a value that was acknowledged; or its errors, if it fails as
-/// corrupt instead. A member whose input ends is closed, perhaps before it has taken over: so it is
-/// asked when it is active.
+/// The answer of the next active member for a value that was acknowledged, or its errors if it
+/// fails with corrupt. A member whose input ends closes, possibly before it has taken over; so it
+/// is asked when it is active.
 std::string asked_for_the_last(const std::string& directory) {
     const TemporaryDirectory place;
     Process next("B", {.arguments = {KEY_VALUE_PROGRAM, "B", directory}}, place / "errors");
@@ -62,7 +62,7 @@ std::string asked_for_the_last(const std::string& directory) {
         const std::string errors = next.errors();
         if (errors.find("corrupt") != std::string::npos) return errors;
         if (Clock::now() > limit) throw Broken("neither active nor corrupt: " + errors);
-        std::this_thread::sleep_for(5ms);  // Lines that have ended are not waited for.
+        std::this_thread::sleep_for(5ms);  // It may have ended without a line.
     }
     next.say("get k8");
     return next

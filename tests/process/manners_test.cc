@@ -1,4 +1,4 @@
-// What a library owes to the process it lives in, seen from outside.
+// What a library must not do to its host process, seen from outside.
 
 #include <array>
 #include <ctime>
@@ -15,7 +15,7 @@ namespace {
 class Manners : public Stage {};
 class I29Clock : public Stage {};
 
-/// How far the wall clock of programs with the shim is from the real one.
+/// How far the wall clock of programs with the preloaded library is from the real one.
 void set_wall_clock_offset(const std::string& file, std::int64_t seconds) {
     const Descriptor out(::open(file.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
     if (::pwrite(out.get(), &seconds, sizeof seconds, 0) != sizeof seconds) {
@@ -50,12 +50,12 @@ TEST_F(Manners, NoDescriptorOfOursSurvivesAnExec) {
     }
 }
 
-// Leases run on the monotonic clock: hours forward and back change nobody's role.
+// Leases use the monotonic clock: hours forwards and backwards change no role.
 TEST_F(I29Clock, AJumpOfTheWallClockChangesNobodysRole) {
     const std::string offset = directory() / "offset";
     set_wall_clock_offset(offset, 0);
     set_common_environment({"LD_PRELOAD=" WALL_CLOCK_SHIM, "WALL_CLOCK_OFFSET_FILE=" + offset,
-                            // The sanitizer's library is linked, and so not the first any more.
+                            // The sanitizer's library is linked, and therefore no longer the first.
                             "ASAN_OPTIONS=quarantine_size_mb=2:verify_asan_link_order=0"});
     start_registry();
     const Options& lease = short_lease;

@@ -1,4 +1,4 @@
-// A member, or many, as an application has them. Says on stdout what it hears; the test reads it.
+// A member, or many, as an application would have them. Prints its events on stdout for the test.
 //
 //     started pid=N address=HOST:PORT
 //     registry up|down
@@ -46,7 +46,7 @@ T must(Result<T> result) {
     return *std::move(result);
 }
 
-/// What this process was born with, apart from what it opens to look.
+/// The descriptors that this process started with, without those that it opens to look.
 int list_descriptors() {
     std::set<std::string> seen;
     DIR* const folder = ::opendir("/proc/self/fd");
@@ -77,7 +77,7 @@ void start_child_that_lists() {
     (void)::waitpid(child, nullptr, 0);
 }
 
-/// A child that never execs: it keeps every socket of ours open, until the test ends it.
+/// A child that never calls exec: it keeps every socket open until the test ends it.
 void fork_child() {
     const pid_t child = ::fork();
     if (child == 0) {
@@ -108,7 +108,7 @@ public:
         if (waiter_.joinable()) waiter_.join();
     }
 
-    /// Until SIGTERM or "close"; both take the members out of the line.
+    /// Runs until SIGTERM or "close"; both take the members out of the line.
     int run(int signals) {
         pollfd sources[] = {{.fd = signals, .events = POLLIN, .revents = 0},
                             {.fd = STDIN_FILENO, .events = POLLIN, .revents = 0}};
@@ -118,7 +118,7 @@ public:
             if (sources[0].revents != 0) break;
             char buffer[4096];
             const ssize_t count = ::read(STDIN_FILENO, buffer, sizeof buffer);
-            if (count <= 0) break;  // The test is gone.
+            if (count <= 0) break;  // The test has gone.
             input.append(buffer, static_cast<std::size_t>(count));
             bool ended = false;
             for (std::size_t end; (end = input.find('\n')) != std::string::npos;) {

@@ -33,7 +33,7 @@ void run_inside(const NetworkNamespace& place, std::vector<std::string> argument
     must_run({.arguments = std::move(arguments), .network = place.descriptor()});
 }
 
-/// An interface with an address, and a place for rules about what arrives.
+/// An interface with an address, and a place for rules about incoming packets.
 void bring_up(const NetworkNamespace& place, std::string_view host) {
     run_inside(place, {ip_program, "link", "set", "lo", "up"});
     run_inside(place, {ip_program, "address", "add", std::string(host) + "/24", "dev", "cable"});
@@ -51,7 +51,7 @@ void end_cuts(const NetworkNamespace& place) {
 
 NetworkNamespace::NetworkNamespace() {
     std::string error;
-    // Only the thread that asks moves: a short-lived one.
+    // Only a short-lived thread changes its namespace.
     std::thread([&] {
         if (::unshare(CLONE_NEWNET) != 0) {
             error = std::strerror(errno);

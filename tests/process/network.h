@@ -10,26 +10,27 @@
 
 namespace understudy::process {
 
-/// A network namespace; it lives as long as somebody has it open.
+/// A network namespace; it exists as long as a process has it open.
 class NetworkNamespace {
 public:
     /// Throws Broken. Requires: root.
     NetworkNamespace();
     [[nodiscard]] int descriptor() const { return descriptor_.get(); }
-    /// For programs that want it by name, while this process lives.
+    /// A path for programs that need a name; valid while this process lives.
     [[nodiscard]] std::string path() const;
 
 private:
     Descriptor descriptor_;
 };
 
-/// Ports of loopback that nobody has now; all are looked for at once, so that they differ.
+/// Free ports of loopback; all are searched at once, so they differ.
 /// Throws Broken.
 [[nodiscard]] std::vector<std::uint16_t> free_ports(std::size_t count);
 
-/// Two hosts' networks and one cable between them, which can be cut in either direction.
+/// The networks of two hosts and one cable between them, which can be cut in either direction.
 ///
-/// Nothing of it has a name that others could see: it is gone when the test is, however it ends.
+/// Nothing has a name that others could see, so all of it disappears with the test, however that
+/// ends.
 class Cable {
 public:
     static constexpr std::string_view left_host = "10.77.0.1";
@@ -39,7 +40,7 @@ public:
     [[nodiscard]] int left() const { return left_.descriptor(); }
     [[nodiscard]] int right() const { return right_.descriptor(); }
 
-    /// What arrives on that side is dropped, silently.
+    /// Packets that arrive on that side are dropped silently.
     void deafen_left() { drop(left_); }
     void deafen_right() { drop(right_); }
     void cut() {
@@ -55,7 +56,8 @@ private:
     NetworkNamespace right_;
 };
 
-/// Several hosts' networks on one switch. What goes from one to another can be cut, silently.
+/// The networks of several hosts on one switch. Packets from one to another can be dropped
+/// silently.
 class Switch {
 public:
     explicit Switch(std::size_t hosts);
@@ -65,7 +67,7 @@ public:
         return "10.78.0." + std::to_string(host + 1);
     }
 
-    /// What one host sends does not arrive at the other; what it is sent does.
+    /// What the first host sends does not arrive at the second; the reverse direction works.
     void cut(std::size_t from, std::size_t to);
     void cut_between(std::size_t one, std::size_t other) {
         cut(one, other);
@@ -78,20 +80,20 @@ private:
     std::vector<NetworkNamespace> hosts_;
 };
 
-/// Why network namespaces cannot be made here; empty if they can.
+/// Why network namespaces cannot be created here; empty if they can.
 [[nodiscard]] std::string no_namespaces();
 
-/// A TCP connection that is used as no program of ours would.
+/// A TCP connection for bytes that none of our programs would send.
 class RawPeer {
 public:
-    /// Throws Broken if nobody accepts.
+    /// Throws Broken if the connection is not accepted.
     RawPeer(std::string_view host, std::uint16_t port);
 
     /// Returns false once the other end has closed.
     bool send(std::string_view bytes);
-    /// What comes until `limit` or the end of the stream.
+    /// What arrives until `limit` or the end of the stream.
     std::string receive(Clock::duration limit);
-    /// The other end closes within `limit`; what it says until then is dropped.
+    /// True if the other end closes within `limit`; what it sends until then is ignored.
     [[nodiscard]] bool closed_within(Clock::duration limit);
 
 private:

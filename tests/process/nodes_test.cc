@@ -1,5 +1,5 @@
-// A registry of three real processes: the leading one killed, hung, stopped in order; all of them
-// killed; one of them with an empty disk.
+// A registry of three real processes: the active one is killed, hangs, or is stopped in order; all
+// are killed; one loses its disk.
 
 #include <filesystem>
 #include <list>
@@ -49,13 +49,13 @@ protected:
     Process& node(std::size_t i) { return *nodes_[i]; }
 
     [[nodiscard]] Finished status() { return understudy({"registry", "status", "-o", "json"}); }
-    /// By the word of the one that leads.
+    /// As the active node reports.
     [[nodiscard]] bool all_connected() {
         const std::string said = status().output;
         return said.find("\"active_node\"") != std::string::npos &&
                said.find("\"connected\":false") == std::string::npos;
     }
-    /// Which node leads, as soon as one does.
+    /// The active node, as soon as there is one.
     std::size_t leading() {
         const auto found = eventually([&]() -> std::optional<std::size_t> {
             const std::string said = status().output;
@@ -86,7 +86,7 @@ protected:
         for (Process* const member : members_) member->expect("registry up");
         client_->expect("registry up");
     }
-    /// Nobody changed role, no client had to begin anew, no call failed.
+    /// No member changed its role, no client had to start again, no call failed.
     void expect_undisturbed() {
         const Finished shown = understudy({"service", "show", "Foo", "-o", "csv"});
         const auto rows = split(shown.output, '\n');
@@ -235,7 +235,7 @@ TEST_F(Nodes, OneWithAnEmptyDiskIsReplacedAndCounts) {
     ASSERT_EQ(added.ending.code, 0) << added.errors;
     for (Process* const member : members_) member->skip();
     client_->skip();
-    kill((lead + 2) % 3);  // Now it needs the new one to agree.
+    kill((lead + 2) % 3);  // Now it needs the new node for a majority.
     EXPECT_EQ(understudy({"service", "show", "Foo"}).ending.code, 0);
     start_node((lead + 2) % 3);
     expect_undisturbed();
@@ -279,7 +279,7 @@ TEST_F(Nodes, WithoutAMajorityCachedLookupsAreAnsweredAndOthersAreNot) {
     expect_undisturbed();
 }
 
-// Each command says what is the matter, and none that nobody answers.
+// Each command says what the problem is, and none says that no registry answers.
 TEST_F(Nodes, AFirstStartWithOneMissingSaysWhoIsMissing) {
     choose_addresses();
     start_node(0);
@@ -332,7 +332,7 @@ TEST_F(Nodes, OneThatWasRemovedWhileItWasAwayIsToldSo) {
     node(away).expect_error("replicated.removed");
     const std::string why = name_of(away) + " is no node of this registry any more";
     node(away).expect_error(why);
-    // Who asks it is sent on to the others, and hears why not when they do not answer.
+    // A client that asks it is redirected to the others, and gets the reason if they do not answer.
     set_registry_address(addresses_[away]);
     const Finished sent_on = status();
     EXPECT_EQ(sent_on.ending.code, 0) << sent_on.errors;

@@ -72,7 +72,7 @@ struct Started {
     Descriptor handle;
 };
 
-/// The child dies with the thread that starts it, so that has to be the test's main one.
+/// The child dies with the thread that starts it, so that must be the test's main thread.
 Started start(Command command, int input, int output, int errors) {
     std::vector<std::string> environment = environment_with(command.environment);
     const std::vector<char*> arguments = pointers(command.arguments);
@@ -80,11 +80,12 @@ Started start(Command command, int input, int output, int errors) {
     const pid_t parent = ::getpid();
     const pid_t pid = ::fork();
     if (pid < 0) fail("fork");
-    if (pid == 0) {  // Only what is safe between fork and exec.
+    if (pid == 0) {  // Only calls that are safe between fork and exec.
         (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (::getppid() != parent) ::_exit(126);
         if (command.network >= 0 && ::setns(command.network, CLONE_NEWNET) != 0) ::_exit(126);
-        // Whatever we were born with ourselves; all of ours is close-on-exec anyway.
+        // Descriptors with which the test itself was started; those that it opened are
+        // close-on-exec.
         (void)::syscall(SYS_close_range, 3U, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */);
         (void)::dup2(input, STDIN_FILENO);
         (void)::dup2(output, STDOUT_FILENO);
@@ -200,7 +201,8 @@ Process::~Process() {
     reader_.join();
 }
 
-/// A child of the process may hold the pipe open after its end; stop_reading_ ends this too.
+/// A child of the process may hold the pipe open after its end; stop_reading_ ends this function
+/// too.
 void Process::read_lines() {
     std::array<char, 65536> buffer{};
     std::array<pollfd, 2> sources{{{.fd = output_.get(), .events = POLLIN, .revents = 0},
@@ -282,7 +284,7 @@ Line Process::ever(std::string_view pattern, Clock::duration limit) {
 }
 
 void Process::expect_error(std::string_view wanted, Clock::duration limit) {
-    // A file gives no notice: look again after short pauses.
+    // A file sends no notification, so it is read again after short pauses.
     const auto deadline = Clock::now() + limit;
     while (errors().find(wanted) == std::string::npos) {
         if (Clock::now() >= deadline) complain("does not report " + std::string(wanted));

@@ -29,13 +29,13 @@ using namespace std::chrono_literals;
 using understudy::eventually;
 using understudy::patience;
 
-/// What ends a test that cannot go on. gtest reports it as the test's failure.
+/// Ends a test that cannot go on. gtest reports it as the failure of the test.
 class Broken : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
 };
 
-/// A descriptor that is closed in the end, and on exec.
+/// A descriptor that is closed at the end, and on exec.
 class Descriptor {
 public:
     Descriptor() = default;
@@ -55,16 +55,16 @@ private:
     int number_ = -1;
 };
 
-/// One line that a program wrote: "what name ... key=value ...".
+/// One line of a program: "what name ... key=value ...".
 struct Line {
     std::string text;
     Clock::time_point when;
 
-    /// The first word is the pattern's first, its other words stand somewhere in the line.
+    /// True if the first words are equal and the pattern's other words occur somewhere in the line.
     [[nodiscard]] bool matches(std::string_view pattern) const;
-    /// What stands behind "key="; empty if there is none.
+    /// The text after "key="; empty if there is none.
     [[nodiscard]] std::string value(std::string_view key) const;
-    /// The same as a number. Throws Broken if it is none.
+    /// The same as a number. Throws Broken if it is not one.
     [[nodiscard]] std::uint64_t number(std::string_view key) const;
     /// Words are counted from 0.
     [[nodiscard]] std::string word(std::size_t index) const;
@@ -73,23 +73,24 @@ struct Line {
 /// What to run, and how.
 struct Command {
     std::vector<std::string> arguments;         ///< [0] is the program's path.
-    std::vector<std::string> environment = {};  ///< "NAME=value", added to our own.
-    int network = -1;                           ///< A network namespace to run in.
+    std::vector<std::string> environment =
+        {};            ///< "NAME=value", added to the environment of the test.
+    int network = -1;  ///< The network namespace to run in.
 };
 
 /// How a program ended.
 struct Ending {
-    int code = -1;   ///< Exit code; -1: a signal ended it.
+    int code = -1;   ///< -1: a signal ended it.
     int signal = 0;  ///< That signal.
 };
 
-/// A program of ours, running: its lines, its end. Dies with the test, whatever happens.
+/// A running program of ours: its lines and its end. It dies with the test in any case.
 ///
 /// What it writes to stdout is kept line by line, with the time; stderr goes to a file.
 /// Thread: the test's.
 class Process {
 public:
-    /// Errors are thrown: Broken.
+    /// Throws Broken on errors.
     Process(std::string name, Command command, std::string errors_file);
     ~Process();
     Process(const Process&) = delete;
@@ -98,17 +99,18 @@ public:
     [[nodiscard]] const std::string& name() const { return name_; }
     [[nodiscard]] pid_t pid() const { return pid_; }
 
-    /// The next line behind the last expected one that matches. Throws Broken if it does not come.
+    /// The next line that matches after the last expected one. Throws Broken if none comes.
     Line expect(std::string_view pattern, Clock::duration limit = patience);
     Line expect(const std::string& what, const std::function<bool(const Line&)>& wanted,
                 Clock::duration limit = patience);
-    /// One that matches, from the very beginning; the next expect() is not touched.
+    /// A line that matches, from the very beginning; the position of expect() does not change.
     Line ever(std::string_view pattern, Clock::duration limit = patience);
-    /// Waits until stderr holds these words. Throws Broken.
+    /// Waits until stderr contains these words. Throws Broken.
     void expect_error(std::string_view words, Clock::duration limit = patience);
-    /// The same without the complaint; where the next expect() begins stays as it is if none came.
+    /// As expect(), but returns nothing if no line comes; the position of expect() then does not
+    /// change.
     std::optional<Line> await(std::string_view pattern, Clock::duration limit);
-    /// Begins the next expect() behind all that is there now.
+    /// Moves the position of expect() after all present lines.
     void skip();
     /// Everything so far.
     [[nodiscard]] std::vector<Line> lines() const;
@@ -116,21 +118,21 @@ public:
     [[nodiscard]] std::vector<Line> lines(std::string_view pattern) const;
     [[nodiscard]] std::string errors() const;
 
-    /// One line to its stdin.
+    /// Writes one line to its stdin.
     void say(std::string_view line);
     void signal(int number);
     void kill() { signal(SIGKILL); }
-    /// Returns when the process really stands still.
+    /// Returns when the process has really stopped.
     void stop();
     void resume() { signal(SIGCONT); }
     /// Throws Broken if it does not end.
     Ending wait(Clock::duration limit = patience);
     [[nodiscard]] bool running();
 
-    /// Ended without being asked to.
+    /// True if it ended without being asked to.
     [[nodiscard]] bool ended_by_itself();
     [[nodiscard]] std::size_t resident_bytes() const;
-    /// The descriptors it has open, by what /proc says, and whether each survives an exec.
+    /// Its open descriptors according to /proc, and whether each survives an exec.
     struct Open {
         int number;
         std::string what;
@@ -164,7 +166,7 @@ private:
     std::thread reader_;
 };
 
-/// Runs a program to its end. Throws Broken if that does not come.
+/// Runs a program to its end. Throws Broken if it does not end.
 struct Finished {
     Ending ending;
     std::string output;
@@ -172,7 +174,7 @@ struct Finished {
 };
 Finished run(Command command, std::string_view input = {}, Clock::duration limit = patience);
 
-/// A directory of its own, removed in the end.
+/// A temporary directory that is removed at the end.
 class TemporaryDirectory {
 public:
     TemporaryDirectory();

@@ -1,4 +1,4 @@
-// The registry dies, is away, returns, returns with less than it knew, or twice.
+// The registry dies, is away, returns, returns with old data, or returns twice.
 
 #include <filesystem>
 #include <random>
@@ -19,7 +19,7 @@ class I29RegistryLoss : public RegistryRestart {};
 
 }  // namespace
 
-// Five kills under load. Nobody changes role, nobody is re-ordered, no client loses its connection.
+// Five kills under load. No role changes, no order changes, no client loses its connection.
 TEST_F(I2Restart, ARegistryKilledUnderLoadChangesNothingThatRuns) {
     start_registry();
     Process& m1 = start_member_as("active", "m1");
@@ -66,7 +66,7 @@ TEST_F(I2Restart, ARegistryKilledUnderLoadChangesNothingThatRuns) {
     check_calls(client);
 }
 
-// Killed while it recovers, again and again, at moments that differ.
+// It is killed repeatedly while it recovers, at different moments.
 TEST_F(I2Restart, ARegistryKilledWhileItRecoversLosesNothing) {
     start_registry();
     Process& m1 = start_member_as("active", "m1");
@@ -102,7 +102,7 @@ TEST_F(I2Restart, ARegistryKilledWhileItRecoversLosesNothing) {
     check_calls(client);
 }
 
-// The machine's worst day: everything dies at once. Epochs go on from where they were.
+// All processes die at once. Epochs go on from where they were.
 TEST_F(I1Epochs, AfterEverythingDiedTheNextActiveHasAHigherEpoch) {
     start_registry();
     Process* m1 = &start_member_as("active", "m1", long_lease);
@@ -123,12 +123,12 @@ TEST_F(I1Epochs, AfterEverythingDiedTheNextActiveHasAHigherEpoch) {
         client.expect("image Ticks from=m1 epoch=" + std::to_string(epoch));
         client.expect("delta Ticks from=m1");
     }
-    // A client that is faster than the member's first publication hears an empty one before.
+    // A client that is faster than the member's first publication gets an empty image before.
     EXPECT_EQ(client.lines("image Ticks from=m1").size(), 4U);
     check_ticks(client);
 }
 
-// A registry that was paused has heard nobody, and knows that this proves nothing.
+// A registry that was paused has received nothing, and knows that this proves nothing.
 TEST_F(I29RegistryLoss, AStoppedRegistryDemotesNobodyWhenItResumes) {
     start_registry();
     Process& m1 = start_member_as("active", "m1", short_lease);
@@ -158,8 +158,8 @@ TEST_F(I29RegistryLoss, AStoppedRegistryDemotesNobodyWhenItResumes) {
     check_calls(client);
 }
 
-// Nobody could act on the death while the registry was away; it is proven as soon as it is back,
-// long before any lease.
+// The death could not be acted on while the registry was away. It is proven as soon as the registry
+// is back, long before any lease ends.
 TEST_F(RegistryRestart, AnActiveThatDiedMeanwhileIsReplacedByProofOfDeath) {
     start_registry();
     Process& m1 = start_member_as("active", "m1", long_lease);
@@ -185,7 +185,7 @@ TEST_F(RegistryRestart, AnActiveThatDiedMeanwhileIsReplacedByProofOfDeath) {
     check_calls(client);
 }
 
-// `step_down` is for those who would rather not answer than answer beside another.
+// With `step_down` a member does not answer rather than answer beside another active one.
 TEST_F(I29RegistryLoss, AMemberToldToStepDownAnswersNobodyUntilTheRegistryIsBack) {
     start_registry();
     Process& m1 =
@@ -195,7 +195,7 @@ TEST_F(I29RegistryLoss, AMemberToldToStepDownAnswersNobodyUntilTheRegistryIsBack
 
     kill_registry();
     m1.expect("registry down");
-    // The last change arrives, then no more: the lease bounds it.
+    // The last change arrives, then no more: the lease bounds the time.
     while (client.await("delta Ticks", 2 * lease_time)) {
         ASSERT_LT(client.lines().size(), 1000U) << "it goes on publishing";
     }
@@ -211,8 +211,8 @@ TEST_F(I29RegistryLoss, AMemberToldToStepDownAnswersNobodyUntilTheRegistryIsBack
     check_ticks(client);
 }
 
-// It was stopped when the role moved, and the registry is gone when it wakes up. The member that it
-// knew is alive and knows who is active now.
+// The client was stopped when the role moved, and the registry is gone when it resumes. The member
+// that it knew is alive and knows the active one.
 TEST_F(I29RegistryLoss, AClientThatMissedASwitchoverIsRedirectedWithoutTheRegistry) {
     start_registry();
     Process& m1 = start_member_as("active", "m1", long_lease);
@@ -236,7 +236,7 @@ TEST_F(I29RegistryLoss, AClientThatMissedASwitchoverIsRedirectedWithoutTheRegist
     check_ticks(client);
 }
 
-// The same with the old active dead: what is left is to ask the others that it has heard of.
+// The same with the old active member dead: the client must ask the other members that it knows of.
 TEST_F(I29RegistryLoss, AClientThatMissedAFailoverFindsTheNewActiveWithoutTheRegistry) {
     start_registry();
     Process& m1 = start_member_as("active", "m1", long_lease);
@@ -313,7 +313,7 @@ TEST_F(RegistryProgram, OneThatIsAskedToEndEndsCleanlyAndKnowsItAllAgain) {
     check_ticks(client);
 }
 
-// 24,000 changes, of which almost none matters any more.
+// 24,000 changes, almost none of which matters any more.
 TEST_F(RegistryProgram, ItsJournalIsTrimmed) {
     start_registry();
     start_member_as("active", "m1");
@@ -335,7 +335,7 @@ TEST_F(RegistryProgram, ItsJournalIsTrimmed) {
     EXPECT_NE(shown.output.find("active: m1"), std::string::npos) << shown.output;
 }
 
-// The backup is older than the last failover: it names the wrong active member under an old epoch.
+// The backup is older than the last failover: it names the wrong active member with an old epoch.
 TEST_F(RegistryRestore, AnOldBackupNeverGivesAnEpochTwiceNorDemotesTheActive) {
     start_registry();
     Process* m1 = &start_member_as("active", "m1");
@@ -385,8 +385,8 @@ TEST_F(RegistryRestore, AnOldBackupNeverGivesAnEpochTwiceNorDemotesTheActive) {
     check_services(watcher);
 }
 
-// Row for row what an operator did: the role was handed over after the backup. It went back to the
-// member that the backup names.
+// The order of an operator's actions: the role was moved after the backup, and the member that the
+// backup names must not get it back.
 TEST_F(RegistryRestore, AnOldBackupDoesNotTakeTheRoleFromWhoHasIt) {
     for (int round = 0; round < 4; ++round) {
         const std::string suffix = std::to_string(round);
@@ -436,7 +436,8 @@ TEST_F(RegistryRestore, AnOldBackupDoesNotTakeTheRoleFromWhoHasIt) {
     }
 }
 
-// The holder is gone for good: who is there takes over when the holder has had its lease.
+// The holder is gone for good: a present member takes over when the lease of the holder has
+// expired.
 TEST_F(RegistryRestore, AHolderThatIsGoneIsSucceededAndNamed) {
     start_registry();
     Process& bar1 = start_member_as("active", "Bar1", short_lease);
@@ -459,7 +460,7 @@ TEST_F(RegistryRestore, AHolderThatIsGoneIsSucceededAndNamed) {
     EXPECT_NE(story.output.find("never_returned"), std::string::npos) << story.output;
 }
 
-// All is lost but what runs: members and clients bring it back.
+// All data is lost; running members and clients restore it.
 TEST_F(I1Epochs, ARegistryThatLostItsDirectoryNeverGivesAnEpochTwice) {
     start_registry();
     Process* m1 = &start_member_as("active", "m1");

@@ -1,5 +1,5 @@
-// Two processes on one directory, and clients of both: an owner is stopped at an exact point of an
-// append and goes on after it was replaced, is killed, has no room.
+// Two processes on one directory, and clients of both. An owner is stopped at an exact point of an
+// append and continues after it was replaced, or is killed, or has no room.
 
 #include <cerrno>
 #include <filesystem>
@@ -17,9 +17,9 @@ namespace understudy::process {
 
 namespace {
 
-/// Where a hung owner is to be replaced.
+/// For tests in which a hung owner must be replaced.
 constexpr const char* short_lease_ms = "400";
-/// Where an owner is to keep its place on a busy machine.
+/// For tests in which an owner must keep its place on a busy machine.
 constexpr auto kept_lease = 3s;
 
 class I3Shared : public JournalStage {
@@ -37,12 +37,13 @@ protected:
         start_all();
         begin_clients();
     }
-    /// What the preloaded library is told about a member: in this directory.
+    /// Files in this directory tell the preloaded library about a member.
     void preload() {
         for (std::size_t i = 0; i < members(); ++i) {
             member(i).environment = {"LD_PRELOAD=" JOURNAL_SHIM,
                                      "JOURNAL_SHIM_DIRECTORY=" + points(i),
-                                     // The sanitizer's library is linked, and not the first now.
+                                     // The sanitizer's library is linked, and therefore not the
+                                     // first now.
                                      "ASAN_OPTIONS=verify_asan_link_order=0"};
             std::filesystem::create_directory(points(i));
         }
@@ -62,8 +63,8 @@ bool stands_still(pid_t pid) {
 
 }  // namespace
 
-// Whatever was written by whom is replaced: it is there once or not at all, and its writer, which
-// goes on behind the takeover, tells nobody that it is there.
+// Whichever write was interrupted, the entry is there once or not at all, and its writer, which
+// continues after the takeover, acknowledges nothing.
 TEST_P(I3Stopped, AnOwnerThatGoesOnAfterItWasReplacedAcknowledgesNothing) {
     add_pair(directory() / "shared");
     preload();
@@ -177,7 +178,7 @@ TEST_F(I3Shared, OnAFullDiskChangesAreRefusedReadsGoOnAndAllGoesOnWhenThereIsRoo
     EXPECT_EQ(told.kind, Caller::Kind::refused);
     EXPECT_TRUE(told.text.starts_with("no_space none")) << told.text;
 
-    // Reads are served, and the lease is kept: three of them pass, and nobody takes over.
+    // Reads are served and the lease is kept: three leases pass, and no member takes over.
     std::this_thread::sleep_for(3 * kept_lease);
     EXPECT_EQ(ask(owner, "read r0").kind, Caller::Kind::ok);
     EXPECT_EQ(status(owner, "full"), "1");

@@ -14,7 +14,7 @@ void add(std::vector<std::string>& to, const std::vector<std::string>& more) {
     to.insert(to.end(), more.begin(), more.end());
 }
 
-/// Small pools for freed memory, so that resident sizes mean something under a sanitizer.
+/// Small pools for freed memory, so that resident sizes are meaningful under a sanitizer.
 const std::vector<std::string> small_pools{"ASAN_OPTIONS=quarantine_size_mb=2"};
 
 }  // namespace

@@ -16,17 +16,17 @@
 
 namespace understudy::process {
 
-/// Options of one of our programs, in the order they are given: {"--tick", "5"}.
+/// Options of one of our programs, in the order in which they are given: {"--tick", "5"}.
 using Options = std::vector<std::string>;
 
-// No test depends on how fast the machine is: what happens is waited for, and leases are either so
-// long that no starved process is thought silent, or waited for.
+// No test depends on the speed of the machine. Tests wait for events. Leases are either so long
+// that no process without processor time counts as silent, or are awaited.
 
-/// Of members, where no lease is to lapse: the longest there is. What start_member() gives.
+/// For members whose lease must not expire: the longest lease. start_member() uses it.
 inline const Options long_lease{"--lease", "60000"};
-/// For what is proven and waits for no lease: far below the long one.
+/// For events that are proven and wait for no lease: far below the long lease.
 inline constexpr Clock::duration at_once = 30s;
-/// Where one has to lapse.
+/// For leases that must expire.
 inline constexpr Clock::duration lease_time = 2s;
 inline const Options short_lease{"--lease", "2000"};
 
@@ -35,10 +35,10 @@ inline const Options short_lease{"--lease", "2000"};
     return options;
 }
 
-/// A registry, members and clients as processes of their own, in a directory of their own.
+/// A registry, members and clients in separate processes, in a temporary directory.
 ///
-/// In the end no process may have ended by itself, none may have left a word of a sanitizer, an
-/// assertion or an error event in its stderr. Whatever is still running is killed.
+/// At the end no process may have ended by itself, and none may have written a sanitizer report, an
+/// assertion or an error event to its stderr. Processes that still run are killed.
 class Stage : public testing::Test {
 public:
     Stage();
@@ -49,13 +49,13 @@ protected:
 
     /// Starts the registry and waits until it is ready; again on the same port and directory.
     Process& start_registry(Options more = {});
-    /// Starts it and does not wait.
+    /// Starts it without waiting.
     Process& spawn_registry(Options more = {});
     Process& registry() { return *registry_; }
     void kill_registry();
-    /// Where it is, or will be again.
+    /// Its address, also while it is away.
     [[nodiscard]] const std::string& registry_address() const { return registry_address_; }
-    /// For a registry that the test starts by itself; of several nodes, with commas between.
+    /// For a registry that the test starts itself; with several nodes, separated by commas.
     void set_registry_address(std::string address) { registry_address_ = std::move(address); }
     [[nodiscard]] std::string data() const { return data_; }
     void set_data(std::string directory) { data_ = std::move(directory); }
@@ -66,28 +66,28 @@ protected:
     Process& start_member_as(std::string_view role, const std::string& name, Options more = {});
     /// A client of Foo that is subscribed to Ticks.
     Process& start_client(const std::string& name, Options more = {});
-    /// Says every change of the services, or of one.
+    /// Prints every change of the services, or of one.
     Process& start_watcher(const std::string& family = "Foo", Options more = {});
 
     Process& spawn(const std::string& name, Command command);
     /// Runs `understudy ARGUMENTS... --registry ADDRESS` to its end; questions about services have
-    /// all the time there is.
+    /// no time limit.
     Finished understudy(std::vector<std::string> arguments);
-    /// The same for what does not ask a registry.
+    /// The same for commands that do not ask a registry.
     Finished understudy_alone(std::vector<std::string> arguments);
 
-    /// Further processes' options, for all that are started from now on: TLS, insecure.
+    /// Options for all processes that are started from now on: TLS, insecure.
     void set_common_options(Options options) { common_ = std::move(options); }
-    /// Environment of all that are started from now on.
+    /// Environment of all processes that are started from now on.
     void set_common_environment(std::vector<std::string> variables) {
         environment_ = std::move(variables);
     }
-    /// What stands before the registry's own command line: a shell that limits it.
+    /// Precedes the registry's own command line: a shell that limits it.
     void wrap_registry(std::vector<std::string> wrapper) { wrapper_ = std::move(wrapper); }
-    /// Where members, clients, the registry are started from now on; -1: here.
+    /// The network namespace for members, clients and registry from now on; -1: that of the test.
     void set_network(int network) { network_ = network; }
 
-    /// What the members of this stage have appended, in order.
+    /// What the members of this test have appended, in order.
     struct Appended {
         std::string id;
         std::string member;
@@ -95,13 +95,12 @@ protected:
     };
     [[nodiscard]] std::vector<Appended> appended() const;
 
-    /// Fails the test for each fault in the outcomes of that client's calls. Requires: it has
-    /// ended.
+    /// Reports each fault in the outcomes of that client's calls. Requires: it has ended.
     void check_calls(const Process& client) const;
-    /// Asks a client or a member to end, and it does.
+    /// Asks a client or a member to end, and waits for it.
     static void end(Process& client);
 
-    /// Members leave words of these at the end without being faulted for it.
+    /// Members may write these words at the end.
     void allow_in_errors(const std::string& words) { allowed_.insert(words); }
 
     [[nodiscard]] const TemporaryDirectory& directory() const { return directory_; }
@@ -122,11 +121,11 @@ private:
     std::list<Process> processes_;
 };
 
-/// Fails the test for each fault in what that client heard of Ticks (checks.h).
+/// Reports each fault in what that client received of Ticks (checks.h).
 void check_ticks(const Process& client);
 /// The same for the services that a watcher printed.
 void check_services(const Process& watcher);
-/// What became of the calls that a client made.
+/// The outcomes of the calls of a client.
 [[nodiscard]] std::vector<Line> outcomes(const Process& client);
 
 }  // namespace understudy::process

@@ -1,5 +1,5 @@
-// Encrypted from end to end: registry, members, clients and the command line, each with its own
-// certificate; and who has none of the right authority stays outside.
+// Everything is encrypted: registry, members, clients and the command line, each with its own
+// certificate. A peer without a certificate of the right authority is refused.
 
 #include "tests/contract/certificates.h"
 #include "tests/process/stage.h"
@@ -76,7 +76,7 @@ TEST_F(Tls, WhoeverComesFromAnotherAuthorityStaysOutside) {
     set_common_options(options_of(stranger.issue("intruder", "IP:127.0.0.1")));
     Process& intruder = start_member("m2");
     intruder.expect_error("agent.registry_down");
-    // Its certificate is a stranger's, but it trusts the right authority: it cannot blame us.
+    // Its certificate is of another authority, but it trusts the right one, so it accepts ours.
     TlsOptions half = stranger.issue("spy", "IP:127.0.0.1");
     half.authority_file = authority.authority_file();
     set_common_options(options_of(half));

@@ -84,7 +84,7 @@ void MemberApp::publish() {
     US_ASSERT(draft_.put("n", count_));
     US_ASSERT(draft_.put("twice", 2 * count_));
     US_ASSERT(draft_.put(writer, count_));
-    // Each change leaves its mark in one of a few fields: a change that is missed shows later.
+    // Each change sets one of a few fields, so that a missed change shows later.
     US_ASSERT(draft_.put(fmt::format("mark{}", count_ % marks), count_));
     if (plan_.pad_bytes > 0) {
         std::string pad(plan_.pad_bytes, static_cast<char>('a' + count_ % 26));
@@ -101,7 +101,7 @@ void MemberApp::role_changed(Role role, Epoch epoch) {
     oracle_.role_told(family, plan_.name, incarnation(), role, epoch);
 }
 
-/// Its name is still held by a predecessor that nobody has seen die yet: a supervisor tries again.
+/// A predecessor whose death was not noticed yet still holds the name; a supervisor tries again.
 void MemberApp::refused(const Error& reason) {
     if (reason.code != Errc::already_exists && reason.code != Errc::no_space &&
         reason.code != Errc::limit_exceeded && reason.code != Errc::disk_failed &&
@@ -179,7 +179,7 @@ void ClientApp::make_call() {
 
 void ClientApp::call_finished(CallId call, Result<Buffer> outcome) {
     const auto found = calls_.find(call);
-    // A call may be over before call() has returned its number: only the unanswered kind is.
+    // A call may be over before call() has returned its number, but only a call without an answer.
     US_ASSERT(found != calls_.end());
     const std::uint64_t id = found->second;
     calls_.erase(found);
@@ -192,7 +192,7 @@ void ClientApp::call_finished(CallId call, Result<Buffer> outcome) {
     oracle_.call_unknown(id);
 }
 
-/// I5 and S5: revisions and epochs never go back, as long as it is the same registry.
+/// I5 and S5: revisions and epochs never decrease while the registry is the same.
 void ClientApp::service_changed(const std::string& name) {
     const client::Directory& directory = agent_->directory();
     if (directory.registry_id() == registry_id_ && directory.revision() < revision_) {
@@ -200,7 +200,7 @@ void ClientApp::service_changed(const std::string& name) {
                                    directory.revision().value, revision_.value));
     }
     if (directory.registry_id() != registry_id_) {
-        service_epoch_ = {};  // It may have to relearn.
+        service_epoch_ = {};  // It may have to learn it again.
         line_.clear();
         order_max_ = 0;
     }
@@ -225,7 +225,7 @@ void ClientApp::service_changed(const std::string& name) {
     if (active > 1) oracle_.broken(fmt::format("I1: {} sees {} active", plan_.name, active));
 }
 
-/// I2: whoever joins, or comes back after having been removed, is behind all who ever joined.
+/// I2: a member that joins, or returns after its removal, is behind all that ever joined.
 void ClientApp::check_order(const wire::pb::ServiceInfo& service) {
     const std::uint64_t before = order_max_;
     std::map<std::uint64_t, std::uint64_t> line;
@@ -262,14 +262,14 @@ void ClientApp::record_event(const client::RecordEvent& event) {
         is_image = false;
         epoch = delta->epoch;
     } else {
-        return;  // Absent, removed: this member never does either while it is active.
+        return;  // It is absent or was removed; this member does neither while it is active.
     }
     if (!applied) return oracle_.broken("a record message does not decode");
     if (image_due_ && !is_image) {
         oracle_.broken(fmt::format("I4: {} got a delta before an image", plan_.name));
     }
     if (*applied == record::Applied::gap) {
-        // Links are in order and publishers coalesce into images: nothing can be missing.
+        // Links keep the order and publishers coalesce into images, so nothing can be missing.
         oracle_.broken(fmt::format("I5: {} met a gap in epoch {}", plan_.name, epoch.value));
         return proxy_->resync(subscription_);
     }
@@ -286,7 +286,7 @@ void ClientApp::record_event(const client::RecordEvent& event) {
     check_state(change);
 }
 
-/// Whatever a client sees is one member's state at one moment.
+/// Whatever a client sees is the state of one member at one moment.
 void ClientApp::check_state(const RecordChange&) {
     const RecordImage& image = mirror_.image();
     std::size_t writers = 0;

@@ -19,11 +19,11 @@ inline constexpr std::uint16_t registry_port = 22222;
 inline constexpr const char* family = "Foo";
 inline constexpr const char* record_name = "data";
 
-/// A registry as `understudy registry` runs it. Ends itself when its disk fails: a supervisor
-/// starts it again.
+/// A registry as in `understudy registry`. It ends when its disk fails; a supervisor starts it
+/// again.
 class RegistryApp {
 public:
-    /// `founders`: of a registry of several nodes; empty: it runs alone.
+    /// `founders`: the nodes of a registry of several; empty: it runs alone.
     RegistryApp(Runtime& runtime, Log& log, const std::string& host, const std::string& directory,
                 const std::vector<registry::Node>& founders = {});
 
@@ -39,23 +39,23 @@ private:
     std::unique_ptr<node::RegistryServer> server_;
 };
 
-/// What all agents of a run are started with.
+/// The settings of all agents of a run.
 struct AgentPlan {
     std::string name;
-    std::string host;  ///< Of the node it runs on.
+    std::string host;  ///< The host on which it runs.
     Address registry;
     std::vector<Address> further_nodes = {};  ///< Of the registry.
     Duration lease = 1s;
     role::OnRegistryLoss on_registry_loss = role::OnRegistryLoss::keep;
     bool compress = false;
     bool epochs_are_final = true;  ///< No registry of this run loses its data.
-    std::size_t pad_bytes = 0;     ///< Of each published change: fills links.
-    Duration switchover_every{};   ///< A client asks for one about this often; 0: never,
-    const bool* chaos = nullptr;   ///< and only while this is true.
+    std::size_t pad_bytes = 0;     ///< Added to each published change, to fill links.
+    Duration switchover_every{};   ///< How often a client asks for one, on average; 0: never.
+    const bool* chaos = nullptr;   ///< Only while this is true.
 };
 
-/// A member that publishes a record whose fields betray any mixture of two writers or two
-/// moments, and answers calls that say whether they ran.
+/// A member that publishes a record whose fields reveal any mixture of two writers or two moments,
+/// and answers calls that show whether they ran.
 class MemberApp final : private client::AgentObserver, private client::MemberObserver {
 public:
     MemberApp(Runtime& runtime, Log& log, Oracle& oracle, AgentPlan plan);
@@ -95,10 +95,10 @@ private:
     std::map<client::CallToken, std::unique_ptr<Timer>> answers_;
 };
 
-/// A client that follows the service, checks every state it is shown, and calls.
+/// A client that follows the service, checks every state that it gets, and makes calls.
 class ClientApp final : private client::AgentObserver, private client::ProxyObserver {
 public:
-    /// `next_call` gives out call numbers that are unique over the run.
+    /// `next_call` provides call numbers that are unique in the run.
     ClientApp(Runtime& runtime, Log& log, Oracle& oracle, AgentPlan plan, std::uint64_t& next_call);
     ~ClientApp() override;
 

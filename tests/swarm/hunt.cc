@@ -32,16 +32,16 @@ struct Bug {
     const char* name;
     Plant plant;
     Scene scene;
-    bool quick = false;  ///< Found so soon that every test run can show it.
+    bool quick = false;  ///< Found so quickly that every test run can show it.
 };
 
 // The same bug may show in several scenes. Not on the list:
-// - delta_across_epochs: a proxy lets nothing of an older epoch through to the mirror;
-// - shared_check_before_append: a job runs at one instant here, so that nobody takes over between
-//   two of its calls, and it shows once in 2,000 seeds; journal/shared/shared_planted_test.cc stops
-//   there;
-// - shared_names_in_any_order: needs a power cut within one takeover, and not found in 2,390 seeds;
-//   journal/shared/shared_planted_test.cc finds it.
+// - delta_across_epochs: a proxy passes nothing of an older epoch to the mirror;
+// - shared_check_before_append: a job runs at one instant here, so no member takes over between two
+// of its calls, and it shows once in 2,000 seeds; journal/shared/shared_planted_test.cc stops
+// there;
+// - shared_names_in_any_order: needs a power cut within one takeover, and was not found in 2,390
+// seeds; journal/shared/shared_planted_test.cc finds it.
 constexpr Bug bugs[] = {
     {"no_stall_grace", Plant::no_stall_grace, Scene::platform},
     {"no_lease_check", Plant::no_lease_check, Scene::platform},
@@ -92,7 +92,7 @@ bool wanted(const Bug& bug, const std::string& which) {
     return which == "quick" && bug.quick;
 }
 
-/// What the process that hunts tells while it does.
+/// The progress that the child process reports.
 struct Progress {
     std::uint64_t seeds = 0;
     bool found = false;
@@ -139,7 +139,7 @@ void hunt_one(const Bug& bug, const HuntOptions& options, Progress& progress) {
     }
 }
 
-/// One bug that is being hunted.
+/// The search for one bug.
 class Hunt {
 public:
     Hunt(const Bug& bug, const HuntOptions& options)
@@ -150,7 +150,7 @@ public:
         US_ASSERT(child_ >= 0);
         if (child_ != 0) return;
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        // What an assertion says is told by the parent.
+        // The parent prints the output of an assertion.
         dup2(fileno(said_.get()), STDERR_FILENO);
         hunt_one(bug_, options_, progress_.get());
         _exit(0);
@@ -159,13 +159,13 @@ public:
     Hunt& operator=(const Hunt&) = delete;
     ~Hunt() = default;
 
-    /// Whether a run without the bug is as it should be: else the run found something else.
+    /// True if a run without the bug passes; otherwise the run has found something else.
     [[nodiscard]] bool good_without() const;
-    /// Whether it has ended. Requires: not asked again then.
+    /// True if it has ended. Requires: not called again after that.
     [[nodiscard]] bool over() {
         const pid_t ended = waitpid(child_, &status_, WNOHANG);
         if (ended == child_) return true;
-        // One run that does not end is no find either.
+        // A run that does not end does not count as found.
         const bool stuck = Clock::now() > begun_ + 2 * options_.wall;
         if (stuck) kill(child_, SIGKILL);
         return false;

@@ -8,17 +8,18 @@
 namespace understudy::swarm {
 
 struct HuntOptions {
-    /// A bug's name, or all, platform, journals, quick.
+    /// The name of a bug, or all, platform, journals, quick.
     std::string bugs;
     std::uint64_t seed = 1;
     std::uint64_t seeds = 1000;        ///< For each bug.
-    Duration chaos = 20s;              ///< Of each run.
-    std::chrono::seconds wall = 300s;  ///< For each bug; a bug that takes longer is not found.
-    std::size_t jobs = 1;              ///< Bugs hunted at a time.
+    Duration chaos = 20s;              ///< For each run.
+    std::chrono::seconds wall =
+        300s;              ///< For each bug; a bug that takes longer counts as not found.
+    std::size_t jobs = 1;  ///< Bugs that are searched at the same time.
 };
 
-/// Plants one bug after the other, and runs seeds until one breaks a promise; prints which promise,
-/// and how many seeds it took. Each in a process of its own: an assertion may be what sees the bug.
+/// Plants one bug after the other, and runs seeds until one breaks a promise. Prints which promise,
+/// and after how many seeds. Each bug has a separate process, because an assertion may find it.
 ///
 /// Returns the exit code: 0 if all were found. Only in the planted build.
 [[nodiscard]] int hunt(const HuntOptions& options);

@@ -12,7 +12,7 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr std::uint64_t window = 8;  ///< Replies that a client may ask for again.
+constexpr std::uint64_t window = 8;  ///< Replies for which a client may ask again.
 
 Error unavailable() { return {.code = Errc::unavailable, .detail = "nobody answers here"}; }
 
@@ -83,7 +83,7 @@ void JournalClient::open_session() {
         });
     world_.after(random_.between(100ms, 600ms), [this, mine] {
         if (mine != attempt_) return;
-        ++attempt_;  // An answer that comes now is too late.
+        ++attempt_;  // A later answer is ignored.
         target({});
         think();
     });
@@ -174,7 +174,7 @@ void JournalClient::attempt() {
                                                                              const auto& done) {
             auto told = [this, value = order.value, done](const Result<replica::Reply>& result) {
                 if (!result) return done(result.error());
-                // One that was carried out earlier may be in a checkpoint only.
+                // A request that was carried out earlier may be only in a checkpoint.
                 const bool fresh = result->index.value != 0;
                 if (fresh && workload_.on_acknowledged)
                     workload_.on_acknowledged(value, result->index);
@@ -207,7 +207,7 @@ void JournalClient::answered(const Told& told) {
         workload_.sometimes.happened("session expired");
         return finish(history::Type::info, nullptr, to_string(error));
     }
-    // Only after it was asked what became of it: then it never will.
+    // Only after its outcome was asked for: then it will never be carried out.
     if (operation.request && error.code == Errc::refused) {
         return finish(history::Type::fail, nullptr, to_string(error));
     }
@@ -238,7 +238,7 @@ void JournalClient::again(Duration wait) {
     });
 }
 
-/// What became of it, for good. The answer is a reply, or 0 for never.
+/// The final outcome. The answer is a reply, or 0 if it was never carried out.
 void JournalClient::ask_outcome() {
     const std::uint64_t mine = ++attempt_;
     ++operation_->attempts;
@@ -288,13 +288,13 @@ void JournalClient::finish(history::Type type, const Told* told, const std::stri
                          .f = operation.f,
                          .key = operation.order.key,
                          .error = why};
-    // Nobody waits for a read that was not answered: it has done nothing.
+    // A read without an answer has no effect, so it has failed.
     if (operation.f == "read" && type != history::Type::ok) event.type = history::Type::fail;
     if (event.type == history::Type::ok) {
         const std::uint64_t value = *told->value;
         ++workload_.done;
         ++done_;
-        // Who answered a request that was sent before need not be who carried it out.
+        // The member that answered a repeated request need not be the one that carried it out.
         if (operation.attempts == 1) {
             event.epoch = told->epoch.value;
             event.node = told->node;
@@ -324,7 +324,7 @@ void JournalClient::finish(history::Type type, const Told* told, const std::stri
     think();
 }
 
-/// A request that was answered is answered in the same way again, by whomever.
+/// A request that was answered gets the same answer again, from any member.
 void JournalClient::repeat(const Operation& operation, std::uint64_t reply) {
     world_.after(random_.between(10us, 300ms),
                  [this, order = operation.order, request = *operation.request, reply] {

@@ -16,12 +16,12 @@
 
 namespace understudy::swarm {
 
-/// What all clients of a run share: the members, the history, numbers that are unique.
+/// What all clients of a run share: the members, the history, unique numbers.
 struct Workload {
     Workload(sim::World& in, JournalOracle& judge, Sometimes& counts)
         : world(in), oracle(judge), sometimes(counts) {}
 
-    /// A key with room for more operations; few at a time, so that clients meet.
+    /// A key with room for more operations; there are few at a time, so that clients meet.
     [[nodiscard]] std::string key(Random& random, bool list);
     void unknown(const std::string& key);
     void line(history::Event event);
@@ -31,11 +31,11 @@ struct Workload {
     Sometimes& sometimes;
     history::History history;
     std::vector<sim::Process*> members;
-    /// At that very moment; `index` is its entry's.
+    /// Called at that very moment; `index` is that of the entry.
     std::function<void(std::uint64_t value, Index index)> on_acknowledged;
-    std::uint32_t loss_per_mille = 0;  ///< Of messages between clients and members.
+    std::uint32_t loss_per_mille = 0;  ///< For messages between clients and members.
     std::size_t pad_bytes_max = 0;
-    bool draining = false;  ///< Whatever is open is carried through; nothing new is begun.
+    bool draining = false;  ///< Open operations are finished, and no new ones begin.
 
     std::uint64_t next_value = 0;
     std::int64_t next_process = 0;
@@ -55,8 +55,8 @@ private:
     std::uint64_t keys_made_ = 0;
 };
 
-/// A client outside of all processes: one operation at a time, as a rule under a session, sent
-/// again under the same number until it is answered or the client has had enough.
+/// A client outside of all processes. It makes one operation at a time, usually in a session, and
+/// sends it again under the same number until it is answered or the client gives up.
 class JournalClient {
 public:
     JournalClient(Workload& workload, std::uint64_t seed);
@@ -83,7 +83,7 @@ private:
         std::optional<Request> request;
         std::int64_t process = 0;
         int attempts = 0;
-        bool maybe = false;  ///< An attempt may have been taken.
+        bool maybe = false;  ///< An attempt may have been accepted.
         bool asks_outcome = false;
         TimePoint deadline;
     };
@@ -108,7 +108,7 @@ private:
     SessionId session_;
     std::uint64_t number_ = 0;
     std::int64_t process_;
-    std::uint64_t seen_ = 0;  ///< The last value read or written, and where: for cas.
+    std::uint64_t seen_ = 0;  ///< The last value that was read or written, and its key, for cas.
     std::string seen_key_;
     std::optional<Operation> operation_;
     std::uint64_t attempt_ = 0;

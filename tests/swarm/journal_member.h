@@ -15,20 +15,20 @@
 
 namespace understudy::swarm {
 
-/// How a member of a journal is started.
+/// The settings of a member of a journal.
 struct MemberSpec {
     std::string name;
     replica::Replica::Options replica;
-    // One of the two.
+    // Exactly one of the following.
     std::optional<journal::SharedJournal::Options> shared;
     std::optional<replicated::Node::Options> node;
     replicated::GroupOptions group;
-    /// What reaches other members of a shared journal when entries are committed.
+    /// Called when entries of a shared journal are committed; it prompts the other members.
     std::function<void(const std::string& from, Index committed, Epoch epoch)> prompt;
     std::function<void()> became_active;
 };
 
-/// A process with one member of the service: a Replica on a journal, watched by the oracle.
+/// A process with one member of the service: a Replica on a journal, which the oracle watches.
 class JournalMember final : private journal::Observer {
 public:
     JournalMember(Runtime& runtime, Log& log, JournalOracle& oracle, MemberSpec spec,
@@ -46,7 +46,7 @@ public:
     void prompted(Index committed, Epoch epoch);
 
 private:
-    /// A process that has died while it was in the middle of something says nothing.
+    /// A process that has died reports nothing, even in the middle of a call.
     [[nodiscard]] bool alive() const;
     void open(const journal::Open& journal);
     [[nodiscard]] journal::Open tapped(journal::Open journal);

@@ -10,7 +10,7 @@ namespace understudy::swarm {
 namespace {
 
 constexpr Duration look_interval = 200ms;
-constexpr Duration answer_limit = 5s;  ///< Then whoever was asked is given up.
+constexpr Duration answer_limit = 5s;  ///< After this time another member is asked.
 
 }  // namespace
 
@@ -54,7 +54,7 @@ bool JournalOperator::settled() const {
 }
 
 sim::Process* JournalOperator::leader() const {
-    // One that was stopped may still think that it is: the later term counts.
+    // A member that was stopped may still consider itself the leader: the later term counts.
     sim::Process* found = nullptr;
     Epoch term;
     for (sim::Process* process : members_) {
@@ -112,7 +112,7 @@ void JournalOperator::ask(sim::Process& leader, const std::string& name, bool ad
     });
 }
 
-/// A leader cannot be removed.
+/// A leader cannot be removed, so it first transfers the leadership.
 void JournalOperator::hand_on(sim::Process& leader) {
     std::vector<std::string> heirs;
     for (const replicated::Member& member : all_) {
@@ -127,7 +127,7 @@ void JournalOperator::hand_on(sim::Process& leader) {
     });
 }
 
-/// It goes on for a while as if nothing had happened, or ends; later it may be wanted again.
+/// The removed member runs on for a while or ends; later it may be added again.
 void JournalOperator::removed(const std::string& name) {
     const auto found = std::find_if(members_.begin(), members_.end(), [&](sim::Process* process) {
         return process->node().name() == name;

@@ -12,25 +12,25 @@
 
 namespace understudy::swarm {
 
-/// Who decides which members a replicated service has, and sees to it through whichever member
-/// leads, as often as it takes.
+/// Decides which members a replicated service has, and carries that out through the member that
+/// leads, as often as necessary.
 class JournalOperator {
 public:
-    /// `spare`: a member that is not one yet.
+    /// `spare`: a member that is not in the list yet.
     JournalOperator(sim::World& world, Sometimes& sometimes, std::uint64_t seed,
                     std::vector<replicated::Member> founders, replicated::Member spare);
     JournalOperator(const JournalOperator&) = delete;
     JournalOperator& operator=(const JournalOperator&) = delete;
 
-    /// `members`: all that may be one, the spare too.
+    /// `members`: all possible members, including the spare.
     void start(const std::vector<sim::Process*>& members);
-    /// Decides on another list: the spare is added, or else a data member removed. It may return
-    /// with the disk it had, or with an empty one.
+    /// Decides on another list: the spare is added, or a data member removed. A removed member may
+    /// return with its disk or with an empty one.
     void change();
     [[nodiscard]] bool wants(const std::string& name) const { return wanted_.contains(name); }
-    /// No faults come any more.
+    /// There will be no more faults.
     void healed() { faults_ = false; }
-    /// The leader's list is the one wanted, and all in it have joined.
+    /// True if the leader's list is the wanted one, and all its members have joined.
     [[nodiscard]] bool settled() const;
 
 private:

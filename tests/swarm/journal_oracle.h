@@ -12,25 +12,25 @@
 
 namespace understudy::swarm {
 
-/// Judges what members of one journal hear and what clients are told. Knows nothing of how the
+/// Judges the events of one journal's members and the answers to clients. It does not know how the
 /// promises are kept.
 class JournalOracle {
 public:
-    // What members hear. `who` is a member in one of its lives.
+    // Events of members. `who` is a member in one of its lives.
 
     /// The same entry at each index, at all members, for ever.
     void committed(const std::string& who, const journal::Entry& entry);
-    /// The same state behind each command, and behind each entry where it was asked.
+    /// The same state after each command, and after each entry for which it was asked.
     void carried_out(const std::string& who, Index index, std::uint32_t place, std::uint64_t hash);
     void state(const std::string& who, Index index, std::uint64_t hash);
-    /// One appender per epoch; epochs of one life never fall.
+    /// One appender per epoch; the epochs of one life never fall.
     void standing(const std::string& who, bool active, Epoch epoch);
 
-    // What clients are told.
+    // Answers to clients.
 
     void acknowledged(std::uint64_t value) { acknowledged_.insert(value); }
     void refused(std::uint64_t value) { refused_.insert(value); }
-    /// The whole trail of a member in the end.
+    /// The whole trail of a member at the end.
     void found(const std::string& who, const std::vector<std::uint64_t>& done);
 
     void broken(std::string what);

@@ -30,29 +30,29 @@ namespace {
 constexpr std::uint16_t port = 7400;
 constexpr std::uint64_t progress_min = 20;  ///< Operations of each client, once all is well.
 constexpr Duration supervisor_interval = 50ms;
-constexpr std::uint64_t disk_looks_every = 24;  ///< Acknowledgements: it is dear.
+constexpr std::uint64_t disk_looks_every = 24;  ///< Acknowledgements; the check is expensive.
 const std::string mount_path = "/mnt/share";
 const std::string share_directory = "/journal";
 
 [[nodiscard]] std::string directory_of(const std::string& node) { return "/var/lib/" + node; }
 
-/// Faults that sim::Faults does not know, each in with probability 1/2.
+/// Faults that sim::Faults does not have, each included with probability 1/2.
 struct Extras {
-    bool blackout = false;  ///< All machines at once, and the store.
+    bool blackout = false;  ///< All machines lose power at once, and the store too.
     bool store_error = false;
     bool store_stall = false;
     bool store_full = false;
-    bool storage_cut = false;  ///< A machine does not reach the store.
+    bool storage_cut = false;  ///< A machine cannot reach the store.
     bool disk_lost = false;    ///< A machine gets a new, empty disk; once.
-    bool transfer = false;     ///< Somebody asks the leader to hand over.
-    bool rot = false;          ///< A bit on the disk of one member; once.
+    bool transfer = false;     ///< The leader is asked to transfer the leadership.
+    bool rot = false;          ///< A bit flips on the disk of one member; once.
     bool members = false;      ///< Members are added and removed. Then no disk is lost.
 };
 
 [[nodiscard]] sim::Swarm drawn(const SwarmOptions& options) {
     sim::Swarm swarm = sim::draw_swarm(options.seed);
     swarm.world.sink = options.sink;
-    // A run is short: faults come often enough to meet, and end early enough to recover from.
+    // A run is short: faults come often enough to coincide, and end early enough for a recovery.
     swarm.faults.between = std::min<Duration>(swarm.faults.between, 3s);
     swarm.faults.lasts_max = std::min<Duration>(swarm.faults.lasts_max, 8s);
     return swarm;
@@ -73,7 +73,7 @@ public:
                            for (const auto& process : node.processes()) process->restart();
                        }}) {
         sometimes_.listen(world_);
-        // Members whose disk fails say so, and are started again.
+        // Members whose disk fails report it and are started again.
         for (const char* event : {"replicated.group_failed", "replicated.node_failed"}) {
             world_.expect_error(event);
         }
@@ -126,10 +126,11 @@ private:
     sim::World world_;
     Workload workload_;
     RottenDisk rotten_;
-    std::unique_ptr<JournalOperator> operator_;  ///< If members come and go.
+    std::unique_ptr<JournalOperator> operator_;  ///< If members are added and removed.
     sim::DiskStore* store_ = nullptr;
     std::vector<std::string> names_;
-    std::vector<sim::Process*> members_;  ///< All; the workload's are those that may answer.
+    std::vector<sim::Process*>
+        members_;  ///< All members; those of the workload are the ones that may answer.
     std::vector<std::unique_ptr<JournalClient>> clients_;
     std::unique_ptr<sim::Faults> faults_;
     Extras extras_;
@@ -280,7 +281,7 @@ void JournalCluster::start(const std::string& name, MemberSpec spec) {
     if (!spec.replica.witness) workload_.members.push_back(&process);
 }
 
-/// As a message between members, which may be lost and late.
+/// A message between members, which may be lost or late.
 void JournalCluster::prompt(const std::string& from, Index committed, Epoch epoch) {
     for (sim::Process* to : members_) {
         if (to->node().name() == from || plan_.chance(1, 20)) continue;
@@ -292,7 +293,7 @@ void JournalCluster::prompt(const std::string& from, Index committed, Epoch epoc
     }
 }
 
-/// What has ended is started again at once, as often as it takes.
+/// Restarts every process that has ended, at once.
 void JournalCluster::supervise() {
     for (sim::Process* process : members_) {
         JournalMember* const app = member(process);
@@ -392,7 +393,7 @@ void JournalCluster::extra() {
     act();
 }
 
-/// The power of the house, for all at once: what is left is what was durable then.
+/// All machines lose their power at once: what was durable then is left.
 void JournalCluster::blackout() {
     for (sim::Process* process : members_) {
         if (!process->node().powered()) return;
@@ -402,7 +403,7 @@ void JournalCluster::blackout() {
     world_.after(plan_.between(Duration(10ms), Duration(1s)), [this] { revive_all(); });
 }
 
-/// One member of a majority loses all it had: it must come back as another.
+/// One member of a majority loses all its data and must return as another server.
 void JournalCluster::lose_disk() {
     if (disk_lost_ || !all_run()) return;
     sim::Process* const victim = members_[plan_.below(members_.size())];
@@ -413,7 +414,7 @@ void JournalCluster::lose_disk() {
     victim->restart();
 }
 
-/// The same, but only a bit, and the member has to find it.
+/// The same with only a bit, which the member must find.
 void JournalCluster::rot() {
     if (disk_lost_ || !all_run()) return;
     sim::Process& victim = *members_[plan_.below(members_.size())];
@@ -428,12 +429,12 @@ bool JournalCluster::all_run() const {
     });
 }
 
-/// Is it a member, or meant to be one?
+/// True if it is a member, or is meant to be one.
 bool JournalCluster::belongs(sim::Process& process) const {
     return !operator_ || operator_->wants(process.node().name());
 }
 
-/// Syncs fail somewhere: then each acknowledgement is worth a look.
+/// True if syncs fail somewhere: then each acknowledgement is checked.
 bool JournalCluster::sick() const {
     const auto fails = [](sim::DiskStore& store) {
         return store.options().sync_error_rate > 1'000;
@@ -443,7 +444,8 @@ bool JournalCluster::sick() const {
                        [&](sim::Process* process) { return fails(process->node().disk()); });
 }
 
-/// At the moment of an acknowledgement, whatever the power does now, a majority has it.
+/// At the moment of an acknowledgement, a majority must have the entry durably, whatever the power
+/// does.
 void JournalCluster::look_at_disks(std::uint64_t value, Index index) {
     Order order;
     order.value = value;
@@ -466,12 +468,12 @@ void JournalCluster::look_at_disks(std::uint64_t value, Index index) {
         fmt::format("J11: {} is acknowledged, and durable at {} of {}", value, found, voters_));
 }
 
-/// As an entry, or in a checkpoint: an answer may come so late that the entry has been trimmed.
+/// As an entry or in a checkpoint, because an answer may come after the entry has been trimmed.
 bool JournalCluster::on_disk(const sim::DiskStore& store, const std::string& directory,
                              Bytes wanted, Index index) const {
     const auto names = store.list(directory);
     if (!names) return false;
-    const bool of_service = !directory.ends_with("/log");  // A node's log counts on its own.
+    const bool of_service = !directory.ends_with("/log");  // A node's log has its own numbers.
     // The newest first.
     for (auto name = names->rbegin(); name != names->rend(); ++name) {
         const std::string path = directory + "/" + *name;
@@ -502,11 +504,11 @@ void JournalCluster::heal_disks() {
     for (sim::Process* process : members_) well(process->node().disk());
 }
 
-/// A majority is well again, or one member of a shared directory; the others stay away.
+/// Heals a majority, or one member of a shared directory; the others stay cut off.
 void JournalCluster::heal_core() {
     heal();
-    // Who is left out must not be all that knows the last disk, or the members: they have to be
-    // heard first.
+    // The others must not be the only members that know the last disk or the list of members, so
+    // they first get time to pass that on.
     world_.run_for(disk_lost_ ? 10s : 1s);
     if (operator_ && !world_.run_until([this] { return operator_->settled(); }, heal_limit)) {
         return oracle_.broken("J15: the members are not those that were wanted: " + describe());
@@ -517,7 +519,7 @@ void JournalCluster::heal_core() {
     }
     const std::size_t needed = store_ != nullptr ? 1 : names.size() / 2 + 1;
     std::vector<std::string> core;
-    // A witness cannot be active: the core has someone who can.
+    // A witness cannot be active, so the core contains a member that can.
     const std::size_t first = plan_.below(names.size());
     for (std::size_t i = 0; core.size() < needed; ++i) {
         core.push_back(names[(first + i) % names.size()]);
@@ -565,7 +567,8 @@ void JournalCluster::check_progress(const char* when) {
         fmt::format("J12: nothing gets on within {} s {}: {}", heal_limit / 1s, when, describe()));
 }
 
-/// Equal states; a standby need not have heard the last mark, which nobody vouches for.
+/// True if the states are equal. A standby need not have received the last mark, which no
+/// acknowledgement depends on.
 bool JournalCluster::agreed() const {
     std::optional<std::uint64_t> state;
     if (operator_ && !operator_->settled()) return false;
@@ -592,7 +595,7 @@ bool JournalCluster::drain() {
         oracle_.broken("J12: a request is not answered when all is well: " + describe());
         return false;
     }
-    // Requests that were given up may still be on their way.
+    // Abandoned requests may still be under way.
     world_.run_for(1s);
     if (!world_.run_until([this] { return agreed(); }, heal_limit)) {
         oracle_.broken("J13: members do not come together: " + describe());
@@ -627,7 +630,7 @@ void JournalCluster::judge(bool drained) {
                             .key = key,
                             .value = std::move(values)});
         }
-        // A list of which nothing came to be.
+        // A list without an effect.
         std::set<std::string> lists;
         for (const history::Event& event : workload_.history.events) {
             if (event.f == "append") lists.insert(event.key);
@@ -687,7 +690,7 @@ SwarmResult JournalCluster::run() {
     world_.run_for(1s);
     faults_->start();
     extra_later();
-    // Once a promise is broken nothing more is asked: the trace ends where it happened.
+    // After a promise is broken nothing more happens, so that the trace ends there.
     const auto broken = [this] { return !oracle_.violations().empty(); };
     (void)world_.run_until(broken, options_.chaos);
     if (!broken()) {

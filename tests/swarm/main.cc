@@ -1,4 +1,4 @@
-// understudy-sim: runs seeds of the simulated platform and prints what they find.
+// understudy-sim: runs seeds of the simulated platform and prints the results.
 
 #include <algorithm>
 #include <array>
@@ -21,21 +21,21 @@ namespace {
 
 using namespace understudy;
 
-/// So many runs of a scene are enough for each thing that must happen sometimes.
+/// After this many runs of a scene, each rare event must have happened.
 constexpr std::uint64_t rare_seeds_min = 120;
 
 struct Arguments {
     std::uint64_t seed = 1;
     std::uint64_t seeds = 1;
-    std::vector<std::uint64_t> also;  ///< Seeds besides.
+    std::vector<std::uint64_t> also;  ///< Additional seeds.
     std::uint64_t chaos_s = 30;
-    std::uint64_t seconds = 0;  ///< Wall time; 0: as many seeds as asked.
+    std::uint64_t seconds = 0;  ///< Wall time; 0: as many seeds as requested.
     bool trace = false;
     bool twice = false;
-    bool sometimes = false;  ///< Each rare thing must have happened.
+    bool sometimes = false;  ///< Each rare event must have happened.
     std::string plant;
     std::uint64_t each_s = 300;  ///< Wall time for each planted bug.
-    std::uint64_t jobs = 1;      ///< Planted bugs hunted at a time.
+    std::uint64_t jobs = 1;      ///< Planted bugs that are searched at the same time.
     std::vector<swarm::Scene> scenes = {swarm::Scene::platform};  ///< In turn.
 };
 
@@ -117,7 +117,7 @@ bool read(std::string_view argument, std::string_view key, std::vector<std::uint
     return true;
 }
 
-/// How often rare things happened; false if one that must never did.
+/// Prints how often rare events happened; false if a required one never did.
 bool print_rare(const Sum& sum, const Arguments& arguments) {
     bool all = true;
     for (const swarm::Scene scene : arguments.scenes) {
@@ -199,7 +199,7 @@ int main(int argc, char** argv) {
         if (arguments.seconds == 0) return done < arguments.seeds;
         return done < seeds_min || wall() < double(arguments.seconds);
     };
-    // Each scene of a seed; a limit in time ends between seeds.
+    // Runs each scene of a seed; a time limit takes effect between seeds.
     const auto run_seed = [&](std::uint64_t seed) {
         for (const swarm::Scene scene : arguments.scenes) {
             (void)run_one(seed, scene, arguments, sum);

@@ -10,25 +10,24 @@
 
 namespace understudy::swarm {
 
-/// Sees everything that members and clients of a simulated platform tell their applications, and
-/// judges it by the promises of docs/protocols/roles.md. Knows nothing of how they are kept.
+/// Gets all events of members and clients of a simulated platform, and judges them by the promises
+/// of docs/protocols/roles.md. It does not know how they are kept.
 class Oracle {
 public:
-    /// From now on epochs are granted by a registry that has lost everything: those of its
-    /// predecessor may come again, until somebody reports them.
+    /// From now on a registry without data grants epochs: those of its predecessor may come again
+    /// until a member reports them.
     void registry_emptied() { ++registry_; }
     /// A member's application was told its role.
     void role_told(const std::string& service, const std::string& member, Incarnation incarnation,
                    Role role, Epoch epoch);
-    /// A member ran a call; `id` is unique over the run.
-    /// `must_have_stopped`: its service steps down with its lease, so that nothing may run under
-    /// an epoch once a later one was granted.
+    /// A member ran a call; `id` is unique in the run. `must_have_stopped`: its service steps down
+    /// with its lease, so nothing may run in an epoch once a later one was granted.
     void executed(std::uint64_t id, Epoch epoch, bool must_have_stopped);
-    /// What a client was told of its call.
+    /// The outcome of a client's call.
     void call_done(std::uint64_t id);
     void call_refused(std::uint64_t id);
     void call_unknown(std::uint64_t id);
-    /// A client's view of a record changed.
+    /// A client's copy of a record changed.
     void applied(const std::string& client, Incarnation incarnation, Epoch epoch,
                  const std::string& why);
     void broken(std::string what);

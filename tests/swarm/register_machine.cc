@@ -8,7 +8,7 @@ namespace understudy::swarm {
 Buffer encoded(const Order& order) {
     Buffer out;
     ByteWriter writer(out);
-    // In front and of fixed length: the durability oracle looks for it on the disks.
+    // First and with a fixed length, because the durability oracle searches for it on the disks.
     writer.fixed(order.value);
     writer.fixed(order.value ^ 0x6f72'6465'7221'0a0dULL);
     writer.fixed(static_cast<std::uint8_t>(order.kind));

@@ -11,27 +11,27 @@
 
 namespace understudy::swarm {
 
-/// What a client asks of a RegisterMachine.
+/// A client's request to a RegisterMachine.
 struct Order {
     enum class Kind : std::uint8_t { write, cas, append };
     Kind kind = Kind::write;
     std::string key;
-    std::uint64_t value = 0;     ///< Unique over the run.
-    std::uint64_t expected = 0;  ///< Of cas; 0: never written.
+    std::uint64_t value = 0;     ///< Unique in the run.
+    std::uint64_t expected = 0;  ///< For cas; 0: never written.
     std::uint64_t pad_bytes = 0;
 };
 [[nodiscard]] Buffer encoded(const Order& order);
 
-/// Registers and lists, and a trail of all commands ever carried out: whatever is lost, doubled,
-/// changed or out of order shows.
+/// Registers and lists, and a trail of all commands that were ever carried out: whatever is lost,
+/// doubled, changed or out of order shows.
 class RegisterMachine final : public SmallStateMachine {
 public:
-    /// Hears of each command: the trail's hash behind it.
+    /// Called after each command, with the hash of the trail.
     using Heard = std::function<void(const Command& command, std::uint64_t trail)>;
 
     explicit RegisterMachine(Heard heard) : heard_(std::move(heard)) {}
 
-    /// Replies: write 1; cas whether it was carried out, 0 or 1; append the place in the list.
+    /// Replies: write 1; cas 0 or 1, whether it was carried out; append the position in the list.
     void apply(const Command& command, Buffer& reply) override;
     void snapshot(Buffer& out) const override;
     Result<void> restore(Bytes state) override;

@@ -11,9 +11,9 @@ namespace understudy::swarm {
 
 namespace {
 
-/// An entry, or the head of a segment, as it lies on the disk.
+/// An entry, or the header of a segment, on the disk.
 struct Piece {
-    Index entry;  ///< 0: a head.
+    Index entry;  ///< 0: a header.
     std::uint64_t offset = 0;
     std::uint64_t bytes = 0;
 };
@@ -28,7 +28,7 @@ struct LogOnDisk {
     std::vector<Segment> segments;   ///< Those that were begun, oldest first.
     std::vector<Index> checkpoints;  ///< Newest first.
     std::vector<std::string> checkpoint_files;
-    Index durable;  ///< Something says that entries up to here were.
+    Index durable;  ///< Something says that entries up to here were durable.
 };
 
 void read_segment(const std::string& path, std::uint64_t generation, Bytes bytes, LogOnDisk& out) {

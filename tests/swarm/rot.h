@@ -10,21 +10,23 @@
 
 namespace understudy::swarm {
 
-/// One bit on a node's disk that is not what was written.
+/// One bit on a node's disk that differs from what was written.
 struct Rot {
     std::string path;
     std::uint64_t bit = 0;
-    /// The entry of the node's log that it hits, or 0.
+    /// The affected entry of the node's log, or 0.
     Index entry;
-    /// The next opening of the log reads it, and must call it damage.
+    /// The next opening of the log reads it and must report damage.
     bool read_at_start = false;
 };
 
-/// Turns one bit in what a node's log has on its disk and something says was durable: an entry, the
-/// head of a segment, a checkpoint of the log or of one of its groups. Nothing if there is nothing.
+/// Flips one bit in data that a node's log has on its disk and something says was durable: an
+/// entry, the header of a segment, a checkpoint of the log or of one of its groups. Returns nothing
+/// if there is no such data.
 ///
-/// An entry that nothing vouches for yet is left alone: its damage cannot be told from a torn write
-/// (docs/formats/journal.md). Requires: no process has the log open, or it need not be told.
+/// An entry whose durability nothing confirms yet is not changed, because its damage cannot be told
+/// from a torn write (docs/formats/journal.md). Requires: no process has the log open, or it need
+/// not be told.
 [[nodiscard]] std::optional<Rot> rot_a_bit(sim::DiskStore& disk, const std::string& directory,
                                            Random& random);
 

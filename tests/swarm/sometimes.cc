@@ -7,7 +7,7 @@ namespace understudy::swarm {
 
 namespace {
 
-/// What a line of the log says has happened.
+/// The event that a line of the log stands for.
 constexpr std::pair<std::string_view, std::string_view> rare_events[] = {
     {"journal.tail.cut", "torn end cut"},
     {"journal.checkpoint.damaged", "damaged checkpoint passed over"},
@@ -49,7 +49,7 @@ void Sometimes::heard(const sim::Process& from, std::string_view event) {
     const auto* const found = std::find_if(std::begin(rare_events), std::end(rare_events),
                                            [&](const auto& rare) { return rare.first == event; });
     if (found != std::end(rare_events)) happened(found->second);
-    // Who claims, or leads, takes over until it serves.
+    // A member that claims, or leads, is taking over until it serves.
     if (event == "journal.claim" || event == "replicated.leads") {
         if (claims_ != nullptr && claims_ != &from) happened("takeover during takeover");
         claims_ = &from;
@@ -62,7 +62,7 @@ void Sometimes::serves(const sim::Process& member) {
     if (claims_ == &member) claims_ = nullptr;
 }
 
-// Each comes about once in ten runs, or oftener.
+// Each happens about once in ten runs, or more often.
 const std::vector<std::string_view>& must_happen(Scene scene) {
     static const std::vector<std::string_view> platform = {
         "process proven dead",

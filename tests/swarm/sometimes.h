@@ -11,8 +11,8 @@
 
 namespace understudy::swarm {
 
-/// Counts what happens rarely, and should happen sometimes: a simulation that never gets there has
-/// not tested it.
+/// Counts rare events that should happen sometimes: a simulation in which one never happens has not
+/// tested it.
 class Sometimes {
 public:
     /// Counts what the processes of `world` log from now on. Must live as long as the world runs.
@@ -26,10 +26,10 @@ private:
     void heard(const sim::Process& from, std::string_view event);
 
     RareCounts counts_;
-    const sim::Process* claims_ = nullptr;  ///< Who is taking over, if anybody is.
+    const sim::Process* claims_ = nullptr;  ///< The member that is taking over, if there is one.
 };
 
-/// What must have happened in a long enough run of each scene.
+/// The events that must have happened in a long enough run of each scene.
 [[nodiscard]] const std::vector<std::string_view>& must_happen(Scene scene);
 
 }  // namespace understudy::swarm

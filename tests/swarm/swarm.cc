@@ -17,7 +17,7 @@ namespace understudy::swarm {
 
 namespace {
 
-/// What the last faults set going may still end a lease after they stopped.
+/// What the last faults started may still end a lease after they stopped.
 constexpr Duration settle = 5s;
 constexpr Duration calm = 8s;
 constexpr Duration restart_max = 2s;
@@ -40,7 +40,7 @@ constexpr Duration restart_max = 2s;
     return world;
 }
 
-/// Three nodes do not come back without what they had, and their sleep is no special case.
+/// With three nodes none comes back without data, and a sleeping one is no special case.
 [[nodiscard]] Faults faults_of(const SwarmOptions& options) {
     Faults faults = draw_faults(options.seed);
     if (options.scene != Scene::nodes) {
@@ -55,7 +55,7 @@ constexpr Duration restart_max = 2s;
     return faults;
 }
 
-/// One simulated platform and the hand that breaks it.
+/// One simulated platform and its faults.
 class Cluster {
 public:
     explicit Cluster(const SwarmOptions& options)
@@ -88,7 +88,7 @@ private:
     void start_registry(const std::string& host);
     [[nodiscard]] bool several() const { return options_.scene == Scene::nodes; }
     [[nodiscard]] std::vector<Address> further_nodes() const;
-    /// The node of the registry that serves; null: none does.
+    /// The node of the registry that serves; null if none does.
     [[nodiscard]] RegistryApp* serving();
     [[nodiscard]] Process& any_registry() {
         return *registries_[registries_.size() == 1 ? 0 : plan_.below(registries_.size())];
@@ -114,7 +114,7 @@ private:
     std::uint64_t next_call_ = 0;
     bool chaos_ = true;
     Sometimes sometimes_;
-    sim::World world_;  // Its processes speak to the oracle until the end.
+    sim::World world_;  // Its processes call the oracle until the end.
     RottenDisk rotten_;
     std::uint64_t registry_lives_ = 0;
     std::string directory_ = "/data";
@@ -197,7 +197,8 @@ std::vector<Address> Cluster::further_nodes() const {
 }
 
 RegistryApp* Cluster::serving() {
-    // Of several, one that was stopped may still think that it does: the newest tenure counts.
+    // With several nodes, one that was stopped may still consider itself active: the newest tenure
+    // counts.
     RegistryApp* found = nullptr;
     for (Process* process : registries_) {
         if (!process->alive() || !process->app<RegistryApp>().serving()) continue;
@@ -210,7 +211,7 @@ RegistryApp* Cluster::serving() {
     return found;
 }
 
-/// A supervisor per process: what has ended or died is started again after a while.
+/// A supervisor per process: restarts it some time after it ended or died.
 void Cluster::supervise() {
     for (Process* process : registries_) {
         if (!process->alive() || process->paused()) continue;
@@ -259,7 +260,7 @@ void Cluster::break_something() {
             if (!victim.alive()) return;
             if (victim.name() == "registry" && plan_.chance(1, 2)) {
                 victim.crash_at_disk_call(plan_.between(1, 30));
-                // Whether or not it gets there, it is started again.
+                // In either case it is started again.
                 world_.after(3s, [this, &victim] {
                     if (!victim.alive()) later_restart(victim);
                 });
@@ -358,7 +359,7 @@ void Cluster::break_something() {
     }
     if (faults_.rot) {
         kinds.emplace_back("fault: rot", [this] {
-            // All know the group: who comes back without its disk is let in again.
+            // All nodes know the group, so a node that returns without its disk is admitted again.
             for (Process* process : registries_) {
                 if (!process->alive() || process->paused() || serving() == nullptr) return;
             }
@@ -389,7 +390,7 @@ void Cluster::lull_registry() {
     world_.after(plan_.between(1s, 4s), [&registry] { registry.resume(); });
 }
 
-/// I2 where nothing blurs it: the new active member is the first in line.
+/// I2, if nothing hides it: the new active member is the first in line.
 void Cluster::check_promotion() {
     if (!faults_.gentle && !faults_.sleepy_registry) return;
     RegistryApp* const registry = serving();
@@ -537,7 +538,7 @@ SwarmResult Cluster::run() {
     schedule_fault();
     std::uint64_t events = 0;
     world_.after_every_event([this, &events] {
-        // Dear checks now and then; what they look for does not go away by itself.
+        // Expensive checks are made at intervals; what they look for does not disappear by itself.
         check_promotion();
         if (++events % 256 != 0) return;
         for (Process* process : registries_) {
@@ -577,7 +578,8 @@ Faults draw_faults(std::uint64_t seed) {
     Random random(seed * 0x9e3779b97f4a7c15ULL + 1);
     Faults faults;
     faults.big = random.chance(1, 4);
-    switch (random.below(20)) {  // Most runs are wild; some are tame, so that more can be asked.
+    switch (random.below(
+        20)) {  // Most runs have many kinds of faults; some have few, so that more can be checked.
         case 0:
             return faults;
         case 1:
