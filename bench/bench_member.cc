@@ -1,7 +1,7 @@
 // bench_member REGISTRY FAMILY MEMBER LEASE_MS TICK_MS HOST: one member of a service, for the
 // benchmarks.
 //
-// Says "role ROLE" on its standard output whenever that changes. Ends with its standard input.
+// Prints "role ROLE" on its standard output when its role changes. Ends with its standard input.
 //   record "state"      who published it, and a count that goes up every TICK_MS (0: never)
 //   call "who"          the member's name and its epoch
 //   calls "echo", "echo_on_loop"   give back what they were given, on either thread

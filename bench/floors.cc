@@ -1,6 +1,6 @@
-// What does this machine do at best: a message there and back over TCP, a flush of 4 KiB?
+// What is the best that this machine can do: a TCP round trip, a flush of 4 KiB?
 //
-// Nothing of ours runs here. Other figures are to be read beside these, of the same run.
+// No code of ours runs here. Compare other figures of the same run with these.
 // Bound by: the kernel's wake-up of a sleeping thread; the disk.
 // Estimate before it was run: 13 us there and back on one core, 55 us across two (a sleeping core
 //   must be woken); 100 us for a flush of a page that was written before.
@@ -70,7 +70,7 @@ struct Pair {
     return pair;
 }
 
-// Messages this small come whole on loopback.
+// Messages this small arrive whole on loopback.
 bool receive(int socket, Message& message) {
     return ::recv(socket, message.data(), message.size(), MSG_WAITALL) ==
            static_cast<ssize_t>(message.size());

@@ -1,8 +1,8 @@
 // What does an idle registry cost, and how soon does it serve?
 //
-// From just before its start until its port accepts a connection, the same for all programs; then
-// its resident memory after a moment of rest. The registry with TLS too; `understudy --version` is
-// the cost of the program's start alone.
+// Measured from just before its start until its port accepts a connection, in the same way for all
+// programs; then its resident memory after a short pause. The registry with TLS too. `understudy
+// --version` shows the cost of starting the program alone.
 // Bound by: the dynamic linker (libstdc++, OpenSSL, protobuf: 10 ms), page faults, one flush of a
 //   new journal.
 // Estimate before it was run: 20 ms to ready, 9 MB; 12 MB with TLS; 6 ms for --version.
@@ -28,7 +28,7 @@ namespace {
 
 struct Memory {
     double resident_mb = 0;
-    double own_mb = 0;  ///< Without what it shares with other programs: proportional.
+    double own_mb = 0;  ///< Without the memory that it shares with other programs.
 };
 
 [[nodiscard]] Memory memory_of(pid_t process) {
@@ -39,7 +39,7 @@ struct Memory {
 
 struct Footprint {
     Samples start;
-    Memory memory;  // Of the last one.
+    Memory memory;  // Of the last run.
 };
 
 struct Measured {
@@ -47,7 +47,7 @@ struct Measured {
     Footprint footprint;
 };
 
-/// A program that listens: its command line for a port and a fresh directory.
+/// A program that listens: its command line for a port and a new directory.
 struct Program {
     std::string name;
     std::function<std::vector<std::string>(std::uint16_t port, const Place& place)> command;
@@ -107,7 +107,7 @@ Result<Footprint> measure(Bench& bench, const Program& program, std::size_t star
     };
 }
 
-/// A certificate that signs itself, for both ends. Errors: failed (none): no openssl program.
+/// A self-signed certificate for both ends. Errors: failed (none): there is no openssl program.
 Result<std::vector<std::string>> make_certificate(const Place& place) {
     const std::string certificate = place / "certificate.pem";
     const std::string key = place / "key.pem";
@@ -133,7 +133,7 @@ Result<void> version(Bench& bench, std::size_t starts) {
     return {};
 }
 
-/// How many times more of it each peer needs.
+/// How many times more each other system needs.
 [[nodiscard]] std::vector<Beside> beside(const std::vector<Measured>& peers, double ours,
                                          double (*amount)(const Footprint&)) {
     std::vector<Beside> found;

@@ -164,8 +164,8 @@ void take_number(std::string_view text, Number& number) {
 }  // namespace understudy::bench
 
 int main(int count, char** arguments) {
-    ::signal(SIGPIPE, SIG_IGN);  // A child that died is seen where it is read.
-    // nft, ip and mosquitto live where only root looks by default.
+    ::signal(SIGPIPE, SIG_IGN);  // The reader notices a child that has died.
+    // nft, ip and mosquitto are in directories that only root searches by default.
     const char* path = std::getenv("PATH");
     ::setenv("PATH", (std::string(path == nullptr ? "" : path) + ":/usr/sbin:/sbin").c_str(), 1);
     return understudy::bench::run(understudy::bench::parse(count, arguments));

@@ -63,7 +63,7 @@ struct Group {
     std::size_t under_way = 0;
 };
 
-/// What one line on the standard input asks for.
+/// The load that one line of standard input requests.
 struct Load {
     std::size_t bytes = 0;
     std::size_t window = 0;
@@ -72,7 +72,7 @@ struct Load {
     std::string file;
 };
 
-/// Thread: loop only, but post().
+/// Thread: loop only, except post().
 class GroupsNode {
 public:
     GroupsNode(const std::string& directory, const std::string& its_name, const std::string& nodes,
@@ -109,7 +109,9 @@ public:
 
     void run() { runtime_.run(); }
     void post(Runtime::Task task) { runtime_.post(std::move(task)); }
-    void stop() { std::_Exit(0); }  // What it leaves behind is the caller's scratch directory.
+    void stop() {
+        std::_Exit(0);
+    }  // The files that it leaves are in a temporary directory of the caller.
 
     void load(const Load& load) {
         command_.assign(load.bytes, std::byte{'x'});
@@ -130,7 +132,7 @@ private:
             options.service = "s" + std::to_string(i);
             options.founders = founders_;
             Group& group = groups_[i];
-            // Checkpoints of all groups together as often as one alone would take them.
+            // The checkpoints of all groups together are as frequent as those of one group alone.
             replica::Replica::Options how;
             how.checkpoints.every_bytes = 64 * MiB / groups_.size();
             how.checkpoint_duty = replica::CheckpointDuty::standbys;
@@ -168,7 +170,7 @@ private:
         group.replica->submit(command_, [this, &group, begun = now()](
                                             const Result<replica::Reply>& reply) {
             --group.under_way;
-            // A lead that moves is no failure of the journal.
+            // A leader that changes is no failure of the journal.
             if (reply) (void)counted_->done(begun, reply->bytes.size());
             if (!loading_ || refilling_ || group.under_way > window_ / 2) return;
             refilling_ = true;

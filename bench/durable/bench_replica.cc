@@ -30,7 +30,7 @@ namespace understudy::bench {
 
 namespace {
 
-/// Adds up what it is told: next to no work of its own.
+/// Adds up its commands, with almost no work of its own.
 class Sum final : public SmallStateMachine {
 public:
     void apply(const Command& command, Buffer& reply) override {
@@ -67,8 +67,8 @@ void say(const std::string& line) {
     return std::chrono::milliseconds(std::stol(text));
 }
 
-/// Keeps up to `window` commands under way; refills when half of them are answered, so that nobody
-/// is woken for each.
+/// Keeps up to `window` commands under way. It refills when half of them are answered, so that no
+/// thread is woken for each.
 class Pipeline {
 public:
     Pipeline(Replica& replica, std::size_t window, Duration warm_up, Duration measured)

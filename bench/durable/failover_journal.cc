@@ -1,6 +1,6 @@
-// How long does a service on a journal take no command when its active member is killed (kill -9)?
+// How long does a service on a journal take no commands when its active member is killed (kill -9)?
 //
-// Timed from just before kill() to the moment at which the next active member has its first command
+// Timed from just before kill() to the moment at which the next active member's first command is
 // durable and applied, by the monotonic clock that all processes of a machine share.
 // Bound by: shared directory without a registry, the look for a free lock, a sixth of the lease;
 //   then claim, publication and copy, 5 flushes. Replicated: a closed connection and the proof of
@@ -16,7 +16,7 @@ namespace understudy::bench {
 
 namespace {
 
-constexpr Duration settled = 300ms;  // What came back has caught up.
+constexpr Duration settled = 300ms;  // The member that was restarted has caught up.
 
 }  // namespace
 

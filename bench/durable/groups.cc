@@ -1,5 +1,5 @@
-// What many services on three nodes cost beside one: hundreds of groups share one log, one flush
-// and one connection for each pair of nodes.
+// What do many services on three nodes cost, compared with one? Hundreds of groups share one log,
+// one flush, and one connection for each pair of nodes.
 //
 // Three processes, one node in each; the load comes from within the process of each active member,
 // without the public API's threads. With one group all of it is in one process.
@@ -27,7 +27,7 @@ constexpr std::size_t outstanding = 4096;
 constexpr Duration ready_max = 60s;
 
 struct Nodes {
-    Place place;  // First: the processes go before their directory does.
+    Place place;  // First, because the processes must end before their directory is removed.
     std::vector<Child> children;
 };
 

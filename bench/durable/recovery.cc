@@ -1,7 +1,8 @@
-// How fast does a member that was killed read its journal back?
+// How fast does a member read its journal back after it was killed?
 //
-// A journal of 1 KiB commands without a checkpoint behind most of them is filled, its process
-// killed, and started again: the time to open it, commands applied included, by its length.
+// A journal of 1 KiB commands, most of them without a later checkpoint, is filled, and its process
+// is killed and started again. Measured is the time to open it, including the application of
+// commands, in relation to its length.
 // Bound by: one processor: checksums, copies and apply(); the files are in memory.
 // Estimate before it was run: 500 MB/s. Target: 200 MB/s.
 
@@ -13,7 +14,7 @@
 namespace understudy::bench {
 
 Result<void> recovery(Bench& bench) {
-    const std::size_t count = bench.tiny() ? 1'000 : 60'000;  // Below what a checkpoint is due at.
+    const std::size_t count = bench.tiny() ? 1'000 : 60'000;  // Too few bytes for a checkpoint.
     const Place place = US_TRY(Place::make(bench.directory));
     const Child::Options options{
         .command = {bench.helper("bench_replica"), "local", place / "journal"},

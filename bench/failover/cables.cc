@@ -19,7 +19,8 @@ namespace {
 
 constexpr const char* own_namespace = "/proc/thread-self/ns/net";
 
-// A namespace lives as long as somebody is in it or holds it open: a thread makes it and leaves.
+// A namespace exists as long as a thread is in it or a descriptor is open. A thread creates it and
+// leaves.
 [[nodiscard]] Result<Fd> make_namespace() {
     Fd made;
     int error = 0;

@@ -12,8 +12,8 @@ namespace understudy::bench {
 
 /// Network namespaces joined by a bridge, each by a cable that can be cut.
 ///
-/// The namespaces have no names: they are held by descriptors of this process alone, so that the
-/// kernel takes everything down with it, however it ends. Needs root.
+/// The namespaces have no names. Only descriptors of this process hold them, so the kernel removes
+/// everything when the process ends. Needs root.
 class Cables {
 public:
     /// Errors: failed (none).
@@ -25,11 +25,11 @@ public:
         return "10.77.0." + std::to_string(which + 1);
     }
 
-    /// Drops every packet, both ways, without a word to either side. Errors: failed.
+    /// Silently drops every packet in both directions. Errors: failed.
     [[nodiscard]] Result<void> cut(std::size_t which) const;
     [[nodiscard]] Result<void> mend(std::size_t which) const;
 
-    /// While it lives, this thread and the threads it starts are at the end of a cable.
+    /// While this exists, this thread and the threads that it starts are at the end of a cable.
     class Inside {
     public:
         explicit Inside(Fd home) : home_(std::move(home)) {}

@@ -1,9 +1,9 @@
-// How long does a client wait when the active role is handed over as planned?
+// How long does a client wait during a switchover?
 //
 // A client calls without a pause and never sends a call twice; `understudy service switchover`
 // moves the role to the other member. Measured is the longest time between two answers around each
-// switchover; no call may fail. Beside it, the same around a command that changes nothing: starting
-// a process costs the client its core for a while too.
+// switchover; no call may fail. For comparison, the same is measured around a command that changes
+// nothing, because starting a process also takes the client's core for a while.
 // Bound by: wake-ups and one flush: drain, grant, tell (4 hops), the client connects to the next.
 // Estimate before it was run: p50 3 ms, of which the command's own start takes 1; max 15 ms.
 // Target: 20 ms at most, and no error.

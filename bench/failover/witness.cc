@@ -16,7 +16,7 @@ struct Who {
     Epoch epoch;
 };
 
-// "A 12", as bench_member says it.
+// "A 12", as bench_member prints it.
 [[nodiscard]] Who parse(std::string_view text) {
     const auto space = std::min(text.find(' '), text.size());
     const auto digits = text.substr(std::min(space + 1, text.size()));

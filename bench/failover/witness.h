@@ -15,17 +15,17 @@
 
 namespace understudy::bench {
 
-/// The client of the failover benchmarks: subscribes to a record and calls without end, notes when
-/// it first hears the next active member, and who is heard that should not be.
+/// The client of the failover benchmarks. It subscribes to a record and calls without end. It notes
+/// when it first hears the next active member, and whether it hears a member that it should not.
 ///
-/// One call is outstanding at any time, by a thread of its own; between answers it rests a little,
-/// so that the client is not what is measured.
+/// One call is outstanding at any time, on a separate thread. Between answers it pauses a little,
+/// so that the client itself is not what is measured.
 class Witness {
 public:
     struct Options {
         std::string registry;
         std::string family = "Bench";
-        /// Calls may run twice: sent again when their outcome is unknown.
+        /// Calls may run twice: they are sent again when their outcome is unknown.
         bool repeatable = true;
         Duration rest = 200us;  ///< Between an answer and the next call.
     };
@@ -33,27 +33,27 @@ public:
     [[nodiscard]] static Result<std::unique_ptr<Witness>> open(const Options& options);
     ~Witness();
 
-    /// Waits until this member is the one that is heard, by record and by call.
+    /// Waits until record and call both come from this member.
     [[nodiscard]] Result<void> wait_heard(std::string_view member, Duration limit = 10s);
-    /// Waits until record and call are of the same member: its name.
+    /// Waits until record and call come from the same member; returns its name.
     [[nodiscard]] Result<std::string> wait_agreed(Duration limit = 10s);
 
-    /// From now on: whoever has a higher epoch than all before is the next one. Clears what was
-    /// noted.
+    /// From now on, the first member with a higher epoch than all before is the next one. Clears
+    /// earlier notes.
     void watch();
     struct Noticed {
         TimePoint image;
         TimePoint answer;
     };
-    /// When the next one was first heard. Errors: timed_out (none).
+    /// When the next member was first heard. Errors: timed_out (none).
     [[nodiscard]] Result<Noticed> wait_next(Duration limit);
 
-    /// How often somebody was heard whose epoch is below one known, since watch(). Known is, to the
-    /// record, what it has brought; to a call, what was heard before the call began: of one that
-    /// was outstanding then, nobody can say whether it was answered before.
+    /// How often a member with an epoch below a known one was heard since watch(). For the record,
+    /// the epochs that it has brought are known. For a call, those that were heard before the call
+    /// began are known, because nobody can say when an outstanding call was answered.
     [[nodiscard]] std::uint64_t strays() const;
     [[nodiscard]] std::uint64_t answers() const { return answers_; }
-    /// Calls that failed since watch(), and the last reason.
+    /// The number of calls that failed since watch(), and the last reason.
     [[nodiscard]] std::uint64_t failed() const;
     [[nodiscard]] std::string last_failure() const;
     /// The longest time between two answers since watch().
@@ -67,12 +67,12 @@ private:
     const Options options_;
     mutable std::mutex mutex_;
     std::condition_variable changed_;
-    Epoch highest_{};  // Heard so far.
+    Epoch highest_{};  // The highest heard so far.
     Epoch heard_by_record_{};
     Epoch before_{};  // The same at the time of watch().
     std::string image_from_;
     std::string answer_from_;
-    TimePoint image_{};  // Epoch of the clock: not yet.
+    TimePoint image_{};  // Zero: not yet.
     TimePoint answer_{};
     TimePoint answered_last_{};  // Or watch(), if that was later.
     Duration stall_{};

@@ -21,7 +21,7 @@ struct alignas(64) Board::Head {
     std::uint32_t subscribers;
     std::atomic<std::uint32_t> phase;
     std::atomic<std::uint32_t> ready;
-    alignas(64) std::atomic<std::uint32_t> awaited;  // Subscribers that do not have it yet.
+    alignas(64) std::atomic<std::uint32_t> awaited;  // Subscribers that have not received it yet.
 };
 
 namespace {
@@ -40,7 +40,7 @@ void futex(std::atomic<std::uint32_t>& word, int operation, std::uint32_t value,
 
 }  // namespace
 
-// Zeroes are the right beginning of everything but the number of subscribers.
+// Everything begins with zero, except the number of subscribers.
 Result<Board> Board::make(const std::string& path, std::size_t subscribers) {
     const std::size_t size = sizeof(Head) + subscribers * sizeof(Slot);
     const Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));

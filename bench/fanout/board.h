@@ -9,25 +9,25 @@
 
 namespace understudy::bench {
 
-/// What is going on, as the publisher says it. Times are kept in the last two.
+/// The present phase, set by the publisher. Times are recorded in the last two.
 enum class Phase : std::uint32_t { settling, in_turn, saturated };
 inline constexpr std::size_t phases = 3;
 
-/// Memory shared by the publisher and all subscribers: their acknowledgements, outside of what is
-/// measured, and the same for every system.
+/// Memory that the publisher and all subscribers share, for their acknowledgements. It is not part
+/// of what is measured, and the same for every system.
 ///
 /// Thread: any; each slot is written by one subscriber.
 class Board {
 public:
     struct alignas(64) Slot {
-        std::atomic<std::uint64_t> received;  ///< The last number that came.
-        std::atomic<std::uint64_t> lost;      ///< Numbers that were jumped over.
+        std::atomic<std::uint64_t> received;  ///< The last number that arrived.
+        std::atomic<std::uint64_t> lost;      ///< Numbers that were skipped.
         std::atomic<std::uint64_t> checksum;
     };
 
-    /// The publisher's; the file is made. Errors: failed (none).
+    /// For the publisher; creates the file. Errors: failed (none).
     [[nodiscard]] static Result<Board> make(const std::string& path, std::size_t subscribers);
-    /// A subscriber's. Errors: failed (none).
+    /// For a subscriber. Errors: failed (none).
     [[nodiscard]] static Result<Board> open(const std::string& path);
     Board(Board&& other) noexcept;
     Board& operator=(Board&&) = delete;
@@ -42,13 +42,13 @@ public:
     [[nodiscard]] Phase phase() const;
     void set_phase(Phase phase) const;
 
-    /// Before one number is published in turn: it is to come to all.
+    /// Called before one number is published in turn; all subscribers must receive it.
     void expect_all() const;
-    /// A subscriber has it; the last one wakes the publisher.
+    /// A subscriber has received it; the last one wakes the publisher.
     void came() const;
     [[nodiscard]] bool wait_all(Duration limit) const;
 
-    /// Subscribers that have heard something at all.
+    /// Subscribers that have received anything.
     [[nodiscard]] std::uint32_t ready() const;
     void add_ready() const;
 

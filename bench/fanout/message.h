@@ -11,7 +11,7 @@
 
 namespace understudy::bench {
 
-/// 100 bytes of text that every system carries: a number, when it was sent, and padding.
+/// 100 bytes of text that every system carries: a number, its time of sending, and padding.
 ///
 /// Shape: 16 hexadecimal digits, 16 more, then full stops.
 class Message {

@@ -1,13 +1,13 @@
-// How many changes of a record reach 1 and 100 subscribers per second, each of them, none
-// coalesced?
+// How many changes of a record per second reach 1 and 100 subscribers, each of them and without
+// coalescing?
 //
-// This process publishes; the subscribers have a connection each and live in processes of their own
-// (one, or four with 25 each, all of a process on one loop, listeners too). A change is 100 bytes
-// of text. Acknowledgements go through shared memory, outside of what is measured: in turn, a
-// change is published when all have the one before; saturated, when no subscriber is more than a
-// window behind (1,000 with one, 100 with 100), so that nothing has to be coalesced, and nothing
-// was: the benchmark fails if a number is missing. Beside it opaque messages of 100 bytes over
-// mosquitto (QoS 0) and Redis (pub/sub), same window.
+// This process publishes. The subscribers have a connection each and are in separate processes
+// (one, or four with 25 each; all of a process are on one loop, with their listeners). A change has
+// 100 bytes of text. Acknowledgements go through shared memory and are not measured. In turn: a
+// change is published when all have received the one before. Saturated: a change is published when
+// no subscriber is more than a window behind (1,000 with one, 100 with 100), so that nothing is
+// coalesced; the benchmark fails if a number is missing. For comparison, opaque messages of 100
+// bytes over mosquitto (QoS 0) and Redis (pub/sub) with the same window.
 // Bound by: in turn, wake-ups: publisher, loop, subscriber's loop: 2 of 22 us; with 100, a send and
 //   a receive each, 5 us. Saturated: the two processors. Encode once, one copy per subscriber into
 //   its socket, decode.
@@ -46,18 +46,18 @@ struct Shape {
 constexpr Shape shapes[] = {{1, 1, 1000, 1.5e6}, {100, 4, 100, 4e6}};
 constexpr Duration patience = 20s;
 
-/// A system with its subscribers in place, and the numbers that went through it.
+/// A system with its subscribers, and the numbers that went through it.
 class Fanout {
 public:
     [[nodiscard]] static Result<std::unique_ptr<Fanout>> start(const Bench& bench,
                                                                SystemStart start_system,
                                                                const Shape& shape);
 
-    /// One phase. Deliveries per second.
+    /// Runs one phase. Returns deliveries per second.
     [[nodiscard]] Result<double> in_turn(Duration span);
     [[nodiscard]] Result<double> saturated(Duration span, Phase phase);
 
-    /// Ends the subscribers; what they measured. Errors: failed: something was lost.
+    /// Ends the subscribers and returns what they measured. Errors: failed: something was lost.
     struct Measured {
         Samples in_turn;
         Samples saturated;
@@ -206,7 +206,7 @@ struct Figures {
 
 Result<Figures> measure(Bench& bench, SystemStart start_system, const Shape& shape) {
     const auto fanout = US_TRY(Fanout::start(bench, start_system, shape));
-    // The publisher's naps are to end when they say; its servers and agents keep the usual slack.
+    // The publisher's pauses must end on time; its servers and agents keep the usual slack.
     ::prctl(PR_SET_TIMERSLACK, 1000);
     (void)US_TRY(fanout->saturated(bench.span(300ms), Phase::settling));  // Warms up.
     Figures found;
@@ -252,7 +252,7 @@ void report(Bench& bench, const Shape& shape, const Named& one, const std::vecto
 
 struct Peer {
     const char* name;
-    SystemStart start;  ///< Null: not built in.
+    SystemStart start;  ///< Null: not in this build.
     const char* missing;
 };
 

@@ -47,7 +47,7 @@ Result<void> subscribe_mosquitto(const SubscriberOptions& options, Subscribers& 
         for (int e = 0; e < count; ++e) {
             const std::size_t i = events[e].data.u64;
             if (i == subscribers.size()) return {};
-            // Reads one packet; what else is there wakes us again.
+            // Reads one packet; further ones wake us again.
             if (mosquitto_loop_read(clients[i].get(), 1) != MOSQ_ERR_SUCCESS) {
                 return Error{.code = Errc::failed, .detail = "mosquitto closed a connection"};
             }

@@ -12,10 +12,10 @@ namespace understudy::bench {
 
 Result<void> subscribe_understudy(const SubscriberOptions& options, Subscribers& subscribers) {
     struct One {
-        Agent agent;  // One each: a connection of its own.
+        Agent agent;  // One for each, so that each has its own connection.
         Subscription subscription;
     };
-    const Threads threads;  // One loop for all of a process, as the peers have it.
+    const Threads threads;  // One loop for all subscribers of a process, as in the other systems.
     std::vector<One> all;
     for (std::size_t i = 0; i < subscribers.size(); ++i) {
         Agent agent =

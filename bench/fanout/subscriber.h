@@ -12,16 +12,16 @@
 
 namespace understudy::bench {
 
-/// One subscriber's bookkeeping, the same for every system: numbers in order, times, who waits.
+/// The figures of one subscriber, the same for every system: numbers in order, times.
 ///
 /// Thread: heard() one at a time.
 class Subscriber {
 public:
-    static constexpr std::uint64_t sampled_every = 16;  ///< While saturated; in turn: each.
+    static constexpr std::uint64_t sampled_every = 16;  ///< While saturated; in turn, each one.
 
     Subscriber(const Board& board, std::size_t slot) : board_(board), slot_(board.slots()[slot]) {}
 
-    /// A message came; anything but ours is only a sign of life.
+    /// A message arrived; any other text is only a sign of life.
     void heard(std::string_view text);
     void lost(std::uint64_t count) { slot_.lost += count; }
     [[nodiscard]] const Samples& samples(Phase phase) const {
@@ -37,7 +37,7 @@ private:
     std::array<Samples, phases> samples_;
 };
 
-/// What a process of subscribers is told.
+/// The settings of a process of subscribers.
 struct SubscriberOptions {
     std::string address;    ///< Of the registry, or "HOST:PORT" of the server.
     std::size_t first = 0;  ///< Slot of the first subscriber.
@@ -46,7 +46,7 @@ struct SubscriberOptions {
 
 using Subscribers = std::vector<std::unique_ptr<Subscriber>>;
 
-// Each subscribes with as many connections as there are subscribers, until standard input ends.
+// Each function subscribes with one connection per subscriber, until standard input ends.
 Result<void> subscribe_understudy(const SubscriberOptions& options, Subscribers& subscribers);
 Result<void> subscribe_redis(const SubscriberOptions& options, Subscribers& subscribers);
 Result<void> subscribe_mosquitto(const SubscriberOptions& options, Subscribers& subscribers);

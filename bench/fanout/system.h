@@ -13,14 +13,14 @@ namespace understudy::bench {
 class System {
 public:
     virtual ~System() = default;
-    [[nodiscard]] virtual std::string name() const = 0;     ///< As bench_subscribers knows it.
-    [[nodiscard]] virtual std::string address() const = 0;  ///< Told to the subscribers.
-    /// May keep it back until flush().
+    [[nodiscard]] virtual std::string name() const = 0;     ///< The name for bench_subscribers.
+    [[nodiscard]] virtual std::string address() const = 0;  ///< The address for the subscribers.
+    /// It may keep the message back until flush().
     virtual Result<void> publish(const std::string& text) = 0;
     virtual Result<void> flush() = 0;
 };
 
-/// Starts its servers and connects. Errors: failed, timed_out: it is not there.
+/// Starts its servers and connects. Errors: failed, timed_out: it is not installed.
 using SystemStart = Result<std::unique_ptr<System>> (*)(const Bench& bench, const Place& place);
 
 Result<std::unique_ptr<System>> start_understudy(const Bench& bench, const Place& place);

@@ -43,7 +43,7 @@ private:
 
 }  // namespace
 
-// QoS 0, nothing persistent; queues are not cut short, so that nothing is lost.
+// QoS 0, nothing persistent; queues are not limited, so that nothing is lost.
 Result<std::unique_ptr<System>> start_mosquitto(const Bench&, const Place& place) {
     const std::uint16_t port = US_TRY(free_port());
     const std::string address = "127.0.0.1:" + std::to_string(port);

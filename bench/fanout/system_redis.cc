@@ -12,7 +12,7 @@ namespace understudy::bench {
 
 namespace {
 
-/// Pipelines: the answers of one batch are read while the next one is under way.
+/// Pipelined: the answers of one batch are read while the next is under way.
 class RedisSystem final : public System {
 public:
     RedisSystem(Child server, std::string address, RedisConnection connection)

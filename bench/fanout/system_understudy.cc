@@ -35,7 +35,7 @@ private:
 
 }  // namespace
 
-// The publisher is the member itself: in this process.
+// The publisher is the member itself, in this process.
 Result<std::unique_ptr<System>> start_understudy(const Bench& bench, const Place&) {
     Stage stage = US_TRY(Stage::set(bench, {.members = {}}));
     Agent agent = US_TRY(Agent::open({.name = "bench-publisher", .registry = {stage.registry()}}));

@@ -11,19 +11,19 @@
 
 namespace understudy::bench {
 
-/// Tiny: the same steps, a few times, as a test that the benchmark still works.
+/// Tiny: the same steps, a few times, to test that the benchmark still works.
 enum class Size : std::uint8_t { tiny, full };
 
-/// What every benchmark is given.
+/// The settings of every benchmark.
 struct Bench {
     Report& report;
     Size size = Size::full;
-    bool with_peers = true;  ///< Others are measured beside.
-    int stretch = 1;         ///< Measures so many times as long: to profile.
-    std::size_t rounds = 0;  ///< Of failovers; 0: as many as the benchmark finds right.
+    bool with_peers = true;  ///< Other systems are measured too.
+    int stretch = 1;         ///< Measures this many times as long, for profiling.
+    std::size_t rounds = 0;  ///< For failovers; 0: the benchmark's own number.
     std::string program;     ///< The program `understudy`.
-    std::string helpers;     ///< Folder of the programs that play the other parts.
-    std::string directory;   ///< Where files may be made, on a real disk.
+    std::string helpers;     ///< Folder of the helper programs.
+    std::string directory;   ///< Where files may be created, on a real disk.
 
     [[nodiscard]] bool tiny() const { return size == Size::tiny; }
     [[nodiscard]] std::size_t rounds_or(std::size_t full) const {
@@ -31,7 +31,7 @@ struct Bench {
         return tiny() ? 3 : full;
     }
     [[nodiscard]] Duration span(Duration full) const { return tiny() ? 100ms : full * stretch; }
-    /// Few enough in tiny runs that some come back within the span, on whatever machine.
+    /// Tiny runs use few, so that some are answered within the span on any machine.
     [[nodiscard]] std::size_t outstanding(std::size_t full) const {
         return tiny() ? std::min<std::size_t>(full, 64) : full;
     }
@@ -40,8 +40,8 @@ struct Bench {
     }
 };
 
-// Each in the file of its name, with the question it answers. An Error: it could not be measured,
-// or what it measured did not do its work.
+// Each is in the file of its name, with the question that it answers. An Error means that it could
+// not be measured, or that the measured system did not work.
 Result<void> floors(Bench& bench);
 Result<void> failover_kill(Bench& bench);
 Result<void> failover_stop(Bench& bench);

@@ -5,7 +5,8 @@
 
 namespace understudy::bench {
 
-/// Of the work that was done: printed, so that neither a compiler nor we can leave the work out.
+/// A checksum over the work that was done. It is printed, so that the compiler cannot leave the
+/// work out.
 ///
 /// FNV-1a over numbers and bytes.
 class Checksum {

@@ -34,7 +34,7 @@ struct Pipe {
     return Pipe{Fd(ends[0]), Fd(ends[1])};
 }
 
-// Between fork and exec: only what is safe there.
+// Between fork and exec, so only safe calls are used.
 [[noreturn]] void become(const Child::Options& options, char** arguments, int input, int output,
                          int errors, pid_t parent) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -168,7 +168,7 @@ Result<std::string> Child::line_with(std::string_view beginning, Duration limit)
 void Child::tell(std::string_view text) {
     while (!text.empty()) {
         const auto wrote = ::write(input_.get(), text.data(), text.size());
-        if (wrote <= 0) return;  // It ended; whoever reads from it will see.
+        if (wrote <= 0) return;  // It has ended; the reader of its output will notice.
         text.remove_prefix(static_cast<std::size_t>(wrote));
     }
 }

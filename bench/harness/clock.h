@@ -8,8 +8,8 @@
 
 namespace understudy::bench {
 
-/// The monotonic clock: one for all processes of a machine, so that what one sends another can
-/// time.
+/// The monotonic clock. All processes of a machine share it, so that messages between them can be
+/// timed.
 [[nodiscard]] inline TimePoint now() {
     return TimePoint(std::chrono::steady_clock::now().time_since_epoch());
 }

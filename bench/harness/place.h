@@ -8,7 +8,7 @@
 
 namespace understudy::bench {
 
-/// A directory of our own, gone with this object.
+/// A temporary directory that is removed with this object.
 class Place {
 public:
     /// Errors: failed (none).
@@ -30,10 +30,10 @@ private:
 /// Errors: failed (none).
 [[nodiscard]] Result<void> write_file(const std::string& path, std::string_view text);
 [[nodiscard]] Result<std::string> read_file(const std::string& path);
-/// The end of a file, for messages; nothing if it is empty or not there.
+/// The end of a file, for messages; nothing if it is empty or missing.
 [[nodiscard]] std::string last_lines(const std::string& path);
 
-/// A TCP port of 127.0.0.1 that nobody listens on, for programs that cannot choose one themselves.
+/// A free TCP port of 127.0.0.1, for programs that cannot choose one themselves.
 [[nodiscard]] Result<std::uint16_t> free_port();
 [[nodiscard]] bool accepts(std::uint16_t port);
 /// Errors: timed_out (none).

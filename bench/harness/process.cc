@@ -16,7 +16,8 @@ namespace {
 
 Result<double> processor_seconds(pid_t process) {
     const std::string stat = US_TRY(read_file(folder(process) + "/stat"));
-    // The name of the program may hold anything; behind its bracket come state and 10 numbers.
+    // The name of the program may contain anything; after its bracket come the state and 10
+    // numbers.
     std::istringstream rest(stat.substr(stat.rfind(')') + 1));
     std::string skipped;
     for (int i = 0; i < 11; ++i) rest >> skipped;

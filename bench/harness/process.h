@@ -9,12 +9,12 @@
 
 namespace understudy::bench {
 
-/// What it has used of the processors so far, kernel included, to 10 ms. Errors: failed (none).
+/// The processor time that it has used, kernel included, to 10 ms. Errors: failed (none).
 [[nodiscard]] Result<double> processor_seconds(pid_t process);
 
-/// A line of a file below /proc in megabytes: "VmRSS:". 0 if it is not there.
+/// A line of a file below /proc, such as "VmRSS:", in megabytes. 0 if it is missing.
 [[nodiscard]] double field_mb(const std::string& path, std::string_view key);
-/// Resident, the most that it ever was.
+/// The highest resident size that it ever had.
 [[nodiscard]] double peak_resident_mb(pid_t process);
 
 }  // namespace understudy::bench

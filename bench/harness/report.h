@@ -15,7 +15,7 @@
 
 namespace understudy::bench {
 
-/// What a row has to reach. Percentiles and `most` are upper bounds, per_second is a lower one.
+/// The target of a row. Percentiles and `most` are upper bounds, per_second is a lower bound.
 struct Target {
     std::optional<Duration> p50 = {};
     std::optional<Duration> p99 = {};
@@ -24,7 +24,7 @@ struct Target {
     std::optional<double> most = {};  ///< Of Row::amount.
 };
 
-/// Who did the same in the same run. Above 1: ours is that many times better.
+/// Another system that did the same in the same run. Above 1: ours is that many times better.
 struct Beside {
     std::string name;
     double ratio;
@@ -45,7 +45,7 @@ struct Row {
     std::string what;  ///< "first answer"
     Samples latency = {};
     std::optional<double> per_second = {};
-    std::optional<double> amount = {};  ///< Something else, in `unit`.
+    std::optional<double> amount = {};  ///< Another quantity, in `unit`.
     std::string unit = {};
     Target target = {};
     std::vector<Beside> beside = {};
@@ -54,35 +54,35 @@ struct Row {
     bool show_histogram = false;
 };
 
-/// About the whole run; the first line of JSON.
+/// Facts about the whole run; the first line of JSON.
 struct RunFacts {
     std::string commit;
     std::string size;
     std::string directory;
-    std::string results;  ///< A file that gets the lines of JSON too; empty: none.
+    std::string results;  ///< A file for the lines of JSON too; empty: none.
 };
 
-/// Prints each row as a line of JSON as soon as it is there, and a table for people at the end.
+/// Prints each row as a line of JSON as soon as it is complete, and a table for people at the end.
 class Report {
 public:
     explicit Report(const RunFacts& facts);
 
     void begin(std::string_view benchmark) { benchmark_ = benchmark; }
     void add(Row row);
-    /// Says why something was not measured.
+    /// Prints why something was not measured.
     void skip(std::string_view what, std::string_view why);
-    /// Says why it could not be measured, or that it did not do its work.
+    /// Prints why it could not be measured, or that the system did not work.
     void fail(std::string_view why);
     void print_table() const;
 
-    /// The least of what the row reached, by its target: 1 and above is met. Nothing without one.
+    /// The worst ratio of the row to its target: 1 and above means met. Nothing without a target.
     [[nodiscard]] static std::optional<double> of_target(const Row& row);
 
 private:
     struct Line {
         std::string benchmark;
         Row row;
-        std::string instead = {};  ///< Of figures.
+        std::string instead = {};  ///< In place of figures.
     };
 
     void print(const std::string& json);

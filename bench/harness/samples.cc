@@ -18,7 +18,7 @@ struct FileHead {
 constexpr double bars = 12;
 constexpr std::size_t bars_max = 16;
 
-/// The next of 1, 2, 5, 10, 20, … at or above; at least 100 ns.
+/// The next of 1, 2, 5, 10, 20, … that is not lower; at least 100 ns.
 [[nodiscard]] double step_for(double width) {
     for (double decade = 100;; decade *= 10) {
         for (const double step : {1, 2, 5}) {
@@ -33,7 +33,7 @@ void Samples::add(Duration time) {
     max_ = std::max(max_, time);
     if (count_++ % stride_ != 0) return;
     if (kept_.size() == kept_max) {
-        // Sorted or not, each one stands for as many others as before.
+        // Whether sorted or not, each sample still stands for the same number of others.
         for (std::size_t i = 0; i < kept_.size() / 2; ++i) kept_[i] = kept_[2 * i];
         kept_.resize(kept_.size() / 2);
         stride_ *= 2;
@@ -61,13 +61,13 @@ Duration Samples::at(double fraction) const {
 std::vector<Samples::Bucket> Samples::histogram() const {
     std::vector<Bucket> buckets;
     if (kept_.empty()) return buckets;
-    // Most of them decide, so that one outlier does not squeeze the rest into one bar.
+    // Most samples decide, so that one outlier does not compress the rest into one bar.
     const double most = static_cast<double>(at(0.95).count());
     const double width = step_for((most - static_cast<double>(at(0).count())) / bars);
     auto up_to = static_cast<std::int64_t>(static_cast<double>(at(0).count()) / width) *
                  static_cast<std::int64_t>(width);
     for (std::size_t counted = 0; counted < kept_.size();) {
-        // Far outliers stand in one last bar.
+        // Far outliers are in one last bar.
         up_to = buckets.size() < bars_max ? up_to + static_cast<std::int64_t>(width) : kept_.back();
         const auto end = std::upper_bound(kept_.begin(), kept_.end(), up_to);
         const auto below = static_cast<std::size_t>(end - kept_.begin());

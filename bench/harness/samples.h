@@ -8,10 +8,10 @@
 
 namespace understudy::bench {
 
-/// Times of single events, kept whole so that percentiles are exact.
+/// Durations of single events, kept completely so that percentiles are exact.
 ///
-/// Bounds: kept_max; beyond it every second one is dropped, and from then on only every second,
-///         fourth, … one is kept. The maximum never goes.
+/// Bounds: kept_max. Beyond it every second one is dropped, and from then on only every second,
+/// fourth, … one is kept. The maximum is always kept.
 /// Thread: one at a time.
 class Samples {
 public:
@@ -21,7 +21,7 @@ public:
     void add(const Samples& others);
 
     [[nodiscard]] std::uint64_t count() const { return count_; }
-    /// The nearest rank: at(0.5) is the median. Zero of none.
+    /// The nearest rank: at(0.5) is the median. Zero if there are none.
     [[nodiscard]] Duration at(double fraction) const;
     [[nodiscard]] Duration max() const { return max_; }
 
@@ -29,10 +29,10 @@ public:
         Duration up_to;
         std::uint64_t count;
     };
-    /// About a dozen of one width, a round one; the last one ends at the maximum.
+    /// About a dozen buckets of one round width; the last one ends at the maximum.
     [[nodiscard]] std::vector<Bucket> histogram() const;
 
-    /// From one process to another, through a file. Errors: failed (none).
+    /// Passes the samples to another process through a file. Errors: failed (none).
     [[nodiscard]] Result<void> write(const std::string& path) const;
     [[nodiscard]] static Result<Samples> read(const std::string& path);
 

@@ -77,7 +77,8 @@ public:
     SnapshotMap<std::uint64_t, Buffer> rows;
 };
 
-/// What the client's handlers tell the outside, which no replay repeats to any harm. Loop thread.
+/// What the client's handlers report to the outside; a replay may repeat it without harm. Loop
+/// thread.
 struct Watch {
     std::deque<TimePoint> begun;
     std::optional<Outstanding> counted;
@@ -161,7 +162,7 @@ struct Load {
     }
 };
 
-/// None at all is no failure: the disk may have been busy for so long.
+/// No calls at all are not a failure: the disk may have been busy for that long.
 void say_calls(const Calls& calls, bool failed, const std::string& file) {
     if (failed) fail({.code = Errc::failed, .detail = "a call failed"});
     must(calls.latency.write(file));
@@ -176,7 +177,7 @@ void count(ImmortalMember& member) {
         return member.look<Server>([&](const Server& server) { calls = server.calls; });
     };
     auto looked = look();
-    // Beside a coordinator it is active before it is told the start.
+    // Beside a coordinator it is active before it gets the start.
     while (!looked && looked.error().code == Errc::not_active) {
         std::this_thread::sleep_for(1ms);
         looked = look();
@@ -193,7 +194,7 @@ void fill(ImmortalMember& member, const ImmortalOptions& options, std::istringst
         must(member.impulse<&Server::fill>(row, std::min(fill_rows_at_once, rows - row)));
     }
     if (!options.registry.empty()) return say("filled");
-    // So much must have been told before a checkpoint is due; then it takes its time.
+    // A checkpoint is due after this many bytes, and then takes some time.
     const Index before = member.status().applied;
     const Buffer padding(512 * KiB);
     for (std::size_t i = 0; member.status().checkpoint < before; ++i) {
@@ -203,7 +204,7 @@ void fill(ImmortalMember& member, const ImmortalOptions& options, std::istringst
     say("filled");
 }
 
-/// One-way calls without end, a good many by each impulse.
+/// Makes one-way calls without end, many with each impulse.
 class Pusher {
 public:
     static constexpr std::size_t at_once_bytes = 256 * KiB;
@@ -288,7 +289,7 @@ void echo(ImmortalMember& member, const Load& load) {
     say_calls(calls, failed, load.file);
 }
 
-/// Keeps so many calls of a session under way; callbacks run one at a time.
+/// Keeps this many calls of a session under way; callbacks run one at a time.
 class Pipeline {
 public:
     Pipeline(ImmortalClient& client, const Load& load)
@@ -399,7 +400,7 @@ int run(const std::vector<std::string>& arguments) {
         if (verb == "echo") echo(member, Load(words));
         if (verb == "session") session(split(arguments[5]), Load(words));
     }
-    std::_Exit(0);  // As a kill: journals are made for it.
+    std::_Exit(0);  // Like a kill, for which journals are made.
 }
 
 }  // namespace

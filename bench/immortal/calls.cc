@@ -1,11 +1,11 @@
 // How many exactly-once calls per second go from one immortal to another, and how long does one
 // take?
 //
-// Two services in processes of their own, each on a journal: every call is durable at the receiver
-// before it is carried out, every answer at the caller before it is, and each is carried out once
-// whoever dies. One-way calls, and echoes with a continuation, one at a time and streamed; echoes
-// by a session of a client that is no immortal. Beside them gRPC, which keeps nothing: unary calls
-// one at a time and 100 outstanding, streams one-way and as echo.
+// Two services in separate processes, each on a journal. Every call is durable at the receiver
+// before it is carried out, every answer at the caller, and each is carried out once whichever
+// process dies. Measured are one-way calls, and echoes with a continuation, one at a time and
+// streamed; and echoes by the session of a client that is not an immortal. For comparison, gRPC,
+// which stores nothing: unary calls one at a time and 100 outstanding, streams one-way and as echo.
 // Bound by: one at a time, flushes: two for each echo, one by a session; streamed, the processors:
 //   pack, hash, journal, copy and dispatch at both ends.
 // Estimate before it was run: one-way 16 B 1 M/s, echoes 300 k/s; 64 KiB by the disk: 5 k/s; one at
@@ -102,7 +102,7 @@ Result<Peer> measure_peer(Bench& bench, const Spans& spans) {
 
 // --- Ours ----------------------------------------------------------------------------------------
 
-/// Beside the same kind of gRPC's.
+/// Adds the same kind of gRPC call for comparison.
 void compare(Row& row, const Peer& peer, Kind kind, std::size_t bytes) {
     if (const auto found = peer.find({kind, bytes}); found != peer.end()) {
         row.beside.push_back({"gRPC", *row.per_second / found->second});

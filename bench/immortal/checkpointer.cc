@@ -1,4 +1,4 @@
-// What do the checkpoints of an immortal with a large state cost, and whom do they hold up?
+// What do the checkpoints of an immortal with a large state cost, and what do they delay?
 //
 // A server with an active copy, a standby and the checkpointer that the registry has designated,
 // its state some hundred MiB in rows of 1 KiB; echoes of 1 KiB, each of which replaces a row, as
@@ -32,11 +32,11 @@ namespace understudy::bench {
 
 namespace {
 
-constexpr std::size_t row_bytes = 1024;  // Of the helper's state.
+constexpr std::size_t row_bytes = 1024;  // In the helper's state.
 constexpr std::size_t small_bytes = 16;
 constexpr double million = 1e6;
 
-/// Of the clock that files are stamped by.
+/// In the clock of file times.
 struct Span {
     double begun = 0;
     double ended = 0;
@@ -55,14 +55,14 @@ struct Checkpoint {
     std::uint64_t bytes = 0;
 };
 
-/// Those of a directory that hold the state, as they have been seen so far.
+/// The checkpoints in a directory that hold the state, as far as they were seen.
 class Checkpoints {
 public:
     Checkpoints(std::string directory, std::uint64_t bytes_min)
         : directory_(std::move(directory)), bytes_min_(bytes_min) {}
 
     [[nodiscard]] const std::vector<Checkpoint>& look() {
-        std::error_code gone;  // While we look, files come and go.
+        std::error_code gone;  // Files are created and removed while we look.
         for (std::filesystem::recursive_directory_iterator at(directory_, gone), end;
              !gone && at != end; at.increment(gone)) {
             if (at->path().extension() == ".ckpt") look_at(at->path());
@@ -94,7 +94,7 @@ private:
     std::vector<Checkpoint> seen_;
 };
 
-/// What the copies of the server have used of the processors.
+/// The processor time of the server's copies.
 struct Used {
     std::uint64_t calls = 0;
     double active = 0;
@@ -121,7 +121,7 @@ void report_used(Bench& bench, const std::string& name, const Used& before, cons
     add("checkpointer", after.checkpointer - before.checkpointer);
 }
 
-/// Echoes of rounds alike.
+/// Echoes of rounds of one kind.
 struct Rounds {
     Samples latency;
     double per_second = 0;

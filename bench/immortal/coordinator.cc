@@ -1,4 +1,4 @@
-// What does it cost that the application of an immortal is a process of its own?
+// What does it cost if the application of an immortal is a separate process?
 //
 // Two immortals, each on a journal in a local directory: linked into one process with it, and
 // beside a coordinator that speaks to the application by its local protocol; the same class, by one
@@ -22,7 +22,8 @@ namespace {
 
 constexpr double per_million = 1e6;
 
-/// By what was measured: what linked made of it, per second and seconds per million calls.
+/// For each measurement: the result with a linked application, per second and in seconds per
+/// million calls.
 struct Linked {
     double per_second = 0;
     double server = 0;
@@ -30,7 +31,7 @@ struct Linked {
 };
 using LinkedRows = std::map<std::string, Linked>;
 
-/// Measures with `load`, and how much the processors did for each call.
+/// Measures with `load`, and the processor time for each call.
 template <class Load>
 Result<Row> measure(ImmortalPair& pair, Load&& load) {
     const ImmortalPair::Count before = US_TRY(pair.count());

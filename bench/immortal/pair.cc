@@ -71,7 +71,7 @@ Result<ImmortalPair> ImmortalPair::start(const Bench& bench, const Options& opti
     for (std::size_t i = 0; i < copies; ++i) {
         pair.servers_.push_back(
             US_TRY(start("server", i, journal(0, copies), pair.server_addresses_[i])));
-        // The first is active, unless they elect one.
+        // The first is active, unless they hold an election.
         if (options.journal == "shared" && i == 0) {
             US_CHECK(pair.servers_[0].line_with("role active", 20s));
             pair.roles_ = {"role active"};
@@ -88,7 +88,7 @@ Result<ImmortalPair> ImmortalPair::start(const Bench& bench, const Options& opti
     return pair;
 }
 
-/// Their lines end with where they wait.
+/// Their lines end with the address for applications.
 Result<void> ImmortalPair::start_coordinators(const Bench& bench) {
     const std::string peers =
         "server=" + server_addresses_[0] + ",client=" + client_addresses_[0];
@@ -116,7 +116,7 @@ Result<void> ImmortalPair::wait_active() {
     return Error{.code = Errc::timed_out, .detail = "no server is active"};
 }
 
-/// Until one is active, one the checkpointer, and the others are standbys.
+/// Waits until one is active, one is the checkpointer, and the others are standbys.
 Result<void> ImmortalPair::wait_roles() {
     roles_.resize(servers_.size());
     const TimePoint deadline = now() + 30s;

@@ -38,10 +38,10 @@ struct Bug {
 // The same bug may show in several scenes. Not on the list:
 // - delta_across_epochs: a proxy passes nothing of an older epoch to the mirror;
 // - shared_check_before_append: a job runs at one instant here, so no member takes over between two
-// of its calls, and it shows once in 2,000 seeds; journal/shared/shared_planted_test.cc stops
-// there;
+//   of its calls, and it shows once in 2,000 seeds; journal/shared/shared_planted_test.cc stops
+//   there;
 // - shared_names_in_any_order: needs a power cut within one takeover, and was not found in 2,390
-// seeds; journal/shared/shared_planted_test.cc finds it.
+//   seeds; journal/shared/shared_planted_test.cc finds it.
 constexpr Bug bugs[] = {
     {"no_stall_grace", Plant::no_stall_grace, Scene::platform},
     {"no_lease_check", Plant::no_lease_check, Scene::platform},
