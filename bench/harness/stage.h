@@ -16,7 +16,7 @@ struct RegistryProcess {
     Child process;
     std::string address;
 
-    /// Ends when it serves; its directory is in `place`.
+    /// Returns when it serves; its directory is in `place`.
     [[nodiscard]] static Result<RegistryProcess> start(const Bench& bench, const Place& place,
                                                        const std::string& host = "127.0.0.1",
                                                        int network = -1);
@@ -29,18 +29,17 @@ public:
         std::string member;
         std::string family = "Bench";
         Duration lease = 1s;
-        /// It publishes so often: an active member that was stopped speaks up as soon as it goes
-        /// on.
+        /// How often it publishes: an active member that was stopped sends as soon as it resumes.
         Duration tick = 5ms;
         std::string host = "127.0.0.1";  ///< Where it listens.
         int network = -1;                ///< As Child::Options::network.
     };
 
-    /// Starts it; wait_role() says when it is in the line.
+    /// Starts it; wait_role() returns when it is in the line.
     [[nodiscard]] static Result<MemberProcess> start(const Bench& bench, const Place& place,
                                                      std::string_view registry, Options options);
 
-    /// Reads what it says until it has this role. Errors: closed, timed_out (none).
+    /// Reads its output until it has this role. Errors: closed, timed_out (none).
     [[nodiscard]] Result<void> wait_role(Role role, Duration limit = 10s);
 
     [[nodiscard]] const std::string& name() const { return options_.member; }
@@ -55,9 +54,9 @@ private:
     Child child_;
 };
 
-/// A registry process with a directory of its own, and the processes of two members of one service.
+/// A registry process with its own directory, and the processes of two members of one service.
 ///
-/// members()[0] and [1] keep their places in the vector; who is active changes.
+/// members()[0] and [1] keep their places in the vector; the active one changes.
 class Stage {
 public:
     struct Options {
@@ -67,20 +66,20 @@ public:
         std::vector<MemberProcess::Options> members = {{.member = "A"}, {.member = "B"}};
     };
 
-    /// Ends with the first member active and the second standby.
+    /// Returns with the first member active and the second standby.
     [[nodiscard]] static Result<Stage> set(const Bench& bench, const Options& options);
 
     [[nodiscard]] const std::string& registry() const { return registry_.address; }
     [[nodiscard]] std::vector<MemberProcess>& members() { return members_; }
     [[nodiscard]] const Place& place() const { return place_; }
-    /// A new process under the name of a member whose process is gone.
+    /// A new process with the name of a member whose process has gone.
     [[nodiscard]] Result<void> restart(const Bench& bench, std::size_t member);
 
 private:
     Stage(Place place, RegistryProcess registry)
         : place_(std::move(place)), registry_(std::move(registry)) {}
 
-    Place place_;  // First: the processes go before their directory does.
+    Place place_;  // First, because the processes must end before their directory is removed.
     RegistryProcess registry_;
     std::vector<MemberProcess> members_;
 };
