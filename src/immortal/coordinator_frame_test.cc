@@ -1,5 +1,5 @@
-// The frames between an application process and its coordinator: what docs/protocols/coordinator.md
-// shows is what is sent, and what is sent is understood; what makes no sense is refused.
+// The frames between an application process and its coordinator: they are encoded as in
+// docs/protocols/coordinator.md, and decoded again; invalid ones are refused.
 #include "immortal/coordinator_frame.h"
 
 #include <string>
@@ -81,7 +81,7 @@ TEST(CoordinatorFrame, EveryPrefixAndEveryLongerOneIsRefusedOrAnotherFrame) {
         const Buffer whole = example(name);
         for (std::size_t size = 5; size < whole.size(); ++size) {
             const auto cut = decode(Bytes(whole).first(size));
-            if (cut) {  // Only what has a rest may be shorter.
+            if (cut) {  // Only a frame with a rest may be shorter.
                 EXPECT_EQ(encode_frame(*cut).size(), size) << name;
             } else {
                 EXPECT_EQ(cut.error().code, Errc::corrupt) << name;
@@ -106,15 +106,16 @@ TEST(CoordinatorFrame, NumbersOutOfRangeAreRefused) {
     EXPECT_FALSE(changed("restore", 5, 4));      // flags
     EXPECT_FALSE(changed("image", 13, 1));       // flags
     EXPECT_FALSE(changed("done", 15, 2));        // effect
-    EXPECT_FALSE(changed("done", 13, 0));        // no error, and yet a reason
+    EXPECT_FALSE(changed("done", 13, 0));        // a reason without an error
     EXPECT_FALSE(changed("call", 4, 99));        // type
-    EXPECT_FALSE(decode(encode_frame(Output{.kind = OutputKind::call, .id = 1})));  // to nobody
+    EXPECT_FALSE(
+        decode(encode_frame(Output{.kind = OutputKind::call, .id = 1})));  // without a receiver
     Buffer versions = example("hello");
     versions[versions.size() - 4] = std::byte{1};  // Not ascending.
     EXPECT_FALSE(decode(versions));
 }
 
-// Random bytes: no frame, or one that is encoded to the same bytes.
+// Random bytes are not a frame, or one that is encoded to the same bytes.
 TEST(CoordinatorFrame, WhateverIsUnderstoodIsWhatWasSent) {
     Random random(4);
     int understood = 0;

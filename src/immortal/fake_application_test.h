@@ -13,7 +13,7 @@ namespace understudy::immortal {
 /// An application that adds up, and does what its calls say:
 ///     add N: total += N, answers the total      ask PEER: calls PEER's add 1 with an answer
 ///     tell PEER: calls PEER's add 1, no answer  wait MS: starts a timer that adds 100
-/// Immediate or lagging; a lagging one does its work when the test says so.
+/// Immediate or lagging; a lagging one works when the test calls work().
 class FakeApplication final : public Application {
 public:
     explicit FakeApplication(bool its_immediate = true) : immediate_(its_immediate) {}
@@ -72,7 +72,7 @@ public:
     }
     std::uint64_t hash() const override { return hash64(save()); }
 
-    /// A lagging application does so many of the things it was told.
+    /// A lagging application carries out this many of its inputs.
     void work(std::size_t count = ~std::size_t{0}) {
         for (; count > 0 && !queue.empty(); --count) {
             Told one = std::move(queue.front());
@@ -90,10 +90,10 @@ public:
     }
 
     std::uint64_t total = 0;
-    std::uint64_t answers = 0;  ///< Heard.
+    std::uint64_t answers = 0;  ///< Answers that it got.
     std::uint64_t next_id = 1;
     std::uint32_t version_now = 0;
-    std::uint32_t version_highest = UINT32_MAX;  ///< Beyond it an upgrade is refused.
+    std::uint32_t version_highest = UINT32_MAX;  ///< A higher version is refused.
     std::vector<Position> told;
     std::vector<std::uint64_t> randoms;
 

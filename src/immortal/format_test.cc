@@ -1,4 +1,4 @@
-// The worked examples of docs/formats/immortal.md, both ways.
+// The examples in docs/formats/immortal.md, encoded and decoded.
 #include <gtest/gtest.h>
 
 #include "immortal/fake_application_test.h"

@@ -1,4 +1,4 @@
-// An immortal's class in its host: inputs go in, outputs come out, its state is moved by images.
+// A hosted class of an immortal: inputs go in, outputs come out, and images carry its state.
 #include "immortal/linked.h"
 
 #include <stdexcept>
@@ -21,7 +21,7 @@ struct Order {
     }
 };
 
-/// One of everything that a handler may do.
+/// Has one of everything that a handler may do.
 class Shop final : public Immortal {
 public:
     std::int64_t add(std::int64_t number) { return total_ += number; }
@@ -96,7 +96,7 @@ public:
     SnapshotMap<std::string, std::int64_t> stock_;
 };
 
-/// Its second version: keeps double, and has one map more.
+/// Its second version, with doubled amounts and one map more.
 class Shop2 final : public Immortal {
 public:
     static constexpr std::uint32_t version = 2;
@@ -133,7 +133,7 @@ public:
     SnapshotMap<std::int64_t, std::string> more_;
 };
 
-/// Cannot read what the others wrote.
+/// Cannot read the state of the others.
 class Shop3 final : public Immortal {
 public:
     static constexpr std::uint32_t version = 3;
@@ -184,7 +184,7 @@ template <class... Shops>
     return {std::make_shared<ImmortalClassOf<Shops>>()...};
 }
 
-/// A log that remembers.
+/// A log that keeps its lines.
 struct Lines final : Log {
     void write(LogLevel, std::string_view event, std::initializer_list<LogField> fields) override {
         std::string line(event);
@@ -194,7 +194,7 @@ struct Lines final : Log {
     std::vector<std::string> lines;
 };
 
-/// An application under test, and what it said.
+/// An application under test, and its outputs.
 struct Hosted {
     explicit Hosted(Classes its_classes = classes<Shop>()) : application(log, its_classes) {}
 
@@ -205,7 +205,7 @@ struct Hosted {
         application.perform(input, heard);
     }
     void start(std::uint64_t version = 1) { perform({.kind = InputKind::start, .id = version}); }
-    /// What comes out of a call that wants an answer.
+    /// The outputs of a call that wants an answer.
     template <class... Values>
     std::vector<Said> call(std::string_view name, const Values&... values) {
         return call_packed(name, packed(values...));

@@ -10,7 +10,7 @@
 namespace understudy::immortal {
 namespace {
 
-/// A machine, its application, and what its owner heard.
+/// A machine, its application, and the calls to its owner.
 class Copy final : public Machine::Observer {
 public:
     explicit Copy(const std::string& name, bool immediate = true)
@@ -62,7 +62,7 @@ public:
 const Message add_one{.kind = MessageKind::one_way, .name = "add", .body = as_bytes("1")};
 const Message add_asked{.kind = MessageKind::call, .id = 40, .name = "add", .body = as_bytes("5")};
 
-/// What `copy` has made for `peer` above `confirmed`.
+/// The messages that `copy` has made for `peer` after `confirmed`.
 std::vector<std::pair<MessageKind, std::string>> made(Copy& copy, const std::string& peer) {
     std::vector<std::pair<MessageKind, std::string>> found;
     const Peer* known = copy.machine.find(peer);
@@ -80,7 +80,7 @@ std::vector<std::pair<MessageKind, std::string>> made(Copy& copy, const std::str
     return found;
 }
 
-/// The state of `from` as a checkpoint gives it, in pieces of that size.
+/// Carries the state of `from` to `to` by a checkpoint, in pieces of that size.
 void carry_over(Copy& from, Copy& to, std::size_t piece_bytes = 100) {
     const auto snapshot = from.machine.begin_snapshot();
     PiecePlace place{.first = true};
@@ -127,7 +127,7 @@ TEST(Machine, EachMessageOfAStreamIsCarriedOutOnce) {
     copy.receive("client", 2, {add_one});
     EXPECT_EQ(copy.application.total, 3u);
     EXPECT_EQ(copy.durable["client"], MessageNo{3});
-    copy.receive("client", 5, {add_one});  // A gap: nothing of it is taken.
+    copy.receive("client", 5, {add_one});  // A gap: nothing of it is accepted.
     EXPECT_EQ(copy.application.total, 3u);
     EXPECT_EQ(copy.durable["client"], MessageNo{3});
     copy.receive("client", 4, {add_one});
@@ -341,7 +341,8 @@ TEST(LaggingMachine, IsRestoredAsItsImageAndWhatItWasToldSince) {
     EXPECT_FALSE(first.machine.has_image());
     first.application.work();
     ASSERT_EQ(first.images, 1);
-    first.impulse("tell", "client");  // Told, and not done when the checkpoint is taken.
+    first.impulse("tell",
+                  "client");  // It is an input, but not carried out when the checkpoint is taken.
     whole.impulse("tell", "client");
 
     Copy second("server", false);
@@ -363,7 +364,7 @@ TEST(LaggingMachine, ATimerThatFiredBeforeItWasStartedDoesNotFireAgain) {
     Copy copy("server", false);
     copy.start();
     copy.impulse("wait", "5");
-    // Decided by a member whose application was faster.
+    // The decision of a member whose application was faster.
     copy.apply(FireCommand{.wall_ms = 1, .timers = {1}});
     copy.application.work();
     EXPECT_EQ(copy.application.total, 100u);

@@ -11,7 +11,7 @@ MessageNo add(Outbox& outbox, const std::string& text) {
     return outbox.append({.kind = MessageKind::one_way, .name = "add", .body = as_bytes(text)});
 }
 
-/// All that is sent from `from` on, as texts.
+/// All messages from `from` on, as texts.
 std::vector<std::string> texts(Outbox& outbox, MessageNo from) {
     std::vector<std::string> found;
     while (const Outbox::ChunkPtr chunk = outbox.at(from)) {

@@ -1,5 +1,5 @@
-// Typed values as MessagePack: what is written is read, whatever else is refused, and the bytes are
-// those that the project's own MessagePack reader and writer agree with.
+// Typed values as MessagePack: what is written can be read, anything else is refused, and the bytes
+// are the same as those of the project's own MessagePack codec.
 #include "understudy/pack.h"
 
 #include <limits>
@@ -24,7 +24,7 @@ struct Line {
     friend bool operator==(const Line&, const Line&) = default;
 };
 
-/// Line as it is two versions later.
+/// Line, two versions later.
 struct LongerLine {
     std::string item;
     std::int64_t pieces = 0;
@@ -129,7 +129,7 @@ TEST(Pack, WhatIsWrittenIsRead) {
     }
 }
 
-// The shortest form is the only one that both write: equal bytes mean the same reading.
+// Both write only the shortest form, so equal bytes have the same meaning.
 TEST(Pack, TheBytesAreThoseOfTheProjectsMessagePack) {
     Random random(2);
     for (int turn = 0; turn < 500; ++turn) {
@@ -207,7 +207,7 @@ TEST(Pack, ANumberThatDoesNotFitIsRefused) {
     EXPECT_FALSE((unpacked<std::array<int, 2>>(packed_value(std::vector<int>{1, 2, 3}))));
 }
 
-// Written by another writer, which may not choose the shortest form.
+// Another writer may not choose the shortest form.
 TEST(Pack, LongerFormsAreReadToo) {
     EXPECT_EQ(unpacked<std::uint8_t>(raw({0xcf, 0, 0, 0, 0, 0, 0, 0, 5})), 5);
     EXPECT_EQ(unpacked<std::int8_t>(raw({0xd3, 255, 255, 255, 255, 255, 255, 255, 251})), -5);

@@ -1,5 +1,5 @@
-// An application in another process: told what an application in this one would be told, it says
-// the same; what it may not say, and when it says nothing, is its end.
+// An application in another process gets the same inputs as a linked one and has the same outputs.
+// If it violates the protocol or stalls, its connection ends.
 #include "immortal/remote.h"
 
 #include <string>
@@ -21,7 +21,7 @@ namespace {
 const Address by_port{"h", 7000};
 const Address by_path{"/run/server.sock", 0};
 
-/// What a machine hears, as text.
+/// The calls to a machine, as text.
 class HeardStage final : public Stage {
 public:
     void output(const Output& output) override {
@@ -47,7 +47,7 @@ public:
     std::optional<Error> end;
 };
 
-/// A coordinator without a journal: the test says what comes.
+/// A coordinator without a journal: the test provides the inputs.
 class Desk final : public RemoteApplication::Owner {
 public:
     Desk(Runtime& runtime, Log& log, const Address& place, RemoteApplication::Options options) {
@@ -103,7 +103,7 @@ public:
     std::optional<Error> ended;
 };
 
-/// An application's process.
+/// The process of an application.
 struct Player {
     Player(Runtime& runtime, Log& log, std::vector<std::uint32_t> versions,
            const Address& place = by_port)
@@ -211,7 +211,7 @@ TEST_F(RemoteTest, AnImageTakesTheNextLifeToTheSamePoint) {
     player->restart();
     ASSERT_TRUE(until([&] { return desk().application != nullptr; }));
     in(*coordinator, [&] {
-        // In pieces that cut the head in two, too.
+        // The pieces also cut the head in two.
         const Bytes whole = *image;
         for (std::size_t at = 0; at < whole.size(); at += 7) {
             const Bytes piece = whole.subspan(at, std::min<std::size_t>(7, whole.size() - at));
@@ -228,13 +228,13 @@ TEST_F(RemoteTest, AnImageTakesTheNextLifeToTheSamePoint) {
     EXPECT_EQ(app().application->total, 1500u);
     EXPECT_EQ(desk().stage.lines, std::vector<std::string>(lines.begin() + 1000, lines.end()));
 
-    // Right behind a restoration the position is known as well.
+    // The position is also known directly after a restoration.
     in(*coordinator, [&] { desk().application->want_image(); });
     ASSERT_TRUE(until([&] { return desk().stage.image != nullptr; }));
     EXPECT_EQ(desk().stage.image_at, Position{1501});
 }
 
-// A standby that was far behind: what the application was at has no meaning any more.
+// A standby was far behind: the earlier position of the application has no meaning any more.
 TEST_F(RemoteTest, WhatItSaidBeforeItWasRestoredAgainIsNotHeard) {
     play();
     in(*coordinator, [&] {
@@ -386,7 +386,7 @@ public:
     int images = 0;
 };
 
-/// The n-th command of a journal: what a client calls.
+/// The n-th command of a journal: a client's call.
 Buffer command(std::uint64_t n) {
     if (n == 0) return encode(StartCommand{.instance = 7, .seed = 8, .version = 1});
     Random random(n);
@@ -418,8 +418,8 @@ std::vector<Buffer> image_of(Machine& machine) {
     return pieces;
 }
 
-// What the machine of an application beside it holds is what that of a linked one holds, also when
-// it was restored from an image that was older than the checkpoint.
+// The machine of an application in another process has the same state as that of a linked one, also
+// after a restoration from an image that was older than the checkpoint.
 TEST_F(RemoteTest, AMachineBesideItsApplicationHoldsWhatALinkedOneHolds) {
     constexpr std::uint64_t commands = 600;
     FakeApplication linked;
@@ -480,7 +480,7 @@ TEST_F(RemoteTest, AMachineBesideItsApplicationHoldsWhatALinkedOneHolds) {
     });
 }
 
-/// The protocol spoken by hand.
+/// Sends frames of the protocol by hand.
 class ByHandTest : public RemoteTest {
 protected:
     explicit ByHandTest(RemoteApplication::Options options = {}) : RemoteTest(options) {

@@ -10,7 +10,7 @@ namespace {
 const TimePoint start{std::chrono::seconds(100)};
 const Epoch epoch{3};
 
-// Carries out effects: writes them down, one line each.
+// Carries out effects and records them, one line each.
 std::string text(CallTable& table, const CallEffects& effects, TimePoint now) {
     std::string text;
     for (const auto& effect : effects) {
@@ -108,8 +108,8 @@ TEST_F(Calls, AnAnswerEndsACall) {
     ready();
     EXPECT_EQ(begin(call()), "send 1 sum in 1000 ms");
     EXPECT_EQ(reply(1, as_bytes("42")), "finish 1 '42'");
-    EXPECT_EQ(reply(1, as_bytes("42")), "");  // Once.
-    EXPECT_EQ(reply(9, as_bytes("42")), "");  // Never asked.
+    EXPECT_EQ(reply(1, as_bytes("42")), "");  // Only once.
+    EXPECT_EQ(reply(9, as_bytes("42")), "");  // It was never called.
     EXPECT_EQ(table.outstanding(), 0U);
 }
 
@@ -136,7 +136,7 @@ TEST_F(Calls, ACallThatWasSentAndNotAnsweredMayHaveHappened) {
     EXPECT_EQ(reply(1, as_bytes("too late")), "");
 }
 
-// What the planted bug sent_call_retried breaks: a sent call could run twice.
+// The planted bug sent_call_retried breaks this: a call that was sent could run twice.
 TEST_F(Calls, ALostLinkMakesSentCallsUnknownAndKeepsWaitingOnes) {
     ready();
     begin(call("sent"));
@@ -154,7 +154,7 @@ TEST_F(Calls, ACallThatMayRunTwiceGoesToTheNextActiveMember) {
     EXPECT_EQ(lost(), "");
     EXPECT_EQ(ready(), "send 1 sum in 1000 ms");
     EXPECT_EQ(lost(), "");
-    // It may have run at the first member: nothing after that says that it did not.
+    // It may have run at the first member; no later event proves that it did not.
     EXPECT_EQ(expire(start + 1s), "finish 1 timed_out unknown");
 }
 
@@ -195,7 +195,7 @@ TEST_F(Calls, RefusalsAndFailuresReachTheCallerAsTheyAre) {
               "finish 2 failed unknown");
 }
 
-// A deadline that passes while an answer is under way: the answer comes too late.
+// The deadline passes while the answer is under way: the answer comes too late.
 TEST_F(Calls, AnAnswerAfterTheDeadlineIsTooLateAlsoIfNoTimerRanBefore) {
     ready();
     begin(call());
@@ -217,7 +217,7 @@ TEST_F(Calls, ACancelledCallIsForgottenAlsoBeforeItIsSent) {
     table.cancel(CallId{1});
     table.cancel(CallId{1});
     EXPECT_EQ(ready(), "");
-    // Cancelled by a callback while the effect that sends it waits for its turn.
+    // A callback cancels it while the effect that sends it waits for its turn.
     CallEffects effects;
     ASSERT_TRUE(table.begin(call("two"), start, effects));
     table.cancel(CallId{2});
@@ -241,8 +241,8 @@ TEST_F(Calls, AnExpiredCallIsNotSentToTheNextMember) {
     EXPECT_EQ(ready(start + 1500ms), "finish 1 timed_out none; send 2 late in 500 ms");
 }
 
-// Random lives of many calls: each ends exactly once, none runs twice, and what the caller is told
-// agrees with what happened.
+// Random lives of many calls: each ends exactly once, none runs twice, and the outcome that the
+// caller gets is true.
 TEST(CallTable, RandomLivesEndOnceAndTruthfully) {
     struct Life {
         int ran = 0;
@@ -254,7 +254,7 @@ TEST(CallTable, RandomLivesEndOnceAndTruthfully) {
         CallTable table;
         TimePoint now = start;
         std::map<CallId, Life> lives;
-        std::set<CallId> at_member;  // Sent over the present link, not answered.
+        std::set<CallId> at_member;  // Sent over the present link and not answered.
         const auto carry_out = [&](CallEffects& effects) {
             for (auto& effect : effects) {
                 if (const auto* send = std::get_if<SendCall>(&effect)) {
@@ -292,7 +292,7 @@ TEST(CallTable, RandomLivesEndOnceAndTruthfully) {
                 }
                 case 2: table.ready(Epoch{1}, now, effects); break;
                 case 3:
-                    // What was under way ran at the lost member, or did not: nobody is told.
+                    // Calls under way ran at the lost member or not; nobody is told.
                     for (const CallId id : at_member) lives.at(id).ran += random.chance(1, 2);
                     at_member.clear();
                     table.lost(now, effects);

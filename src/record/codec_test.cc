@@ -89,8 +89,8 @@ TEST(RecordCodec, MoreFieldsThanAllowedAreRefused) {
     EXPECT_EQ(refusal_of_image(encoded(image)), Errc{});
 }
 
-// Every prefix is refused and every single flipped bit is either refused or another valid image:
-// nothing is read past the end (the sanitizers watch).
+// Every prefix is refused, and every single flipped bit gives a refusal or another valid image.
+// Nothing is read past the end; the sanitizers check that.
 TEST(RecordCodec, DamagedImagesAreNeverReadPastTheirEnd) {
     Random random(3);
     const Buffer bytes = encoded(sample_image(random, 6));
@@ -136,8 +136,8 @@ TEST(RecordCodec, RandomImagesAreReadAsWrittenAndTheirSizeIsKnown) {
     }
 }
 
-// Against a dumb second version: what a change says must lead from the image before to the one
-// after, and the tracked size must be that of a count from the start.
+// Compared with a simple second version: a change must lead from the image before to the image
+// after, and the tracked size must equal a count from the start.
 TEST(RecordCodec, RandomDeltasDoWhatTheySay) {
     Random random(5);
     RecordImage image;
@@ -179,7 +179,8 @@ TEST(RecordCodec, RemovingWhatIsNotThereIsNoChange) {
     EXPECT_TRUE(change.empty());
 }
 
-// A replacing image puts every field, also those that keep their value; what it lacks is removed.
+// An image that replaces another puts every field, also those that keep their value, and removes
+// those that it lacks.
 TEST(RecordCodec, RandomReplacementsSayEverything) {
     Random random(6);
     RecordImage image;

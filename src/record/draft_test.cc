@@ -11,7 +11,7 @@ namespace {
 
 Errc refusal(const Result<void>& result) { return result ? Errc{} : result.error().code; }
 
-// What the delta does to an image.
+// The image after the delta.
 RecordImage applied(RecordImage image, const std::optional<Buffer>& delta,
                     RecordChange* change = nullptr) {
     DeltaView view;
@@ -44,7 +44,7 @@ TEST(Draft, RecordsBeyondTheirSizeAreRefusedAndStayAsTheyWere) {
     EXPECT_EQ(draft.image().text("a")->size(), record_size_max / 2);
     EXPECT_EQ(draft.fields(), 1U);
 
-    // Up to the bound the image can be read by every subscriber.
+    // Up to the bound every subscriber can read the image.
     const std::size_t left = record_size_max - draft.size_bytes();
     ASSERT_TRUE(draft.put("b", std::string(left - 2 - 1 - 3, 'x')));
     EXPECT_EQ(draft.size_bytes(), record_size_max);
@@ -129,7 +129,7 @@ TEST(Draft, StartsFromAnImageThatIsPublishedAlready) {
     EXPECT_EQ(applied(image, draft.commit()), draft.image());
 }
 
-// Against a dumb second version: whatever was put and removed, the commits lead from image to
+// Compared with a simple second version: for any puts and removes, the commits lead from image to
 // image.
 TEST(Draft, RandomCommitsCarryExactlyTheDifference) {
     Random random(21);

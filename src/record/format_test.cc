@@ -1,4 +1,4 @@
-// The worked examples of docs/formats/record.md, both ways.
+// The examples in docs/formats/record.md, encoded and decoded.
 #include <gtest/gtest.h>
 
 #include "record/apply.h"

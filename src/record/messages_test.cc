@@ -9,12 +9,12 @@ const Bytes some_bytes = as_bytes("some bytes");
 
 template <class Message>
 Buffer encoded_message(const Message& message) {
-    Buffer out(5);  // What was there before is replaced.
+    Buffer out(5);  // Earlier contents are replaced.
     encode(message, out);
     return out;
 }
 
-// Every prefix of a message whose end is known is refused, and so is a byte more.
+// Every prefix of a message whose end is known is refused, and so is a message with a byte more.
 template <class Decode>
 void expect_exact(const Buffer& body, Decode decode) {
     EXPECT_TRUE(decode(body));
@@ -134,7 +134,7 @@ TEST(RecordMessages, CallsAreReadAsWritten) {
     EXPECT_EQ(head, body);
 }
 
-// An effect of a later release is the cautious one.
+// An effect of a later release counts as the cautious one.
 TEST(RecordMessages, AnEffectThatIsNotKnownCountsAsUnknown) {
     Buffer body = encoded_message(RpcReply{{5}, Error{.code = Errc::refused}});
     body[4] = std::byte{9};

@@ -56,7 +56,7 @@ TEST(Mirror, ARepeatedDeltaIsNotAppliedTwice) {
     EXPECT_EQ(mirror.apply_delta({1}, {6}, to_two).value_or_throw(), Applied::gap);
 }
 
-// The source system's bug: the new active's change happened to be exactly last + 1.
+// A known bug of another system: the new active member's change happened to be exactly last + 1.
 TEST(Mirror, ADeltaNeverAppliesAcrossEpochs) {
     Mirror mirror = at({1}, {5});
     EXPECT_EQ(mirror.apply_delta({2}, {6}, to_two).value_or_throw(), Applied::gap);
@@ -78,7 +78,7 @@ TEST(Mirror, AnImageReplacesAlsoWhenItsSequenceIsTheNextOne) {
     EXPECT_EQ(change.fields.removed, (Fields{{"gone", "x"}}));
 }
 
-// A listener fires after each failover, also when nothing is different.
+// A listener is called after each failover, also if nothing differs.
 TEST(Mirror, AnEqualImagePutsEveryFieldAgain) {
     Mirror mirror = at({1}, {5}, two);
     RecordChange change;
@@ -147,7 +147,7 @@ TEST(Mirror, CorruptBytesChangeNothing) {
     EXPECT_FALSE(mirror.in_sync());
 }
 
-// A publisher of ill will cannot grow a mirror without bound, however small its steps.
+// A hostile publisher cannot make a mirror grow without bound, however small its steps are.
 TEST(Mirror, ARecordBeyondItsSizeIsRefused) {
     Mirror mirror = at({1}, {1}, RecordImage());
     const std::string piece(record_size_max / 4, 'x');

@@ -1,11 +1,12 @@
-// Publishers and mirrors through everything that can go wrong between them, against a dumb model.
+// Publishers and mirrors with every fault between them, compared with a simple model.
 //
-// Two members hold the same service's records, one of them active. Clients with a mirror per record
-// are linked to a member. Messages travel in order on each link, late; links fill up, drain and
-// break; the active member changes, sometimes while the former one does not know; deltas are lost
-// on purpose (which a link never does), so that the gap and the resync are walked too. The model is
-// a history: which contents each record had in each epoch. A mirror that shows anything else is
-// broken, at any time; and in the end, when all is calm, every mirror shows the present content.
+// Two members hold the records of the same service, one of them active. Clients with a mirror per
+// record are linked to a member. Messages travel in order on each link, late. Links fill up, drain
+// and break. The active member changes, sometimes without the knowledge of the former one. Deltas
+// are lost on purpose, which a link never does, so that gaps and resyncs are tested too. The model
+// is a history of the contents of each record in each epoch. A mirror that shows anything else is
+// wrong at any time. At the end, when nothing is under way, every mirror must show the present
+// content.
 #include <algorithm>
 #include <deque>
 #include <map>
@@ -58,13 +59,13 @@ public:
     std::size_t queue_longest = 0;
 };
 
-// What a record held; nullopt: there was none.
+// The content of a record; nullopt: it did not exist.
 using Content = std::optional<RecordImage>;
 
 struct Client {
-    std::optional<std::size_t> member;  // Linked to.
+    std::optional<std::size_t> member;  // The link's other end.
     LinkId link;
-    std::map<SubscriptionId, std::size_t> records;  // Of the present link.
+    std::map<SubscriptionId, std::size_t> records;  // In the present link.
     Mirror mirrors[names_count];
 };
 
@@ -92,7 +93,7 @@ public:
         }
     }
 
-    // Everybody is linked to the active member, and nothing is under way.
+    // Links everybody to the active member and delivers everything.
     void calm_down() {
         loses_ = false;
         for (auto& client : clients_) {
@@ -128,7 +129,7 @@ public:
     }
 
 private:
-    // --- What members do
+    // --- Actions of members
 
     void activate(std::size_t member) {
         active_ = member;
@@ -138,7 +139,7 @@ private:
     }
 
     void take_over() {
-        // The former active member hears of it only in two of three cases: else it goes on.
+        // The former active member is told only in two of three cases; otherwise it goes on.
         Publisher& former = members_[active_].publisher;
         if (random_.chance(2, 3)) former.stand_by();
         Publisher& next = members_[1 - active_].publisher;
@@ -179,7 +180,7 @@ private:
         note(member, number);
     }
 
-    // The content of a record as from now is one that may be shown in this epoch.
+    // Notes that the present content of a record may be shown in this epoch.
     void note(std::size_t member, std::size_t number) {
         const Publisher& publisher = members_[member].publisher;
         const auto record = publisher.find(record_name(number));
@@ -188,7 +189,7 @@ private:
         contents_[number][publisher.epoch()].push_back(std::move(content));
     }
 
-    // --- What clients do
+    // --- Actions of clients
 
     void connect() {
         Client& client = clients_[random_.below(clients_count)];
@@ -249,7 +250,8 @@ private:
         }
     }
 
-    // One message; and when the queue is empty again, its link has drained. False: nothing came.
+    // Delivers one message. If the queue is then empty, the link has drained. False: there was
+    // none.
     bool deliver(Client& client) {
         if (!client.member) return false;
         Member& member = members_[*client.member];
@@ -303,7 +305,7 @@ private:
     template <class Apply>
     void apply(Client& client, SubscriptionId subscription, const Apply& apply_to) {
         const auto found = client.records.find(subscription);
-        if (found == client.records.end()) return;  // Unsubscribed meanwhile.
+        if (found == client.records.end()) return;  // It was unsubscribed meanwhile.
         Mirror& mirror = client.mirrors[found->second];
         const RecordImage before = mirror.image();
         const Epoch epoch_before = mirror.epoch();
@@ -331,8 +333,8 @@ private:
         expect_true(mirror, found->second);
     }
 
-    // What the mirror shows was the content of that record in that epoch, and under one stamp all
-    // mirrors show the same.
+    // The content of the mirror was that of the record in that epoch, and all mirrors with the same
+    // stamp show the same.
     void expect_true(const Mirror& mirror, std::size_t number) {
         if (!mirror.in_sync()) return;
         Content shown;
@@ -342,7 +344,7 @@ private:
             << record_name(number) << " never looked like this in epoch " << mirror.epoch().value;
         auto [at, first] = by_stamp_[number].emplace(
             std::pair(mirror.epoch(), mirror.sequence()), shown);
-        if (!first && mirror.sequence().value != 0) {  // 0: absent, whenever that is asked.
+        if (!first && mirror.sequence().value != 0) {  // 0: absent.
             EXPECT_EQ(at->second, shown) << "two contents under one stamp";
         }
     }
@@ -372,7 +374,7 @@ TEST(PublisherAndMirrors, AgreeWhateverHappensBetweenThem) {
         deltas += world.deltas();
         coalesced += world.coalesced();
     }
-    // The runs went where they were meant to go.
+    // The runs reached the interesting cases.
     EXPECT_GT(gaps, 100U);
     EXPECT_GT(stale, 100U);
     EXPECT_GT(deltas, 1000U);

@@ -19,7 +19,7 @@ using wire::MessageType;
 const LinkId link{1};
 const LinkId other{2};
 
-// Writes down what goes out, one line per message.
+// Records the output, one line per message.
 class Transcript final : public Outlet {
 public:
     Flow send(LinkId to, MessageType type, std::span<const Bytes> parts) override {
@@ -41,7 +41,7 @@ public:
     std::vector<std::string> take() { return std::exchange(lines, {}); }
 
     std::set<LinkId> full;
-    int full_after = 0;  // The link of the message with this number is full afterwards.
+    int full_after = 0;  // After the message with this number its link is full.
     std::vector<std::string> lines;
     std::vector<std::string> counts;
     std::vector<Buffer> bodies;
@@ -217,7 +217,7 @@ TEST_F(PublisherTest, ASubscriptionToWhatDoesNotExistYetIsAnsweredOnCreation) {
     EXPECT_EQ(out.take(), (Lines{"1: image #1 1.1 x=5"}));
 }
 
-// A record that comes again goes on counting: nobody can take a new change for an old one.
+// A record that is created again goes on counting, so a new change cannot be taken for an old one.
 TEST_F(PublisherTest, ARemovedRecordIsToldAndMayComeAgain) {
     activate(1);
     const RecordId record = create("a");
@@ -277,7 +277,7 @@ TEST_F(PublisherTest, ANewEpochStartsWithAnImageForEverySubscription) {
                                  "1: delta #1 2.2 x=2", "2: delta #1 2.2 x=2"}));
 }
 
-// The same tenure taken up again: its numbers go on.
+// If the same tenure continues, its numbers go on.
 TEST_F(PublisherTest, TheSameEpochGoesOnCounting) {
     activate(1);
     const RecordId record = create("a");
@@ -290,7 +290,7 @@ TEST_F(PublisherTest, TheSameEpochGoesOnCounting) {
     EXPECT_EQ(out.take(), (Lines{"1: image #1 1.1", "1: delta #1 1.2 x=1", "1: image #1 1.3 x=2"}));
 }
 
-// The heart of the matter: a slow link costs no queue, and loses nothing but states in between.
+// The main property: a slow link needs no queue and loses only intermediate states.
 TEST_F(PublisherTest, AFullLinkGetsOneImageOfTheLatestStateWhenItDrains) {
     activate(1);
     const RecordId a = create("a"), b = create("b");
@@ -312,7 +312,7 @@ TEST_F(PublisherTest, AFullLinkGetsOneImageOfTheLatestStateWhenItDrains) {
 
     out.full.clear();
     publisher.drained(link);
-    // And "b", which missed nothing, none.
+    // "b" has missed nothing and gets no image.
     EXPECT_EQ(out.take(), (Lines{"1: image #1 1.100 x=99"}));
     put(a, 100);
     put(b, 1);
@@ -420,7 +420,7 @@ TEST_F(PublisherTest, SubscriptionsAreCountedWhetherTheRecordExistsOrNot) {
     EXPECT_EQ(publisher.subscriptions("a"), 0U);
 }
 
-// Out with one megabyte of names, in with another of text: the biggest change there can be is still
+// One megabyte of names is removed and one of text is added: the biggest possible change is still
 // one message.
 TEST_F(PublisherTest, TheBiggestChangeIsOneMessage) {
     activate(1);

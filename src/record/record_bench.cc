@@ -1,4 +1,4 @@
-// What one change of a record costs, from the publisher's put to the subscriber's change.
+// The cost of one change of a record, from the publisher's put to the subscriber's change.
 //
 // Resource: one core. Estimate before the first run, for a record of ten fields of which one
 // changes: put and commit 250 ns (two tree look-ups, a note, one buffer), publish 150 ns plus 30 ns
@@ -23,7 +23,7 @@ Draft ten_fields() {
     return draft;
 }
 
-// Every link is one channel, flushed when it has a turn's worth of messages.
+// Every link is one channel, which is flushed when it has the messages of one turn.
 class Channels final : public Outlet {
 public:
     Flow send(LinkId, wire::MessageType type, std::span<const Bytes> parts) override {

@@ -1,7 +1,7 @@
-// Every message of a subscriber or a publisher, and every image and delta, from anybody.
+// Any bytes as a message of a subscriber or a publisher, or as an image or a delta.
 //
-// The first byte chooses the decoder. What decodes encodes to the same again; images and deltas are
-// applied to a mirror, which never holds more than a record may.
+// The first byte selects the decoder. What is decoded is encoded to the same bytes again. Images
+// and deltas are applied to a mirror, which never holds more than a record may.
 #include <algorithm>
 #include <cstdint>
 
@@ -16,7 +16,7 @@ namespace {
 using namespace understudy;
 using namespace understudy::record;
 
-// Numbers may come in a longer form than ours, so it is the second writing that must be stable.
+// Numbers may come in a longer form than ours, so only the second encoding must be the same.
 template <class Message, class Decode>
 void check_message(const Result<Message>& decoded, Decode decode) {
     if (!decoded) return;

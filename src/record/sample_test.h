@@ -9,7 +9,7 @@
 
 namespace understudy::record {
 
-// Random records, and a dumb second version of what the codec does, for tests.
+// Random records, and a simple second version of the codec, for tests.
 
 [[nodiscard]] inline Value sample_value(Random& random) {
     switch (random.below(4)) {
@@ -101,7 +101,7 @@ inline void expect_leads(Fields before, const Change& change, const Fields& afte
     EXPECT_EQ(before, after);
 }
 
-/// Does the change, by its own words, lead from one image to the other?
+/// Checks that the change leads from one image to the other.
 inline void expect_leads(const RecordImage& before, const RecordChange& change,
                          const RecordImage& after) {
     expect_leads(before.fields, change.fields, after.fields);
