@@ -1,11 +1,11 @@
-// How long is a service away when its active member is cut off the network?
+// How long is a service away when its active member is cut off from the network?
 //
-// Registry, two members and the client live in network namespaces of their own, joined by a bridge;
-// both directions of the active member's cable are dropped there. Nothing is refused, nothing
-// closed: packets just do not arrive. Timed from just before the rule is set.
+// Registry, two members and the client are in separate network namespaces, joined by a bridge. Both
+// directions of the active member's cable are dropped there. Nothing is refused and nothing closed:
+// packets just do not arrive. Timed from just before the rule is set.
 // Bound by: the lease, as for a hang; setting the rule (the program nft starts) takes 3 ms. A
-//   promotion is told when it is durable: a disk that others keep busy adds its syncs (with a
-//   writer of gigabytes beside it up to 85 ms, with the registry's directory in memory 1 ms).
+// promotion is reported when it is durable, so a busy disk adds its syncs (with a writer of
+// gigabytes on the same disk up to 85 ms, with the registry's directory in memory 1 ms).
 // Estimate before it was run: p50 lease - 1/12 of it + 6 ms; max lease + 20 ms.
 // Target: lease + 100 ms at most, every time.
 

@@ -1,9 +1,9 @@
-// How long is a service away when its active member hangs (SIGSTOP), and is it heard when it goes
-// on?
+// How long is a service away when its active member hangs (SIGSTOP), and is the member heard when
+// it resumes?
 //
 // Timed from just before the signal to the first record image, and to the first answered call, of
-// the next member. Then SIGCONT: what the resumed member still publishes and answers must reach
-// nobody, and it must find its way to the end of the line.
+// the next member. Then SIGCONT: what the resumed member still publishes and answers must be
+// ignored, and it must go to the end of the line.
 // Bound by: the lease. The last heartbeat was up to a sixth of it before the signal, so it lapses
 //   after 5/6 to 1 of it; then as after a kill, less the proof of death.
 // Estimate before it was run: p50 lease - 1/12 of it + 2 ms; max lease + 15 ms.
@@ -41,7 +41,7 @@ Result<void> stops(Bench& bench, Duration lease, std::size_t rounds) {
 }  // namespace
 
 Result<void> failover_stop(Bench& bench) {
-    // A test may share its processors: a lease must outlast the others.
+    // Tests may run in parallel, so the lease must be long enough for a busy processor.
     if (bench.tiny()) return stops(bench, 500ms, bench.rounds_or(2));
     US_CHECK(stops(bench, 200ms, bench.rounds_or(100)));
     return stops(bench, 1s, 10);

@@ -10,7 +10,7 @@ namespace understudy::bench {
 
 namespace {
 
-// Long enough for a stray answer, a late delta or a wrong callback to come through.
+// Long enough for a stray answer, a late delta or a wrong callback to arrive.
 constexpr Duration listened = 20ms;
 
 }  // namespace
@@ -22,7 +22,7 @@ Result<Failovers> run_failovers(Stage& stage, Witness& witness, const Fault& fau
     const Duration heartbeat = lease / 6;
     std::string expected = stage.members()[0].name();
     for (std::size_t round = 0; round < rounds; ++round) {
-        // On a machine that stands still for a lease the role moves without us: not a fault.
+        // If the machine stops for a lease, the role moves by itself; that is not a fault.
         const std::string old = US_TRY(witness.wait_agreed());
         if (old != expected) ++found.unexpected;
         const std::size_t active = old == stage.members()[0].name() ? 0 : 1;

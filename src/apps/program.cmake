@@ -1,12 +1,12 @@
-# What belongs to the program besides its code: its completion, its systemd unit, and the tests that
-# run it as users do.
+# The other parts of the program: its completion, its systemd unit, and the tests that run it as
+# users do.
 
 add_custom_command(TARGET understudy_program POST_BUILD
     COMMAND understudy_program completion bash > ${CMAKE_CURRENT_BINARY_DIR}/understudy.bash
     VERBATIM)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/understudy.bash
         DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME understudy)
-# Where the program lies is known when it is installed (cmake --install --prefix), not before.
+# The place of the program is known only when it is installed (cmake --install --prefix).
 install(CODE "set(program \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/understudy\")
 configure_file(\"${PROJECT_SOURCE_DIR}/packaging/understudy-registry.service\"
                \"${CMAKE_CURRENT_BINARY_DIR}/understudy-registry.service\" @ONLY)")

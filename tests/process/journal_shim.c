@@ -1,6 +1,6 @@
-// Preloaded into a member, stops it at an exact point of an append: the test makes the file
-// JOURNAL_SHIM_DIRECTORY/POINT, and the next time that point is reached the file is removed and the
-// process stops, until it is continued.
+// Preloaded into a member, it stops the member at an exact point of an append. The test creates the
+// file JOURNAL_SHIM_DIRECTORY/POINT; the next time that point is reached, the file is removed and
+// the process stops until it is continued.
 //
 //     before-write   the entry is in memory only
 //     after-write    the system has it, the disk does not

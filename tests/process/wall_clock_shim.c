@@ -1,5 +1,5 @@
-// Preloaded into a program, moves its wall clock by the seconds that a file says, and leaves the
-// monotonic one alone.
+// Preloaded into a program, it moves the wall clock by the seconds in a file, and does not change
+// the monotonic clock.
 
 #define _GNU_SOURCE
 #include <fcntl.h>

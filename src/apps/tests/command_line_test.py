@@ -60,7 +60,7 @@ class CommandLine(Case):
         self.assertIn("did you mean --registry?", run("service", "list", "--registri", "x").stderr)
 
     def test_a_registry_that_is_not_there_is_unreachable(self):
-        # Port 1 of loopback: nobody listens there.
+        # Port 1 of loopback has no listener.
         for line in [["service", "list"], ["service", "show", "Foo"], ["registry", "status"],
                      ["registry", "backup", "--to", str(self.directory / "b")],
                      ["record", "get", "Foo", "R"], ["call", "Foo", "x"], ["cluster", "list"],
@@ -122,7 +122,7 @@ class CommandLine(Case):
                 took.append(time.monotonic() - begun)
             return min(took)
 
-        # Against a program that does nothing, on whatever machine and beside whatever else runs.
+        # Compared with a program that does nothing, on any machine and under any load.
         self.assertLess(fastest(PROGRAM, "--version"), 20 * fastest("/bin/true"))
 
 

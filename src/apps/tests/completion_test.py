@@ -1,4 +1,4 @@
-"""What bash offers, by running the script in bash."""
+"""The completions that bash offers, tested by running the script in bash."""
 
 import pathlib
 import shlex
@@ -12,7 +12,7 @@ from program import Case, LIMIT, PROGRAM, environment, main, run
 @unittest.skipUnless(pathlib.Path("/bin/bash").exists(), "no bash")
 class Completion(Case):
     def offers(self, line):
-        """What is offered at the end of `line`, split into words as bash splits it."""
+        """The completions at the end of `line`, split into words as bash splits it."""
         words = []
         for word in shlex.split(line) + ([""] if line.endswith(" ") else []):
             at = 0

@@ -44,7 +44,7 @@ class CoordinatorCase(Case):
     def application(self, name, place=None):
         errors = open(self.directory / f"{place or name}.log", "a", encoding="utf-8")
         self.stack.callback(errors.close)
-        # Nobody reads what the server says: a pipe would fill.
+        # The output of the server is not read: a pipe would fill.
         said = subprocess.PIPE if name == "client" else errors
         process = subprocess.Popen(
             [sys.executable, EXAMPLE, name, f"127.0.0.1:{self.ports[(place or name) + '-app']}"],
@@ -66,7 +66,7 @@ class CoordinatorCase(Case):
         process.stdin.flush()
 
     def peers(self):
-        """All places of both: an answer too must find who asked."""
+        """The addresses of both, because an answer must reach its caller too."""
         return ("--peers", f"client=127.0.0.1:{self.ports['client']},"
                            f"server=127.0.0.1:{self.ports['server']},"
                            f"server=127.0.0.1:{self.ports['server2']}")
@@ -191,7 +191,7 @@ class Registered(CoordinatorCase):
         self.copies = {}
 
     def start_copy(self, number, name="server"):
-        """A coordinator and its application, until the coordinator says what it is."""
+        """Starts a coordinator and its application; waits until the coordinator prints its role."""
         coordinator = self.start("coordinator", "--instance", name, "--replica", number,
                                  "--registry", self.platform)
         line = coordinator.line()
@@ -218,7 +218,7 @@ class Registered(CoordinatorCase):
                          f"Hello Joe, number {number}, {number} answers\n")
 
     def roles(self):
-        """Exit code 1 says that nobody is active."""
+        """Exit code 1 means that no copy is active."""
         shown = run("--registry", self.platform, "service", "show", "server", "--json")
         return {member["member"]: member["role"] for member in json.loads(shown.stdout)["members"]}
 
@@ -272,7 +272,7 @@ class Registered(CoordinatorCase):
 
 
 class TimeTravel(CoordinatorCase):
-    """A server's past, told again."""
+    """A replay of a server's past."""
 
     NEWER = """
 import sys
@@ -346,7 +346,7 @@ Newer().run(sys.argv[1], idle=lambda readable: True)
 
     def test_newer_code_is_compared_with_the_old(self):
         self.application("server")
-        # The order of their coming says which is which.
+        # The order of their connections tells them apart.
         timer = threading.Timer(1, lambda: self.newer("Nobody"))
         timer.start()
         result = self.replay("--compare")
@@ -368,7 +368,7 @@ Newer().run(sys.argv[1], idle=lambda readable: True)
 
 
 class OverASocket(CoordinatorCase):
-    """The same protocol, through a file that is this user's alone."""
+    """The same protocol through a socket that only this user can open."""
 
     def setUp(self):
         super().setUp()

@@ -1,4 +1,4 @@
-"""Services that are registered before their members run: what is asked, refused and shown."""
+"""Services that are registered before their members run: requests, refusals and output."""
 
 import csv
 import io
@@ -18,7 +18,7 @@ class Definitions(Case):
         return self.ask_json(self.address, "service", "show", name, code=NO)  # Nobody runs.
 
     def three_copies(self):
-        """The seed's: a service and two more copies, with ports."""
+        """A service and two more copies, with ports."""
         self.service("register", "server", "--kind", "immortal", "--log", "/logs",
                      "--port", "2001", "--app-port", "2000")
         self.service("add-replica", "server", "--replica", "1", "--port", "3001",
@@ -32,7 +32,7 @@ class Definitions(Case):
         self.assertIn(f"[{word}]", result.stderr)
         return result.stderr
 
-    # --- what is refused
+    # --- refusals
 
     def test_a_service_wants_a_journal(self):
         self.assertIn("try: --log DIR", self.assert_refused(
@@ -88,7 +88,7 @@ class Definitions(Case):
         self.service("register", "server", "--update", "--code-version", "4")
         self.assertEqual(self.show()["code_version"], 4)
 
-    # --- what is shown
+    # --- output
 
     def test_copies_that_do_not_run_are_shown(self):
         self.three_copies()

@@ -1,4 +1,4 @@
-"""The fault-tolerant hello world, as the source document tells it."""
+"""The fault-tolerant hello world, with the output of the system that it follows."""
 
 import json
 import os
@@ -42,7 +42,7 @@ class Demo(Case):
         self.assertEqual(columns["Client"], [BAR1, BAR2, BAR1])
         self.assertRegex(result.stdout, r"--- kill -9 \d+ \(Foo:Bar1\)")
         self.assertRegex(result.stdout, r"--- failover: [\d.]+ (us|ms|s) from just before kill\(\)")
-        # Who came back is last in line.
+        # The member that came back is last in line.
         lines = result.stdout.splitlines()
         members = [line.split()[1:3] for line in lines if line[:2] in ("1 ", "2 ")]
         self.assertEqual(members, [["Bar2", "active"], ["Bar1", "standby"]])

@@ -40,7 +40,7 @@ class Documents(Case):
             return run("registry", "restore", "--from", backup, "--data",
                        self.directory / "d").stderr
 
-        # The file is good; its content, nine digits, is no registry's.
+        # The file is good; its content, nine digits, is not the state of a registry.
         self.assertIn("its content is not the state of a registry", message(good))
         self.assertIn("does not match its checksum", message(good[:-1] + b"8"))
 

@@ -1,4 +1,4 @@
-"""The examples end with a line and an exit code when they cannot do what they are told."""
+"""The examples end with a line and an exit code when they cannot work."""
 
 import os
 import pathlib

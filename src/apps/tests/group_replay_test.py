@@ -15,7 +15,7 @@ REPLICA = os.environ.get("UNDERSTUDY_TEST_REPLICA", "")
 
 
 class OneNode(Case):
-    """A node alone decides what is committed: all that it holds."""
+    """A single node decides alone: everything that it holds is committed."""
 
     def setUp(self):
         super().setUp()
@@ -88,7 +88,7 @@ class OneNode(Case):
 
 
 class ThreeNodes(CoordinatorCase):
-    """Three copies of a server that are killed at once: their logs are all there is."""
+    """Three copies of a server that are killed at once: only their logs remain."""
 
     def setUp(self):
         super().setUp()
@@ -142,7 +142,7 @@ class ThreeNodes(CoordinatorCase):
         self.assertEqual(typist.stdout.readline(), answer + "\n")
 
     def replay(self, *arguments):
-        """With the application that it was: its rows."""
+        """Replays with the same application and returns its rows."""
         self.ports["past-app"] = port = free_port()
         told = self.start("journal", "replay", *arguments, "--app-port", port, "--json")
         self.wait_until(lambda: "waits for the application" in told.error_text(), "it waits")
@@ -174,7 +174,7 @@ class ThreeNodes(CoordinatorCase):
         self.assertEqual(answers, five)
         self.assertIn("another copy may hold something else", said)
 
-        # The next leader takes a command: what was before it is committed.
+        # The next leader takes a command, so everything before it is committed.
         active = self.start_copies()
         self.greet(typist, "greet Ann", "Hello Ann, number 1, 6 answers")
         self.kill_all()
@@ -196,8 +196,8 @@ class ThreeNodes(CoordinatorCase):
         self.greet(typist, "greet_many Joe 3000", "Hello Joe, number 3000, 3000 answers")
         self.kill_all()
 
-        # One of the copies has made it, and the entries that it holds; each may lack what came
-        # last.
+        # One of the copies has made the checkpoint, and the entries that it holds. Each may lack
+        # the last entries.
         nodes = [self.directory / "logs" / "server" / f"replica-{number}" for number in range(3)]
         founds = []
         for node in nodes:

@@ -15,7 +15,7 @@ from program import NO, environment, main, run
 
 
 class Told:
-    """What a coordinator prints, read as it comes."""
+    """The output of a coordinator, read as it arrives."""
 
     def __init__(self, running):
         self.running = running
@@ -52,7 +52,7 @@ class Told:
 
 
 class Calls:
-    """Twenty calls one after the other, again and again: the last of each twenty is heard of."""
+    """Twenty calls one after the other, repeatedly; the last of each twenty is reported."""
 
     def __init__(self, typist):
         self.typist = typist
@@ -74,7 +74,7 @@ class Calls:
 
 
 class Copies(CoordinatorCase):
-    """Coordinators by copy, each with the port where its application finds it."""
+    """Coordinators by copy, each with the port for its application."""
 
     def setUp(self):
         super().setUp()
@@ -94,7 +94,7 @@ class Copies(CoordinatorCase):
         self.ports[place + "-app"] = int(waits.rpartition(":")[2])
 
     def act(self, name, place):
-        """An application begins, whoever was there before."""
+        """Starts an application, whether or not there was one before."""
         if place in self.applications:
             self.end_application(self.applications[place])
         self.applications[place] = self.application(name, place)
@@ -110,7 +110,7 @@ class Copies(CoordinatorCase):
         return self.active_place(name)
 
     def call(self):
-        """Calls again and again, and keeps each answer."""
+        """Calls repeatedly and keeps each answer."""
         calls = Calls(self.applications["client"])
         self.stack.callback(calls.end)
         return calls
@@ -144,7 +144,7 @@ class Replicated(Copies):
             f"client=127.0.0.1:{self.ports['client']}", "--checkpoint-every", "64KiB"))
 
     def peers(self):
-        """Of the client: whoever leads the group answers it."""
+        """The client's report; the leader of the group answers it."""
         return ("--peers", ",".join(f"server=127.0.0.1:{self.ports[f'server{number}']}"
                                     for number in self.NUMBERS))
 
@@ -178,7 +178,7 @@ class Replicated(Copies):
         count = 1 + 20 * len(calls.answers)
         self.assertEqual(calls.answers, [f"Hello Ann, number {at}, {at} answers\n"
                                          for at in range(21, count + 1, 20)])
-        # Whoever is next knows as much.
+        # The next active copy knows the same.
         place = self.wait_for_active("server")
         self.copies.pop(place).kill()
         self.wait_for_active("server")
@@ -186,7 +186,7 @@ class Replicated(Copies):
 
 
 class LastResort(Copies):
-    """Two copies beside their coordinators, one is lost: the other may be active or not."""
+    """Two copies beside their coordinators; one is lost. The other may be allowed to be active."""
 
     def begin(self, *more):
         self.running_registry = self.registry()
@@ -210,7 +210,7 @@ class LastResort(Copies):
         self.end_application(self.applications.pop(f"server{number}"))
 
     def shown(self):
-        """Exit code 1 is that nobody is active."""
+        """Exit code 1 means that no copy is active."""
         return json.loads(run("--registry", self.platform, "service", "show", "server",
                               "--json").stdout)
 
@@ -219,7 +219,7 @@ class LastResort(Copies):
                     if row["member"] == f"replica-{number}")
 
     def left(self):
-        """Whom the registry's journal says to have unregistered."""
+        """The members that have unregistered, according to the registry's journal."""
         rows = run("journal", "replay", self.directory / "data", "--json").stdout.splitlines()
         commands = [each["command"] for row in map(json.loads, rows)
                     for each in row.get("commands", [])]
@@ -244,7 +244,7 @@ class LastResort(Copies):
         story = self.ask_json(self.platform, "service", "explain", "server")
         self.assertEqual((story[-1]["cause"], story[-1]["previous"], story[-1]["member"]),
                          ("process_gone", "replica-0", "replica-1"))
-        # It goes on when the other one is back: nobody is demoted for that.
+        # It goes on when the other one is back: no copy is demoted for that.
         self.begin_copy(0)
         self.wait_until(lambda: self.copies["server0"].has_said("is standby"), "it is back")
         self.assertTrue(self.copies["server1"].active)
@@ -284,7 +284,7 @@ class LastResort(Copies):
         self.assertIn("waiting: nobody may become active: replica-1", text)
         self.assertIn("registry.nobody_active", self.running_registry.error_text())
         self.assertFalse(self.copies["server1"].active)
-        # The service may still be told otherwise.
+        # The option of the service can still be changed.
         self.ask(self.platform, "service", "register", "server", "--update", "--last-resort")
         self.wait_for_last_resort(1)
         self.assertEqual(self.left(), [])
@@ -304,7 +304,7 @@ class LastResort(Copies):
         self.assertEqual(self.row(1)["pid"], first)
 
 
-# Code of two versions: the newer one answers otherwise. Perhaps it cannot live with the past.
+# Code of two versions. The newer one answers differently, and may fail on the past.
 NEWER = """
 import os, sys, time
 sys.path.insert(0, sys.argv[2])
@@ -338,7 +338,7 @@ class Upgrade(Copies):
         return process
 
     def upgrades(self, log):
-        """The upgrades that a server's journal holds."""
+        """The upgrades in a server's journal."""
         rows = run("journal", "replay", log, "--json").stdout.splitlines()
         commands = [each["command"] for row in map(json.loads, rows)
                     for each in row.get("commands", [])]
@@ -352,13 +352,13 @@ class Upgrade(Copies):
                                self.platform, *more))
 
     def compare(self, log, how):
-        """The exit code and the words of a what-if replay with the newer code."""
+        """The exit code and the output of a what-if replay with the newer code."""
         port = free_port()
         replay = self.start("journal", "replay", log, "--app-port", port, "--compare")
         self.ports["past-app"] = port
         self.wait_until(lambda: "waits for the application" in replay.error_text(), "it waits")
         older = self.application("server", place="past")
-        # The order of their coming says which is which.
+        # The order of their connections tells them apart.
         self.wait_until(lambda: "of newer code" in replay.error_text(), "the older code is there")
         newer = self.newer(port, how)
         text = replay.process.stdout.read()
@@ -368,7 +368,7 @@ class Upgrade(Copies):
         return code, text
 
     def goes_on(self, place, answers):
-        """That copy has a role again, and calls are answered."""
+        """Waits until that copy has a role again and calls are answered."""
         self.wait_until(lambda: self.copies[place].has_role, f"{place} is back")
         before = len(answers)
         self.wait_until(lambda: len(answers) > before + 1, "calls are answered")
@@ -428,7 +428,7 @@ class Upgrade(Copies):
         self.typed("greet Joe", f"Hello Joe, number 1!, {count + 1} answers")
         self.assertEqual(self.upgrades(self.directory / "logs" / "server"), [2])
 
-        # The old code is of no use any more, and is told so.
+        # The old code is no longer accepted, and is told so.
         place = self.active_place("server")
         self.end_application(self.applications.pop(place))
         self.act("server", place)
@@ -436,7 +436,7 @@ class Upgrade(Copies):
                         (self.directory / f"{place}.log").read_text(), "it is told")
         self.typed("greet Joe", f"Hello Joe, number 2!, {count + 2} answers")
 
-    # --- what fails before it is committed leaves all as it was
+    # --- a failure before the commit changes nothing
 
     def start_server(self, *more):
         self.copies["server"] = Told(self.start(
@@ -453,7 +453,7 @@ class Upgrade(Copies):
         log = self.directory / "logs" / "server"
         answers = 1
 
-        # Code that is not there.
+        # There is no such code.
         self.copies.pop("server").end()
         self.start_server("--upgrade", "2")
         server = self.copies["server"]
@@ -462,7 +462,7 @@ class Upgrade(Copies):
         self.typed("greet Ann", f"Hello Ann, number {answers}, {answers} answers")
         self.assertEqual(self.upgrades(log), [])
 
-        # Code that dies of the past, or will not have it.
+        # The code fails on the past, or refuses it.
         for how in ("crashes", "refuses"):
             with self.subTest(how=how):
                 self.end_application(self.applications["server"])
@@ -476,7 +476,7 @@ class Upgrade(Copies):
                 self.typed("greet Ann", f"Hello Ann, number {answers}, {answers} answers")
                 self.assertEqual(self.upgrades(log), [])
 
-        # Code that works is let in by the same command.
+        # The same command accepts code that works.
         self.end_application(self.applications["server"])
         self.newer(self.ports["server-app"])
         self.wait_until(lambda: self.upgrades(log) == [2], "it is upgraded")

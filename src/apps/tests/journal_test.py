@@ -1,4 +1,4 @@
-"""Journals looked at from outside: real ones, in use, damaged, torn, and what is none."""
+"""Journals seen from outside: real ones, in use, damaged, torn, and directories that are none."""
 
 import json
 import os
@@ -19,7 +19,7 @@ def free_address():
 
 
 def listing(directory):
-    """What there is, byte for byte."""
+    """All files, byte for byte."""
     return {path.name: path.read_bytes() for path in sorted(directory.iterdir())}
 
 
@@ -35,7 +35,7 @@ class Journal(Case):
         return directory / "log" if kind == "node" else directory
 
     def staying(self, kind):
-        """A member that is alive; its end is the caller's business."""
+        """A live member; the caller must end it."""
         directory = self.directory / kind
         process = subprocess.Popen([REPLICA, kind, str(directory), "3", free_address(), "stay"],
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -134,7 +134,7 @@ class Journal(Case):
         self.assertIn("a torn write", self.journal("verify", directory).stdout)
 
     def lost(self, path):
-        """The ways in which a file is lost; it is whole again in the end."""
+        """The ways in which a file can be lost; it is restored at the end."""
         kept = self.directory / "kept"
         path.rename(kept)
         for loss in ["emptied", "cut", "zeros", "removed"]:

@@ -1,4 +1,4 @@
-"""Output of every command that nobody takes: a full disk, a closed descriptor, a gone reader."""
+"""Output that cannot be written, for every command: full disk, closed descriptor, no reader."""
 
 import os
 import signal
@@ -12,19 +12,19 @@ from program import Case, DONE, IO_FAILED, LIMIT, NO, PROGRAM, environment, main
 FULL = "No space left on device"
 CLOSED = "it is closed"
 
-# What prints nothing but its help.
+# Commands that print nothing but their help.
 GROUPS = [(), ("service",), ("record",), ("cluster",), ("journal",), ("config",), ("demo",)]
-# Not in any help: the processes of demonstrations, and what documents are made with.
+# Hidden commands: the processes of demonstrations, and the generator for documents.
 HIDDEN = [("config", "reference"), ("demo-member",), ("demo-client",), ("demo-server-copy",),
           ("demo-asking-client",)]
-# What serves until it is told to end: its first line is output, the reader of it may go.
+# Servers: their first line is output, and its reader may go.
 SERVERS = [("registry",), ("coordinator",)]
-# What only a registry of several nodes takes.
+# Commands that only a registry of several nodes takes.
 SEVERAL = [("registry", "add"), ("registry", "remove"), ("registry", "transfer")]
 
 
 def run_into(target, *arguments, env=None, directory=None):
-    """Runs the program with its standard output gone in the way of `target`."""
+    """Runs the program with a standard output that fails in the way of `target`."""
     line = [PROGRAM, *map(str, arguments)]
     options = {"stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, "text": True,
                "env": environment({"TMPDIR": str(directory), **(env or {})}), "timeout": LIMIT}
@@ -45,7 +45,7 @@ def run_into(target, *arguments, env=None, directory=None):
 @unittest.skipUnless(os.path.exists("/dev/full"), "no /dev/full")
 class Output(Case):
     def commands(self):
-        """Each command with what makes it print, and nothing that it would say before."""
+        """Each command with arguments that make it print, and without earlier output."""
         registry = self.registry("--platform", "Stage")
         at = registry.address
         self.member(at, "Bar1", "--allow-record-put", role="active")
@@ -63,7 +63,7 @@ class Output(Case):
         self.ask(at, "registry", "backup", "--to", backup)
 
         def restored():
-            """A journal that nobody uses."""
+            """A journal that is not in use."""
             place = new("restored")
             result = run("registry", "restore", "--from", backup, "--data", place)
             self.assertEqual(result.returncode, DONE, result.stderr)
@@ -73,7 +73,7 @@ class Output(Case):
             return lambda: ("--registry", at, *line)
 
         def named(*line):
-            """A service of its own each time."""
+            """Another service each time."""
             def made():
                 name = f"Own{next(fresh)}"
                 self.ask(at, "service", "register", name, "--log", "/logs")

@@ -215,7 +215,7 @@ class Platform(Case):
         self.assertIn("[not_found]", absent.stderr)
 
     def test_a_member_that_cannot_be_reached_is_named_with_the_reason(self):
-        # It listens at 127.0.0.1 and is told of at 127.0.0.2, where nobody listens.
+        # It listens at 127.0.0.1 and advertises 127.0.0.2, where there is no listener.
         self.member(self.address, "Far", "--advertise", "127.0.0.2", family="Away", role="active")
         for line in [["call", "Away", "echo", "--deadline", "1s"],
                      ["record", "get", "Away", "HelloWorld"]]:

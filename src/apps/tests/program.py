@@ -20,7 +20,7 @@ DONE, NO, USAGE, UNREACHABLE, IO_FAILED, AGAIN, DENIED, INTERRUPTED = 0, 1, 2, 6
 
 
 def environment(extra=None):
-    """This process's, without what would configure the program; then `extra`."""
+    """The environment without variables that configure the program, and with `extra`."""
     clean = {name: value for name, value in os.environ.items()
              if not name.startswith("UNDERSTUDY") and name != "NOTIFY_SOCKET"}
     clean.update(extra or {})
@@ -33,7 +33,7 @@ def run(*arguments, env=None, cwd=None, program=PROGRAM):
 
 
 class Running:
-    """A process that goes on until it is told to end; its lines are read one by one."""
+    """A process that runs until it is ended; its lines are read one by one."""
 
     def __init__(self, *arguments, env=None, program=PROGRAM):
         self.errors = tempfile.TemporaryFile(mode="w+")
@@ -47,7 +47,7 @@ class Running:
     def error_text(self):
         if self.errors.closed:
             return self.said
-        # Not by seek(): the process writes where the file's one position is.
+        # Not by seek(), because the process shares the position in the file.
         descriptor = self.errors.fileno()
         return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace")
 
@@ -70,7 +70,7 @@ class Running:
 
 
 class Case(unittest.TestCase):
-    """A test with a directory of its own; whatever it started ends with it."""
+    """A test with a temporary directory; processes that it started end with it."""
 
     def setUp(self):
         self.stack = contextlib.ExitStack()
@@ -83,7 +83,7 @@ class Case(unittest.TestCase):
         return running
 
     def registry(self, *arguments, data="data", env=None):
-        """A registry on a free port that answers; .address says where."""
+        """A registry that answers on a free port; .address has the address."""
         running = self.start("registry", "--listen", "127.0.0.1:0", "--data",
                              self.directory / data, *arguments, env=env)
         line = running.line()
@@ -112,7 +112,7 @@ class Case(unittest.TestCase):
         return json.loads(self.ask(address, *arguments, "--json", code=code).stdout)
 
     def assert_sentence(self, result):
-        """Standard error is one sentence with its code in brackets, perhaps with advice."""
+        """Standard error is one sentence with its code in brackets, possibly with advice."""
         lines = result.stderr.strip().split("\n")
         self.assertRegex(lines[0], r"^understudy: .* \[[a-z_]+(, outcome unknown)?\]$")
         for line in lines[1:]:
@@ -120,7 +120,7 @@ class Case(unittest.TestCase):
         self.assertEqual(result.stdout, "")
 
     def wait_until(self, condition, what):
-        """For what other processes do in their own time."""
+        """Waits for events in other processes."""
         deadline = time.monotonic() + LIMIT
         while not condition():
             self.assertLess(time.monotonic(), deadline, what)

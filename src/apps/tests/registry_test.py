@@ -29,7 +29,7 @@ class Registry(Case):
             self.assertEqual(result.returncode, USAGE, result.stderr)
             self.assertIn("[bad_path]", result.stderr)
             self.assertIn(f"try: stat {path}", result.stderr)
-        # A relative path is told as a whole: the log may be read elsewhere.
+        # A relative path is printed as an absolute one, because the log may be read elsewhere.
         result = run("registry", "--listen", "127.0.0.1:0", "--data", "file", cwd=self.directory)
         self.assertIn(str(file), result.stderr.splitlines()[0])
 

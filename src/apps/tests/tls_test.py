@@ -38,7 +38,7 @@ class Tls(Case):
         self.openssl("ca", "-config", "ca", "-batch", "-notext", "-cert", f"{authority}.crt",
                      "-keyfile", f"{authority}.key", "-in", f"{name}.csr", "-extfile", "ext",
                      "-startdate", dates[0], "-enddate", dates[1], "-out", f"{name}.new")
-        # In one step: a registry that reads it sees the old one or the new one.
+        # In one step, so that a registry reads the old one or the new one.
         os.replace(self.directory / f"{name}.new", self.directory / f"{name}.crt")
         return ["--tls-cert", self.directory / f"{name}.crt", "--tls-key",
                 self.directory / f"{name}.key", "--tls-ca", self.directory / f"{authority}.crt"]
@@ -60,7 +60,7 @@ class Tls(Case):
         self.assertIn("--tls-ca", result.stderr)
 
     def refused(self, *flags, at=None):
-        """What a command that is denied says, with its advice; `list` says the same as `status`."""
+        """The message of a denied command with its advice; `list` prints the same as `status`."""
         for line in (["registry", "status"], ["service", "list"]):
             result = run("--registry", at or self.address, *line, *flags)
             self.assertEqual(result.returncode, DENIED, result.stderr)
@@ -73,7 +73,7 @@ class Tls(Case):
         return [line for line in text.splitlines()
                 if f"event={event} " in line and "level=warn" in line]
 
-    # --- who refuses whom, and why
+    # --- refusals and their reasons
 
     def test_the_clients_certificate_has_expired(self):
         told = self.refused(*self.certificate("ours", "late", begins=-9, ends=-1))
@@ -155,7 +155,7 @@ class Tls(Case):
         self.assertIn("it speaks TLS, this end does not",
                       self.warnings("registry.peer_refused", plain)[0])
 
-    # --- once, then counted
+    # --- logged once, then counted
 
     def test_a_thousand_bad_requests_are_one_line(self):
         plain = self.registry(data="plain")
@@ -180,7 +180,7 @@ class Tls(Case):
         self.assertEqual(len(lines), 1, watching.error_text())
         self.assertEqual(len(self.warnings("network.handshake_failed")), 1)
 
-    # --- the own certificate
+    # --- the certificate of the process
 
     def test_a_certificate_that_ends_soon_is_warned_of_at_the_start(self):
         soon = self.registry(*self.certificate("ours", "soon", begins=-300, ends=20), data="soon")
@@ -208,7 +208,7 @@ class Tls(Case):
         self.assertIn("event=tls.reloaded", self.running.error_text())
         self.assertEqual(len(self.warnings("tls.certificate_ends_soon")), 1)
 
-    # --- as it always was
+    # --- unchanged behaviour
 
     def test_half_of_the_files_is_usage(self):
         self.assertEqual(self.status("--tls-cert", "x").returncode, USAGE)

@@ -1,4 +1,4 @@
-// A service and a client of it, outside of the project: only the installed headers and library.
+// A service and its client in another project: they use only the installed headers and library.
 
 #include <understudy/understudy.h>
 
