@@ -18,8 +18,8 @@ struct Failovers {
     std::uint64_t failed = 0;  ///< Calls that ended in an error.
     std::uint64_t answers = 0;
     std::uint64_t rounds = 0;
-    std::uint64_t unexpected =
-        0;  ///< Rounds before which the role had moved without a fault of the benchmark.
+    /// Rounds before which the role had moved without a fault of the benchmark.
+    std::uint64_t unexpected = 0;
 };
 
 /// How members lose their role in one benchmark, and how they return.

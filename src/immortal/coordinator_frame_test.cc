@@ -108,8 +108,8 @@ TEST(CoordinatorFrame, NumbersOutOfRangeAreRefused) {
     EXPECT_FALSE(changed("done", 15, 2));        // effect
     EXPECT_FALSE(changed("done", 13, 0));        // a reason without an error
     EXPECT_FALSE(changed("call", 4, 99));        // type
-    EXPECT_FALSE(
-        decode(encode_frame(Output{.kind = OutputKind::call, .id = 1})));  // without a receiver
+    // without a receiver
+    EXPECT_FALSE(decode(encode_frame(Output{.kind = OutputKind::call, .id = 1})));
     Buffer versions = example("hello");
     versions[versions.size() - 4] = std::byte{1};  // Not ascending.
     EXPECT_FALSE(decode(versions));

@@ -47,8 +47,8 @@ enum class OutputKind : std::uint8_t {
 /// Views live as long as the call.
 struct Output {
     OutputKind kind = OutputKind::call;
-    std::string_view to =
-        {};  ///< call, reply: the receiver. Empty for a reply: the sender of the impulse.
+    /// call, reply: the receiver. Empty for a reply: the sender of the impulse.
+    std::string_view to = {};
     /// call: its id, 0 if no answer is wanted; reply: the id of the call; otherwise the timer's id.
     std::uint64_t id = 0;
     std::string_view name = {};  ///< call: the handler.

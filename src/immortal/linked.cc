@@ -18,8 +18,8 @@ namespace immortal {
 namespace {
 
 constexpr std::size_t told_max = 64;
-constexpr std::size_t convert_bytes =
-    1 * MiB;  // Converted at once from one version's map to the next.
+// Converted at once from one version's map to the next.
+constexpr std::size_t convert_bytes = 1 * MiB;
 
 /// Code of the class outside of its handlers must not throw, because there is no caller to answer.
 template <class Act>

@@ -10,8 +10,8 @@ namespace understudy::immortal {
 
 namespace {
 
-constexpr Duration sweep_interval =
-    60s;  // How often clients that were silent for long are removed.
+// How often clients that were silent for long are removed.
+constexpr Duration sweep_interval = 60s;
 
 }  // namespace
 

@@ -19,8 +19,8 @@ MessageNo Outbox::append(const Message& message) {
     const std::size_t before = chunk.messages.size();
     encode(message, chunk.messages);
     chain_ = hash64(Bytes(chunk.messages).subspan(before), chain_);
-    if (number <=
-        confirmed_) {  // A replay made it again; it is known to be durable at the receiver.
+    // A replay made it again; it is known to be durable at the receiver.
+    if (number <= confirmed_) {
         chunk.messages.resize(before);
         chunk.first = next_;
         US_ASSERT(chunk.count == 0);

@@ -17,8 +17,8 @@ namespace understudy::immortal {
 /// bytes().
 class Outbox {
 public:
-    static constexpr std::size_t chunk_bytes =
-        64 * KiB;  ///< Approximate; one message may be longer.
+    /// Approximate; one message may be longer.
+    static constexpr std::size_t chunk_bytes = 64 * KiB;
 
     struct Chunk {
         MessageNo first;

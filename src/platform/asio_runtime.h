@@ -19,8 +19,8 @@ struct LoopFigures {
     std::uint64_t accept_pauses = 0;
     /// Incoming connections that were closed to make room because they had sent nothing.
     std::uint64_t silent_closed = 0;
-    std::uint64_t handshakes_failed =
-        0;  ///< Incoming connections that did not prove their identity.
+    /// Incoming connections that did not prove their identity.
+    std::uint64_t handshakes_failed = 0;
 };
 
 /// The real runtime: one event loop over epoll, files, and threads for calls that block.

@@ -140,8 +140,8 @@ void Loop::arm_wake_timer() {
 void Loop::fire_timers() {
     armed_for_ = TimePoint::max();
     const TimePoint due = clock_now();
-    const std::uint64_t order_end =
-        timers_.next_order();  // Timers that are added meanwhile wait for the next turn.
+    // Timers that are added meanwhile wait for the next turn.
+    const std::uint64_t order_end = timers_.next_order();
     for (;;) {
         TimerHeap::Node* first = timers_.first();
         if (first == nullptr || first->when > due || first->order >= order_end) break;

@@ -96,8 +96,8 @@ private:
     std::size_t spare_bytes_ = 0;  // Their capacity.
 
     TimerHeap timers_;
-    TimePoint armed_for_ =
-        TimePoint::max();  // The time for which wake_ is set; max: it is not set.
+    // The time for which wake_ is set; max: it is not set.
+    TimePoint armed_for_ = TimePoint::max();
     TimePoint now_{};
     bool in_frame_ = false;
 

@@ -26,8 +26,8 @@ Duration log_uniform(Random& random, Duration low, Duration high) {
     const auto width = [](Duration d) {
         return static_cast<std::uint64_t>(std::bit_width(static_cast<std::uint64_t>(d.count())));
     };
-    const std::uint64_t bits =
-        random.between(width(low), width(high));  // First the octave, then a number inside it.
+    // First the octave, then a number inside it.
+    const std::uint64_t bits = random.between(width(low), width(high));
     const Duration from{std::int64_t{1} << (bits - 1)};
     return std::clamp(random.between(from, from * 2), low, high);
 }

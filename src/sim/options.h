@@ -22,8 +22,8 @@ struct NetworkOptions {
     std::uint32_t reset_rate = 0;        ///< Writes that break their connection.
     std::uint32_t split_rate = 125'000;  ///< Reads that end at an arbitrary byte.
     std::size_t window_bytes = 256 * KiB;  ///< How many unread bytes a receiver's kernel holds.
-    Duration stall_limit =
-        20s;  ///< After this long without an acknowledgement, the sender's kernel gives up.
+    /// After this long without an acknowledgement, the sender's kernel gives up.
+    Duration stall_limit = 20s;
     Duration retransmit_max = 1s;  ///< The longest wait for the next try after a cut heals.
 };
 
@@ -41,8 +41,8 @@ struct DiskOptions {
     /// Stricter than kill -9, which keeps the page cache: a crashed process loses what it has not
     /// synced itself. If false, only a power cut loses it.
     bool kill_loses_unsynced = true;
-    Duration lock_lease =
-        10s;  ///< For a shared directory: an unreachable machine keeps its locks for this long.
+    /// For a shared directory: an unreachable machine keeps its locks for this long.
+    Duration lock_lease = 10s;
 };
 
 struct ProcessOptions {

@@ -22,8 +22,8 @@ void report(benchmark::State& state, std::uint64_t events, Duration simulated, s
     };
     state.counters["events/s"] = count(static_cast<double>(events));
     state.counters["times_real"] = count(static_cast<double>(simulated.count()) / 1e9);
-    state.counters["hash"] =
-        static_cast<double>(hash & 0xffff);  // The hash of the work, so that the compiler keeps it.
+    // The hash of the work, so that the compiler keeps it.
+    state.counters["hash"] = static_cast<double>(hash & 0xffff);
 }
 
 // Five machines that greet each other every few milliseconds and write to their disks: about 9,000

@@ -22,8 +22,8 @@ public:
     SimWatch(const SimWatch&) = delete;
     SimWatch& operator=(const SimWatch&) = delete;
     ~SimWatch() override {
-        const auto dropped =
-            host_.watched_.extract(id_);  // Its captures are destroyed outside the map.
+        // Its captures are destroyed outside the map.
+        const auto dropped = host_.watched_.extract(id_);
     }
 
 private:

@@ -127,8 +127,8 @@ void SimRuntime::wake() {
 
 void SimRuntime::leave() {
     if (!alive_) return;
-    US_ASSERT(unstarted_ ==
-              0);  // Connection::start() must be called before control returns to the loop.
+    // Connection::start() must be called before control returns to the loop.
+    US_ASSERT(unstarted_ == 0);
     for (std::size_t i = 0; i < unsent_.size(); ++i) unsent_[i].first->flush(unsent_[i].second);
     unsent_.clear();
 }

@@ -150,8 +150,8 @@ TEST_F(I29FullDisk, DeathsThatPromoteNobodyDoNotUseUpTheReserve) {
     crowd.kill();
     (void)crowd.wait();
     registry().expect_error("event=registry.process_gone agent=agent-late");
-    const Finished asked =
-        understudy({"registry", "status"});  // After everything that the death caused.
+    // After everything that the death caused.
+    const Finished asked = understudy({"registry", "status"});
     EXPECT_EQ(asked.ending.code, 1) << asked.errors;
 
     m1.kill();

@@ -62,8 +62,8 @@ int run(const std::vector<std::string>& arguments) {
         options.listen = arguments[3];
         options.peers = {{"server", split(arguments[4])}, {"client", split(arguments[5])}};
     }
-    options.checkpoint_every_bytes =
-        64 * KiB;  // Small, so that some are killed during a checkpoint.
+    // Small, so that some are killed during a checkpoint.
+    options.checkpoint_every_bytes = 64 * KiB;
     auto member = (server ? ImmortalMember::open<Server>(options)
                           : ImmortalMember::open<Client>(options))
                       .value_or_throw();

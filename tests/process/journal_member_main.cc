@@ -189,8 +189,8 @@ public:
             if (client >= 0) {
                 std::thread([this, client] { attend(client); }).detach();
             } else {
-                std::this_thread::sleep_for(
-                    std::chrono::milliseconds(20));  // No descriptor is left.
+                // No descriptor is left.
+                std::this_thread::sleep_for(std::chrono::milliseconds(20));
             }
         }
     }

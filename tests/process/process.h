@@ -73,8 +73,8 @@ struct Line {
 /// What to run, and how.
 struct Command {
     std::vector<std::string> arguments;         ///< [0] is the program's path.
-    std::vector<std::string> environment =
-        {};            ///< "NAME=value", added to the environment of the test.
+    /// "NAME=value", added to the environment of the test.
+    std::vector<std::string> environment = {};
     int network = -1;  ///< The network namespace to run in.
 };
 

@@ -47,8 +47,8 @@ TEST(I6Calls, MadeDuringAFailoverIsAnsweredByTheNext) {
     bar1.crash();
     ASSERT_TRUE(stage.until([&] { return !seen.status.connected; }));
 
-    seen.call(
-        100ms);  // Its deadline is too short, so it was never sent, and the caller is told so.
+    // Its deadline is too short, so it was never sent, and the caller is told so.
+    seen.call(100ms);
     seen.call(5s);
     ASSERT_TRUE(stage.until([&] { return seen.outcomes.size() == 2; }));
 

@@ -13,8 +13,8 @@ struct HuntOptions {
     std::uint64_t seed = 1;
     std::uint64_t seeds = 1000;        ///< For each bug.
     Duration chaos = 20s;              ///< For each run.
-    std::chrono::seconds wall =
-        300s;              ///< For each bug; a bug that takes longer counts as not found.
+    /// For each bug; a bug that takes longer counts as not found.
+    std::chrono::seconds wall = 300s;
     std::size_t jobs = 1;  ///< Bugs that are searched at the same time.
 };
 

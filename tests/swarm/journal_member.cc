@@ -11,8 +11,8 @@ namespace understudy::swarm {
 
 namespace {
 
-constexpr std::uint64_t state_every =
-    16;  ///< Entries between two checks of the state with the sessions, which are expensive.
+/// Entries between two checks of the state with the sessions, which are expensive.
+constexpr std::uint64_t state_every = 16;
 
 }  // namespace
 

@@ -578,8 +578,8 @@ Faults draw_faults(std::uint64_t seed) {
     Random random(seed * 0x9e3779b97f4a7c15ULL + 1);
     Faults faults;
     faults.big = random.chance(1, 4);
-    switch (random.below(
-        20)) {  // Most runs have many kinds of faults; some have few, so that more can be checked.
+    // Most runs have many kinds of faults; some have few, so that more can be checked.
+    switch (random.below(20)) {
         case 0:
             return faults;
         case 1:

@@ -124,8 +124,8 @@ Result<Exit> get(const Invocation& invocation, const RecordWanted& given) {
 Result<Exit> watch(const Invocation& invocation, const RecordWanted& given) {
     std::uint64_t count = 0;  // 0: without end.
     if (!given.count.empty()) {
-        const auto parsed =
-            parse_size(given.count);  // A plain number; units would have the same meaning.
+        // A plain number; units would have the same meaning.
+        const auto parsed = parse_size(given.count);
         if (!parsed || *parsed == 0) {
             return Error{.code = Errc::bad_config, .detail = "--count: expected a number from 1"};
         }

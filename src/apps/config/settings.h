@@ -13,8 +13,8 @@ namespace understudy::apps {
 
 struct RegistrySettings {
     std::string listen = "127.0.0.1:22222";
-    bool listen_given =
-        false;  ///< Not an option: with several nodes the default is this node's own address.
+    /// Not an option: with several nodes the default is this node's own address.
+    bool listen_given = false;
     std::string data;
     std::string platform = "understudy";
     std::string name = "registry";

@@ -90,8 +90,8 @@ Result<Child> Child::start(const Options& options) {
     const pid_t pid = ::fork();
     if (pid < 0) return system_error(Errc::failed, "fork", errno);
     if (pid == 0) become(stage, "/proc/self/exe", arguments.data());
-    (void)::setpgid(
-        pid, options.group);  // Parent and child both call this, because either may come first.
+    // Parent and child both call this, because either may come first.
+    (void)::setpgid(pid, options.group);
 
     Child child;
     child.pid_ = pid;

@@ -23,10 +23,10 @@ public:
     struct Round {
         std::string killed;
         std::string successor;
-        std::uint64_t failover_us =
-            0;  ///< From just before kill() until the client's line was read.
-        std::uint64_t client_us =
-            0;  ///< Measured by the client: from the loss of its member to the next message.
+        /// From just before kill() until the client's line was read.
+        std::uint64_t failover_us = 0;
+        /// Measured by the client: from the loss of its member to the next message.
+        std::uint64_t client_us = 0;
     };
 
     Hello(const PlayOptions& options, std::string directory);

@@ -27,8 +27,8 @@ public:
     struct Round {
         std::string killed;
         std::string successor;
-        std::uint64_t active_us =
-            0;                     ///< From just before kill() until the successor's line was read.
+        /// From just before kill() until the successor's line was read.
+        std::uint64_t active_us = 0;
         std::uint64_t gap_us = 0;  ///< The longest time that the client waited for an answer.
     };
 
@@ -65,8 +65,8 @@ private:
     Actor active_ = first;
     Actor standby_ = third;
     std::vector<Round> rounds_;
-    std::uint64_t switchover_gap_us_ =
-        0;  ///< The longest time that the client waited during the switchover.
+    /// The longest time that the client waited during the switchover.
+    std::uint64_t switchover_gap_us_ = 0;
     std::optional<ClientTotal> total_;
 };
 

@@ -30,8 +30,8 @@ struct US_HIDDEN Agent::Impl final : client::AgentObserver, std::enable_shared_f
     static constexpr Duration close_max = 2s;
     static constexpr Duration leave_max = 200ms;  ///< For proxies, within close_max.
     static constexpr Duration statistics_interval = 2s;
-    static constexpr std::size_t awaited_max =
-        1000;  ///< Families; further ones are not followed permanently.
+    /// Families; further ones are not followed permanently.
+    static constexpr std::size_t awaited_max = 1000;
 
     /// Requires: the threads already count this as a user.
     Impl(std::shared_ptr<Log> its_log, client::AgentOptions its_options,

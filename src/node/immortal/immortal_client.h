@@ -28,8 +28,8 @@ class ImmortalClient {
 public:
     /// Calls that wait for an answer.
     static constexpr std::size_t outstanding_max = 65'536;
-    static constexpr std::size_t outstanding_bytes_max =
-        16 * MiB;  ///< Of calls that are not known to be durable.
+    /// Of calls that are not known to be durable.
+    static constexpr std::size_t outstanding_bytes_max = 16 * MiB;
 
     /// How long the service keeps an answer.
     enum class Answers : std::uint8_t {

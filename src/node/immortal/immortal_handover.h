@@ -81,8 +81,8 @@ private:
     const std::string member_;
     Copy& copy_;
     std::optional<Going> going_;
-    std::uint64_t number_ =
-        0;  ///< Of the present handover; late callbacks belong to an earlier one.
+    /// Of the present handover; late callbacks belong to an earlier one.
+    std::uint64_t number_ = 0;
     std::unique_ptr<Timer> timer_;
     std::unique_ptr<Timer> limit_;
     Lifetime life_;

@@ -26,8 +26,8 @@ public:
     /// Batches that wait: those of clients because too much waits for peers, those of any peer
     /// because the application lags. A batch beyond the bound ends its link and is sent again.
     static constexpr std::size_t parked_bytes_max = 64 * MiB;
-    static constexpr std::size_t fired_at_once_max =
-        1024;  ///< In one command; the others follow in the next.
+    /// In one command; the others follow in the next.
+    static constexpr std::size_t fired_at_once_max = 1024;
     static constexpr Duration retry_interval = 10ms;
 
     struct World {

@@ -14,8 +14,8 @@ namespace understudy::platform {
 
 namespace {
 
-constexpr int accepts_per_turn =
-    64;  // So that a flood of clients does not starve the existing ones.
+// So that a flood of clients does not starve the existing ones.
+constexpr int accepts_per_turn = 64;
 
 /// Like accept_next(), but leaves the reserved descriptors to the journal.
 Incoming accept_unless_short(int listener) {

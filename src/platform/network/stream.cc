@@ -187,8 +187,8 @@ bool Stream::complete_handshake() {
 }
 
 void Stream::peer_ended() {
-    const bool reset =
-        send_error_ != 0 && send_error_ != EPIPE;  // EPIPE: the peer had closed in order.
+    // EPIPE: the peer had closed in order.
+    const bool reset = send_error_ != 0 && send_error_ != EPIPE;
     if (reset || phase_ == Phase::finishing || phase_ == Phase::shaking) {
         return conclude({.code = Errc::unavailable, .detail = "the peer has gone"});
     }

@@ -93,8 +93,8 @@ private:
 /// Thread: loop only. Reads small files on the loop: at the first use and after a change.
 class TlsContexts {
 public:
-    static constexpr std::size_t contexts_max =
-        16;  ///< At the bound all are dropped and read again.
+    /// At the bound all are dropped and read again.
+    static constexpr std::size_t contexts_max = 16;
     static constexpr std::size_t file_bytes_max = 1 * MiB;
 
     explicit TlsContexts(Log& log);

@@ -252,8 +252,8 @@ void SimDisk::storage_changed(bool cut) {
 Result<void> SimDisk::enter(Call call, DiskStore* store, const std::string& path,
                             std::uint64_t bytes) {
     if (!runtime_.alive()) return failed(path, "the process is dead", Effect::unknown);
-    US_ASSERT(runtime_.meter() !=
-              nullptr);  // Disk calls are allowed only in a Worker's job, or before the loop runs.
+    // Disk calls are allowed only in a Worker's job, or before the loop runs.
+    US_ASSERT(runtime_.meter() != nullptr);
     Trace& trace = runtime_.world().trace();
     trace.mix(static_cast<std::uint64_t>(call));
     trace.mix(path);

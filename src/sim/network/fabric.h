@@ -29,8 +29,8 @@ class World;
 /// file.
 class Fabric {
 public:
-    static constexpr std::size_t accept_queue_max =
-        128;  ///< Not accepted yet; further ones get no answer.
+    /// Not accepted yet; further ones get no answer.
+    static constexpr std::size_t accept_queue_max = 128;
     static constexpr Duration tls_handshake_max = 5s;
 
     struct Dialling {
