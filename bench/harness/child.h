@@ -21,8 +21,8 @@ namespace understudy::bench {
 class Child {
 public:
     struct Options {
-        std::vector<std::string>
-            command;                   ///< A path, or a name that is searched, then the arguments.
+        /// A path, or a name that is searched, then the arguments.
+        std::vector<std::string> command;
         std::string errors_file = {};  ///< Empty: the standard error of this process.
         int network = -1;              ///< The network namespace; -1: that of this process.
         int processor = -1;            ///< The only processor to run on; -1: any.

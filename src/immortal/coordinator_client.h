@@ -118,8 +118,8 @@ private:
     std::unique_ptr<Application> application_;
     Position performed_;
     bool performed_new_ = false;
-    std::unique_ptr<Snapshot>
-        image_;  ///< An image that is being sent; no other frame is read meanwhile.
+    /// An image that is being sent; no other frame is read meanwhile.
+    std::unique_ptr<Snapshot> image_;
     Position image_at_;
     Buffer image_stream_;
     Buffer restore_stream_;

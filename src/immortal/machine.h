@@ -24,8 +24,8 @@ inline constexpr char client_mark = '~';
 /// Another immortal, or one client's session.
 struct Peer {
     std::uint64_t instance = 0;  ///< 0: nothing was received from it yet.
-    MessageNo
-        received;     ///< Of its stream: all messages up to this one were carried out, each once.
+    /// Of its stream: all messages up to this one were carried out, each once.
+    MessageNo received;
     Outbox out;       ///< Messages for it, replies included.
     Duration used{};  ///< Clients only: when it was last heard.
 };

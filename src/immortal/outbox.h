@@ -70,8 +70,8 @@ private:
     bool open_ = false;  ///< The last chunk takes more messages.
     MessageNo next_{1};
     MessageNo confirmed_;
-    MessageNo
-        last_here_;  ///< During a restoration: the last message that has arrived or was confirmed.
+    /// During a restoration: the last message that has arrived or was confirmed.
+    MessageNo last_here_;
     std::size_t bytes_ = 0;
     std::uint64_t chain_ = 0;
 };

@@ -305,8 +305,8 @@ TEST_F(ImmortalPlatform, KilledInAnyCombinationLoseNothingAndDoNothingTwice) {
     Random random(seed);
     begin_load();
 
-    std::map<std::string, std::vector<std::uint64_t>>
-        gaps;                                      // In us, by which active copies were killed.
+    // In us, by which active copies were killed.
+    std::map<std::string, std::vector<std::uint64_t>> gaps;
     std::map<std::string, std::size_t> killed_as;  // For both services.
     std::vector<std::uint64_t> all_gaps;
     std::size_t killed = 0;

@@ -300,8 +300,8 @@ private:
                 recorder_.complain("a session that was acknowledged is not there: " + id);
                 return finish({.type = Type::info, .error = answer.text});
             }
-            if (perhaps &&
-                answer.text.starts_with("refused")) {  // Because of an outcome() of this client.
+            // Because of an outcome() of this client.
+            if (perhaps && answer.text.starts_with("refused")) {
                 return finish({.type = Type::fail, .error = "abandoned"});
             }
             if (answer.kind == Caller::Kind::unknown) perhaps = true;

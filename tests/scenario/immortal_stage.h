@@ -165,8 +165,8 @@ struct ClientNotes {
     std::uint64_t first = 0;  ///< Its intents are numbered from here; those of all clients differ.
     std::uint64_t intents_max = 60;
     std::uint64_t intents = 0;  ///< Decided so far.
-    std::map<std::uint64_t, std::uint64_t>
-        calls;  ///< By number of the call: an intent that is not answered yet.
+    /// By number of the call: an intent that is not answered yet.
+    std::map<std::uint64_t, std::uint64_t> calls;
     /// Intents whose call is known not to have arrived.
     std::set<std::uint64_t> to_call;
     /// All are different if each call was carried out once.

@@ -129,8 +129,8 @@ private:
     std::unique_ptr<JournalOperator> operator_;  ///< If members are added and removed.
     sim::DiskStore* store_ = nullptr;
     std::vector<std::string> names_;
-    std::vector<sim::Process*>
-        members_;  ///< All members; those of the workload are the ones that may answer.
+    /// All members; those of the workload are the ones that may answer.
+    std::vector<sim::Process*> members_;
     std::vector<std::unique_ptr<JournalClient>> clients_;
     std::unique_ptr<sim::Faults> faults_;
     Extras extras_;

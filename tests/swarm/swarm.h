@@ -73,8 +73,8 @@ struct SwarmResult {
     std::uint64_t changes = 0;
     std::uint64_t faults = 0;
     RareCounts rare;
-    std::string
-        history;  ///< What clients saw, as JSON lines; for journals, if something was violated.
+    /// What clients saw, as JSON lines; for journals, if something was violated.
+    std::string history;
 };
 
 /// The command that repeats a run.

@@ -35,8 +35,8 @@ namespace {
     return parts;
 }
 
-constexpr std::string_view
-    hidden_group;  // The parser library does not show a group without a name.
+// The parser library does not show a group without a name.
+constexpr std::string_view hidden_group;
 
 }  // namespace
 

@@ -45,8 +45,8 @@ struct Stage {
     };
     must(::setpgid(0, stage.group));
     must(::prctl(PR_SET_PDEATHSIG, SIGKILL));
-    if (::getppid() != stage.parent)
-        ::_exit(127);  // The parent died before the request took effect.
+    // The parent died before the request took effect.
+    if (::getppid() != stage.parent) ::_exit(127);
     must(::dup2(stage.nothing, STDIN_FILENO));
     must(::dup2(stage.output, STDOUT_FILENO));
     must(::dup2(stage.errors, STDERR_FILENO));

@@ -131,8 +131,8 @@ private:
     Duration retry_ = retry_min;
     std::unique_ptr<Timer> retry_timer_;
 
-    std::optional<std::pair<Role, Epoch>>
-        told_;  ///< The last role that was sent to the application.
+    /// The last role that was sent to the application.
+    std::optional<std::pair<Role, Epoch>> told_;
     std::unique_ptr<Timer> upgrade_timer_;
     std::unique_ptr<Timer> look_timer_;
 

@@ -36,8 +36,8 @@ Result<Agent> Agent::open(AgentOptions options) {
     }
     const std::shared_ptr<Log> log = library::make_log(std::move(options.log));
     auto impl = std::make_shared<Impl>(log, std::move(checked), join_threads(options, log));
-    if (!options.threads)
-        impl->threads->callbacks->leave(TimePoint{});  // Only this agent uses them.
+    // Only this agent uses them.
+    if (!options.threads) impl->threads->callbacks->leave(TimePoint{});
     US_CHECK(impl->open());
     return Agent(std::move(impl));
 }

@@ -78,8 +78,8 @@ struct US_HIDDEN Agent::Impl final : client::AgentObserver, std::enable_shared_f
     bool closed = false;
     bool registry_up = false;
     std::string registry_detail;
-    std::map<std::string, ServiceStatus>
-        services_seen;  ///< Followed families, once they are known.
+    /// Followed families, once they are known.
+    std::map<std::string, ServiceStatus> services_seen;
     std::map<Key, std::shared_ptr<Proxy::Impl>> proxies;
 
     // Loop only.

@@ -276,8 +276,8 @@ void Proxy::Impl::work_on_inbox() {
     working_ = false;
     if (!behind.empty()) ask_again(std::move(behind));
     if (agent->callbacks->post([self = shared_from_this()] { self->work_on_inbox(); })) return;
-    while (inbox_.take(taken_))
-        taken_.release();  // Nothing more is reported; the rest is discarded.
+    // Nothing more is reported; the rest is discarded.
+    while (inbox_.take(taken_)) taken_.release();
 }
 
 void Proxy::Impl::tell_lost(RunOn where) {

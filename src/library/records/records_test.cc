@@ -81,8 +81,8 @@ TEST_F(Records, AnImageComesFirstAndThenEachAtomicChange) {
     record.put("sub", "deep", 2).value_or_throw();
     record.put("sub", "more", "x").value_or_throw();
     service_.publish(record).value_or_throw();
-    service_.publish(record)
-        .value_or_throw();  // There was no change since, so nothing is reported.
+    // There was no change since, so nothing is reported.
+    service_.publish(record).value_or_throw();
     EXPECT_TRUE(record.remove_submap("sub"));
     service_.publish(record).value_or_throw();
 

@@ -76,8 +76,8 @@ void ImmortalImages::ended(const Result<Index>& result) {
 
 void ImmortalImages::restored() {
     bytes_ = 0;
-    if (stage_ != Stage::wanted)
-        return;  // The replica abandons the checkpoint that it writes, and reports it.
+    // The replica abandons the checkpoint that it writes, and reports it.
+    if (stage_ != Stage::wanted) return;
     stage_ = Stage::idle;
     runtime_.post([this, here = life_.watch()] {
         if (here.ended()) return;

@@ -13,8 +13,8 @@ namespace {
 std::optional<std::uint64_t> number_in(const std::string& path) {
     std::ifstream file(path);
     std::uint64_t number = 0;
-    if (!(file >> number))
-        return std::nullopt;  // Also for "max", which means that there is no limit.
+    // Also for "max", which means that there is no limit.
+    if (!(file >> number)) return std::nullopt;
     return number;
 }
 

@@ -46,8 +46,8 @@ Result<std::vector<SocketAddress>> resolve(const Address& address, int flags) {
 /// Small messages are sent at once. A peer that vanished without closing is noticed within seconds,
 /// also by an end that only listens. If a peer is only stopped, its kernel answers.
 void set_options(int socket, sa_family_t family) {
-    if (family == AF_UNIX)
-        return;  // Both ends share a kernel, so nothing is delayed and no end vanishes.
+    // Both ends share a kernel, so nothing is delayed and no end vanishes.
+    if (family == AF_UNIX) return;
     const auto set = [socket](int level, int option, int value) {
         // This fails only for a connection that is already dead; the first read will report it.
         (void)::setsockopt(socket, level, option, &value, sizeof value);

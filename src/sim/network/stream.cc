@@ -170,8 +170,8 @@ void Stream::happen(Step step, Side side, std::size_t amount) {
             return stalled(side);
         case Step::window:
             flows_[side].window_due = false;
-            if (passes(other(side)))
-                flush(side);  // Otherwise it is lost, and path_changed() asks again.
+            // Otherwise it is lost, and path_changed() asks again.
+            if (passes(other(side))) flush(side);
             return;
     }
 }
