@@ -74,7 +74,7 @@ Result<void> Cables::cut(std::size_t which) const {
                 fmt::format("add element bridge cables cut {{ \"end{}\" }}\n", which));
 }
 
-Result<void> Cables::mend(std::size_t which) const {
+Result<void> Cables::heal(std::size_t which) const {
     return tell("nft", "-f", hub_.get(),
                 fmt::format("delete element bridge cables cut {{ \"end{}\" }}\n", which));
 }

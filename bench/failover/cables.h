@@ -27,7 +27,7 @@ public:
 
     /// Silently drops every packet in both directions. Errors: failed.
     [[nodiscard]] Result<void> cut(std::size_t which) const;
-    [[nodiscard]] Result<void> mend(std::size_t which) const;
+    [[nodiscard]] Result<void> heal(std::size_t which) const;
 
     /// While this exists, this thread and the threads that it starts are at the end of a cable.
     class Inside {

@@ -42,9 +42,9 @@ Result<void> failover_cut(Bench& bench) {
     const auto inside = US_TRY(cables->enter(client));
     const auto witness = US_TRY(Witness::open({.registry = stage.registry()}));
     const Fault fault{
-        .strike = [&](std::size_t member) { return cables->cut(first + member); },
-        .mend = [&](std::size_t member) -> Result<void> {
-            US_CHECK(cables->mend(first + member));
+        .apply = [&](std::size_t member) { return cables->cut(first + member); },
+        .heal = [&](std::size_t member) -> Result<void> {
+            US_CHECK(cables->heal(first + member));
             return stage.members()[member].wait_role(Role::standby);
         },
     };

@@ -21,11 +21,11 @@ Result<void> failover_kill(Bench& bench) {
     Stage stage = US_TRY(Stage::set(bench, {.lease = lease}));
     const auto witness = US_TRY(Witness::open({.registry = stage.registry()}));
     const Fault fault{
-        .strike = [&](std::size_t member) -> Result<void> {
+        .apply = [&](std::size_t member) -> Result<void> {
             stage.members()[member].process().kill();  // Waits for its end, as a supervisor does.
             return {};
         },
-        .mend = [&](std::size_t member) { return stage.restart(bench, member); },
+        .heal = [&](std::size_t member) { return stage.restart(bench, member); },
     };
     const auto found =
         US_TRY(run_failovers(stage, *witness, fault, bench.rounds_or(200), lease / 20));

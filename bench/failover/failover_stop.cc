@@ -22,11 +22,11 @@ Result<void> stops(Bench& bench, Duration lease, std::size_t rounds) {
     Stage stage = US_TRY(Stage::set(bench, {.lease = lease}));
     const auto witness = US_TRY(Witness::open({.registry = stage.registry()}));
     const Fault fault{
-        .strike = [&](std::size_t member) -> Result<void> {
+        .apply = [&](std::size_t member) -> Result<void> {
             stage.members()[member].process().signal(SIGSTOP);
             return {};
         },
-        .mend =
+        .heal =
             [&](std::size_t member) {
                 stage.members()[member].process().signal(SIGCONT);
                 return stage.members()[member].wait_role(Role::standby);

@@ -30,11 +30,11 @@ Result<Failovers> run_failovers(Stage& stage, Witness& witness, const Fault& fau
         pause_for(heartbeat * static_cast<std::int64_t>(random() % 1000) / 1000);
         witness.watch();
         const TimePoint start = now();
-        US_CHECK(fault.strike(active));
+        US_CHECK(fault.apply(active));
         const auto noticed = US_TRY(witness.wait_next(lease + 10s));
         found.image.add(noticed.image - start);
         found.answer.add(noticed.answer - start);
-        US_CHECK(fault.mend(active));
+        US_CHECK(fault.heal(active));
         pause_for(listened);
         found.strays += witness.strays();
         found.failed += witness.failed();

@@ -24,9 +24,9 @@ struct Failovers {
 
 /// How members lose their role in one benchmark, and how they return.
 struct Fault {
-    std::function<Result<void>(std::size_t member)> strike;
+    std::function<Result<void>(std::size_t member)> apply;
     /// Returns when the member is in the line again.
-    std::function<Result<void>(std::size_t member)> mend;
+    std::function<Result<void>(std::size_t member)> heal;
 };
 
 /// Applies the fault to the active member repeatedly, at a random moment between its heartbeats.

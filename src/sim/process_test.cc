@@ -34,16 +34,16 @@ struct Single {
 };
 
 /// Reports its destruction.
-struct Mourned {
-    explicit Mourned(Log& to) : log(to) {}
-    ~Mourned() { log.error("program.ended"); }
+struct ReportsEnd {
+    explicit ReportsEnd(Log& to) : log(to) {}
+    ~ReportsEnd() { log.error("program.ended"); }
     Log& log;
 };
 
 TEST(Process, AfterStopItsDestructorActed) {
     World world;
     Process& process = world.add_node("a").start(
-        "program", [](Runtime&, Log& log) { return std::make_unique<Mourned>(log); });
+        "program", [](Runtime&, Log& log) { return std::make_unique<ReportsEnd>(log); });
     process.stop();
     EXPECT_FALSE(process.alive());
     EXPECT_EQ(world.errors().size(), 1U);
@@ -52,7 +52,7 @@ TEST(Process, AfterStopItsDestructorActed) {
 TEST(Process, AfterACrashItsDestructorRanWithoutEffect) {
     World world;
     Process& process = world.add_node("a").start(
-        "program", [](Runtime&, Log& log) { return std::make_unique<Mourned>(log); });
+        "program", [](Runtime&, Log& log) { return std::make_unique<ReportsEnd>(log); });
     process.crash();
     EXPECT_FALSE(process.alive());
     EXPECT_TRUE(world.errors().empty());

@@ -154,7 +154,7 @@ void give_certificate(SSL_CTX* context, const TlsOptions& tls) {
     US_ASSERT(SSL_CTX_use_PrivateKey_file(context, tls.key_file.c_str(), SSL_FILETYPE_PEM) == 1);
 }
 
-// --- who may talk to whom ------------------------------------------------------------------------
+// --- accepted and refused certificates ---------------------------------------------------------
 
 TEST_F(Tls, TwoEndsOfOneAuthorityLearnEachOthersNames) {
     ASSERT_TRUE(listen(server_tls_));
@@ -234,7 +234,7 @@ TEST_F(Tls, AnOlderProtocolIsDenied) {
     EXPECT_TRUE(servers_.empty());
 }
 
-// --- who does not speak TLS ----------------------------------------------------------------------
+// --- peers without TLS -------------------------------------------------------------------------
 
 TEST_F(Tls, APlainClientIsTurnedAway) {
     ASSERT_TRUE(listen(server_tls_));
@@ -326,7 +326,7 @@ TEST_F(Tls, StrangersWhoSayNothingDelayNobody) {
     EXPECT_FALSE(silent.back()->is_closed());
 }
 
-// --- who misbehaves later ------------------------------------------------------------------------
+// --- faults after the handshake ----------------------------------------------------------------
 
 TEST_F(Tls, AnEndWithoutFarewellIsNotAnOrderlyOne) {
     ASSERT_TRUE(listen(server_tls_));

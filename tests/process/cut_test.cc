@@ -69,7 +69,7 @@ TEST_P(I29Cut, AnActiveBehindItIsReplacedWithinTheLeaseAndIsLastWhenItHeals) {
     EXPECT_LE(image.when - began, GetParam().limit + at_once);
     client.expect("done m2");
 
-    cable->mend();
+    cable->heal();
     EXPECT_GE(old.expect("role Foo m1 standby").number("epoch"), promoted.number("epoch"));
     watcher.expect("service active=m2 line=m2,m1");
     client.skip();
@@ -116,7 +116,7 @@ TEST_F(I29CutRegistry, ARegistryThatIsCutOffFromAllStopsNothing) {
     EXPECT_EQ(m1.lines("role").size(), 1U);
     EXPECT_EQ(m2.lines("role").size(), 1U);
 
-    cable->mend();
+    cable->heal();
     m1.expect("registry up");
     m2.expect("registry up");
     Process& watcher = start_watcher();
@@ -146,7 +146,7 @@ TEST_F(I29CutClient, AClientThatIsCutOffKnowsThatItIs) {
     cable->cut();
     client.expect("registry down");
     client.expect("freshness Ticks stale");
-    cable->mend();
+    cable->heal();
     client.expect("status connected member=m1");
     client.expect("image Ticks from=m1");
     client.expect("delta Ticks from=m1");

@@ -348,7 +348,7 @@ TEST_F(Failover, ASecondProcessWithALiveMembersNameIsRefused) {
     Process& second = start_member("m1");
     const Line refused = second.expect("refused Foo m1 already_exists none");
     EXPECT_NE(refused.text.find(std::to_string(first.pid())), std::string::npos)
-        << "says who holds the name: " << refused.text;
+        << "the message must name the holder: " << refused.text;
     client.skip();
     client.expect("delta Ticks from=m1");
     EXPECT_EQ(first.lines("role").size(), 1U);

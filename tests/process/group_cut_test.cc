@@ -92,7 +92,7 @@ TEST_F(I3Cut, WhateverIsCutWhoHasAMajorityServesAndNobodyElse) {
             run_for(1500ms);
             if (cut.serves == Serves::another) expect_refused(leader);
         }
-        net->mend();
+        net->heal();
         recorder().fault("heal", member(leader).name);
         run_for(500ms);
     }
@@ -113,7 +113,7 @@ TEST_F(I3Cut, ACutThatHealsAgainAndAgainReplacesNoLeaderThatHasAMajority) {
             net->cut_between(alone, leader);
             net->cut_between(alone, (leader + 2) % 3);
             run_for(900ms);
-            net->mend();
+            net->heal();
             recorder().fault("heal", member(alone).name);
             run_for(400ms);
         }

@@ -40,9 +40,9 @@ protected:
 };
 
 /// Uses up all room of a file system.
-class Ballast {
+class FullDisk {
 public:
-    explicit Ballast(std::string path) : path_(std::move(path)) {
+    explicit FullDisk(std::string path) : path_(std::move(path)) {
         const Descriptor file(::open(path_.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
         // Allocated and not written; otherwise the next sync would wait for half a gigabyte.
         off_t at = 0;
@@ -55,9 +55,9 @@ public:
             }
         }
     }
-    ~Ballast() { (void)::unlink(path_.c_str()); }
-    Ballast(const Ballast&) = delete;
-    Ballast& operator=(const Ballast&) = delete;
+    ~FullDisk() { (void)::unlink(path_.c_str()); }
+    FullDisk(const FullDisk&) = delete;
+    FullDisk& operator=(const FullDisk&) = delete;
 
 private:
     const std::string path_;
@@ -94,7 +94,7 @@ TEST_F(I3GroupDisk, ALeaderWhoseDiskFailsIsReplacedAndComesBack) {
 TEST_F(I3GroupDisk, ALeaderWhoseDiskIsFullHandsOnAndCatchesUpWhenThereIsRoom) {
     const std::size_t leader = active();
     {
-        const Ballast ballast(disks[leader]->place() + "/ballast");
+        const FullDisk ballast(disks[leader]->place() + "/ballast");
         recorder().fault("the disk is full", member(leader).name);
         // The reserve is used up, so there is no room for changes.
         Caller caller;

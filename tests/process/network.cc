@@ -96,7 +96,7 @@ void Cable::drop(const NetworkNamespace& place) {
     run_inside(place, {nft_program, "add rule inet cut in iifname cable drop"});
 }
 
-void Cable::mend() {
+void Cable::heal() {
     end_cuts(left_);
     end_cuts(right_);
 }
@@ -118,7 +118,7 @@ void Switch::cut(std::size_t from, std::size_t to) {
                {nft_program, "add rule inet cut in ip saddr " + address(from) + " drop"});
 }
 
-void Switch::mend() {
+void Switch::heal() {
     for (const NetworkNamespace& host : hosts_) end_cuts(host);
 }
 

@@ -47,7 +47,7 @@ public:
         deafen_left();
         deafen_right();
     }
-    void mend();
+    void heal();
 
 private:
     static void drop(const NetworkNamespace& place);
@@ -73,7 +73,7 @@ public:
         cut(one, other);
         cut(other, one);
     }
-    void mend();
+    void heal();
 
 private:
     NetworkNamespace middle_;

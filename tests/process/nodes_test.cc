@@ -102,7 +102,7 @@ protected:
         for (const Process* const member : members_) {
             EXPECT_EQ(member->lines("role").size(), 1U) << member->name() << " changed its role";
         }
-        EXPECT_EQ(client_->lines("image Ticks").size(), 1U) << "the client had to begin anew";
+        EXPECT_EQ(client_->lines("image Ticks").size(), 1U) << "the client had to start again";
         for (const Line& line : client_->lines("error")) ADD_FAILURE() << line.text;
         check_ticks(*client_);
         check_calls(*client_);

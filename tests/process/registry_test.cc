@@ -58,7 +58,7 @@ TEST_F(I2Restart, ARegistryKilledUnderLoadChangesNothingThatRuns) {
     for (const Process* const member : {&m1, &m2, &m3}) {
         EXPECT_EQ(member->lines("role").size(), 1U) << member->name() << " changed its role";
     }
-    EXPECT_EQ(client.lines("image Ticks").size(), 1U) << "the client had to begin anew";
+    EXPECT_EQ(client.lines("image Ticks").size(), 1U) << "the client had to start again";
     EXPECT_TRUE(client.lines("status disconnected member=m1").empty());
     for (const Line& line : client.lines("error")) ADD_FAILURE() << line.text;
     for (const Line& line : watcher.lines("service")) EXPECT_LE(line.number("epoch"), epoch);
@@ -172,7 +172,7 @@ TEST_F(RegistryRestart, AnActiveThatDiedMeanwhileIsReplacedByProofOfDeath) {
     m1.kill();
     (void)m1.wait();
     client.ever("freshness Ticks stale");
-    EXPECT_EQ(m2.lines("role").size(), 1U) << "nobody may promote while the registry is away";
+    EXPECT_EQ(m2.lines("role").size(), 1U) << "no promotion is possible while the registry is away";
     start_registry();
 
     m2.expect("role Foo m2 active", at_once);
@@ -424,7 +424,7 @@ TEST_F(RegistryRestore, AnOldBackupDoesNotTakeTheRoleFromWhoHasIt) {
         EXPECT_EQ(story.output.find("higher_epoch"), std::string::npos) << story.output;
         EXPECT_EQ(story.output.find("client"), std::string::npos) << story.output;
         if (client != nullptr) {
-            EXPECT_EQ(client->lines("image Ticks").size(), 2U) << "it had to begin anew";
+            EXPECT_EQ(client->lines("image Ticks").size(), 2U) << "it had to start again";
             end(*client);
             check_ticks(*client);
         }

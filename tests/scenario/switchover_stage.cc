@@ -51,9 +51,9 @@ std::uint64_t Tally::hit(std::uint64_t intent) {
 // --- A copy --------------------------------------------------------------------------------------
 
 /// Gets the designation of the copy.
-class TallyApp::Tap final : public Log {
+class TallyApp::DesignationLog final : public Log {
 public:
-    Tap(Log& log, std::shared_ptr<bool> designated)
+    DesignationLog(Log& log, std::shared_ptr<bool> designated)
         : log_(log), designated_(std::move(designated)) {}
     void write(LogLevel level, std::string_view event,
                std::initializer_list<LogField> fields) override {
@@ -71,7 +71,7 @@ private:
 };
 
 TallyApp::TallyApp(Runtime& runtime, Log& log, ImmortalOptions options)
-    : log_(std::make_unique<Tap>(log, designated_)),
+    : log_(std::make_unique<DesignationLog>(log, designated_)),
       options_(std::move(options)),
       body_(runtime, *log_, options_, {std::make_shared<ImmortalClassOf<Tally>>()}, *this) {}
 
@@ -232,9 +232,9 @@ private:
     std::unique_ptr<Timer> timer_;
 };
 
-class Theatre {
+class SwitchoverCluster {
 public:
-    explicit Theatre(const SwitchoverPlan& plan)
+    explicit SwitchoverCluster(const SwitchoverPlan& plan)
         : plan_(plan),
           world_({.seed = plan.seed, .sink = plan.sink}),
           random_(plan.seed ^ 0x7377697463ULL),
@@ -297,7 +297,7 @@ private:
     std::optional<Counts> tally_;
 };
 
-void Theatre::start_copy(const std::string& member) {
+void SwitchoverCluster::start_copy(const std::string& member) {
     sim::Node& node = world_.add_node(member);
     ImmortalOptions options{.service = tally_name, .member = member};
     options.listen = fmt::format("{}:{}", member, port);
@@ -326,7 +326,7 @@ void Theatre::start_copy(const std::string& member) {
     all_.push_back(copies_.back());
 }
 
-void Theatre::start() {
+void SwitchoverCluster::start() {
     if (!plan_.replicated) share_ = &world_.add_disk("share");
     registry_ = &world_.add_node("r").start("registry", [](Runtime& runtime, Log& log) {
         return std::make_unique<RegistryApp>(runtime, log, "/data");
@@ -353,7 +353,7 @@ void Theatre::start() {
     });
 }
 
-TallyApp* Theatre::active() {
+TallyApp* SwitchoverCluster::active() {
     for (std::size_t i = 0; i < copies_.size(); ++i) {
         TallyApp* const found = copy(i);
         if (found != nullptr && found->status().role == Role::active) return found;
@@ -361,13 +361,13 @@ TallyApp* Theatre::active() {
     return nullptr;
 }
 
-const registry::Service* Theatre::registered() {
+const registry::Service* SwitchoverCluster::registered() {
     if (!registry_->alive() || registry_->paused()) return nullptr;
     const RegistryApp& app = registry_->app<RegistryApp>();
     return app.serving ? app.server->state().find(tally_name) : nullptr;
 }
 
-void Theatre::look() {
+void SwitchoverCluster::look() {
     if (const registry::Service* found = registered()) designations_.look(*found);
     // A message to one copy can be under way to another, or wait for a connection.
     std::size_t designated = 0;
@@ -380,7 +380,7 @@ void Theatre::look() {
     world_.after(1ms, [this] { look(); });
 }
 
-void Theatre::supervise() {
+void SwitchoverCluster::supervise() {
     for (sim::Process* process : all_) {
         const auto at = std::find(copies_.begin(), copies_.end(), process);
         if (at != copies_.end()) {
@@ -392,7 +392,7 @@ void Theatre::supervise() {
     world_.after(random_.between(Duration(5ms), Duration(80ms)), [this] { supervise(); });
 }
 
-void Theatre::operate() {
+void SwitchoverCluster::operate() {
     if (calm_) return;
     const auto pause = random_.between(Duration(5ms), Duration(plan_.harm ? 300ms : 150ms));
     world_.after(pause, [this] { operate(); });
@@ -406,7 +406,7 @@ void Theatre::operate() {
         to, [this, from](const Result<wire::pb::Answer>& answer) { answered(answer, from); });
 }
 
-void Theatre::answered(const Result<wire::pb::Answer>& answer, const std::string& from) {
+void SwitchoverCluster::answered(const Result<wire::pb::Answer>& answer, const std::string& from) {
     asking_ = false;
     if (!answer) {
         outcome_.refusals.insert(answer.error().detail);
@@ -425,7 +425,7 @@ void Theatre::answered(const Result<wire::pb::Answer>& answer, const std::string
     }
 }
 
-void Theatre::harm() {
+void SwitchoverCluster::harm() {
     if (calm_) return;
     world_.after(random_.between(Duration(10ms), Duration(500ms)), [this] { harm(); });
     sim::Process& victim = *all_[random_.below(all_.size())];
@@ -461,13 +461,13 @@ void Theatre::harm() {
 }
 
 /// Waits until the registry has noticed and no copy is in line.
-void Theatre::full_stop() {
+void SwitchoverCluster::full_stop() {
     if (std::exchange(stopped_, true)) return;
     for (sim::Process* process : copies_) process->crash();
     world_.after(1500ms, [this] { stopped_ = false; });
 }
 
-bool Theatre::rests() {
+bool SwitchoverCluster::rests() {
     if (asking_) return false;
     for (const ClientNotes& notes : notes_) {
         if (!notes.done()) return false;
@@ -498,7 +498,7 @@ bool Theatre::rests() {
            known->line.size() == copies_.size();
 }
 
-std::string Theatre::describe() {
+std::string SwitchoverCluster::describe() {
     std::string out;
     for (std::size_t i = 0; i < copies_.size(); ++i) {
         const TallyApp* const each = copy(i);
@@ -515,7 +515,7 @@ std::string Theatre::describe() {
     return out;
 }
 
-void Theatre::judge() {
+void SwitchoverCluster::judge() {
     std::uint64_t expected = pings_.answers;
     for (const ClientNotes& notes : notes_) expected += notes.intents_max;
     if (tally_->hits != expected) {
@@ -525,7 +525,7 @@ void Theatre::judge() {
     if (tally_->disorder != 0) oracle_.broken("a call to itself came out of order, or twice");
 }
 
-SwitchoverOutcome Theatre::run() {
+SwitchoverOutcome SwitchoverCluster::run() {
     start();
     look();
     supervise();
@@ -562,7 +562,7 @@ SwitchoverOutcome Theatre::run() {
 
 SwitchoverOutcome run_switchovers(const SwitchoverPlan& plan) {
     const SeedLine line(plan.seed);
-    Theatre theatre(plan);
+    SwitchoverCluster theatre(plan);
     return theatre.run();
 }
 

@@ -58,7 +58,7 @@ public:
     void look(std::function<void(const Tally&)> seen);
 
 private:
-    class Tap;
+    class DesignationLog;
 
     void standing_changed() override {}
     void failed(const Error& error) override { error_ = error; }

@@ -83,7 +83,8 @@ void JournalOperator::tend(sim::Process& leader) {
     };
     for (const replicated::Member& member : all_) {
         if (wanted_.contains(member.name) == listed(member.name)) continue;
-        if (!wanted_.contains(member.name) && member.name == status->self) return hand_on(leader);
+        if (!wanted_.contains(member.name) && member.name == status->self)
+            return transfer_leadership(leader);
         return ask(leader, member.name, wanted_.contains(member.name));
     }
 }
@@ -113,7 +114,7 @@ void JournalOperator::ask(sim::Process& leader, const std::string& name, bool ad
 }
 
 /// A leader cannot be removed, so it first transfers the leadership.
-void JournalOperator::hand_on(sim::Process& leader) {
+void JournalOperator::transfer_leadership(sim::Process& leader) {
     std::vector<std::string> heirs;
     for (const replicated::Member& member : all_) {
         if (member.kind == replicated::MemberKind::data && wanted_.contains(member.name)) {

@@ -37,7 +37,7 @@ private:
     void look();
     void tend(sim::Process& leader);
     void ask(sim::Process& leader, const std::string& name, bool addition);
-    void hand_on(sim::Process& leader);
+    void transfer_leadership(sim::Process& leader);
     void removed(const std::string& name);
     [[nodiscard]] sim::Process* leader() const;
 

@@ -418,7 +418,7 @@ void JournalCluster::lose_disk() {
 void JournalCluster::rot() {
     if (disk_lost_ || !all_run()) return;
     sim::Process& victim = *members_[plan_.below(members_.size())];
-    rotten_.strike(victim, directory_of(victim.node().name()), plan_);
+    rotten_.flip_bit(victim, directory_of(victim.node().name()), plan_);
     disk_lost_ = rotten_.struck();
 }
 

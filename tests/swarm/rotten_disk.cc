@@ -4,7 +4,7 @@
 
 namespace understudy::swarm {
 
-void RottenDisk::strike(sim::Process& victim, const std::string& directory, Random& random) {
+void RottenDisk::flip_bit(sim::Process& victim, const std::string& directory, Random& random) {
     if (struck()) return;
     sim::Node& node = victim.node();
     const bool running = random.chance(1, 4);

@@ -26,7 +26,7 @@ public:
 
     /// Flips one bit, with the power off or while the member runs. `directory`: the one with which
     /// the member's node was opened.
-    void strike(sim::Process& victim, const std::string& directory, Random& random);
+    void flip_bit(sim::Process& victim, const std::string& directory, Random& random);
     [[nodiscard]] bool struck() const { return victim_ != nullptr; }
     /// True if the bit and the disk are still there.
     [[nodiscard]] bool rotten() const { return struck() && !replaced_; }

@@ -363,7 +363,7 @@ void Cluster::break_something() {
             for (Process* process : registries_) {
                 if (!process->alive() || process->paused() || serving() == nullptr) return;
             }
-            rotten_.strike(any_registry(), directory_, plan_);
+            rotten_.flip_bit(any_registry(), directory_, plan_);
         });
     }
     if (kinds.empty()) return;

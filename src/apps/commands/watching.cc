@@ -12,9 +12,9 @@ namespace understudy::apps {
 namespace {
 
 /// Wakes one waiter if something happened since its last wait.
-class Bell {
+class Wakeup {
 public:
-    void ring() {
+    void wake() {
         const std::lock_guard lock(mutex_);
         rung_ = true;
         rings_.notify_one();
@@ -36,18 +36,18 @@ private:
 Result<Exit> watch_platform(const Invocation& invocation, Session& session,
                             const std::function<Result<std::string>(Session&)>& render) {
     const bool in_place = invocation.for_people() && is_terminal(STDOUT_FILENO);
-    const auto bell = std::make_shared<Bell>();
-    session.agent().on_services([bell](const ServiceStatus&) { bell->ring(); });
-    session.agent().on_registry([bell, was = true](bool available) mutable {
+    const auto wakeup = std::make_shared<Wakeup>();
+    session.agent().on_services([wakeup](const ServiceStatus&) { wakeup->wake(); });
+    session.agent().on_registry([wakeup, was = true](bool available) mutable {
         if (std::exchange(was, available) != available) {
             remark(available ? "understudy: the registry answers again"
                              : "understudy: the registry is away; what is shown may be old");
         }
-        bell->ring();
+        wakeup->wake();
     });
     std::string shown;
     while (true) {
-        bell->await();
+        wakeup->await();
         const auto text = render(session);
         if (!text || *text == shown) continue;
         shown = *text;

@@ -145,7 +145,7 @@ TEST(ServiceView, CopiesThatDoNotRunAreShownBehindThoseThatDo) {
 
 TEST(ServiceView, OnAJournaledServiceTheDesignatedOneIsNext) {
     pb::ServiceInfo service = server();
-    EXPECT_EQ(next_in_line(service), "") << "a checkpointer is nobody's successor";
+    EXPECT_EQ(next_in_line(service), "") << "a checkpointer is no successor";
     for (const char* name : {"replica-3", "replica-4"}) {
         pb::MemberInfo& member = *service.add_members();
         member.set_member(name);

@@ -95,7 +95,7 @@ TEST_F(StatusBoardTest, ListenersHearTheLastThenChangesOfRoleEpochAndActiveOnly)
     ReplicaStatus more = status(Role::standby);
     more.commands = 7;
     board.show(more);
-    EXPECT_EQ(board.seen().commands, 7u) << "who asks sees it all the same";
+    EXPECT_EQ(board.seen().commands, 7u) << "status() shows it all the same";
     board.show(status(Role::standby, 2));
     board.show(status(Role::standby, 2, "b"));
     board.show(status(Role::active, 3, "c"));
