@@ -45,13 +45,13 @@ TEST(Configuration, AValueOutOfRangeIsRefusedNotClamped) {
     EXPECT_THAT(first_problem("[client]\ntimeout = \"5\"\n"),
                 HasSubstr("expected 1ms to 3600s: the unit is missing, as in 5s (ms, s, m or h)"));
     EXPECT_THAT(first_problem("[registry]\nsegment_size = \"1MB\"\n"),
-                HasSubstr("expected 64KiB to 4GiB: MB is no unit here, as in 1MiB"));
+                HasSubstr("expected 64KiB to 4GiB: MB is not a unit here, as in 1MiB"));
     EXPECT_THAT(first_problem("[client]\nregistry = \"a:1,b\"\n"), HasSubstr("expected HOST:PORT"));
 }
 
 TEST(Configuration, AValueOfTheWrongTypeIsRefused) {
     EXPECT_THAT(first_problem("[registry]\ninsecure = \"true\"\n"),
-                HasSubstr("a text is no value"));
+                HasSubstr("a text is not a valid value"));
     EXPECT_THAT(first_problem("[client]\ntimeout = 5\n"), HasSubstr("a number without a unit"));
     EXPECT_THAT(first_problem("[registry]\nlisten = true\n"), HasSubstr("a truth value"));
     EXPECT_THAT(first_problem("[registry]\ndata = [1]\n"), HasSubstr("a list"));

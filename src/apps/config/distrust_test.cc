@@ -15,11 +15,11 @@ TEST(Distrust, WhoDoesNotAcceptWhomIsSaidWithTheRemedyOfTheReason) {
     EXPECT_EQ(
         told(std::string(distrusts_peer) + ", CN=r: it expired on 2026-11-29 12:00:00 UTC"),
         "this client does not accept the certificate of the registry at h:7, CN=r: it expired "
-        "on 2026-11-29 12:00:00 UTC\ntry: a new certificate of the registry: that one is over");
+        "on 2026-11-29 12:00:00 UTC\ntry: a new certificate of the registry: this one has expired");
     EXPECT_EQ(
         told(std::string(distrusted_by_peer) + ", CN=me: it expired on 2026-11-29 12:00:00 UTC"),
         "the registry at h:7 does not accept the certificate of this client, CN=me: it expired "
-        "on 2026-11-29 12:00:00 UTC\ntry: a new certificate of this client: that one is over");
+        "on 2026-11-29 12:00:00 UTC\ntry: a new certificate of this client: this one has expired");
     EXPECT_EQ(told(std::string(distrusts_peer) + ", CN=r: another authority signed it (CN=b)"),
               "this client does not accept the certificate of the registry at h:7, CN=r: another "
               "authority signed it (CN=b)\ntry: --tls-ca with the authority that signed it");

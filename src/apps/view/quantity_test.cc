@@ -41,10 +41,10 @@ TEST(Quantity, DurationsAreRead) {
 TEST(Quantity, WhoForgetsAUnitIsToldWhichThereAre) {
     EXPECT_EQ(duration_advice("5"), "the unit is missing, as in 5s (ms, s, m or h)");
     EXPECT_EQ(duration_advice("1.5"), "the unit is missing, as in 5s (ms, s, m or h)");
-    EXPECT_EQ(duration_advice("5 parsecs"), "parsecs is no unit here, as in 5s (ms, s, m or h)");
+    EXPECT_EQ(duration_advice("5 parsecs"), "parsecs is not a unit here, as in 5s (ms, s, m or h)");
     EXPECT_EQ(duration_advice("soon"), "a number and its unit, as in 5s (ms, s, m or h)");
     EXPECT_EQ(duration_advice("1.2.3s"), "a number and its unit, as in 1.5s (ms, s, m or h)");
-    EXPECT_EQ(size_advice("1MB"), "MB is no unit here, as in 1MiB (B, KiB, MiB or GiB)");
+    EXPECT_EQ(size_advice("1MB"), "MB is not a unit here, as in 1MiB (B, KiB, MiB or GiB)");
     EXPECT_EQ(size_advice("1.5MiB"),
               "a whole number and its unit, as in 64MiB (B, KiB, MiB or GiB)");
     EXPECT_EQ(size_advice(""), "a number and its unit, as in 64MiB (B, KiB, MiB or GiB)");
