@@ -90,8 +90,9 @@ Result<void> Hello::kill_active() {
     round.client_us = microseconds(*found - std::min(lost.value_or(killed), *found));
     rounds_.push_back(round);
     active_ = successor;
-    act(fmt::format("failover: {} from just before kill() to the client's line; the client itself "
-                    "was alone for {}",
+    act(
+        fmt::format("failover: {} from just before kill() to the client's line; the client itself "
+                    "had no member for {}",
                     humane_us(round.failover_us), humane_us(round.client_us)));
     return {};
 }
@@ -136,13 +137,13 @@ Result<void> Hello::switch_over() {
     switchover_us_ = microseconds(Clock::now() - asked);
     switchover_client_us_ = lost && found ? microseconds(*found - std::min(*lost, *found)) : 0;
     show(output);
-    act(fmt::format("switchover: the client itself was alone for {}",
+    act(fmt::format("switchover: the client itself had no member for {}",
                     humane_us(switchover_client_us_)));
     return {};
 }
 
 Result<void> Hello::end() {
-    act("the end: everyone is told to go");
+    act("the end: all processes are stopped");
     US_CHECK(end_all(processes_, {client, bar1, bar2}, registry));
     const auto failover = sorted(rounds_, &Round::failover_us);
     if (rounds_.size() > 1) {

@@ -162,7 +162,7 @@ Result<void> Standby::end() {
     if (total.asked != total.answered || total.asked != total.counted) {
         return unexpected("calls were lost or carried out twice");
     }
-    act("the end: each question was answered once, and everyone is told to go");
+    act("the end: each question was answered once, and all processes are stopped");
     US_CHECK(end_all(processes_, {client, first, second, third}, registry));
     const Spread gap(sorted(rounds_, &Round::gap_us));
     show(
