@@ -157,7 +157,7 @@ TEST(Machine, APeerThatWasMadeAnewIsNotTakenForTheOld) {
     EXPECT_EQ(copy.application.total, 1u);
     copy.impulse("tell", "client");
     copy.confirm("client", 1, 8);
-    EXPECT_EQ(made(copy, "client").size(), 1u) << "the confirmation of another instance trimmed messages";
+    EXPECT_EQ(made(copy, "client").size(), 1u) << "another instance trimmed messages";
     copy.apply(ForgetCommand{.peer = "client"});
     EXPECT_TRUE(copy.machine.greet("client", 8));
     copy.receive("client", 1, {add_one}, 8);
