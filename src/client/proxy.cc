@@ -14,7 +14,7 @@ namespace pb = wire::pb;
 using wire::MessageType;
 
 namespace {
-/// How long the last words of a member that gave its role away are waited for.
+/// How long answers of a member that gave up its role are awaited.
 constexpr Duration leave_limit = 100ms;
 
 [[nodiscard]] std::string place(const Target& target) {
@@ -35,7 +35,7 @@ Proxy::Proxy(Runtime& runtime, Log& log, Options options, Directory& directory,
       observer_(observer),
       backoff_(options_.retry_min, options_.retry_max) {}
 
-/// Members of a load-balanced service have an epoch each: nothing to compare.
+/// Each member of a load-balanced service has its own epoch: they cannot be compared.
 bool Proxy::fenced() const {
     const pb::ServiceInfo* service = directory_.find(family());
     return service == nullptr ||
@@ -50,16 +50,16 @@ void Proxy::directory_changed(bool registry_up) {
     if (registry_up) hint_.reset();
     if (link_ != nullptr && status_.connected) {
         if (!still_there()) {
-            if (has_a_word_to_say()) return leave();
+            if (may_still_answer()) return leave();
             drop({.code = Errc::unavailable, .detail = status_.member + " is no longer the one"});
         }
     }
     evaluate();
 }
 
-/// A member that handed its role over answers, or refuses, every call that was under way to it. The
-/// registry's word, and its own that it stands by, may overtake the answers.
-bool Proxy::has_a_word_to_say() const {
+/// A member that has given up its role answers or refuses every call that was sent to it. The
+/// notices of the registry and of the member may come before those answers.
+bool Proxy::may_still_answer() const {
     if (!fenced() || !in_flight()) return false;
     const pb::ServiceInfo* service = directory_.find(family());
     const pb::MemberInfo* info =
@@ -78,7 +78,7 @@ void Proxy::leave() {
     });
 }
 
-/// Is the member we are connected to still the right one, as far as is known?
+/// Whether the connected member is still the right one, as far as this client knows.
 bool Proxy::still_there() const {
     if (fenced() && options_.member.empty() && status_.epoch < floor() &&
         !planted(Plant::proxy_ignores_epoch)) {
@@ -100,12 +100,13 @@ void Proxy::evaluate() {
                                        .registry_up = registry_up_,
                                        .hint = hint_});
     if (!target) {
-        // Nobody to try. What is under way may still be right when the registry is just away.
+        // There is no member to try. An attempt that is under way goes on: perhaps only the
+        // registry cannot be reached.
         return;
     }
     const bool busy = attempt_ != nullptr || link_ != nullptr;
     if (busy && target_ == target) return;
-    if (!busy && retry_ != nullptr && target_ == target) return;  // Waiting to try it again.
+    if (!busy && retry_ != nullptr && target_ == target) return;  // The next attempt is scheduled.
     connect(*target);
 }
 
@@ -162,7 +163,7 @@ void Proxy::retry_later(const Error& reason) {
     });
 }
 
-/// Ends the connection; what was sent and not answered has an unknown outcome.
+/// Ends the connection. Calls that were sent and not answered have an unknown outcome.
 void Proxy::drop(const Error& reason) {
     leaving_.reset();
     link_.reset();
@@ -210,7 +211,7 @@ void Proxy::greet(const pb::Welcome& welcome) {
             if (asked) last_trouble_ = place(*asked) + " is not active";
             return retry_later({.code = Errc::not_active});
         }
-        if (epoch < floor()) {  // It does not know yet that its tenure is over.
+        if (epoch < floor()) {  // Its tenure is over, and it does not know that yet.
             link_.reset();
             if (const auto asked = std::exchange(target_, std::nullopt)) {
                 last_trouble_ = place(*asked) + " does not know yet that it is no longer active";
@@ -255,7 +256,7 @@ void Proxy::become_ready() {
 void Proxy::role_notice(const pb::RoleNotice& notice) {
     const auto role = static_cast<Role>(notice.role());
     const Epoch epoch{notice.epoch()};
-    if (notice.draining()) return calls_.pause();  // Until it, or its successor, is ready.
+    if (notice.draining()) return calls_.pause();  // Until this member or its successor is ready.
     if (role == Role::active) {
         if (epoch < floor()) return;
         leaving_.reset();
@@ -275,7 +276,7 @@ void Proxy::role_notice(const pb::RoleNotice& notice) {
         return set_status(std::move(status));
     }
     take_hint(notice.active());
-    if (in_flight()) return leave();  // It answers or refuses what was under way to it.
+    if (in_flight()) return leave();  // It answers or refuses the calls that were sent to it.
     drop({.code = Errc::not_active, .detail = status_.member + " stepped down"});
     evaluate();
 }
@@ -312,7 +313,7 @@ void Proxy::link_message(Link& link, MessageType type, Bytes body) {
 }
 
 bool Proxy::stale(Epoch epoch) {
-    if (epoch >= heard_) return false;  // Never below the floor; the path of every message.
+    if (epoch >= heard_) return false;  // The usual case: it is not below the floor.
     if (epoch >= floor() || planted(Plant::proxy_ignores_epoch)) return false;
     if (leaving_ != nullptr) return true;
     drop({.code = Errc::stale_epoch, .detail = status_.member + " published under an old epoch"});
@@ -326,7 +327,7 @@ void Proxy::record_message(MessageType type, Bytes body) {
         if constexpr (requires { decoded->epoch; }) {
             if (stale(decoded->epoch)) return;
         }
-        if (!subscriptions_.contains(decoded->subscription)) return;  // Unsubscribed meanwhile.
+        if (!subscriptions_.contains(decoded->subscription)) return;  // It was unsubscribed.
         observer_.record_event(*decoded);
     };
     switch (type) {
@@ -354,7 +355,7 @@ void Proxy::link_closed(Link&, const Error& reason) {
     const auto target = target_;
     drop(reason);
     if (was_connected && failures_ == 0) {
-        // The member may have died: the registry's word will come. Until then, ask again.
+        // The member may have ended: the registry will tell. Until then, try it again.
         ++failures_;
         return evaluate();
     }
@@ -424,7 +425,7 @@ void Proxy::carry_out(record::CallEffects& effects) {
             record::encode_head(request, scratch_);
             const Bytes parts[] = {scratch_, request.arguments};
             if (!link_->send(MessageType::rpc_request, parts)) {
-                // It never left: the caller is told so, in its turn.
+                // It was not sent: the caller is told so, in the order of the effects.
                 const record::RpcReply refusal{
                     .call = send->call,
                     .outcome = Error{.code = Errc::limit_exceeded,
@@ -459,7 +460,8 @@ void Proxy::arm_calls() {
         call_timer_at_.reset();
         return;
     }
-    // A timer that is early finds nothing to do and arms the next: cheaper than one per call.
+    // A timer that goes off too early arms the next one: that costs less than a timer for each
+    // call.
     if (call_timer_at_ && *call_timer_at_ <= *next) return;
     call_timer_at_ = *next;
     call_timer_ = runtime_.at(*next, [this] {

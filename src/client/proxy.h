@@ -18,22 +18,22 @@
 
 namespace understudy::client {
 
-/// Whom a proxy talks to.
+/// The member that a proxy is connected to.
 struct ProxyStatus {
     bool connected = false;
     std::string member;
     Epoch epoch;
-    Role role = Role::joining;  ///< Of the member; active unless the proxy is for a named member.
-    /// Epochs of this and of the last member are of one line: a lower one is stale.
+    Role role = Role::joining;  ///< Of the member. Active, unless the proxy is for a named member.
+    /// Epochs of this member and of the last one can be compared: the lower one is stale.
     bool epochs_comparable = true;
     friend bool operator==(const ProxyStatus&, const ProxyStatus&) = default;
 };
 
-/// A record's message for one subscription. Views live as long as the call.
+/// A message of a record for one subscription. Views live as long as the call.
 using RecordEvent = std::variant<record::Image, record::Delta, record::Absent, record::Removed,
                                  record::SubscribeRefused>;
 
-/// What a proxy's owner hears. All on the loop; must not destroy the proxy.
+/// Calls to the proxy's owner, on the loop. They must not destroy the proxy.
 class ProxyObserver {
 public:
     virtual ~ProxyObserver() = default;
@@ -44,16 +44,18 @@ public:
     virtual void rpcs_named(const record::Names& names) = 0;
 };
 
-/// The client's end of a service: finds the active member, follows it when it moves, subscribes
-/// anew, retries what is safe to retry, and says unknown when it cannot know.
+/// The client's end of a service. It finds the active member, connects to the next one after a
+/// failover, subscribes again, repeats calls that may be repeated, and ends the others with effect
+/// unknown.
 ///
-/// Refuses whatever comes from a member of an epoch below the highest it has heard of.
-/// Thread: loop only. Bounds: subscriptions_max; those of CallTable.
+/// It ignores messages of a member whose epoch is below the highest one that it knows of.
+/// Thread: loop only.
+/// Bounds: subscriptions_max; those of CallTable.
 class Proxy final : private Link::Observer {
 public:
     struct Options {
         std::string family;
-        std::string member;  ///< Empty: whoever is active.
+        std::string member;  ///< Empty: the active member.
         std::optional<TlsOptions> tls;
         Link::Options link;
         wire::pb::Hello hello;  ///< Family, member and epoch are filled in.
@@ -69,23 +71,22 @@ public:
     [[nodiscard]] const std::string& family() const { return options_.family; }
     [[nodiscard]] const ProxyStatus& status() const { return status_; }
 
-    /// Why nobody is connected, with the address and the reason of the last try; empty if somebody
-    /// is.
+    /// Why no member is connected: the address and the reason of the last attempt. Empty if one is.
     [[nodiscard]] std::string trouble() const;
 
-    /// Kept through failovers until unsubscribe(). Errors: bad_config, limit_exceeded (none).
+    /// It lasts through failovers, until unsubscribe(). Errors: bad_config, limit_exceeded (none).
     [[nodiscard]] Result<SubscriptionId> subscribe(std::string record, std::string token = {});
     void unsubscribe(SubscriptionId subscription);
-    /// Asks for a fresh image: after a gap, or when the owner dropped something.
+    /// Asks for a new image: after a gap, or when the owner has dropped a message.
     void resync(SubscriptionId subscription);
-    /// Wants the names of records and calls from now on.
+    /// From now on the names of records and calls are told.
     void want_names();
 
     /// Errors: those of CallTable::begin.
     [[nodiscard]] Result<CallId> call(record::CallTable::Call call);
     void cancel(CallId call);
 
-    /// The directory, or the state of the registry link, changed.
+    /// The directory has changed, or the state of the link to the registry.
     void directory_changed(bool registry_up);
     /// Ends all calls and closes the link.
     void close();
@@ -93,11 +94,11 @@ public:
 private:
     void evaluate();
     void connect(const Target& target);
-    /// The reason stays until somebody is connected.
+    /// The reason is kept until a member is connected.
     void retry_later(const Error& reason);
     void note_trouble(const Target& target, const Error& reason);
     void drop(const Error& reason);
-    [[nodiscard]] bool has_a_word_to_say() const;
+    [[nodiscard]] bool may_still_answer() const;
     [[nodiscard]] bool in_flight() const;
     void leave();
     void set_status(ProxyStatus status);
@@ -131,7 +132,7 @@ private:
     link::Refusals refusals_;
     const Options options_;
     Directory& directory_;
-    const Epoch& heard_;  ///< The highest epoch of the family; also of one that is not fenced.
+    const Epoch& heard_;  ///< The highest epoch of the family, also if it is not fenced.
     ProxyObserver& observer_;
     Backoff backoff_;
     record::CallTable calls_;
@@ -141,18 +142,18 @@ private:
     bool registry_up_ = false;
     bool closed_ = false;
 
-    std::optional<Target> target_;  ///< Being connected to, or connected.
+    std::optional<Target> target_;  ///< The member of the attempt or the connection.
     std::optional<Target> hint_;
     std::uint64_t failures_ = 0;
     std::string last_trouble_;
     std::unique_ptr<Attempt> attempt_;
     std::unique_ptr<Link> link_;
     std::unique_ptr<Timer> retry_;
-    std::unique_ptr<Timer> leaving_;  ///< Still listens to a member that gave its role away.
+    std::unique_ptr<Timer> leaving_;  ///< While a member that gave up its role may still answer.
     std::unique_ptr<Timer> call_timer_;
     std::optional<TimePoint> call_timer_at_;
     ProxyStatus status_;
-    Incarnation incarnation_;  ///< Of the process connected to.
+    Incarnation incarnation_;  ///< Of the process that is connected.
     Buffer scratch_;
 };
 

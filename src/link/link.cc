@@ -19,7 +19,12 @@ public:
           runtime_(runtime),
           connection_(std::move(connection)),
           channel_(side, {.compressions = options.compressions, .compressor = options.compressor}),
-          observer_(observer) {
+          observer_(observer),
+          turn_end_(runtime.turn_ends(), TurnPhase::links, [this] {
+              const auto self = shared_from_this();
+              flush();
+              relieve();
+          }) {
         peer_ = connection_->peer();
         handshake_ = runtime_.at(runtime_.now() + options.handshake_limit, [this] {
             end({.code = Errc::timed_out, .detail = "handshake with " + to_string(peer_)});
@@ -49,7 +54,7 @@ public:
     bool send(wire::MessageType type, std::span<const Bytes> parts) {
         if (connection_ == nullptr) return true;
         if (!channel_.put(type, parts)) return false;
-        schedule_flush();
+        turn_end_.mark();
         if (!full_ && backlog() >= Connection::high_water_bytes) full_ = true;
         if (backlog() > backlog_max_bytes) {
             end({.code = Errc::limit_exceeded,
@@ -80,19 +85,7 @@ public:
 private:
     void settle(const Result<void>& result) {
         if (!result) return end(result.error());
-        schedule_flush();
-    }
-
-    void schedule_flush() {
-        if (flush_scheduled_) return;
-        flush_scheduled_ = true;
-        runtime_.post([self = weak_from_this()] {
-            if (const auto core = self.lock()) {
-                core->flush_scheduled_ = false;
-                core->flush();
-                core->relieve();
-            }
-        });
+        turn_end_.mark();
     }
 
     void flush() {
@@ -171,7 +164,7 @@ private:
     std::unique_ptr<Timer> handshake_;
     std::unique_ptr<Timer> closing_;
     std::optional<Error> reason_;
-    bool flush_scheduled_ = false;
+    TurnEnd turn_end_;
     bool finishing_ = false;
     bool full_ = false;
 };

@@ -43,6 +43,7 @@ public:
     TimePoint now() const override { return {}; }
     void post(Task task) override { tasks_.push_back(std::move(task)); }
     std::unique_ptr<Timer> at(TimePoint, Task) override { return std::make_unique<Timer>(); }
+    TurnEnds& turn_ends() override { return turn_ends_; }
     Worker& worker(std::string_view) override { return never<Worker>(); }
     Network& network() override { return never<Network>(); }
     Disk& disk() override { return never<Disk>(); }
@@ -61,6 +62,7 @@ private:
         assert_failed("not used by a link", __FILE__, __LINE__);
     }
     std::deque<Task> tasks_;
+    TurnEnds turn_ends_{[this] { post([this] { turn_ends_.run(); }); }};
 };
 
 class LinkTest : public ::testing::Test, private Link::Observer {

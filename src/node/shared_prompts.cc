@@ -39,7 +39,9 @@ bool is_loopback(std::string_view host) {
 /// The active's part.
 class SharedPrompts::Teller final : public link::Link::Observer {
 public:
-    Teller(Runtime& runtime, Log& log, const Options& options) : runtime_(runtime) {
+    Teller(Runtime& runtime, Log& log, const Options& options)
+        : runtime_(runtime),
+          tell_all_(runtime.turn_ends(), TurnPhase::messages, [this] { tell_all(); }) {
         auto listener = runtime.network().listen(
             options.listen, options.tls,
             [this](std::unique_ptr<Connection> connection) { accept(std::move(connection)); });
@@ -69,13 +71,8 @@ public:
 
     void committed(Index index) {
         committed_ = index;
-        if (links_.empty() || std::exchange(scheduled_, true)) return;
-        // At the end of the turn: what comes later in it counts too.
-        runtime_.post([this, here = life_.watch()] {
-            if (here.ended()) return;
-            scheduled_ = false;
-            tell_all();
-        });
+        // At the end of the turn: what is committed later in it is told in the same message.
+        if (!links_.empty()) tell_all_.mark();
     }
 
     [[nodiscard]] std::size_t standbys() const {
@@ -133,11 +130,10 @@ private:
     Runtime& runtime_;
     Tenure tenure_;
     Index committed_;
-    bool scheduled_ = false;
+    TurnEnd tell_all_;
     std::unique_ptr<Timer> owed_;
     std::vector<std::unique_ptr<link::Link>> links_;
     std::unique_ptr<Listener> listener_;
-    Lifetime life_;
 };
 
 /// A standby's part.

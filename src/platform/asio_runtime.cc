@@ -61,6 +61,7 @@ void AsioRuntime::post(Task task) {
 std::unique_ptr<Timer> AsioRuntime::at(TimePoint when, Task task) {
     return parts_->loop.at(when, std::move(task));
 }
+TurnEnds& AsioRuntime::turn_ends() { return parts_->loop.turn_ends(); }
 
 Worker& AsioRuntime::worker(std::string_view name) {
     const auto found = parts_->workers.find(name);

@@ -44,7 +44,7 @@ public:
     /// For callers with their own loop: runs a bounded part of what is ready, without waiting.
     /// Returns false if nothing was ready.
     bool poll();
-    /// The same, but waits up to `wait_max` for something to be ready.
+    /// The same, but waits up to `wait_max` until something is ready.
     bool poll_for(Duration wait_max);
     /// Makes run() return after the present task, also if run() has not begun yet.
     void stop();
@@ -52,6 +52,7 @@ public:
     [[nodiscard]] TimePoint now() const override;
     void post(Task task) override;
     [[nodiscard]] std::unique_ptr<Timer> at(TimePoint when, Task task) override;
+    [[nodiscard]] TurnEnds& turn_ends() override;
     [[nodiscard]] Worker& worker(std::string_view name) override;
     [[nodiscard]] Network& network() override;
     [[nodiscard]] Disk& disk() override;

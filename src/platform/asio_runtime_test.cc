@@ -6,6 +6,7 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -152,6 +153,25 @@ TEST_F(AsioRuntimeTest, ALoneJobRunsOnTheLoopAndOneWithCompanyDoesNot) {
     EXPECT_EQ(lone, std::this_thread::get_id());
     EXPECT_NE(first, std::this_thread::get_id());
     EXPECT_EQ(first, second);
+}
+
+TEST_F(AsioRuntimeTest, ALoneJobRunsAtTheEndOfItsTurnAndItsRepliesLeaveInTheSame) {
+    std::vector<std::string> ran;
+    TurnEnd request(runtime_.turn_ends(), TurnPhase::output, [&] { ran.push_back("request"); });
+    TurnEnd reply(runtime_.turn_ends(), TurnPhase::output, [&] { ran.push_back("reply"); });
+    const auto done = [&] {
+        runtime_.post([&] { ran.push_back("next turn"); });
+        reply.mark();
+        ran.push_back("done");
+    };
+    runtime_.post([&] {
+        runtime_.worker("journal").submit([&] { ran.push_back("job"); }, done,
+                                          Worker::Place::inline_if_idle);
+        request.mark();
+    });
+    while (ran.size() < 5) runtime_.poll_for(1s);
+
+    EXPECT_EQ(ran, (std::vector<std::string>{"request", "job", "done", "reply", "next turn"}));
 }
 
 TEST_F(AsioRuntimeTest, DestroyingTheRuntimeWaitsForTheRunningJobAndDropsTheRest) {

@@ -1,5 +1,6 @@
 #include "platform/loop.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -31,10 +32,15 @@ Loop::Frame::Frame(Loop& loop) : loop_(loop) {
 }
 
 Loop::Frame::~Frame() {
-    const Duration took = clock_now() - loop_.now_;
+    loop_.next_frame();
     loop_.in_frame_ = false;
-    ++loop_.figures_.handlers;
-    if (took > loop_.figures_.handler_time_max) loop_.figures_.handler_time_max = took;
+}
+
+void Loop::next_frame() {
+    const TimePoint now = clock_now();
+    ++figures_.handlers;
+    figures_.handler_time_max = std::max(figures_.handler_time_max, now - now_);
+    now_ = now;
 }
 
 class Loop::LoopTimer final : public Timer, public TimerHeap::Node {
@@ -64,6 +70,8 @@ private:
 Loop::Loop(Log& log)
     : log_(log),
       descriptors_(log),
+      // Posted after all that is ready now: the end of the turn.
+      turn_ends_([this] { asio::post(context_, [this] { end_turn(); }); }),
       context_(1),
       work_(asio::make_work_guard(context_)),
       wake_(context_) {}
@@ -72,7 +80,6 @@ Loop::~Loop() {
     // A task that never runs may own timers or connections, so it is destroyed while they still can
     // be.
     for (std::vector<Task> left; left.swap(tasks_), !left.empty();) left.clear();
-    flushables_.clear();
 }
 
 void Loop::run() {
@@ -152,21 +159,11 @@ void Loop::fire_timers() {
     arm_wake_timer();
 }
 
-void Loop::flush_soon(std::shared_ptr<Flushable> flushable) {
-    const bool first = flushables_.empty();
-    flushables_.push_back(std::move(flushable));
-    // This runs after everything that is ready now: at the end of the turn.
-    if (first) asio::post(context_, [this] { flush_now(); });
-}
-
-void Loop::flush_now() {
-    US_ASSERT(!in_frame_);
-    flushing_.swap(flushables_);
-    for (const auto& flushable : flushing_) {
+void Loop::end_turn() {
+    turn_ends_.run([this](const Task& task) {
         const Frame frame(*this);
-        flushable->flush();
-    }
-    flushing_.clear();
+        task();
+    });
 }
 
 Result<Descriptor> Loop::adopt(Fd fd) {

@@ -15,22 +15,13 @@
 
 namespace understudy::platform {
 
-/// The event loop on which all else in this folder runs: one io_context, its tasks, timers and
-/// shared buffers, and the list of connections with something to send.
+/// The event loop on which all else in this folder runs: one io_context, its tasks and timers, what
+/// happens at the end of a turn, and the buffers that connections share.
 ///
-/// A turn handles everything that is ready when the loop looks. Output that is collected in a turn
-/// is sent at its end.
-/// Thread: the one that runs it; post(), defer() and stop() from any.
+/// Thread: the one that runs it; post() and stop() from any.
 class Loop {
 public:
     using Task = Runtime::Task;
-
-    /// An object with output to write at the end of the turn.
-    class Flushable {
-    public:
-        virtual ~Flushable() = default;
-        virtual void flush() = 0;
-    };
 
     /// Surrounds everything that the loop calls: it fixes now() and measures the duration.
     class Frame {
@@ -43,6 +34,9 @@ public:
     private:
         Loop& loop_;
     };
+
+    /// Within a frame: what follows is a task of its own, with its own now().
+    void next_frame();
 
     explicit Loop(Log& log);
     ~Loop();
@@ -57,10 +51,8 @@ public:
     void post(Task task);
     [[nodiscard]] std::unique_ptr<Timer> at(TimePoint when, Task task);
 
-    /// Calls flush() once at the end of this turn.
-    void flush_soon(std::shared_ptr<Flushable> flushable);
-    /// The same at once, before a call that blocks. Requires: not inside a frame.
-    void flush_now();
+    /// What happens at the end of a turn. Each task has a frame of its own.
+    [[nodiscard]] TurnEnds& turn_ends() { return turn_ends_; }
 
     [[nodiscard]] TimePoint now() const;
     [[nodiscard]] asio::io_context& context() { return context_; }
@@ -84,6 +76,7 @@ private:
     class LoopTimer;
 
     void run_tasks();
+    void end_turn();
     void fire_timers();
     void arm_wake_timer();
 
@@ -100,14 +93,13 @@ private:
     TimePoint armed_for_ = TimePoint::max();
     TimePoint now_{};
     bool in_frame_ = false;
+    TurnEnds turn_ends_;
 
     // Destroyed before the timers, because handlers that never ran own objects that own timers.
     asio::io_context context_;
     asio::executor_work_guard<asio::io_context::executor_type> work_;
     WakeTimer wake_;
 
-    std::vector<std::shared_ptr<Flushable>> flushables_;
-    std::vector<std::shared_ptr<Flushable>> flushing_;
     std::vector<Task> running_;
     std::mutex mutex_;
     std::vector<Task> tasks_;  // Guarded by mutex_.

@@ -6,7 +6,10 @@
 
 namespace understudy::platform {
 
-ThreadWorker::ThreadWorker(Loop& loop, std::string name) : loop_(loop), name_(std::move(name)) {}
+ThreadWorker::ThreadWorker(Loop& loop, std::string name)
+    : loop_(loop),
+      name_(std::move(name)),
+      run_lone_(loop.turn_ends(), TurnPhase::blocking, [this] { run_lone(); }) {}
 
 ThreadWorker::~ThreadWorker() {
     {
@@ -22,12 +25,13 @@ void ThreadWorker::submit(Job job, Job done, Place place) {
     const bool idle = unfinished_++ == 0;
     if (idle && place == Place::inline_if_idle) {
         lone_ = std::move(item);
-        asio::post(loop_.context(), [this] { run_lone(); });
+        run_lone_.mark();
         return;
     }
     if (lone_) {  // It is no longer alone, so it goes to the thread first.
         enqueue(std::move(*lone_));
         lone_.reset();
+        run_lone_.unmark();
     }
     enqueue(std::move(item));
 }
@@ -45,15 +49,10 @@ void ThreadWorker::enqueue(Item item) {
 }
 
 void ThreadWorker::run_lone() {
-    loop_.flush_now();  // While the disk works, the output is already on its way.
-    if (!lone_) return;
     const Item item = std::move(*lone_);
     lone_.reset();
-    {
-        const Loop::Frame frame(loop_);
-        item.job();
-    }
-    const Loop::Frame frame(loop_);
+    item.job();
+    loop_.next_frame();
     completed(item.done);
 }
 

@@ -41,6 +41,7 @@ private:
     const std::string name_;
     std::size_t unfinished_ = 0;  // Submitted, and `done` has not begun.
     std::optional<Item> lone_;    // Waits for the end of the turn, to run on the loop.
+    TurnEnd run_lone_;
     std::thread thread_;
 
     std::mutex mutex_;

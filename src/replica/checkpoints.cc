@@ -11,7 +11,8 @@ Checkpoints::Checkpoints(Runtime& runtime, Log& log, Options options, const Repl
       log_(log),
       options_(options),
       replicated_(replicated),
-      machine_(machine) {}
+      machine_(machine),
+      begin_(runtime.turn_ends(), TurnPhase::commands, [this] { begin_if_due(); }) {}
 
 Checkpoints::~Checkpoints() { life_.end(); }
 
@@ -30,7 +31,7 @@ void Checkpoints::applied(std::uint64_t commands, std::uint64_t bytes) {
 void Checkpoints::set_role(Role role) {
     const bool promoted = role == Role::active && role_ != Role::active;
     role_ = role;
-    // Whoever is promoted has commands to carry out, and nobody waits for this one.
+    // A promoted member has commands to carry out, and no caller waits for this checkpoint.
     if (promoted && duty_ != CheckpointDuty::mine && serving_.empty()) drop();
     consider();
 }
@@ -49,17 +50,17 @@ void Checkpoints::now(Taken taken) {
         return;
     }
     wanted_.push_back(std::move(taken));
-    if (stage_ == Stage::idle) schedule();
+    begin_.mark();
 }
 
 void Checkpoints::drop() {
-    if (stage_ != Stage::writing) return;
+    if (!writing_) return;
     ++counters_.dropped;
     give_up();
     wanted_.insert(wanted_.begin(), std::make_move_iterator(serving_.begin()),
                    std::make_move_iterator(serving_.end()));
     serving_.clear();
-    if (!wanted_.empty()) schedule();
+    if (!wanted_.empty()) begin_.mark();
 }
 
 void Checkpoints::stop() {
@@ -77,14 +78,14 @@ void Checkpoints::stop() {
     }
 }
 
-/// What it would have covered is still to be covered.
+/// What the abandoned checkpoint would have covered counts for the next one.
 void Checkpoints::give_up() {
     commands_ += std::exchange(covered_commands_, 0);
     bytes_ += std::exchange(covered_bytes_, 0);
     source_.reset();
     writer_.reset();
     rest_.clear();
-    stage_ = Stage::idle;
+    writing_ = false;
 }
 
 bool Checkpoints::due() const {
@@ -96,28 +97,23 @@ bool Checkpoints::due() const {
 }
 
 void Checkpoints::consider() {
-    if (journal_ == nullptr || stopped_ || stage_ != Stage::idle || retry_ || !due()) return;
-    schedule();
+    if (journal_ == nullptr || stopped_ || writing_ || retry_ || !due()) return;
+    begin_.mark();
 }
 
-/// At the end of the turn: between entries, and with all that it brings.
-void Checkpoints::schedule() {
-    US_ASSERT(stage_ == Stage::idle);
-    stage_ = Stage::scheduled;
-    later([this] {
-        if (stopped_ || stage_ != Stage::scheduled) return;
-        stage_ = Stage::idle;
-        if (const Index newest = journal_->checkpoint(); newest > newest_) {
-            newest_ = newest;  // Somebody else has taken one meanwhile.
-            commands_ = 0;
-            bytes_ = 0;
-        }
-        if (!wanted_.empty() || due()) begin();
-    });
+/// At the end of the turn: so it is between two entries, and includes all entries of the turn.
+void Checkpoints::begin_if_due() {
+    if (stopped_ || writing_) return;
+    if (const Index newest = journal_->checkpoint(); newest > newest_) {
+        newest_ = newest;  // Another member has taken one meanwhile.
+        commands_ = 0;
+        bytes_ = 0;
+    }
+    if (!wanted_.empty() || due()) begin();
 }
 
 void Checkpoints::begin() {
-    stage_ = Stage::writing;
+    writing_ = true;
     serving_ = std::exchange(wanted_, {});
     auto writer = journal_->begin_checkpoint();
     if (!writer) return ended(std::move(writer).error());
@@ -139,7 +135,7 @@ void Checkpoints::step() {
     write(std::move(slice));
 }
 
-/// A state machine may make pieces that are longer than a slice: then the rest waits.
+/// A state machine may return a piece that is longer than a slice. The rest is written after it.
 void Checkpoints::write(Buffer slice) {
     constexpr std::size_t size_max = journal::CheckpointWriter::slice_bytes_max;
     if (slice.size() > size_max) {
@@ -174,13 +170,13 @@ void Checkpoints::ended(Result<Index> result) {
         log_.warn("replica.checkpoint.failed",
                   {kv("index", journal_->committed().value), kv("error", result.error())});
         retry_after_ = std::clamp(2 * retry_after_, options_.retry_min, options_.retry_max);
-        // What has gathered since the one before is still to come.
+        // The commands since the checkpoint before are still not covered.
         retry_ = runtime_.at(runtime_.now() + retry_after_, [this] {
             const auto fired = std::move(retry_);
-            if (stage_ == Stage::idle && !stopped_) schedule();
+            begin_.mark();
         });
     }
-    if (!wanted_.empty()) schedule();
+    if (!wanted_.empty()) begin_.mark();
     consider();
     const Lifetime::Watch here = life_.watch();
     for (const Taken& taken : std::exchange(serving_, {})) {

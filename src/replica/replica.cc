@@ -17,7 +17,8 @@ std::string_view name(Durability durability) {
     return "unknown";
 }
 
-/// An opening under way: the replica hears the journal before anybody else has it.
+/// An opening under way. The replica observes the journal from the start, and its owner gets it
+/// when the journal is open.
 class Replica::Starting final : public journal::Opening {
 public:
     Starting(std::unique_ptr<Replica> replica, Opened opened)
@@ -33,7 +34,7 @@ public:
     }
 
 private:
-    // The callback may destroy this: everything it needs is moved out before.
+    // The callback may destroy this object, so its members are moved out before.
     void ended(Result<std::unique_ptr<journal::Journal>> journal) {
         const Opened opened = std::move(opened_);
         auto replica = std::move(replica_);
@@ -69,7 +70,8 @@ Replica::Replica(Runtime& runtime, Log& log, Options options, StateMachine& mach
       machine_(machine),
       sink_(replicated_, machine),
       checkpoints_(runtime, log, options.checkpoints, replicated_, machine),
-      proposals_(options.proposals) {
+      proposals_(options.proposals),
+      flush_(runtime.turn_ends(), TurnPhase::commands, [this] { flush(); }) {
     checkpoints_.set_duty(options.witness ? CheckpointDuty::others : options.checkpoint_duty);
 }
 
@@ -80,7 +82,7 @@ Replica::~Replica() {
 
 void Replica::begin(journal::Journal& journal) { checkpoints_.start(journal); }
 
-// --- What is asked of us -------------------------------------------------------------------------
+// --- Calls of the owner --------------------------------------------------------------------------
 
 void Replica::submit(Bytes command, Urgency urgency, Answered answered) {
     add({.kind = ItemKind::command, .body = command}, urgency, std::move(answered));
@@ -101,7 +103,7 @@ void Replica::submit(const Request& request, Bytes command, Answered answered) {
     if (found.known == session::Known::abandoned) {
         return answer_later(std::move(answered), request_abandoned());
     }
-    // A standby may be behind: what it does not know, the active member may.
+    // A standby may lack entries. The active member may know what this one does not.
     if (active() && found.known != session::Known::fresh) {
         ++counters_.expired;
         return answer_later(std::move(answered), request_expired());
@@ -149,7 +151,7 @@ void Replica::outcome(const Request& request, std::function<void(Result<Outcome>
         }
         told(std::move(reply).error());
     };
-    // The same as for a request, but for what is appended if nothing is known of it yet.
+    // As for a request. But if nothing is known of it yet, its abandonment is appended.
     const session::Finding found = replicated_.sessions.find(request);
     if (found.known == session::Known::fresh || !active()) {
         if (found.known != session::Known::answered && found.known != session::Known::abandoned) {
@@ -169,7 +171,7 @@ void Replica::read(Done done) {
     ++counters_.reads;
     if (planted(Plant::reads_unconfirmed)) return later([done = std::move(done)] { done({}); });
     reads_.push_back(std::move(done));
-    schedule_flush();
+    flush_.mark();
 }
 
 void Replica::checkpoint_now(Proposed done) { checkpoints_.now(std::move(done)); }
@@ -210,7 +212,7 @@ std::uint64_t Replica::hash() const {
     return hash64(parts);
 }
 
-// --- On the way into the journal -----------------------------------------------------------------
+// --- Into the journal ----------------------------------------------------------------------------
 
 void Replica::add(const Item& item, Urgency urgency, Answered answered) {
     if (broken_ || closing_ || !active()) {
@@ -221,7 +223,7 @@ void Replica::add(const Item& item, Urgency urgency, Answered answered) {
         ++counters_.refused;
         return answer_later(std::move(answered), std::move(added).error());
     }
-    schedule_flush();
+    flush_.mark();
 }
 
 Error Replica::not_active() const {
@@ -243,16 +245,7 @@ void Replica::answer_later(Answered answered, Error error) {
     });
 }
 
-/// At the end of the turn: all that is proposed in one turn shares entries.
-void Replica::schedule_flush() {
-    if (flush_scheduled_) return;
-    flush_scheduled_ = true;
-    later([this] {
-        flush_scheduled_ = false;
-        flush();
-    });
-}
-
+/// At the end of the turn, so that commands of one turn share entries.
 void Replica::flush() {
     while (auto taken = proposals_.take()) append(taken->first, std::move(taken->second));
     confirm_reads();
@@ -267,7 +260,7 @@ void Replica::append(Urgency urgency, Proposals::Pack pack) {
     journal_->append(std::move(drafts), urgency,
                      [this, waiting = std::move(waiting)](const Result<Index>& result) {
                          const auto kept =
-                             waiting;  // We may be destroyed, and the journal with us.
+                             waiting;  // A callback may destroy us, and the journal with us.
                          appended(*kept, result);
                      });
 }
@@ -290,7 +283,7 @@ void Replica::appended(const std::vector<Answered>& waiting, const Result<Index>
     proposals_.reuse(std::move(results));
 }
 
-/// One confirmation serves all who asked before it began; who asks later waits for the next.
+/// One confirmation serves all reads that came before it began. Later reads wait for the next one.
 void Replica::confirm_reads() {
     if (confirming_ || reads_.empty()) return;
     confirming_ = true;
@@ -300,7 +293,7 @@ void Replica::confirm_reads() {
         const auto kept = served;
         const Lifetime::Watch here = life_.watch();
         confirming_ = false;
-        if (!reads_.empty()) schedule_flush();
+        if (!reads_.empty()) flush_.mark();
         for (const Done& done : *kept) {
             done(result);
             if (here.ended()) return;
@@ -308,7 +301,7 @@ void Replica::confirm_reads() {
     });
 }
 
-// --- What the journal tells ----------------------------------------------------------------------
+// --- From the journal ----------------------------------------------------------------------------
 
 Result<void> Replica::restore(const journal::StateSlice& slice) {
     if (slice.first) {
@@ -325,7 +318,7 @@ void Replica::committed(const journal::Entry& entry) {
     US_ASSERT(entry.index > applied_);
     ++counters_.entries;
     const std::uint64_t before = counters_.commands;
-    // A journal may tell commands as a command: to it both are bytes.
+    // A journal may give us `commands` as a `command`: to the journal both are bytes.
     if (!options_.witness && journal::has_body(entry.type)) {
         const bool ours = active() && entry.epoch == standing_.epoch && journal_ != nullptr;
         Results* results = ours ? &proposals_.applied(entry.index) : nullptr;
@@ -416,7 +409,7 @@ void Replica::standing_changed(const Standing& standing) {
     if (const auto changed = on_standing_) changed(standing);
 }
 
-/// What has not been appended yet has not happened.
+/// Commands that have not been appended did not happen.
 void Replica::refuse_waiting() {
     const Lifetime::Watch here = life_.watch();
     const Error error = not_active();
@@ -432,7 +425,7 @@ void Replica::refuse_waiting() {
 }
 
 void Replica::space_changed(Space space) {
-    const auto changed = on_space_changed_;  // The callback may destroy us.
+    const auto changed = on_space_changed_;  // A copy: the callback may destroy us.
     if (changed) changed(space);
 }
 
@@ -442,7 +435,7 @@ void Replica::failed(const Error& error) {
     if (on_failed_) std::exchange(on_failed_, {})(error);
 }
 
-/// Nothing more is applied: what follows an entry that was left out would be another state.
+/// Nothing more is applied. Entries after one that was left out would lead to another state.
 void Replica::break_off(Error error) {
     broken_ = std::move(error);
     log_.error("replica.broken", {kv("error", *broken_)});

@@ -21,27 +21,28 @@ using journal::Space;
 using journal::Standing;
 using journal::Urgency;
 
-/// When a command counts. What the journal does; named so that all can see it.
+/// Where a command is kept when it counts as durable. A property of the journal, shown in status.
 enum class Durability : std::uint8_t {
-    disk = 1,    ///< Synced: on the directory, or by a majority of the members.
-    memory = 2,  ///< In the memory of a majority; a power cut may lose it.
+    disk = 1,    ///< Synced to the directory, or by a majority of the members.
+    memory = 2,  ///< In the memory of a majority. A power cut may lose it.
 };
 [[nodiscard]] std::string_view name(Durability durability);
 
-/// Hosts a StateMachine on a journal of any kind: submit a command, hear its reply when it is
-/// committed and applied.
+/// Hosts a StateMachine on a journal of any kind. A command is submitted, and its reply comes when
+/// it is committed and applied.
 ///
-/// Adds to the journal what every service needs: commands of one loop turn share an entry; requests
-/// of sessions are carried out once, however often they are sent; replay when it starts,
-/// checkpoints in the background. Whoever is not active applies what the active member appends.
+/// It adds to the journal what every service needs. Commands of one loop turn share an entry. A
+/// request of a session is carried out once, however often it is sent. The journal is replayed at
+/// the start, and checkpoints are taken in the background. A member that is not active applies what
+/// the active member appends.
 ///
-/// Destroying it gives up; close() is the orderly way. Both may be called in any callback.
-/// No callback comes within the call that it was given to.
+/// The destructor abandons what is under way; close() finishes it. Both may be called in any
+/// callback. No callback is called within the call that it was given to.
 /// Thread: loop only.
 class Replica final : private journal::Observer {
 public:
     struct Options {
-        Durability durability = Durability::disk;  ///< What the journal is known to do.
+        Durability durability = Durability::disk;  ///< That of the journal.
         Proposals::Options proposals = {};
         Checkpoints::Options checkpoints = {};
         CheckpointDuty checkpoint_duty = CheckpointDuty::mine;
@@ -49,14 +50,14 @@ public:
     };
 
     struct Counters {
-        std::uint64_t entries = 0;   ///< Heard.
-        std::uint64_t commands = 0;  ///< Applied; requests among them.
+        std::uint64_t entries = 0;   ///< Committed, whichever member appended them.
+        std::uint64_t commands = 0;  ///< Applied, with requests.
         std::uint64_t packs = 0;     ///< Appended here.
-        std::uint64_t repeated = 0;  ///< Requests that were answered, not carried out again.
-        std::uint64_t expired = 0;   ///< Requests below their session's window, or without one.
-        std::uint64_t refused = 0;   ///< Not active, too much, closing.
+        std::uint64_t repeated = 0;  ///< Requests that got their old reply.
+        std::uint64_t expired = 0;   ///< Requests that their session has forgotten, or without one.
+        std::uint64_t refused = 0;   ///< Not active, limit exceeded, closing.
         std::uint64_t reads = 0;
-        std::uint64_t confirms = 0;  ///< Of the journal, for all reads of a turn.
+        std::uint64_t confirms = 0;  ///< Asked of the journal. One serves all reads of a turn.
         std::uint64_t restorations = 0;
     };
 
@@ -65,15 +66,15 @@ public:
     using Done = std::function<void(Result<void>)>;
     struct Outcome {
         RequestFate fate;
-        Bytes reply;  ///< If applied. Lives as long as the call.
+        Bytes reply;  ///< If the request was applied. Lives as long as the call.
     };
 
-    /// Restores `machine` from the newest checkpoint, replays what follows, then calls `opened`
-    /// once, never within this call.
+    /// Restores `machine` from the newest checkpoint, replays the entries after it, then calls
+    /// `opened` once, never within this call.
     ///
-    /// Requires: `machine` is as new, and outlives the Replica.
-    /// Errors: those of the journal; corrupt (none): a checkpoint or an entry makes no sense; what
-    ///         the machine answered to a restoration.
+    /// Requires: `machine` has its initial state, and outlives the Replica.
+    /// Errors: those of the journal; corrupt (none): a checkpoint or an entry is invalid; the error
+    ///         that the machine returned when it was restored.
     [[nodiscard]] static std::unique_ptr<journal::Opening> open(Runtime& runtime, Log& log,
                                                                 Options options,
                                                                 const journal::Open& journal,
@@ -84,56 +85,57 @@ public:
     Replica(const Replica&) = delete;
     Replica& operator=(const Replica&) = delete;
 
-    /// Makes `command` durable, applies it, then calls `answered` with the reply: once, and in the
-    /// order of the commands of one urgency.
-    /// Errors: not_active (none: not taken, says who is; unknown: the tenure ended while it was
-    ///         under way), no_space, limit_exceeded, closed (none), disk_failed (unknown).
+    /// Makes `command` durable, applies it, then calls `answered` once with the reply. Replies to
+    /// commands of one urgency come in the order of the commands.
+    /// Errors: not_active (none: it was not taken, and the detail names the active member; unknown:
+    ///         the tenure ended while it was under way), no_space, limit_exceeded, closed (none),
+    ///         disk_failed (unknown).
     void submit(Bytes command, Urgency urgency, Answered answered);
     void submit(Bytes command, Answered answered);
 
-    /// The same for a request of a session: carried out once, however often it is submitted, here
-    /// or at other members. Whether active or not, a reply that is here is given.
-    /// Errors: as above; session_expired (unknown: whether it was ever carried out is forgotten);
-    ///         refused (none: abandoned).
+    /// The same for a request of a session. It is carried out once, however often it is submitted,
+    /// here or at other members. If its reply is known here, it is given in every role.
+    /// Errors: as above; session_expired (unknown: it is forgotten whether it was carried out);
+    ///         refused (none: it was abandoned).
     void submit(const Request& request, Bytes command, Answered answered);
 
-    /// The same as submit() for who needs the index only.
+    /// The same as submit(), but `done` gets only the index of the entry.
     void propose(Bytes command, Urgency urgency, Proposed done);
 
-    /// A session for a client's requests. Lasts until it is closed, is not used for an hour of the
-    /// service's time, or makes room for others. Errors: as submit().
+    /// Opens a session for a client's requests. It ends when it is closed, when it is not used for
+    /// an hour of log time, or when its place is needed for another one. Errors: as submit().
     void open_session(std::function<void(Result<SessionId>)> opened);
     void close_session(SessionId session, Done done);
 
-    /// What became of a request that was submitted here or elsewhere. If it has not been applied,
-    /// it is abandoned: it never will be, even if it still arrives. Errors: as submit().
+    /// Tells what became of a request that was submitted at any member. If it has not been applied,
+    /// it is abandoned: it will never be applied, even if it still arrives. Errors: as submit().
     void outcome(const Request& request, std::function<void(Result<Outcome>)> told);
 
-    /// Calls `done` when the state has all that anybody was told of before this call: whoever looks
-    /// at the machine then reads linearizably.
-    /// Errors: not_active, closed, disk_failed (none).
+    /// Calls `done` when the state includes every command whose reply was given before this call,
+    /// at any member. Reading the machine in `done` is linearizable. Errors: not_active, closed,
+    /// disk_failed (none).
     void read(Done done);
 
-    /// Takes a checkpoint of the state as it is now; `done` gets its index once it is durable.
+    /// Takes a checkpoint of the present state. `done` gets its index when it is durable.
     /// Errors: no_space, disk_failed, limit_exceeded, closed (none).
     void checkpoint_now(Proposed done);
-    /// Who takes checkpoints is decided elsewhere; this member does, or does not.
+    /// Says whether this member takes checkpoints when they are due.
     void set_checkpoint_duty(bool mine);
 
-    /// Refuses what comes from now on, lets what was accepted finish, then calls `done`.
+    /// Refuses new commands, finishes what was accepted, then calls `done`.
     /// Requires: called once.
     void close(std::function<void()> done);
 
-    /// Called with each change from now on; standing() is what is now. A member that was ever
-    /// standby hears standby before active, and active when all before its tenure is applied.
+    /// `changed` is called with each later change; standing() is the present one. A member that was
+    /// standby before is told `active` when all entries before its tenure are applied.
     void on_standing(std::function<void(const Standing&)> changed);
-    /// Called once when this member cannot go on: the journal has failed, or holds what nobody here
-    /// understands. Comes after every pending command has been told.
+    /// `failed` is called once when this member cannot go on: the journal has failed, or an entry
+    /// is invalid. Every pending command has its answer before.
     void on_failed(std::function<void(const Error&)> failed);
     void on_space_changed(std::function<void(Space)> changed);
 
     [[nodiscard]] Index applied() const { return applied_; }
-    /// Log time: what state machines are told.
+    /// The log time of the newest entry.
     [[nodiscard]] Duration time() const { return replicated_.time; }
     [[nodiscard]] const Standing& standing() const { return standing_; }
     [[nodiscard]] bool active() const { return standing_.role == Role::active; }
@@ -149,7 +151,7 @@ public:
         return checkpoints_.counters();
     }
     [[nodiscard]] std::size_t sessions() const { return replicated_.sessions.sessions(); }
-    /// Of all that is replicated, sessions included. Equal at each member at each index.
+    /// Of the whole replicated state, with sessions. At the same index it is equal at all members.
     [[nodiscard]] std::uint64_t hash() const;
 
 private:
@@ -166,7 +168,6 @@ private:
     void begin(journal::Journal& journal);
     void add(const Item& item, Urgency urgency, Answered answered);
     void answer_later(Answered answered, Error error);
-    void schedule_flush();
     void flush();
     void append(Urgency urgency, Proposals::Pack pack);
     void appended(const std::vector<Answered>& waiting, const Result<Index>& result);
@@ -191,14 +192,14 @@ private:
     Checkpoints checkpoints_;
     Index applied_;
     Standing standing_;
-    Duration tenure_time_{};  ///< Log time when the tenure began ...
-    TimePoint tenure_began_;  ///< ... which was then.
+    Duration tenure_time_{};  ///< The log time when the tenure began.
+    TimePoint tenure_began_;
     std::optional<Error> broken_;
     bool closing_ = false;
 
     Proposals proposals_;
-    bool flush_scheduled_ = false;
-    std::vector<Done> reads_;  ///< For the next confirm().
+    TurnEnd flush_;
+    std::vector<Done> reads_;  ///< They wait for the next confirm().
     bool confirming_ = false;
     Buffer reply_;
     Counters counters_;
@@ -206,8 +207,8 @@ private:
     std::function<void(const Standing&)> on_standing_;
     std::function<void(const Error&)> on_failed_;
     std::function<void(Space)> on_space_changed_;
-    Lifetime life_;                                               ///< Until this has ended.
-    std::unique_ptr<journal::Journal> journal_;                   ///< Null while opening.
+    Lifetime life_;
+    std::unique_ptr<journal::Journal> journal_;  ///< Null while it is being opened.
 };
 
 }  // namespace understudy::replica

@@ -202,6 +202,7 @@ void SimRuntime::die() {
     paused_ = false;
     unstarted_ = 0;
     unsent_.clear();
+    turn_ends_.clear();
 }
 
 void SimRuntime::clear() {

@@ -42,6 +42,7 @@ public:
     [[nodiscard]] TimePoint now() const override;
     void post(Task task) override;
     [[nodiscard]] std::unique_ptr<Timer> at(TimePoint when, Task task) override;
+    [[nodiscard]] TurnEnds& turn_ends() override { return turn_ends_; }
     [[nodiscard]] Worker& worker(std::string_view name) override;
     [[nodiscard]] Network& network() override { return network_; }
     [[nodiscard]] SimDisk& disk() override { return disk_; }
@@ -157,6 +158,7 @@ private:
     Duration* meter_ = nullptr;
     Duration turn_extra_ = Duration::zero();
     std::deque<Turn> inbox_;
+    TurnEnds turn_ends_{[this] { post([this] { turn_ends_.run(); }); }};
     std::vector<Armed> timers_;
     std::vector<std::uint32_t> free_timers_;
     std::vector<std::pair<Stream*, std::uint8_t>> unsent_;

@@ -11,6 +11,7 @@ namespace {
 const auto platform_only = testing::Values(Implementation{"platform", &make_platform_harness});
 
 INSTANTIATE_TEST_SUITE_P(Platform, RuntimeContract, platform_only);
+INSTANTIATE_TEST_SUITE_P(Platform, TurnEndContract, platform_only);
 INSTANTIATE_TEST_SUITE_P(Platform, WorkerContract, platform_only);
 INSTANTIATE_TEST_SUITE_P(Platform, NetworkContract, platform_only);
 INSTANTIATE_TEST_SUITE_P(Platform, LocalNetworkContract, platform_only);

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "tests/contract/harness.h"
@@ -141,6 +143,153 @@ TEST_P(RuntimeContract, ATimerMayBeArmedAgainByItsOwnTask) {
     on_loop(0, [&] { first_ = node().at(node().now(), again); });
 
     EXPECT_TRUE(run_until([&] { return ran_.size() == 5; }));
+}
+
+/// What is marked for the end of a turn.
+class TurnEndContract : public RuntimeContract {
+protected:
+    std::unique_ptr<TurnEnd> end(TurnPhase phase, std::function<void()> task) {
+        return std::make_unique<TurnEnd>(node().turn_ends(), phase, std::move(task));
+    }
+    /// One that notes `mark` when it runs.
+    std::unique_ptr<TurnEnd> noted(TurnPhase phase, int mark) {
+        return end(phase, [this, mark] { ran_.push_back(mark); });
+    }
+    [[nodiscard]] bool run_until_ran(std::size_t count) {
+        return run_until([&] { return ran_.size() >= count; });
+    }
+
+    std::vector<std::unique_ptr<TurnEnd>> ends_;
+};
+
+TEST_P(TurnEndContract, WhatIsMarkedRunsOnceAndAfterWhatIsReady) {
+    ends_.push_back(noted(TurnPhase::commands, 3));
+    node().post([this] {
+        for (int i = 0; i < 3; ++i) ends_[0]->mark();
+        EXPECT_TRUE(ends_[0]->marked());
+        ran_.push_back(1);
+    });
+    node().post([this] {
+        ends_[0]->mark();
+        ran_.push_back(2);
+    });
+
+    ASSERT_TRUE(run_until_ran(3));
+    run_for(settle);
+    EXPECT_EQ(ran_, (std::vector<int>{1, 2, 3}));
+    EXPECT_FALSE(ends_[0]->marked());
+}
+
+TEST_P(TurnEndContract, ItMayBeMarkedAgainInALaterTurn) {
+    ends_.push_back(noted(TurnPhase::links, 0));
+    for (std::size_t turn = 1; turn <= 3; ++turn) {
+        on_loop(0, [this] { ends_[0]->mark(); });
+        ASSERT_TRUE(run_until_ran(turn));
+    }
+}
+
+TEST_P(TurnEndContract, PhasesRunInTheirOrderAndEachInTheOrderOfMarking) {
+    constexpr std::array phases{TurnPhase::commands, TurnPhase::log,   TurnPhase::journal,
+                                TurnPhase::messages, TurnPhase::links, TurnPhase::output,
+                                TurnPhase::blocking};
+    for (std::size_t i = 0; i < phases.size(); ++i) {
+        ends_.push_back(noted(phases[i], 2 * static_cast<int>(i)));
+        ends_.push_back(noted(phases[i], 2 * static_cast<int>(i) + 1));
+    }
+    on_loop(0, [this] {
+        for (std::size_t i = ends_.size(); i > 0; i -= 2) {
+            ends_[i - 2]->mark();
+            ends_[i - 1]->mark();
+        }
+    });
+
+    ASSERT_TRUE(run_until_ran(ends_.size()));
+    for (std::size_t i = 0; i < ends_.size(); ++i) EXPECT_EQ(ran_[i], static_cast<int>(i));
+}
+
+TEST_P(TurnEndContract, ALaterPhaseAndAnEarlierOneRunInTheSameTurn) {
+    ends_.push_back(end(TurnPhase::journal, [this] {
+        node().post([this] { ran_.push_back(4); });
+        ran_.push_back(1);
+        ends_[1]->mark();
+        ends_[2]->mark();
+    }));
+    ends_.push_back(noted(TurnPhase::commands, 3));
+    ends_.push_back(noted(TurnPhase::links, 2));
+    on_loop(0, [this] { ends_[0]->mark(); });
+
+    ASSERT_TRUE(run_until_ran(4));
+    EXPECT_EQ(ran_, (std::vector<int>{1, 2, 3, 4}));
+}
+
+// What blocks the loop does so once in a turn, whatever it leads to.
+TEST_P(TurnEndContract, WhatBlocksRunsOncePerTurnAndItsConsequencesInTheSame) {
+    ends_.push_back(end(TurnPhase::blocking, [this] {
+        ran_.push_back(1);
+        if (ran_.size() > 3) return;
+        node().post([this] { ran_.push_back(3); });
+        ends_[0]->mark();
+        ends_[1]->mark();
+    }));
+    ends_.push_back(noted(TurnPhase::output, 2));
+    on_loop(0, [this] { ends_[0]->mark(); });
+
+    ASSERT_TRUE(run_until_ran(4));
+    EXPECT_EQ(ran_, (std::vector<int>{1, 2, 3, 1}));
+}
+
+TEST_P(TurnEndContract, OneThatMarksItselfForEverLeavesRoomForOthers) {
+    int rounds = 0;
+    int rounds_seen = 0;
+    ends_.push_back(end(TurnPhase::commands, [&] {
+        if (++rounds == 1) node().post([&] { rounds_seen = rounds; });
+        if (rounds_seen == 0) ends_[0]->mark();
+    }));
+    on_loop(0, [this] { ends_[0]->mark(); });
+
+    ASSERT_TRUE(run_until([&] { return rounds_seen > 0; }));
+    EXPECT_EQ(rounds_seen, TurnEnds::rounds_max);
+}
+
+TEST_P(TurnEndContract, ADestroyedOneAndAnUnmarkedOneDoNotRun) {
+    for (int i = 0; i < 4; ++i) ends_.push_back(noted(TurnPhase::journal, i));
+    auto killer = end(TurnPhase::journal, [this] {
+        ends_[2].reset();
+        ends_[1]->unmark();
+    });
+    on_loop(0, [&] {
+        killer->mark();
+        for (auto& each : ends_) each->mark();
+        ends_[0].reset();
+    });
+
+    ASSERT_TRUE(run_until_ran(1));
+    run_for(settle);
+    EXPECT_EQ(ran_, std::vector<int>{3});
+}
+
+TEST_P(TurnEndContract, OneMayBeDestroyedByItsOwnTask) {
+    const auto kept = std::make_shared<int>(7);
+    ends_.push_back(end(TurnPhase::messages, [this, kept] {
+        ends_.clear();
+        ran_.push_back(*kept);  // What the task holds is still there.
+    }));
+    on_loop(0, [this] { ends_[0]->mark(); });
+
+    ASSERT_TRUE(run_until_ran(1));
+    EXPECT_EQ(ran_, std::vector<int>{7});
+    EXPECT_EQ(kept.use_count(), 1);
+}
+
+TEST_P(TurnEndContract, TimeStandsStillInATaskOfTheEnd) {
+    ends_.push_back(end(TurnPhase::journal, [this] {
+        const TimePoint now = node().now();
+        for (int look = 0; look < 1000; ++look) ASSERT_EQ(node().now(), now);
+        ran_.push_back(0);
+    }));
+    on_loop(0, [this] { ends_[0]->mark(); });
+
+    ASSERT_TRUE(run_until_ran(1));
 }
 
 }  // namespace understudy::contract

@@ -84,6 +84,7 @@ const auto sims = testing::Values(Implementation{"sim", &make_sim},
                                   Implementation{"unpleasant sim", &make_unpleasant_sim});
 
 INSTANTIATE_TEST_SUITE_P(Sim, RuntimeContract, sims);
+INSTANTIATE_TEST_SUITE_P(Sim, TurnEndContract, sims);
 INSTANTIATE_TEST_SUITE_P(Sim, WorkerContract, sims);
 INSTANTIATE_TEST_SUITE_P(Sim, NetworkContract, sims);
 INSTANTIATE_TEST_SUITE_P(Sim, LocalNetworkContract, sims);

@@ -68,6 +68,12 @@ Worker& FakeRuntime::worker(std::string_view name) {
     return *found->second;
 }
 
+void FakeRuntime::end_turn() {
+    turn_ends_.run([this](const Task& task) {
+        if (!dead_()) task();
+    });
+}
+
 Network& FakeRuntime::network() { assert_failed("no network here", __FILE__, __LINE__); }
 
 bool FakeRuntime::step() {

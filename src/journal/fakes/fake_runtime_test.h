@@ -27,6 +27,7 @@ public:
     TimePoint now() const override { return now_; }
     void post(Task task) override { tasks_.push_back(std::move(task)); }
     std::unique_ptr<Timer> at(TimePoint when, Task task) override;
+    TurnEnds& turn_ends() override { return turn_ends_; }
     Worker& worker(std::string_view name) override;
     Network& network() override;
     Disk& disk() override { return disk_; }
@@ -82,12 +83,15 @@ private:
         std::vector<std::weak_ptr<std::function<void()>>> watches;
     };
 
+    void end_turn();
+
     Disk& disk_;
     FakeHost host_;
     const std::function<bool()> dead_;
     Random random_;
     TimePoint now_{};
     std::deque<Task> tasks_;
+    TurnEnds turn_ends_{[this] { post([this] { end_turn(); }); }};
     std::map<std::string, std::unique_ptr<FakeWorker>, std::less<>> workers_;
     std::map<std::pair<TimePoint, std::uint64_t>, Task> timers_;
     std::uint64_t timer_count_ = 0;

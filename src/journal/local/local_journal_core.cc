@@ -28,6 +28,11 @@ LocalJournal::Core::Core(Runtime& runtime, Log& log, Options options, Observer& 
       hold_(std::move(recovered.hold)),
       looked_(runtime.now()),
       writer_(std::make_shared<SegmentWriter>(std::move(recovered.segment))),
+      flush_(runtime.turn_ends(), TurnPhase::journal,
+             [this] {
+                 const auto self = shared_from_this();
+                 flush();
+             }),
       committed_(recovered.tail.chain),
       reserve_(std::move(recovered.reserve)),
       segments_(std::move(recovered.segments)),
@@ -52,6 +57,7 @@ void LocalJournal::Core::detach() {
     }
     state_ = State::detached;
     life_.end();
+    flush_.unmark();
 }
 
 Index LocalJournal::Core::checkpoint() const {
@@ -69,14 +75,14 @@ void LocalJournal::Core::append(std::vector<Draft> drafts, Urgency urgency, Appe
         });
         return;
     }
-    schedule_flush();
+    flush_.mark();
 }
 
 Result<void> LocalJournal::Core::admit(std::uint64_t bytes, Urgency urgency) {
     if (poisoned_) return Error{.code = Errc::disk_failed, .detail = poisoned_->detail};
     US_CHECK(serving());
     auto admitted = batcher_.admit(bytes, urgency);
-    if (!admitted) schedule_flush();  // Which tells of the space.
+    if (!admitted) flush_.mark();  // Which tells of the space.
     return admitted;
 }
 
@@ -89,7 +95,7 @@ void LocalJournal::Core::append_admitted(std::vector<Draft> drafts, Appended don
         return;
     }
     batcher_.queue_admitted(std::move(append));
-    schedule_flush();
+    flush_.mark();
 }
 
 void LocalJournal::Core::keep_from(std::uint64_t generation) {
@@ -128,15 +134,6 @@ void LocalJournal::Core::run(std::string_view worker, Worker::Job job,
 }
 
 /// At the end of the turn, so that all appends of one turn share a flush.
-void LocalJournal::Core::schedule_flush() {
-    if (flush_scheduled_) return;
-    flush_scheduled_ = true;
-    later([](Core& core) {
-        core.flush_scheduled_ = false;
-        core.flush();
-    });
-}
-
 void LocalJournal::Core::flush() {
     if (queue_.rises(batcher_.waiting_bytes(), options_.queue_bytes_max)) {
         log_.warn("journal.queue", {kv("directory", options_.directory),
@@ -373,7 +370,7 @@ void LocalJournal::Core::arm_mark() {
 void LocalJournal::Core::offer_mark() {
     Append mark{.drafts = {{.type = EntryType::mark, .body = {}}}, .done = {}};
     // Refused on a full disk: the room that is left has better uses.
-    if (batcher_.offer(mark)) schedule_flush();
+    if (batcher_.offer(mark)) flush_.mark();
 }
 
 void LocalJournal::Core::watch_space() {

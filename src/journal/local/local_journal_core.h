@@ -81,7 +81,6 @@ private:
              Worker::Place place = Worker::Place::worker_thread);
 
     [[nodiscard]] Result<void> serving() const;
-    void schedule_flush();
     void flush();
     void submit(Batch batch);
     void flushed(const std::shared_ptr<Flush>& flush);
@@ -126,7 +125,7 @@ private:
     bool look_again_ = false;
     std::shared_ptr<SegmentWriter> writer_;  ///< The journal worker's.
     std::deque<InFlight> in_flight_;
-    bool flush_scheduled_ = false;
+    TurnEnd flush_;
     Chain committed_;
 
     std::unique_ptr<File> reserve_;

@@ -38,6 +38,7 @@ NodeLogCore::NodeLogCore(Runtime& runtime, Log& log, NodeLog::Options options,
       record_bytes_max_(longest_body(options_.segment_size_bytes)),
       draft_bytes_max_(std::min(draft_bytes, record_bytes_max_)),
       cache_(options_.cache_bytes_max),
+      hand_over_(runtime.turn_ends(), TurnPhase::log, [this] { hand_over(); }),
       snapshot_due_(options_.segment_size_bytes) {}
 
 NodeLogCore::~NodeLogCore() = default;
@@ -235,18 +236,16 @@ void NodeLogCore::note(const NodeRecord& record) {
 
 /// Something has been written: which position that is, and the end of the turn takes it on.
 LogPosition NodeLogCore::turn() {
-    if (!hand_over_scheduled_) {
-        hand_over_scheduled_ = true;
+    if (!hand_over_.marked()) {
+        hand_over_.mark();
         written_ = written_.next();
-        later([this] { hand_over(); });
     }
     return written_;
 }
 
 void NodeLogCore::hand_over() {
-    if (!hand_over_scheduled_) return;
-    hand_over_scheduled_ = false;
-    US_ASSERT(!turn_.empty());
+    hand_over_.unmark();
+    if (turn_.empty()) return;
     std::vector<Building> drafts = std::exchange(turn_, {});
     bytes_written_ += std::exchange(turn_bytes_, 0);
     for (std::size_t i = 0; i < drafts.size(); ++i) {

@@ -152,7 +152,7 @@ private:
 
     std::vector<Building> turn_;  ///< What was written since the last hand-over.
     std::uint64_t turn_bytes_ = 0;
-    bool hand_over_scheduled_ = false;
+    TurnEnd hand_over_;
     std::uint32_t appended_ = 0;  ///< Entries, to tell those that have no place yet.
     std::deque<UnderWay> under_way_;
     LogPosition written_;

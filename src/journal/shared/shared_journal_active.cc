@@ -98,19 +98,10 @@ void SharedJournal::Core::append(std::vector<Draft> drafts, Urgency urgency, App
             if (refused) refused(error);
         });
     }
-    schedule_flush();
+    flush_.mark();
 }
 
 /// At the end of the turn, so that all appends of one turn share a flush.
-void SharedJournal::Core::schedule_flush() {
-    if (tenure_->flush_scheduled) return;
-    tenure_->flush_scheduled = true;
-    later(tenure_->life.guarded([](Core& core) {
-        core.tenure_->flush_scheduled = false;
-        core.flush();
-    }));
-}
-
 void SharedJournal::Core::flush() {
     const auto tenure = tenure_;
     if (tenure->queue.rises(tenure->batcher.waiting_bytes(), options_.queue_bytes_max)) {
@@ -317,7 +308,7 @@ void SharedJournal::Core::offer_mark() {
     Append mark{.drafts = {}, .done = {}};
     mark.drafts.push_back({.type = EntryType::mark, .body = {}});
     // Refused on a full disk: the room that is left has better uses.
-    if (tenure_->batcher.offer(mark)) schedule_flush();
+    if (tenure_->batcher.offer(mark)) flush_.mark();
 }
 
 void SharedJournal::Core::watch_space() {
@@ -435,6 +426,7 @@ void SharedJournal::Core::end_tenure(const Error& error) {
 /// Behind the flushes under way, and where files may be closed.
 void SharedJournal::Core::release(std::shared_ptr<Tenure> tenure) {
     tenure->life.end();
+    flush_.unmark();
     tenure->reserve_timer.reset();
     tenure->mark_timer.reset();
     tenure->stamp_timer.reset();
@@ -461,7 +453,7 @@ void SharedJournal::Core::step_down(Done done) {
 void SharedJournal::Core::leave() {
     US_ASSERT(phase_ == Phase::leaving);
     Tenure& tenure = *tenure_;
-    if (!tenure.in_flight.empty() || !tenure.batcher.idle() || tenure.flush_scheduled) return;
+    if (!tenure.in_flight.empty() || !tenure.batcher.idle() || flush_.marked()) return;
     if (!tenure.batcher.marked() && !tenure.mark_offered) {
         tenure.mark_offered = true;
         offer_mark();

@@ -12,7 +12,11 @@ SharedJournal::Core::Core(Runtime& runtime, Log& log, Options options, Observer&
       reader_(std::make_shared<SharedReader>(runtime.disk(), options_.directory)),
       rest_since_(runtime.now()),
       judge_after_(options_.mark_after),
-      claims_(options_.lease) {}
+      claims_(options_.lease),
+      flush_(runtime.turn_ends(), TurnPhase::journal, [this] {
+          const auto self = shared_from_this();
+          flush();
+      }) {}
 
 void SharedJournal::Core::begin(SharedOpened opened) {
     opened_ = std::move(opened);

@@ -95,7 +95,6 @@ private:
         std::shared_ptr<SharedWriter> writer;  ///< The journal worker's.
         std::shared_ptr<File> claim;           ///< The stamp worker's.
         std::deque<InFlight> in_flight;
-        bool flush_scheduled = false;
         std::unique_ptr<File> reserve;
         bool making_reserve = false;
         std::unique_ptr<Timer> reserve_timer;
@@ -151,7 +150,6 @@ private:
     // The active: shared_journal_active.cc.
     void serve(SharedTenure begun);
     void vouch_for(const LastBegun& begun);
-    void schedule_flush();
     void flush();
     void submit(Batch batch);
     void write(const std::shared_ptr<Flush>& flush);
@@ -227,6 +225,7 @@ private:
     Taken taken_;
 
     std::shared_ptr<Tenure> tenure_;
+    TurnEnd flush_;                   ///< Marked only in a tenure.
     std::optional<EpochRecord> own_;  ///< Of the last tenure here.
     Done left_;                       ///< Of step_down().
 

@@ -41,12 +41,14 @@ ImmortalClient::Impl::Impl(std::shared_ptr<Log> its_log, ImmortalClientOptions i
       session(its_session),
       callbacks(std::make_shared<library::Callbacks>(log, "us-callback")),
       waiter("client", loop, *callbacks, ending),
-      asks(log, callbacks, outstanding_bytes_max,
-           [this](std::string_view handler, Bytes arguments, Told then) {
-               if (client == nullptr) return then(waiter.closed(Effect::none));
-               (void)client->call(handler, arguments, std::move(then));
-           },
-           [this](std::function<void()> task) { later(std::move(task)); }),
+      asks(
+          log, callbacks, outstanding_bytes_max,
+          [this](std::string_view handler, Bytes arguments, Told then) {
+              if (client == nullptr) return then(waiter.closed(Effect::none));
+              (void)client->call(handler, arguments, std::move(then));
+          },
+          [this](std::function<void()> task) { later(std::move(task)); },
+          [this]() -> TurnEnds& { return loop.runtime().turn_ends(); }),
       loop(log, "us-immortal") {}
 
 Result<void> ImmortalClient::Impl::begin() {

@@ -12,14 +12,16 @@ ImmortalMember::Impl::Impl(std::shared_ptr<Log> its_log, ImmortalOptions its_opt
       callbacks(std::make_shared<library::Callbacks>(log, "us-callback")),
       waiter("member", loop, *callbacks, ending),
       board(callbacks, waiter),
-      asks(log, callbacks, outstanding_bytes_max,
-           [this](std::string_view handler, Bytes arguments,
-                  std::function<void(Result<Bytes>)> then) {
-               auto here = serving();
-               if (!here) return then(std::move(here).error());
-               (*here)->impulse(handler, arguments, std::move(then));
-           },
-           [this](std::function<void()> task) { later(std::move(task)); }),
+      asks(
+          log, callbacks, outstanding_bytes_max,
+          [this](std::string_view handler, Bytes arguments,
+                 std::function<void(Result<Bytes>)> then) {
+              auto here = serving();
+              if (!here) return then(std::move(here).error());
+              (*here)->impulse(handler, arguments, std::move(then));
+          },
+          [this](std::function<void()> task) { later(std::move(task)); },
+          [this]() -> TurnEnds& { return loop.runtime().turn_ends(); }),
       loop(log, "us-immortal") {}
 
 void ImmortalMember::Impl::begin() {

@@ -16,7 +16,8 @@ namespace understudy {
 
 namespace {
 
-constexpr int turns_to_leave = 3;  // For the last output: link, stream, socket.
+// A task may run in the turn in which it was posted, before the end of that turn.
+constexpr int turns_to_leave = 2;
 
 // Services never end: one without members is reported as such.
 [[nodiscard]] bool never_over(const ServiceStatus&) { return false; }
@@ -168,7 +169,7 @@ void Agent::Impl::wait_loop_left(TimePoint deadline) {
     (void)loop.join(deadline);
 }
 
-// The output of this turn passes the link in the next turn, and the stream in the one after that.
+// The output of a turn is sent at its end.
 void Agent::Impl::after_turns(int turns, std::function<void()> next) {
     if (turns == 0) return next();
     loop.post([self = shared_from_this(), turns, next = std::move(next)]() mutable {

@@ -6,11 +6,12 @@
 namespace understudy::library {
 
 Asks::Asks(std::shared_ptr<Log> log, std::shared_ptr<Callbacks> callbacks, std::size_t bytes_max,
-           Begin begin, Submissions::Later later)
+           Begin begin, Submissions::Later later, Submissions::Ends ends)
     : begin_(std::move(begin)),
-      submissions_(std::move(log), std::move(callbacks), bytes_max, std::move(later), [this] {
-          if (!held_) take();
-      }) {}
+      submissions_(std::move(log), std::move(callbacks), bytes_max, std::move(later),
+                   std::move(ends), [this] {
+                       if (!held_) take();
+                   }) {}
 
 void Asks::ask(std::string_view handler, Bytes arguments, CommandQueue::Full full,
                Answered answered) {

@@ -24,7 +24,7 @@ public:
                                      std::function<void(Result<Bytes>)> then)>;
 
     Asks(std::shared_ptr<Log> log, std::shared_ptr<Callbacks> callbacks, std::size_t bytes_max,
-         Begin begin, Submissions::Later later);
+         Begin begin, Submissions::Later later, Submissions::Ends ends);
 
     /// Any thread. `full`: whether it may wait for room.
     void ask(std::string_view handler, Bytes arguments, CommandQueue::Full full,

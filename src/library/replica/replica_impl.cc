@@ -15,7 +15,8 @@ Replica::Impl::Impl(std::shared_ptr<Log> its_log, ReplicaOptions its_options,
       board(callbacks, waiter),
       submissions(
           log, callbacks, Replica::outstanding_bytes_max,
-          [this](std::function<void()> task) { later(std::move(task)); }, [this] { drain(); }),
+          [this](std::function<void()> task) { later(std::move(task)); },
+          [this]() -> TurnEnds& { return loop.runtime().turn_ends(); }, [this] { drain(); }),
       loop(log, "us-replica") {}
 
 void Replica::Impl::begin() {

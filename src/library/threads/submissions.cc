@@ -7,10 +7,11 @@
 namespace understudy::library {
 
 Submissions::Submissions(std::shared_ptr<Log> log, std::shared_ptr<Callbacks> callbacks,
-                         std::size_t bytes_max, Later later, std::function<void()> came)
+                         std::size_t bytes_max, Later later, Ends ends, std::function<void()> came)
     : log_(std::move(log)),
       callbacks_(std::move(callbacks)),
       later_(std::move(later)),
+      ends_(std::move(ends)),
       came_(std::move(came)),
       queue_(std::make_shared<CommandQueue>(bytes_max)) {}
 
@@ -34,12 +35,14 @@ CommandQueue::Taken& Submissions::take() {
 }
 
 void Submissions::answer(Answered answered, Result<Buffer> reply, std::size_t bytes) {
-    if (answers_.empty()) later_([this] { flush(); });
+    if (!flush_) flush_.emplace(ends_(), TurnPhase::messages, [this] { flush(); });
+    flush_->mark();
     answers_.push_back({.answered = std::move(answered), .reply = std::move(reply)});
     answers_bytes_ += bytes;
 }
 
 void Submissions::flush() {
+    if (flush_) flush_->unmark();
     const std::size_t bytes = std::exchange(answers_bytes_, 0);
     auto told = std::make_shared<std::vector<Answer>>(std::exchange(answers_, {}));
     const std::size_t count = told->size();

@@ -8,35 +8,40 @@
 #include "base/log.h"
 #include "library/threads/callbacks.h"
 #include "library/threads/command_queue.h"
+#include "runtime/turn_end.h"
 
 namespace understudy::library {
 
-/// Commands on their way to the loop, in their order, and the answers on their way back to the
-/// callback thread: each many at once.
+/// Commands on their way to the loop, in their order, and answers on their way back to the callback
+/// thread, all of one turn at once.
 ///
-/// Whoever posts to the loop keeps the owner alive, by `later`. Thread: as said.
-/// Bounds: those of CommandQueue; a command counts until its answer has been told.
+/// Requires: tasks that `later` posts keep the owner alive, and flush() is the last call on the
+/// loop. Thread: each function says it. Bounds: those of CommandQueue. A command counts until its
+/// answer has been given.
 class Submissions {
 public:
     using Answered = std::function<void(Result<Buffer> reply)>;
-    /// Posts a task to the loop; any thread.
+    /// Posts a task to the loop. Called on any thread.
     using Later = std::function<void(std::function<void()>)>;
+    /// Returns those of the loop. Called on the loop.
+    using Ends = std::function<TurnEnds&()>;
 
     /// `came` is called on the loop when there is something to take().
     Submissions(std::shared_ptr<Log> log, std::shared_ptr<Callbacks> callbacks,
-                std::size_t bytes_max, Later later, std::function<void()> came);
+                std::size_t bytes_max, Later later, Ends ends, std::function<void()> came);
 
-    /// Any thread. `full`: whether it may wait for room. `answered` may be null.
+    /// Any thread. `full` says whether it may wait for room. `answered` may be null.
     void submit(const std::optional<Request>& request, Bytes command, CommandQueue::Full full,
                 Answered answered);
-    /// Any thread: takes nothing more.
+    /// Any thread. Refuses further commands.
     void close();
 
     // On the loop.
-    /// All that has come, until the next call. Each is to be answered once, and counts its size.
+    /// All commands that wait. They are valid until the next call. Each must be answered once, with
+    /// its size.
     [[nodiscard]] CommandQueue::Taken& take();
     void answer(Answered answered, Result<Buffer> reply, std::size_t bytes);
-    /// Hands on what was answered in this turn; comes by itself at its end.
+    /// Gives the answers of this turn to the callback thread. It is called at the end of the turn.
     void flush();
 
 private:
@@ -48,11 +53,13 @@ private:
     const std::shared_ptr<Log> log_;
     const std::shared_ptr<Callbacks> callbacks_;
     const Later later_;
+    const Ends ends_;
     const std::function<void()> came_;
-    const std::shared_ptr<CommandQueue> queue_;  // Answers that are told outlive this.
+    const std::shared_ptr<CommandQueue> queue_;  // Shared with tasks that outlive this object.
 
     // Loop only.
     CommandQueue::Taken taken_;
+    std::optional<TurnEnd> flush_;  ///< Made with the first answer.
     std::vector<Answer> answers_;
     std::size_t answers_bytes_ = 0;
 };

@@ -49,9 +49,13 @@ protected:
     int turns = 0;
     std::shared_ptr<Callbacks> callbacks =
         std::make_shared<Callbacks>(std::make_shared<NullLog>(), "test");
+    TurnEnds ends{[this] { tasks.push_back([this] { ends.run(); }); }};
     Submissions submissions{
-        std::make_shared<NullLog>(), callbacks, 16,
+        std::make_shared<NullLog>(),
+        callbacks,
+        16,
         [this](std::function<void()> task) { tasks.push_back(std::move(task)); },
+        [this]() -> TurnEnds& { return ends; },
         [this] { came(); }};
 };
 

@@ -17,7 +17,8 @@ Courier::Courier(Runtime& runtime, Log& log, Options options, Locator& locator, 
       refusals_(runtime, log),
       options_(std::move(options)),
       locator_(locator),
-      owner_(owner) {}
+      owner_(owner),
+      send_marked_(runtime.turn_ends(), TurnPhase::messages, [this] { send_marked(); }) {}
 
 Courier::~Courier() { life_.end(); }
 
@@ -170,12 +171,7 @@ void Courier::mark(Line& line) {
     if (line.marked) return;
     line.marked = true;
     marked_.push_back(&line);
-    if (send_scheduled_) return;
-    send_scheduled_ = true;
-    later([this] {
-        send_scheduled_ = false;
-        send_marked();
-    });
+    send_marked_.mark();
 }
 
 void Courier::send_marked() {

@@ -196,7 +196,7 @@ private:
     std::map<const link::Link*, std::unique_ptr<link::Link>> leaving_;
     std::map<const link::Link*, std::function<void()>> ended_;
     std::vector<Line*> marked_;
-    bool send_scheduled_ = false;
+    TurnEnd send_marked_;
     Counters counters_;
     Lifetime life_;
 };

@@ -41,10 +41,6 @@ ImmortalTenure::ImmortalTenure(World world)
 
 ImmortalTenure::~ImmortalTenure() { life_.end(); }
 
-void ImmortalTenure::later(std::function<void()> task) {
-    world_.runtime.post(life_.guarded(std::move(task)));
-}
-
 std::unique_ptr<Timer> ImmortalTenure::after(Duration delay, std::function<void()> task) {
     return world_.runtime.at(world_.runtime.now() + delay, std::move(task));
 }
@@ -263,13 +259,7 @@ void ImmortalTenure::forget(const std::string& peer, Done done) {
 
 // --- Timers --------------------------------------------------------------------------------------
 
-void ImmortalTenure::timers_changed() {
-    if (std::exchange(fire_scheduled_, true)) return;
-    later([this] {
-        fire_scheduled_ = false;
-        arm_fire();
-    });
-}
+void ImmortalTenure::timers_changed() { arm_fire_.mark(); }
 
 void ImmortalTenure::arm_fire() {
     if (fire_under_way_) return;

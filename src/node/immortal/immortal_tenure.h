@@ -90,7 +90,6 @@ private:
     struct Own {
         MessageNo next;  ///< To be proposed next; 0: the one after the last received.
         std::size_t under_way_bytes = 0;
-        bool scheduled = false;
         std::unique_ptr<Timer> retry;
     };
     using Proposed = std::function<void(const Result<Index>&)>;
@@ -113,7 +112,6 @@ private:
     void unpark();
     void forget_parked(Row& row);
     void send_own();
-    void schedule_own();
     void confirm_later(bool at_once);
     void confirm();
     void touch_later();
@@ -125,7 +123,6 @@ private:
     [[nodiscard]] bool lags() const;
     [[nodiscard]] bool lags_far() const;
     [[nodiscard]] bool must_wait(const std::string& peer);
-    void later(std::function<void()> task);
     [[nodiscard]] std::unique_ptr<Timer> after(Duration delay, std::function<void()> task);
 
     World world_;
@@ -133,6 +130,7 @@ private:
     const TimePoint begun_;
     std::map<std::string, Row, std::less<>> rows_;
     Own own_;
+    TurnEnd send_own_{world_.runtime.turn_ends(), TurnPhase::commands, [this] { send_own(); }};
 
     std::set<std::string> to_confirm_;
     std::size_t confirm_bytes_ = 0;
@@ -146,7 +144,7 @@ private:
 
     std::unique_ptr<Timer> fire_timer_;
     Duration fire_at_{};
-    bool fire_scheduled_ = false;
+    TurnEnd arm_fire_{world_.runtime.turn_ends(), TurnPhase::commands, [this] { arm_fire(); }};
     bool fire_under_way_ = false;
 
     std::unique_ptr<Timer> start_timer_;

@@ -141,7 +141,7 @@ void ImmortalTenure::unpark() {
 // --- Outgoing messages ---------------------------------------------------------------------------
 
 void ImmortalTenure::output_ready(const std::string& peer) {
-    if (peer == world_.machine.name()) return schedule_own();
+    if (peer == world_.machine.name()) return send_own_.mark();
     world_.courier.output_ready(peer);
 }
 
@@ -152,14 +152,6 @@ immortal::Outbox::ChunkPtr ImmortalTenure::chunk(const std::string& peer, Messag
 }
 
 /// Calls to itself need neither network nor confirmation.
-void ImmortalTenure::schedule_own() {
-    if (std::exchange(own_.scheduled, true)) return;
-    later([this] {
-        own_.scheduled = false;
-        send_own();
-    });
-}
-
 void ImmortalTenure::send_own() {
     const std::string& name = world_.machine.name();
     own_.next = std::max(own_.next, durable_here(name).next());
@@ -175,7 +167,7 @@ void ImmortalTenure::send_own() {
         own_.under_way_bytes += run->messages.size();
         propose(command, [this, bytes = run->messages.size()](const Result<Index>& result) {
             own_.under_way_bytes -= bytes;
-            if (result) return schedule_own();
+            if (result) return send_own_.mark();
             own_.next = {};
             if (own_.retry) return;
             own_.retry = after(retry_interval, [this] {

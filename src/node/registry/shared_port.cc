@@ -136,6 +136,7 @@ public:
     [[nodiscard]] std::unique_ptr<Timer> at(TimePoint when, Task task) override {
         return runtime_.at(when, std::move(task));
     }
+    [[nodiscard]] TurnEnds& turn_ends() override { return runtime_.turn_ends(); }
     [[nodiscard]] Worker& worker(std::string_view name) override { return runtime_.worker(name); }
     [[nodiscard]] Network& network() override { return network_; }
     [[nodiscard]] Disk& disk() override { return runtime_.disk(); }

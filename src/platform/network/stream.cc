@@ -27,7 +27,10 @@ void append(Loop& loop, Buffer& buffer, Bytes data) {
 }  // namespace
 
 Stream::Stream(Loop& loop, Descriptor socket, Address peer)
-    : loop_(loop), descriptor_(std::move(socket)), peer_(std::move(peer)) {}
+    : loop_(loop),
+      descriptor_(std::move(socket)),
+      peer_(std::move(peer)),
+      flush_(loop.turn_ends(), TurnPhase::output, [this] { flush(); }) {}
 
 Stream::~Stream() = default;
 
@@ -37,7 +40,7 @@ void Stream::shake_hands(ssl_ctx_st& context, TlsSession::Side side, Ready ready
     ready_ = std::move(ready);
     tls_ = std::make_unique<TlsSession>(context, side, peer_.host, out_);
     await_readable();
-    if (side == TlsSession::Side::client) want_flush();  // The flush creates its first message.
+    if (side == TlsSession::Side::client) flush_.mark();  // The flush creates its first message.
 }
 
 void Stream::start(Connection::Observer& observer) {
@@ -52,7 +55,7 @@ void Stream::send(Bytes data) {
     if (send_error_ != 0 || data.empty()) return;
     append(loop_, tls_ ? plain_ : out_, data);
     if (backlog_bytes() >= Connection::high_water_bytes) was_high_ = true;
-    want_flush();
+    flush_.mark();
 }
 
 void Stream::finish(Duration grace) {
@@ -67,7 +70,7 @@ void Stream::finish(Duration grace) {
                               : Error{.code = Errc::unavailable,
                                       .detail = "the peer did not read in time"});
     });
-    want_flush();
+    flush_.mark();
 }
 
 void Stream::abandon() {
@@ -165,7 +168,7 @@ void Stream::take_plain() {
         observer_->received(*plain);
     }
     if (phase_ == Phase::open && tls_->ended()) return peer_ended();
-    if (phase_ != Phase::closed && backlog_bytes() > 0) want_flush();
+    if (phase_ != Phase::closed && backlog_bytes() > 0) flush_.mark();
 }
 
 // Returns true if the handshake is done and its stream is in use.
@@ -176,7 +179,7 @@ bool Stream::complete_handshake() {
         if (phase_ != Phase::closed) conclude(done.error());
         return false;
     }
-    if (backlog_bytes() > 0) want_flush();
+    if (backlog_bytes() > 0) flush_.mark();
     if (!*done) return false;
 
     phase_ = Phase::fresh;
@@ -203,12 +206,9 @@ void Stream::peer_ended() {
 
 // --- output --------------------------------------------------------------------------------------
 
-void Stream::want_flush() {
-    if (!std::exchange(flush_wanted_, true)) loop_.flush_soon(shared_from_this());
-}
-
+// At the end of the turn: all that was sent in it leaves in one write.
 void Stream::flush() {
-    flush_wanted_ = false;
+    const auto self = shared_from_this();
     if (phase_ == Phase::closed || phase_ == Phase::lingering || writing_) return;
     if (phase_ == Phase::shaking && !complete_handshake()) return write();
     write();

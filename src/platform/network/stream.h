@@ -19,12 +19,12 @@ namespace understudy::platform {
 /// destroyed connection. An idle stream has no buffers: received bytes go to the loop's buffer, and
 /// output borrows a buffer until it has been sent.
 /// Thread: loop only.
-class Stream final : public Loop::Flushable, public std::enable_shared_from_this<Stream> {
+class Stream final : public std::enable_shared_from_this<Stream> {
 public:
     using Ready = std::function<void(Result<void>)>;
 
     Stream(Loop& loop, Descriptor socket, Address peer);
-    ~Stream() override;
+    ~Stream();
 
     /// Calls `ready` once, never within this call. If it succeeded, the caller must call start() or
     /// abandon() within `ready`. Errors: denied, unavailable.
@@ -48,8 +48,6 @@ public:
     [[nodiscard]] const Address& peer() const { return peer_; }
     [[nodiscard]] std::optional<std::string> peer_identity() const;
 
-    void flush() override;
-
 private:
     enum class Phase {
         fresh,    // It has no observer yet.
@@ -72,7 +70,7 @@ private:
     bool complete_handshake();
     void peer_ended();
 
-    void want_flush();
+    void flush();
     bool encrypt();
     void write();
     void output_left();
@@ -91,7 +89,6 @@ private:
     bool writing_ = false;  // The socket took less than we had, and a wait for room is under way.
     bool write_waited_ = false;  // There was such a wait since the descriptor was registered.
     std::uint32_t round_ = 0;    // Counts the registrations; a wait of an earlier one is ignored.
-    bool flush_wanted_ = false;  // It is on the loop's list.
     bool was_high_ = false;      // drained() must still be called.
     bool heard_ = false;         // Something has arrived for its user.
     int send_error_ = 0;  // The peer takes nothing more; what it sent before is still being read.
@@ -100,6 +97,7 @@ private:
     Buffer out_;            // Bytes for the socket.
     std::size_t sent_ = 0;  // Bytes at the front of out_ that were sent.
     Buffer plain_;          // With TLS: bytes that are not encrypted yet.
+    TurnEnd flush_;
     std::unique_ptr<TlsSession> tls_;
     Ready ready_;
     std::unique_ptr<Timer> grace_;

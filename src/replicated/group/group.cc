@@ -35,7 +35,8 @@ Group::Group(Setup setup)
       outbox_(node_log_, surroundings_, id_, [this](const Error& error) { fail(error); }),
       proposals_({.queue_bytes_max = options_.queue_bytes_max,
                   .outstanding_entries_max = options_.outstanding_entries_max,
-                  .outstanding_bytes_max = options_.outstanding_bytes_max}) {
+                  .outstanding_bytes_max = options_.outstanding_bytes_max}),
+      turn_(runtime_.turn_ends(), TurnPhase::commands, [this] { turn(); }) {
     state_.service = options_.service;
 }
 
@@ -46,6 +47,7 @@ void Group::detach() {
     life_.end();
     work_.end();
     phase_ = Phase::ended;
+    turn_.unmark();
     timer_.reset();
     incoming_.reset();
     outbox_.clear();
@@ -208,15 +210,6 @@ void Group::later_when_short(std::function<void(Group&)> task) {
         runtime_.at(runtime_.now() + pause, life_.guarded([this, task = std::move(task)] {
             if (phase_ != Phase::ended) task(*this);
         }));
-}
-
-void Group::schedule_turn() {
-    if (turn_scheduled_) return;
-    turn_scheduled_ = true;
-    later([](Group& self) {
-        self.turn_scheduled_ = false;
-        self.turn();
-    });
 }
 
 void Group::turn() {
@@ -383,7 +376,7 @@ void Group::state_changed(const consensus::StateChanged& change) {
     if (before.value != 0 && before != leading_) {
         log_.info("replicated.lead_lost", {kv("service", options_.service), kv("term", before),
                                            kv("leader", leader_name())});
-        later([](Group& self) { self.schedule_turn(); });
+        schedule_turn();
     }
     if (leading_.value != 0 && before != leading_) {
         log_.info("replicated.leads", {kv("service", options_.service), kv("term", leading_)});

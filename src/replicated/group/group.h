@@ -143,7 +143,7 @@ private:
     /// Runs `task` on the loop, in a later turn, unless it is detached by then.
     void later(std::function<void(Group&)> task);
     void later_when_short(std::function<void(Group&)> task);
-    void schedule_turn();
+    void schedule_turn() { turn_.mark(); }
     void turn();
     /// The consensus runs here.
     [[nodiscard]] bool alive() const { return core_ != nullptr && phase_ != Phase::ended; }
@@ -263,7 +263,7 @@ private:
     std::unique_ptr<consensus::ConsensusCore> core_;
     Outbox outbox_;
     Proposals proposals_;
-    bool turn_scheduled_ = false;
+    TurnEnd turn_;
     bool blocked_ = false;  ///< The consensus takes no proposals just now.
     std::unique_ptr<Timer> timer_;
     std::unique_ptr<Timer> shortage_timer_;  ///< Of the one thing that waits for a descriptor.
