@@ -32,16 +32,18 @@ understudy_layer(NAME client     FLOOR 6 MAY base runtime wire role session jour
                  replica registry record immortal broker partition FOREIGN)
 understudy_layer(NAME gateway    FLOOR 6 MAY base runtime wire role session journal consensus link
                  registry record immortal broker partition FOREIGN proton beast boost_json)
-understudy_layer(NAME node       FLOOR 7 MAY base runtime wire role session journal consensus link
-                 raft replicated replica registry record immortal broker partition client gateway
-                 FOREIGN)
-understudy_layer(NAME platform   FLOOR 8 MAY base runtime FOREIGN asio openssl spdlog prometheus)
-understudy_layer(NAME sim        FLOOR 8 MAY base runtime wire role session journal consensus link
-                 raft replicated replica registry record immortal broker partition client gateway
-                 node FOREIGN)
-understudy_layer(NAME library    FLOOR 9 MAY base runtime wire role session journal consensus link
-                 raft replicated replica registry record immortal broker partition client gateway
-                 node platform FOREIGN)
-understudy_layer(NAME apps       FLOOR 9 MAY base runtime wire role session journal consensus link
-                 raft replicated replica registry record immortal broker partition client gateway
-                 node platform library FOREIGN cli11 tomlplusplus libedit boost_json)
+understudy_layer(NAME hosting    FLOOR 7 MAY base runtime wire role session journal consensus link
+                 replicated replica client FOREIGN)
+understudy_layer(NAME node       FLOOR 8 MAY base runtime wire role session journal consensus link
+                 raft replicated replica registry record immortal broker partition client hosting
+                 gateway FOREIGN)
+understudy_layer(NAME platform   FLOOR 9 MAY base runtime FOREIGN asio openssl spdlog prometheus)
+understudy_layer(NAME sim        FLOOR 9 MAY base runtime wire role session journal consensus link
+                 raft replicated replica registry record immortal broker partition client hosting
+                 gateway node FOREIGN)
+understudy_layer(NAME library    FLOOR 10 MAY base runtime wire role session journal consensus link
+                 raft replicated replica registry record immortal broker partition client hosting
+                 gateway node platform FOREIGN)
+understudy_layer(NAME apps       FLOOR 10 MAY base runtime wire role session journal consensus link
+                 raft replicated replica registry record immortal broker partition client hosting
+                 gateway node platform library FOREIGN cli11 tomlplusplus libedit boost_json)

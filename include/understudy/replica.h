@@ -11,6 +11,7 @@
 #include "understudy/agent.h"
 #include "understudy/request.h"
 #include "understudy/state_machine.h"
+#include "understudy/threads.h"
 #include "understudy/types.h"
 
 namespace understudy {
@@ -37,20 +38,46 @@ struct SharedDirectory {
 struct ReplicatedGroup {
     struct Node {
         std::string name;
-        std::string address;  ///< HOST:PORT
+        std::string address;      ///< HOST:PORT
+        std::string member = {};  ///< Of this service there. Empty: it is called like the node.
     };
-    std::string directory;    ///< Used by this member alone.
-    std::vector<Node> nodes;  ///< All nodes. This one has the member's name.
+    std::string directory;    ///< Of this node alone.
+    std::vector<Node> nodes;  ///< All nodes of the group, this one among them.
+    /// The name of this node if replicas of several services share it: they have the same threads
+    /// (ReplicaOptions::threads), and name the same node, directory and list of nodes. Then the
+    /// node has one log and one port for all of them. Empty: the node belongs to this replica alone
+    /// and is called like its member.
+    std::string node = {};
     std::optional<TlsFiles> tls = {};
     bool insecure = false;  ///< Allows addresses beyond loopback without TLS.
+};
+
+/// Which member of a service takes checkpoints.
+enum class Checkpointer : std::uint8_t {
+    dedicated,  ///< A member of its own, which does not become active: it lags by a checkpoint.
+    shared,     ///< A standby, which may become active all the same: two members are a pair.
 };
 
 struct ReplicaOptions {
     std::string service;
     std::string member;  ///< The name of this member; no other member has it.
     std::variant<LocalDirectory, SharedDirectory, ReplicatedGroup> journal;
-    /// A checkpoint is due after this many bytes of commands, but not before there are as many
-    /// bytes as the last checkpoint had.
+    /// HOST:PORT of the platform's registry. The member registers there: it has a place in the
+    /// start order, is listed by `understudy service`, takes part in switchovers, and clients find
+    /// it. After the first designation it goes on without the registry. Empty: no registry is
+    /// asked.
+    std::vector<std::string> registry = {};
+    /// HOST:PORT where clients (ReplicaClient) connect; port 0 is any. Empty: 127.0.0.1:0 with a
+    /// registry, else nowhere.
+    std::string listen = {};
+    std::string advertise = {};        ///< Host told to others: containers, several addresses.
+    std::optional<TlsFiles> tls = {};  ///< For clients and the registry.
+    bool insecure = false;             ///< Allows `listen` beyond loopback without TLS.
+    /// With a registry. The same for all members.
+    Checkpointer checkpointer = Checkpointer::shared;
+    std::optional<Threads> threads = {};  ///< Shared with others. Empty: its own.
+    /// A checkpoint is due after so many bytes of commands, and not before there are as many as
+    /// the last one was long.
     std::uint64_t checkpoint_every_bytes = 64 * MiB;
     LogSink log = {};  ///< Empty: warnings and errors go to stderr.
 };
@@ -59,6 +86,7 @@ struct ReplicaOptions {
 struct ReplicaStatus {
     Role role = Role::joining;  ///< joining: the journal is not open yet.
     Epoch epoch = {};
+    std::string address = {};  ///< Where clients connect; empty: nowhere.
     std::string active = {};  ///< Empty: not known.
     Index applied = {};
     Index checkpoint = {};  ///< The newest checkpoint; 0: none.
@@ -91,6 +119,7 @@ public:
     static constexpr std::size_t outstanding_bytes_max = 16 * MiB;
 
     using Answered = std::function<void(Result<Buffer> reply)>;
+    using MakeStateMachine = std::function<std::shared_ptr<StateMachine>()>;
 
     struct Outcome {
         RequestFate fate;
@@ -102,6 +131,10 @@ public:
     /// Errors: bad_config (none).
     [[nodiscard]] static Result<Replica> open(ReplicaOptions options,
                                               std::shared_ptr<StateMachine> machine);
+    /// The same for a member that may have to open its journal again, with another state machine
+    /// that is as new: with a registry and Checkpointer::dedicated, when its designation changes.
+    /// `make` is called on the loop thread, and returns one.
+    [[nodiscard]] static Result<Replica> open(ReplicaOptions options, MakeStateMachine make);
     Replica(Replica&&) noexcept;
     Replica& operator=(Replica&&) noexcept;
     ~Replica();

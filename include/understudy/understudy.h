@@ -15,6 +15,7 @@
 #include "understudy/record.h"
 #include "understudy/registry.h"
 #include "understudy/replica.h"
+#include "understudy/replica_client.h"
 #include "understudy/request.h"
 #include "understudy/result.h"
 #include "understudy/rpc.h"

@@ -15,10 +15,6 @@ namespace understudy::library {
 
 namespace {
 
-[[nodiscard]] bool is_loopback(const std::string& host) {
-    return host == "localhost" || host == "::1" || host.starts_with("127.");
-}
-
 [[nodiscard]] bool is_wildcard(const std::string& host) {
     return host.empty() || host == "0.0.0.0" || host == "::";
 }
@@ -47,19 +43,10 @@ Result<void> check_not_reserved(std::string_view what, std::string_view name) {
                                   name, reserved_prefix));
 }
 
-Result<Address> check_listen(std::string_view listen, bool has_tls, bool insecure) {
-    Address address = US_TRY(parse_address(listen));
-    if (is_loopback(address.host) || has_tls || insecure) return address;
-    return bad_config(fmt::format(
-        "listen {}: other machines could connect without encryption; give certificates (tls), "
-        "or set insecure to allow it",
-        listen));
-}
-
-std::optional<TlsOptions> to_options(const std::optional<TlsFiles>& files) {
-    if (!files) return std::nullopt;
-    return TlsOptions{.certificate_file = files->certificate, .key_file = files->key,
-                      .authority_file = files->authority};
+Result<std::optional<client::AgentOptions>> check_registry(const std::vector<std::string>& registry,
+                                                           const std::optional<TlsFiles>& tls) {
+    if (registry.empty()) return std::optional<client::AgentOptions>();
+    return std::optional(US_TRY(check({.registry = registry, .tls = tls})));
 }
 
 Result<client::AgentOptions> check(const AgentOptions& options) {

@@ -3,8 +3,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "client/agent.h"
+#include "hosting/options.h"
 #include "understudy/agent.h"
 #include "understudy/registry.h"
 
@@ -14,11 +16,13 @@ namespace understudy::library {
 /// Errors: bad_config, limit_exceeded (none).
 [[nodiscard]] Result<client::AgentOptions> check(const AgentOptions& options);
 
-/// A port that others can reach is opened only with TLS, or if insecure is set.
-/// Errors: bad_config (none; says what to do).
-[[nodiscard]] Result<Address> check_listen(std::string_view listen, bool has_tls, bool insecure);
+using hosting::check_listen;
+using hosting::to_options;
 
-[[nodiscard]] std::optional<TlsOptions> to_options(const std::optional<TlsFiles>& files);
+/// The agent of a process that looks for the registry at these addresses; none if there are none.
+/// Errors: as check().
+[[nodiscard]] Result<std::optional<client::AgentOptions>> check_registry(
+    const std::vector<std::string>& registry, const std::optional<TlsFiles>& tls);
 
 /// The prefix of the platform's own records, members and agents. Those of applications must not
 /// have it.

@@ -234,7 +234,7 @@ void BankApp::look() {
 
 HitApp::HitApp(Runtime& runtime, Log& log, ImmortalOracle& oracle, ClientNotes& notes,
                const std::string& service,
-               const std::map<std::string, std::vector<node::Locator::Place>>& places)
+               const std::map<std::string, std::vector<hosting::Locator::Place>>& places)
     : runtime_(runtime), oracle_(oracle), notes_(notes), locator_(runtime) {
     for (const auto& [name, at] : places) locator_.set(name, at);
     client_ = node::ImmortalClient::make(
@@ -361,7 +361,7 @@ private:
     Random random_;
     sim::DiskStore* share_ = nullptr;
     ImmortalOracle oracle_;
-    std::map<std::string, std::vector<node::Locator::Place>> places_;
+    std::map<std::string, std::vector<hosting::Locator::Place>> places_;
     std::vector<ClientNotes> notes_;
     std::map<std::string, std::vector<sim::Process*>> banks_;
     std::vector<sim::Process*> clients_;

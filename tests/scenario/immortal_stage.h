@@ -104,7 +104,7 @@ struct BankSpec {
     std::string member;  ///< Also the name of its host.
     BankJournal journal = BankJournal::local;
     std::string directory;
-    std::map<std::string, std::vector<node::Locator::Place>> places;
+    std::map<std::string, std::vector<hosting::Locator::Place>> places;
     std::uint64_t checkpoint_every_bytes = 8 * KiB;
     consensus::MakeCore make_core = nullptr;  ///< For a replicated journal.
 };
@@ -149,7 +149,7 @@ private:
     ImmortalOracle& oracle_;
     const BankSpec spec_;
     immortal::LinkedApplication application_;
-    node::StaticLocator locator_;
+    hosting::StaticLocator locator_;
     std::optional<Error> error_;
     journal::Observer* to_ = nullptr;
     Index changed_;
@@ -182,7 +182,7 @@ class HitApp final {
 public:
     HitApp(Runtime& runtime, Log& log, ImmortalOracle& oracle, ClientNotes& notes,
            const std::string& service,
-           const std::map<std::string, std::vector<node::Locator::Place>>& places);
+           const std::map<std::string, std::vector<hosting::Locator::Place>>& places);
 
     [[nodiscard]] node::ImmortalClient& client() { return *client_; }
 
@@ -195,7 +195,7 @@ private:
     Runtime& runtime_;
     ImmortalOracle& oracle_;
     ClientNotes& notes_;
-    node::StaticLocator locator_;
+    hosting::StaticLocator locator_;
     std::unique_ptr<node::ImmortalClient> client_;
     std::unique_ptr<Timer> timer_;
 };

@@ -17,7 +17,7 @@ const std::string tally_name = "server";
 const std::vector<std::string> names = {"one", "two", "three", "four"};
 constexpr std::uint64_t ping_first = 9'000'000'000;
 
-using Places = std::map<std::string, std::vector<node::Locator::Place>>;
+using Places = std::map<std::string, std::vector<hosting::Locator::Place>>;
 
 [[nodiscard]] Places places(const std::vector<std::string>& members) {
     Places all;
@@ -227,7 +227,7 @@ private:
     Runtime& runtime_;
     ImmortalOracle& oracle_;
     Notes& notes_;
-    node::StaticLocator locator_;
+    hosting::StaticLocator locator_;
     std::unique_ptr<node::ImmortalClient> client_;
     std::unique_ptr<Timer> timer_;
 };

@@ -7,6 +7,7 @@
 #include "apps/commands/session.h"
 #include "apps/config/settings.h"
 #include "base/errors.h"
+#include "library/engine.h"
 #include "library/options.h"
 #include "library/registry/registry_nodes.h"
 #include "platform/log.h"
@@ -103,7 +104,7 @@ namespace {
         options.journal = SharedDirectory{.path = directory,
                                           .lease = std::chrono::milliseconds(settings.lease_ms)};
     }
-    US_CHECK(library::ReplicaJournal::check(options));
+    US_CHECK(hosting::JournalChoice::check(options, library::engine()));
     return options;
 }
 
@@ -124,23 +125,24 @@ namespace {
     return socket_address(settings.app_socket);
 }
 
-[[nodiscard]] Result<library::ImmortalPlaces::Options> places_options(
-    const CoordinatorPlan& plan, std::optional<TlsFiles> tls) {
-    library::ImmortalPlaces::Options places;
-    places.tls = std::move(tls);
+[[nodiscard]] Result<hosting::Places::Options> places_options(const CoordinatorPlan& plan,
+                                                              const std::optional<TlsFiles>& tls) {
+    hosting::Places::Options places;
     if (!plan.settings.coordinator.peers.empty()) {
         const auto listed = US_TRY(library::parse_nodes(plan.settings.coordinator.peers));
         for (const auto& peer : listed) {
             places.listed[peer.name].push_back(to_string(peer.address));
         }
     }
+    std::vector<std::string> registry;
     std::string_view rest = plan.registry ? plan.settings.client.registry : std::string_view();
     while (!rest.empty()) {
         const std::size_t comma = rest.find(',');
-        places.registry.emplace_back(rest.substr(0, comma));
+        registry.emplace_back(rest.substr(0, comma));
         rest.remove_prefix(comma == std::string_view::npos ? rest.size() : comma + 1);
     }
-    US_CHECK(library::ImmortalPlaces::check(places));
+    places.registry = US_TRY(library::check_registry(registry, tls));
+    US_CHECK(hosting::Places::check(places));
     return places;
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "hosting/options.h"
+
 namespace understudy::apps {
 
 using immortal::RemoteApplication;
@@ -17,35 +19,22 @@ namespace {
            code == Errc::stale_epoch || is_shortage(code);
 }
 
-[[nodiscard]] library::ImmortalCopy::World world_of(const Coordinator::World& world) {
-    return {.runtime = world.runtime,
-            .log = world.log,
-            .locator = world.locator,
-            .agent = world.agent,
-            .make_journal = world.make_journal};
-}
-
 }  // namespace
 
 Coordinator::Coordinator(World world, Options options, Observer& observer)
     : world_(std::move(world)),
-      runtime_(world_.runtime),
-      log_(world_.log),
+      runtime_(world_.copy.runtime),
+      log_(world_.copy.log),
       options_(std::move(options)),
       observer_(observer),
-      copy_(world_of(world_), options_.member, static_cast<library::ImmortalCopy::Owner&>(*this)) {}
+      copy_(world_.copy, {.service = options_.member.service, .member = options_.member.member},
+            static_cast<hosting::Copy::Owner&>(*this)) {}
 
 Coordinator::~Coordinator() { lifetime_.end(); }
 
 Result<std::unique_ptr<Coordinator>> Coordinator::open(World world, Options options,
                                                        Observer& observer) {
-    // The registry gets the port before the journal is open, and each life uses the same port.
-    Address& listen = options.member.listen;
-    if (listen.port == 0) {
-        const auto probe = US_TRY(world.runtime.network().listen(
-            listen, std::nullopt, [](std::unique_ptr<Connection>) {}));
-        listen.port = probe->address().port;
-    }
+    options.member.listen = US_TRY(hosting::with_port(world.copy.runtime, options.member.listen));
     std::unique_ptr<Coordinator> made(
         new Coordinator(std::move(world), std::move(options), observer));
     made->port_ = US_TRY(immortal::ApplicationPort::open(
@@ -85,12 +74,27 @@ void Coordinator::arrived(std::unique_ptr<RemoteApplication> application) {
         fatal_ = entered.error();
         return end_life();
     }
-    copy_.open(*application_);
+    copy_.open([this](const journal::Open& journal, std::optional<replica::CheckpointDuty> duty,
+                      hosting::Copy::Opened opened) {
+        return open_member(journal, duty, std::move(opened));
+    });
 }
+
+std::unique_ptr<journal::Opening> Coordinator::open_member(
+    const journal::Open& journal, std::optional<replica::CheckpointDuty> duty,
+    hosting::Copy::Opened opened) {
+    ImmortalMember::Options how = options_.member;
+    how.checkpoint_duty = duty.value_or(how.checkpoint_duty);
+    return ImmortalMember::open(runtime_, log_, std::move(how), journal, *application_,
+                                world_.locator,
+                                hosting::Copy::passing_on<ImmortalMember>(std::move(opened)));
+}
+
+ImmortalMember* Coordinator::member() { return static_cast<ImmortalMember*>(copy_.member()); }
 
 /// The registry designates this copy, which counts as started when its application has connected.
 Result<void> Coordinator::enter() {
-    if (world_.agent == nullptr || copy_.entered()) return {};
+    if (world_.copy.agent == nullptr || copy_.entered()) return {};
     Address endpoint = options_.member.listen;
     if (!options_.advertise.empty()) endpoint.host = options_.advertise;
     client::JournaledOptions how;
@@ -102,7 +106,7 @@ Result<void> Coordinator::enter() {
 
 void Coordinator::copy_opened() {
     retry_ = retry_min;
-    observer_.opened(*copy_.member());
+    observer_.opened(*member());
 }
 
 void Coordinator::copy_failed(const Error& error) {
@@ -113,7 +117,7 @@ void Coordinator::copy_failed(const Error& error) {
     end_life();
 }
 
-void Coordinator::copy_leaves_application() {
+void Coordinator::copy_leaves() {
     if (application_ != nullptr) application_->leave_stage();
 }
 
@@ -143,7 +147,7 @@ void Coordinator::copy_refused(const Error& reason, Duration since) {
 
 void Coordinator::copy_standing_changed() {
     if (ending_ || copy_.member() == nullptr) return;
-    const ImmortalMember& member = *copy_.member();
+    const ImmortalMember& member = *this->member();
     const Role role = copy_.role();
     const Epoch epoch = member.replica().standing().epoch;
     const std::pair<Role, Epoch> now{role, epoch};
@@ -160,7 +164,8 @@ void Coordinator::copy_standing_changed() {
 
 /// A checkpointer may be alone for ever, so the operator must be told what it waits for.
 void Coordinator::look_who_is_active() {
-    const wire::pb::ServiceInfo* service = world_.agent->directory().find(options_.member.service);
+    const wire::pb::ServiceInfo* service =
+        world_.copy.agent->directory().find(options_.member.service);
     if (service != nullptr && service->active().empty()) {
         observer_.nobody_active();
     } else if (told_) {
@@ -179,7 +184,7 @@ void Coordinator::upgrade_behind(immortal::Position told) {
 
 void Coordinator::upgrade() {
     const std::uint32_t wanted = options_.upgrade;
-    ImmortalMember* const member = copy_.member();
+    ImmortalMember* const member = this->member();
     if (member == nullptr) return;
     if (!member->machine().started() || member->machine().version() >= wanted) return;
     if (!application_->has_version(wanted)) {
@@ -247,7 +252,7 @@ void Coordinator::application_impulse(RemoteApplication& application, std::uint6
     if (ending_ || copy_.member() == nullptr) {
         return application.answer(id, Error{.code = Errc::closed, .detail = "this copy ends"});
     }
-    copy_.member()->impulse(
+    member()->impulse(
         name, arguments,
         [this, id, life = life_, here = lifetime_.watch()](const Result<Bytes>& result) {
             if (here.ended() || life != life_ || application_ == nullptr) return;
@@ -260,7 +265,7 @@ void Coordinator::application_upgrade(RemoteApplication& application, std::uint6
     if (ending_ || copy_.member() == nullptr) {
         return application.answer(id, Error{.code = Errc::closed, .detail = "this copy ends"});
     }
-    copy_.member()->upgrade(
+    member()->upgrade(
         version, [this, id, life = life_, here = lifetime_.watch()](const Result<void>& result) {
             if (here.ended() || life != life_ || application_ == nullptr) return;
             application_->answer(id, result);

@@ -9,10 +9,10 @@
 #include "base/lifetime.h"
 #include "base/log.h"
 #include "client/agent.h"
+#include "hosting/copy.h"
+#include "hosting/locator.h"
 #include "immortal/application_port.h"
-#include "library/immortal/immortal_copy.h"
 #include "node/immortal/immortal_member.h"
-#include "node/locator.h"
 #include "runtime/runtime.h"
 
 namespace understudy::apps {
@@ -26,8 +26,7 @@ namespace understudy::apps {
 /// the registry's line meanwhile, if an application connects within `return_max`.
 ///
 /// Thread: loop only.
-class Coordinator final : private immortal::RemoteApplication::Owner,
-                          private library::ImmortalCopy::Owner {
+class Coordinator final : private immortal::RemoteApplication::Owner, private hosting::Copy::Owner {
 public:
     static constexpr Duration retry_min = 100ms;  ///< Doubles up to retry_max.
     static constexpr Duration retry_max = 5s;
@@ -39,9 +38,6 @@ public:
     /// that is still in the line is alive.
     static constexpr Duration taken_max = 5s;
 
-    using Electable = library::ImmortalCopy::Electable;
-    using MakeJournal = library::ImmortalCopy::MakeJournal;
-
     struct Options {
         Address applications;  ///< The address for applications.
         immortal::RemoteApplication::Options application;
@@ -52,11 +48,8 @@ public:
         std::string advertise;  ///< Host for the registry; empty: that of member.listen.
     };
     struct World {
-        Runtime& runtime;
-        Log& log;
-        node::Locator& locator;
-        client::Agent* agent = nullptr;  ///< Null: there is no registry.
-        MakeJournal make_journal;
+        hosting::Copy::World copy;
+        hosting::Locator& locator;
     };
 
     /// Calls to the owner. They must not destroy the coordinator.
@@ -92,6 +85,11 @@ private:
     void wait();
     void arrived(std::unique_ptr<immortal::RemoteApplication> application);
     [[nodiscard]] Result<void> enter();
+    [[nodiscard]] std::unique_ptr<journal::Opening> open_member(
+        const journal::Open& journal, std::optional<replica::CheckpointDuty> duty,
+        hosting::Copy::Opened opened);
+    /// Null while it is not open.
+    [[nodiscard]] node::ImmortalMember* member();
     void look_who_is_active();
     void upgrade_behind(immortal::Position told);
     void upgrade();
@@ -110,7 +108,7 @@ private:
 
     void copy_opened() override;
     void copy_standing_changed() override;
-    void copy_leaves_application() override;
+    void copy_leaves() override;
     void copy_reopens() override;
     void copy_failed(const Error& error) override;
     void copy_refused(const Error& reason, Duration since) override;
@@ -138,7 +136,7 @@ private:
 
     Lifetime lifetime_;
     std::unique_ptr<immortal::RemoteApplication> application_;
-    library::ImmortalCopy copy_;
+    hosting::Copy copy_;
 };
 
 }  // namespace understudy::apps

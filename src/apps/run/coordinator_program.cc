@@ -7,6 +7,7 @@
 
 #include "apps/commands/invocation.h"
 #include "journal/access.h"
+#include "library/engine.h"
 #include "platform/machine/memory.h"
 
 namespace understudy::apps {
@@ -16,8 +17,8 @@ namespace {
 /// The directories of the copies of a replicated journal are inside the directory that another kind
 /// of journal would use. That directory records it, so that a missing option does not found a
 /// second journal there.
-[[nodiscard]] library::ReplicaJournal::Purpose purpose_of(const ReplicaOptions& options) {
-    library::ReplicaJournal::Purpose purpose{.use = journal::DirectoryUse::immortal};
+[[nodiscard]] hosting::JournalChoice::Purpose purpose_of(const ReplicaOptions& options) {
+    hosting::JournalChoice::Purpose purpose{.use = journal::DirectoryUse::immortal};
     if (const auto* group = std::get_if<ReplicatedGroup>(&options.journal)) {
         purpose.copies_in = group->directory.substr(0, group->directory.rfind('/'));
     }
@@ -46,18 +47,18 @@ Result<void> CoordinatorProgram::run(Options options) {
         if (closing_) return end(std::nullopt);
         close();
     }));
-    places_ = US_TRY(library::ImmortalPlaces::open(runtime_, log_, options.places));
-    Coordinator::World world{
+    places_ = US_TRY(hosting::Places::open(runtime_, log_, options.places));
+    hosting::Copy::World copy{
         .runtime = runtime_,
         .log = log_,
-        .locator = *places_,
         .agent = places_->agent(),
-        .make_journal = [this, journal = options.journal](Coordinator::Electable electable) {
-            return library::ReplicaJournal::make(runtime_, log_, journal, electable,
-                                                 purpose_of(journal));
+        .make_journal = [this, journal = options.journal](hosting::Copy::Electable electable) {
+            return hosting::JournalChoice::make(
+                {.runtime = runtime_, .log = log_, .nodes = nodes_, .engine = library::engine()},
+                journal, electable, purpose_of(journal));
         }};
-    coordinator_ = US_TRY(
-        Coordinator::open(std::move(world), std::move(options.coordinator), *this));
+    coordinator_ = US_TRY(Coordinator::open({.copy = std::move(copy), .locator = *places_},
+                                            std::move(options.coordinator), *this));
     keep_watchdog_quiet();
     const platform::MemoryWatch memory(runtime_, log_);
     runtime_.run();

@@ -6,7 +6,8 @@
 
 #include "apps/run/coordinator.h"
 #include "apps/run/supervisor.h"
-#include "library/immortal/immortal_places.h"
+#include "hosting/places.h"
+#include "hosting/process_nodes.h"
 #include "platform/asio_runtime.h"
 #include "platform/machine/signals.h"
 #include "understudy/replica.h"
@@ -29,7 +30,7 @@ public:
     struct Options {
         Coordinator::Options coordinator;
         ReplicaOptions journal;
-        library::ImmortalPlaces::Options places;
+        hosting::Places::Options places;
     };
 
     CoordinatorProgram(platform::AsioRuntime& runtime, Log& log, Supervisor supervisor);
@@ -60,7 +61,8 @@ private:
     bool closing_ = false;
     std::optional<Error> error_;
     std::string said_;
-    std::unique_ptr<library::ImmortalPlaces> places_;
+    hosting::ProcessNodes nodes_;
+    std::unique_ptr<hosting::Places> places_;
     std::unique_ptr<Coordinator> coordinator_;
     std::unique_ptr<platform::Signals> signals_;
     std::unique_ptr<Timer> close_timer_;

@@ -195,9 +195,13 @@ std::string describe(const DirectoryIdentity& identity) {
                            identity.form == DirectoryForm::log ? "the log" : "the directory",
                            identity.node, of_platform);
     }
-    const std::string service =
-        fmt::format("{} {}", identity.use == DirectoryUse::immortal ? "immortal" : "service",
-                    identity.service);
+    const std::string_view kind = identity.use == DirectoryUse::immortal ? "immortal" : "service";
+    if (identity.service == several_services) {
+        return fmt::format("{} of node {}, which several replicated {}s share",
+                           identity.form == DirectoryForm::log ? "the log" : "the directory",
+                           identity.node, kind);
+    }
+    const std::string service = fmt::format("{} {}", kind, identity.service);
     switch (identity.form) {
         case DirectoryForm::alone: return "the local journal of " + service;
         case DirectoryForm::shared: return "the shared journal of " + service;
@@ -241,6 +245,9 @@ std::string opened_by(const DirectoryIdentity& identity, const std::string& dire
     const std::string_view kind = several                                  ? "ReplicatedGroup"
                                   : identity.form == DirectoryForm::shared ? "SharedDirectory"
                                                                            : "LocalDirectory";
+    if (identity.service == several_services) {
+        return fmt::format("ReplicatedGroup with node {}; or another directory", identity.node);
+    }
     const std::string member =
         identity.node.empty() ? "" : fmt::format(", member {}", identity.node);
     return fmt::format("{} of service {}{}; or another directory", kind, identity.service, member);

@@ -42,6 +42,9 @@ struct DirectoryIdentity {
     friend bool operator==(const DirectoryIdentity&, const DirectoryIdentity&) = default;
 };
 
+/// The service of a node that several services share.
+inline constexpr std::string_view several_services = "*";
+
 inline constexpr std::string_view identity_name = "identity";
 inline constexpr std::size_t identity_bytes = 512;
 

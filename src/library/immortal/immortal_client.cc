@@ -14,12 +14,13 @@ namespace understudy {
 
 namespace {
 
-[[nodiscard]] library::ImmortalPlaces::Options places_options(
+[[nodiscard]] Result<hosting::Places::Options> places_options(
     const ImmortalClientOptions& options) {
-    library::ImmortalPlaces::Options out{
-        .agent = {}, .registry = options.registry, .listed = {}, .tls = options.tls};
-    if (!options.members.empty()) out.listed[options.service] = options.members;
-    return out;
+    hosting::Places::Options places;
+    places.registry = US_TRY(library::check_registry(options.registry, options.tls));
+    if (!options.members.empty()) places.listed[options.service] = options.members;
+    US_CHECK(hosting::Places::check(places));
+    return places;
 }
 
 /// A random number from the system, because two processes may start in the same state.
@@ -54,7 +55,7 @@ ImmortalClient::Impl::Impl(std::shared_ptr<Log> its_log, ImmortalClientOptions i
 Result<void> ImmortalClient::Impl::begin() {
     Result<void> begun;
     (void)loop.run([&] {
-        auto opened = library::ImmortalPlaces::open(loop.runtime(), *log, places_options(options));
+        auto opened = hosting::Places::open(loop.runtime(), *log, *places_options(options));
         if (!opened) {
             begun = opened.error();
             return;
@@ -139,7 +140,7 @@ void ImmortalClient::Impl::close_on_loop() {
     const auto end = [this] {
         later([this] {
             places.reset();
-            loop.stop();
+            ending.leave(loop);
         });
     };
     if (places == nullptr) return end();
@@ -159,7 +160,7 @@ Result<ImmortalClient> ImmortalClient::open(ImmortalClientOptions options) {
             .code = Errc::bad_config,
             .detail = "the place of the service is missing: give a registry or its members"};
     }
-    US_CHECK(library::ImmortalPlaces::check(places_options(options)));
+    if (auto places = places_options(options); !places) return places.error();
     const std::uint64_t session = options.session != 0 ? options.session : new_session();
     auto impl =
         std::make_shared<Impl>(library::make_log(options.log), std::move(options), session);

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "library/immortal/immortal_places.h"
+#include "hosting/places.h"
 #include "library/registry/asks.h"
 #include "library/threads/callbacks.h"
 #include "library/threads/ending.h"
@@ -52,7 +52,7 @@ struct US_HIDDEN ImmortalClient::Impl final : std::enable_shared_from_this<Impl>
     library::Asks asks;
 
     // Loop only.
-    std::unique_ptr<library::ImmortalPlaces> places;
+    std::unique_ptr<hosting::Places> places;
     std::unique_ptr<node::ImmortalClient> client;
     std::vector<std::function<void()>> when_ready;
     struct Resumed {

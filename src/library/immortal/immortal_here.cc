@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "hosting/options.h"
+#include "library/engine.h"
 #include "library/options.h"
 #include "library/threads/guard.h"
 #include "understudy/limits.h"
@@ -17,11 +19,12 @@ namespace {
             .checkpoint_every_bytes = options.checkpoint_every_bytes};
 }
 
-[[nodiscard]] ImmortalPlaces::Options places_options(const ImmortalOptions& options) {
-    return {.agent = {},
-            .registry = options.registry,
-            .listed = options.peers,
-            .tls = options.tls};
+[[nodiscard]] Result<hosting::Places::Options> places_options(const ImmortalOptions& options) {
+    hosting::Places::Options places;
+    places.registry = US_TRY(check_registry(options.registry, options.tls));
+    places.listed = options.peers;
+    US_CHECK(hosting::Places::check(places));
+    return places;
 }
 
 [[nodiscard]] Error not_open() {
@@ -36,10 +39,11 @@ Result<void> ImmortalBody::check(const ImmortalOptions& options) {
         US_CHECK(coordinator_address(options.coordinator));
         return {};
     }
-    US_CHECK(ReplicaJournal::check(replica_options(options)));
+    US_CHECK(hosting::JournalChoice::check(replica_options(options), engine()));
     auto listen = check_listen(options.listen, options.tls.has_value(), options.insecure);
     if (!listen) return listen.error();
-    return ImmortalPlaces::check(places_options(options));
+    if (auto places = places_options(options); !places) return places.error();
+    return {};
 }
 
 std::unique_ptr<ImmortalBody> ImmortalBody::make(Runtime& runtime, Log& log,
@@ -62,7 +66,7 @@ ImmortalHere::~ImmortalHere() = default;
 
 void ImmortalHere::begin() {
     if (closing_) return;
-    auto places = ImmortalPlaces::open(runtime_, log_, places_options(options_));
+    auto places = hosting::Places::open(runtime_, log_, *places_options(options_));
     if (!places) return fail(places.error());
     places_ = *std::move(places);
     listen_ = *check_listen(options_.listen, options_.tls.has_value(), options_.insecure);
@@ -71,26 +75,19 @@ void ImmortalHere::begin() {
         registry ? place_in_line() : client::JournaledOptions{};
     if (!place) return fail(place.error());
 
-    node::ImmortalMember::Options how;
-    how.service = options_.service;
-    how.member = options_.member;
-    how.listen = listen_;
-    how.tls = to_options(options_.tls);
-    how.checkpoint_every_bytes = options_.checkpoint_every_bytes;
-    how.checkpoint_duty = std::holds_alternative<LocalDirectory>(options_.journal)
-                              ? replica::CheckpointDuty::mine
-                              : replica::CheckpointDuty::standbys;
-    ImmortalCopy::World world{
+    hosting::Copy::World world{
         .runtime = runtime_,
         .log = log_,
-        .locator = *places_,
         .agent = places_->agent(),
-        .make_journal = [this](ImmortalCopy::Electable electable) {
-            return ReplicaJournal::make(runtime_, log_, replica_options(options_), electable,
-                                        {.use = journal::DirectoryUse::immortal});
+        .make_journal = [this](hosting::Copy::Electable electable) {
+            return hosting::JournalChoice::make(
+                {.runtime = runtime_, .log = log_, .nodes = nodes_, .engine = engine()},
+                replica_options(options_), electable, {.use = journal::DirectoryUse::immortal});
         }};
-    copy_ = std::make_unique<ImmortalCopy>(std::move(world), std::move(how),
-                                           static_cast<ImmortalCopy::Owner&>(*this));
+    copy_ = std::make_unique<hosting::Copy>(
+        std::move(world),
+        hosting::Copy::Names{.service = options_.service, .member = options_.member},
+        static_cast<hosting::Copy::Owner&>(*this));
     if (registry) {
         if (auto entered = copy_->enter(*std::move(place)); !entered) return fail(entered.error());
     }
@@ -98,12 +95,7 @@ void ImmortalHere::begin() {
 }
 
 Result<client::JournaledOptions> ImmortalHere::place_in_line() {
-    if (listen_.port == 0) {
-        // The registry is told the port before the journal is open, and it stays the same.
-        const auto probe = US_TRY(runtime_.network().listen(
-            listen_, std::nullopt, [](std::unique_ptr<Connection>) {}));
-        listen_ = probe->address();
-    }
+    listen_ = US_TRY(hosting::with_port(runtime_, listen_));
     client::JournaledOptions how;
     how.family = options_.service;
     how.member = options_.member;
@@ -117,10 +109,42 @@ Result<client::JournaledOptions> ImmortalHere::place_in_line() {
 
 void ImmortalHere::open() {
     application_ = std::make_unique<immortal::LinkedApplication>(log_, classes_);
-    copy_->open(*application_);
+    copy_->open([this](const journal::Open& journal, std::optional<replica::CheckpointDuty> duty,
+                       hosting::Copy::Opened opened) {
+        return open_member(journal, duty, std::move(opened));
+    });
+}
+
+std::unique_ptr<journal::Opening> ImmortalHere::open_member(
+    const journal::Open& journal, std::optional<replica::CheckpointDuty> duty,
+    hosting::Copy::Opened opened) {
+    const bool alone = std::holds_alternative<LocalDirectory>(options_.journal);
+    node::ImmortalMember::Options how;
+    how.service = options_.service;
+    how.member = options_.member;
+    how.listen = listen_;
+    how.tls = to_options(options_.tls);
+    how.checkpoint_every_bytes = options_.checkpoint_every_bytes;
+    how.checkpoint_duty =
+        duty.value_or(alone ? replica::CheckpointDuty::mine : replica::CheckpointDuty::standbys);
+    return node::ImmortalMember::open(
+        runtime_, log_, std::move(how), journal, *application_, *places_,
+        hosting::Copy::passing_on<node::ImmortalMember>(std::move(opened)));
+}
+
+node::ImmortalMember* ImmortalHere::member() const {
+    return copy_ == nullptr ? nullptr : static_cast<node::ImmortalMember*>(copy_->member());
 }
 
 void ImmortalHere::fail(const Error& error) { observer_.failed(error); }
+
+/// Nobody may count on a copy that cannot go on: it gives its place in the line up.
+void ImmortalHere::copy_failed(const Error& error) {
+    fail(error);
+    later([this] {
+        if (!closing_) copy_->end([] {});
+    });
+}
 
 void ImmortalHere::later(std::function<void()> task) {
     runtime_.post(life_.guarded(std::move(task)));

@@ -1,13 +1,16 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/lifetime.h"
+#include "hosting/copy.h"
+#include "hosting/places.h"
+#include "hosting/process_nodes.h"
 #include "immortal/linked.h"
 #include "library/immortal/immortal_body.h"
-#include "library/immortal/immortal_copy.h"
-#include "library/immortal/immortal_places.h"
+#include "node/immortal/immortal_member.h"
 
 namespace understudy::library {
 
@@ -15,7 +18,7 @@ namespace understudy::library {
 ///
 /// With a registry, that one says before the journal is opened who takes checkpoints and who may
 /// become active; without one the members see to it among themselves. The journal elects.
-class ImmortalHere final : public ImmortalBody, private ImmortalCopy::Owner {
+class ImmortalHere final : public ImmortalBody, private hosting::Copy::Owner {
 public:
     ImmortalHere(Runtime& runtime, Log& log, const ImmortalOptions& options,
                  const ImmortalMember::Classes& classes, Observer& observer);
@@ -35,15 +38,17 @@ private:
     void fail(const Error& error);
     void close_places();
     void later(std::function<void()> task);
-    [[nodiscard]] node::ImmortalMember* member() const { return copy_ ? copy_->member() : nullptr; }
+    [[nodiscard]] std::unique_ptr<journal::Opening> open_member(
+        const journal::Open& journal, std::optional<replica::CheckpointDuty> duty,
+        hosting::Copy::Opened opened);
+    /// Null while it is not open.
+    [[nodiscard]] node::ImmortalMember* member() const;
 
-    // ImmortalCopy::Owner
+    // hosting::Copy::Owner
     void copy_opened() override {}
     void copy_standing_changed() override { observer_.standing_changed(); }
-    void copy_leaves_application() override {}
     void copy_reopens() override { open(); }
-    void copy_failed(const Error& error) override { fail(error); }
-    void copy_refused(const Error&, Duration) override {}
+    void copy_failed(const Error& error) override;
 
     Runtime& runtime_;
     Log& log_;
@@ -52,8 +57,9 @@ private:
     const ImmortalMember::Classes classes_;
     Address listen_;
     std::unique_ptr<immortal::LinkedApplication> application_;  ///< As new when the journal opens.
-    std::unique_ptr<ImmortalPlaces> places_;
-    std::unique_ptr<ImmortalCopy> copy_;
+    hosting::ProcessNodes nodes_;
+    std::unique_ptr<hosting::Places> places_;
+    std::unique_ptr<hosting::Copy> copy_;
     bool closing_ = false;
     std::function<void()> closed_;
     Lifetime life_;

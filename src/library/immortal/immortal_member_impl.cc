@@ -82,7 +82,7 @@ void ImmortalMember::Impl::end_on_loop() {
     body.reset();
     asks.give_up(waiter.closed(Effect::unknown));
     asks.flush();
-    loop.stop();
+    ending.leave(loop);
 }
 
 void ImmortalMember::Impl::later(std::function<void()> task) {

@@ -17,27 +17,12 @@
 
 namespace understudy {
 
-namespace {
-
-[[nodiscard]] std::shared_ptr<library::ThreadPair> join_threads(const AgentOptions& options,
-                                                                const std::shared_ptr<Log>& log) {
-    if (!options.threads) return std::make_shared<library::ThreadPair>(log);
-    auto shared = library::Access::impl(*options.threads)->pair;
-    shared->loop.enter();
-    return shared;
-}
-
-}  // namespace
-
 Result<Agent> Agent::open(AgentOptions options) {
     client::AgentOptions checked = US_TRY(library::check(options));
-    if (options.threads && library::Access::impl(*options.threads) == nullptr) {
-        return Error{.code = Errc::bad_config, .detail = "threads: the object was moved from"};
-    }
     const std::shared_ptr<Log> log = library::make_log(std::move(options.log));
-    auto impl = std::make_shared<Impl>(log, std::move(checked), join_threads(options, log));
-    // Only this agent uses them.
-    if (!options.threads) impl->threads->callbacks->leave(TimePoint{});
+    auto threads = US_TRY(library::join_threads(options.threads, log));
+    auto impl = std::make_shared<Impl>(log, std::move(checked), std::move(threads));
+    if (!options.threads) impl->threads->callbacks->leave(TimePoint{});  // To the agent alone.
     US_CHECK(impl->open());
     return Agent(std::move(impl));
 }

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "library/engine.h"
+#include "library/options.h"
 #include "library/replica/replica_impl.h"
 #include "library/threads/clock.h"
 #include "library/threads/guard.h"
@@ -9,11 +11,47 @@
 
 namespace understudy {
 
+namespace {
+
+[[nodiscard]] Result<void> check(const ReplicaOptions& options) {
+    US_CHECK(hosting::JournalChoice::check(options, library::engine()));
+    if (!options.listen.empty()) {
+        auto listen =
+            library::check_listen(options.listen, options.tls.has_value(), options.insecure);
+        if (!listen) return listen.error();
+    }
+    if (auto registry = library::check_registry(options.registry, options.tls); !registry) {
+        return registry.error();
+    }
+    if (!options.registry.empty() && std::holds_alternative<LocalDirectory>(options.journal)) {
+        return Error{
+            .code = Errc::bad_config,
+            .detail = "registry: a local journal has one member; a registry is for several"};
+    }
+    return {};
+}
+
+}  // namespace
+
 Result<Replica> Replica::open(ReplicaOptions options, std::shared_ptr<StateMachine> machine) {
     US_ASSERT(machine != nullptr);
-    US_CHECK(library::ReplicaJournal::check(options));
-    auto impl = std::make_shared<Impl>(library::make_log(options.log), std::move(options),
-                                       std::move(machine));
+    if (!options.registry.empty() && options.checkpointer == Checkpointer::dedicated) {
+        return Error{.code = Errc::bad_config,
+                     .detail =
+                         "checkpointer dedicated: the journal may have to be opened again; "
+                         "give a function that makes state machines"};
+    }
+    return open(std::move(options), [machine = std::move(machine)] { return machine; });
+}
+
+Result<Replica> Replica::open(ReplicaOptions options, MakeStateMachine make) {
+    US_CHECK(check(options));
+    const std::shared_ptr<Log> log = library::make_log(options.log);
+    auto threads = US_TRY(library::join_threads(options.threads, log));
+    const bool shared = options.threads.has_value();
+    auto impl =
+        std::make_shared<Impl>(log, std::move(options), std::move(make), std::move(threads));
+    if (!shared) impl->threads->callbacks->leave(TimePoint{});  // To the replica alone.
     impl->begin();
     return Replica(std::move(impl));
 }
@@ -47,10 +85,11 @@ Result<Buffer> Replica::submit(Bytes command, Duration timeout) {
                      Impl& impl, std::function<void(Result<Buffer>)> told) {
             auto here = impl.serving();
             if (!here) return told(std::move(here).error());
-            (*here)->submit(bytes, [told = std::move(told)](Result<replica::Reply> reply) {
-                if (!reply) return told(std::move(reply).error());
-                told(Buffer(reply->bytes.begin(), reply->bytes.end()));
-            });
+            (*here)->submit(std::nullopt, bytes,
+                            [told = std::move(told)](Result<replica::Reply> reply) {
+                                if (!reply) return told(std::move(reply).error());
+                                told(Buffer(reply->bytes.begin(), reply->bytes.end()));
+                            });
         });
 }
 

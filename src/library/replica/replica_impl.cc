@@ -1,49 +1,105 @@
 #include "library/replica/replica_impl.h"
 
-#include <optional>
-#include <utility>
+#include "hosting/options.h"
+#include "library/engine.h"
+#include "library/options.h"
 
 namespace understudy {
 
 Replica::Impl::Impl(std::shared_ptr<Log> its_log, ReplicaOptions its_options,
-                    std::shared_ptr<StateMachine> its_machine)
+                    MakeStateMachine its_make, std::shared_ptr<library::ThreadPair> its_threads)
     : log(std::move(its_log)),
       options(std::move(its_options)),
-      machine(std::move(its_machine)),
-      callbacks(std::make_shared<library::Callbacks>(log, "us-callback")),
+      make(std::move(its_make)),
+      threads(std::move(its_threads)),
+      loop(threads->loop),
+      callbacks(std::make_shared<library::Callbacks>(log, threads->callbacks)),
       waiter("replica", loop, *callbacks, ending),
       board(callbacks, waiter),
       submissions(
           log, callbacks, Replica::outstanding_bytes_max,
           [this](std::function<void()> task) { later(std::move(task)); },
-          [this]() -> TurnEnds& { return loop.runtime().turn_ends(); }, [this] { drain(); }),
-      loop(log, "us-replica") {}
+          [this]() -> TurnEnds& { return loop.runtime().turn_ends(); }, [this] { drain(); }) {}
 
 void Replica::Impl::begin() {
-    loop.post([self = shared_from_this()] {
-        Impl& impl = *self;
-        Runtime& runtime = impl.loop.runtime();
-        impl.journal = library::ReplicaJournal::make(
-            runtime, *impl.log, impl.options, library::ReplicaJournal::Electable::yes, {});
-        replica::Replica::Options how;
-        how.checkpoints.every_bytes = impl.options.checkpoint_every_bytes;
-        const bool alone = std::holds_alternative<LocalDirectory>(impl.options.journal);
-        how.checkpoint_duty =
-            alone ? replica::CheckpointDuty::mine : replica::CheckpointDuty::standbys;
-        impl.opening = replica::Replica::open(
-            runtime, *impl.log, how, impl.journal->open(), *impl.machine,
-            [&impl](Result<std::unique_ptr<replica::Replica>> result) {
-                impl.opened(std::move(result));
-            });
+    later([this] {
+        if (ending.begun()) return;
+        if (auto begun = begin_on_loop(); !begun) failed(begun.error());
     });
 }
 
-void Replica::Impl::opened(Result<std::unique_ptr<replica::Replica>> result) {
-    if (!result) return failed(result.error());
-    replica = *std::move(result);
-    replica->on_standing([this](const replica::Standing&) { board.show(status_on_loop()); });
-    replica->on_failed([this](const Error& error) { failed(error); });
-    board.show(status_on_loop());
+Result<void> Replica::Impl::begin_on_loop() {
+    Runtime& runtime = loop.runtime();
+    hosting::Places::Options where;
+    where.registry = US_TRY(library::check_registry(options.registry, options.tls));
+    places = US_TRY(hosting::Places::open(runtime, *log, std::move(where)));
+    const bool registry = places->agent() != nullptr;
+    const std::string address = options.listen.empty() && registry ? "127.0.0.1:0" : options.listen;
+    if (!address.empty()) {
+        listen = US_TRY(hosting::with_port(
+            runtime,
+            US_TRY(library::check_listen(address, options.tls.has_value(), options.insecure))));
+    }
+    copy = std::make_unique<hosting::Copy>(
+        hosting::Copy::World{.runtime = runtime,
+                             .log = *log,
+                             .agent = places->agent(),
+                             .make_journal =
+                                 [this](hosting::Copy::Electable electable) {
+                                     return hosting::JournalChoice::make(
+                                         {.runtime = loop.runtime(),
+                                          .log = *log,
+                                          .nodes = threads->nodes,
+                                          .engine = library::engine()},
+                                         options, electable, {});
+                                 }},
+        hosting::Copy::Names{.service = options.service, .member = options.member},
+        static_cast<hosting::Copy::Owner&>(*this));
+    if (registry) US_CHECK(copy->enter(US_TRY(place_in_line())));
+    open();
+    return {};
+}
+
+Result<client::JournaledOptions> Replica::Impl::place_in_line() {
+    client::JournaledOptions how;
+    how.family = options.service;
+    how.member = options.member;
+    how.endpoint = *listen;
+    if (!options.advertise.empty()) how.endpoint.host = options.advertise;
+    if (const auto* shared = std::get_if<SharedDirectory>(&options.journal)) {
+        how.lease = shared->lease;
+    }
+    return how;
+}
+
+void Replica::Impl::open() {
+    machine = make();
+    US_ASSERT(machine != nullptr);
+    copy->open([this](const journal::Open& journal, std::optional<replica::CheckpointDuty> duty,
+                      hosting::Copy::Opened opened) {
+        return open_member(journal, duty, std::move(opened));
+    });
+}
+
+std::unique_ptr<journal::Opening> Replica::Impl::open_member(
+    const journal::Open& journal, std::optional<replica::CheckpointDuty> duty,
+    hosting::Copy::Opened opened) {
+    const bool alone = std::holds_alternative<LocalDirectory>(options.journal);
+    hosting::ReplicaMember::Options how;
+    how.service = options.service;
+    how.member = options.member;
+    how.listen = listen;
+    how.tls = library::to_options(options.tls);
+    how.replica.checkpoints.every_bytes = options.checkpoint_every_bytes;
+    how.replica.checkpoint_duty =
+        duty.value_or(alone ? replica::CheckpointDuty::mine : replica::CheckpointDuty::standbys);
+    return hosting::ReplicaMember::open(
+        loop.runtime(), *log, std::move(how), journal, *machine, *places,
+        hosting::Copy::passing_on<hosting::ReplicaMember>(std::move(opened)));
+}
+
+hosting::ReplicaMember* Replica::Impl::member() const {
+    return copy == nullptr ? nullptr : static_cast<hosting::ReplicaMember*>(copy->member());
 }
 
 // --- Commands ------------------------------------------------------------------------------------
@@ -55,12 +111,11 @@ void Replica::Impl::submit(const std::optional<Request>& request, Bytes command,
                        std::move(answered));
 }
 
-Result<replica::Replica*> Replica::Impl::serving() {
-    if (replica) return replica.get();
+Result<hosting::ReplicaMember*> Replica::Impl::serving() {
+    if (member() != nullptr) return member();
     if (ending.begun()) return waiter.closed(Effect::none);
-    auto open = board.check_open();
-    US_ASSERT(!open);  // Its role is joining until there is a replica.
-    return std::move(open).error();
+    US_CHECK(board.check_open());
+    return Error{.code = Errc::not_active, .detail = "the journal is being opened again"};
 }
 
 void Replica::Impl::drain() {
@@ -72,17 +127,14 @@ void Replica::Impl::drain() {
             submissions.answer(std::move(item.answered), std::move(here).error(), item.size);
             continue;
         }
-        replica::Answered then = [this, answered = std::move(item.answered),
-                                  size = item.size](Result<replica::Reply> reply) mutable {
-            auto told = reply ? Result<Buffer>(Buffer(reply->bytes.begin(), reply->bytes.end()))
-                              : Result<Buffer>(std::move(reply).error());
-            submissions.answer(std::move(answered), std::move(told), size);
-        };
-        if (item.request) {
-            (*here)->submit(*item.request, command, std::move(then));
-        } else {
-            (*here)->submit(command, std::move(then));
-        }
+        (*here)->submit(
+            item.request, command,
+            [this, answered = std::move(item.answered),
+             size = item.size](Result<replica::Reply> reply) mutable {
+                auto told = reply ? Result<Buffer>(Buffer(reply->bytes.begin(), reply->bytes.end()))
+                                  : Result<Buffer>(std::move(reply).error());
+                submissions.answer(std::move(answered), std::move(told), size);
+            });
     }
 }
 
@@ -90,20 +142,22 @@ void Replica::Impl::drain() {
 
 ReplicaStatus Replica::Impl::status_on_loop() const {
     ReplicaStatus status;
-    if (!replica) return status;
-    const replica::Standing& standing = replica->standing();
-    status.role = standing.role;
+    if (member() == nullptr) return status;
+    const replica::Replica& replica = member()->replica();
+    const replica::Standing& standing = replica.standing();
+    status.role = copy->role();
     status.epoch = standing.epoch;
+    if (listen) status.address = to_string(member()->address());
     status.active = standing.active;
-    status.applied = replica->applied();
-    status.checkpoint = replica->checkpoint();
-    status.time = replica->time();
-    status.durability = name(replica->durability());
-    status.disk_full = replica->space() != replica::Space::ok;
-    status.sessions = replica->sessions();
-    status.commands = replica->counters().commands;
-    status.repeated = replica->counters().repeated;
-    status.checkpoints = replica->checkpoint_counters().taken;
+    status.applied = replica.applied();
+    status.checkpoint = replica.checkpoint();
+    status.time = replica.time();
+    status.durability = name(replica.durability());
+    status.disk_full = replica.space() != replica::Space::ok;
+    status.sessions = replica.sessions();
+    status.commands = replica.counters().commands;
+    status.repeated = replica.counters().repeated;
+    status.checkpoints = replica.checkpoint_counters().taken;
     return status;
 }
 
@@ -118,6 +172,14 @@ void Replica::Impl::failed(const Error& error) {
     board.fail(error);
 }
 
+/// Nobody may count on a member that cannot go on: it gives its place in the line up.
+void Replica::Impl::copy_failed(const Error& error) {
+    failed(error);
+    later([this] {
+        if (copy != nullptr && !ending.begun()) copy->end([] {});
+    });
+}
+
 // --- The end -------------------------------------------------------------------------------------
 
 void Replica::Impl::close(Duration limit) {
@@ -130,23 +192,22 @@ void Replica::Impl::close(Duration limit) {
 
 void Replica::Impl::close_on_loop() {
     drain();  // What was taken before is carried out.
-    opening.reset();
-    if (!replica) return end_on_loop();
-    replica->close([self = shared_from_this()] {
-        self->later([impl = self.get()] { impl->end_on_loop(); });
-    });
+    if (copy == nullptr) return close_places();
+    copy->end([this] { close_places(); });
+}
+
+void Replica::Impl::close_places() {
+    submissions.flush();
+    const auto end = [this] { later([this] { end_on_loop(); }); };
+    if (places == nullptr) return end();
+    places->close(end);
 }
 
 void Replica::Impl::end_on_loop() {
-    submissions.flush();
-    replica.reset();
-    if (!journal) return loop.stop();
-    journal->close([self = shared_from_this()] {
-        self->later([impl = self.get()] {
-            impl->journal.reset();
-            impl->loop.stop();
-        });
-    });
+    copy.reset();
+    places.reset();
+    machine.reset();
+    ending.leave(loop);
 }
 
 void Replica::Impl::later(std::function<void()> task) {

@@ -2,9 +2,12 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 
-#include "library/replica/replica_journal.h"
+#include "hosting/copy.h"
+#include "hosting/places.h"
+#include "hosting/replica_member.h"
 #include "library/threads/callbacks.h"
 #include "library/threads/ending.h"
 #include "library/threads/hidden.h"
@@ -12,8 +15,8 @@
 #include "library/threads/once.h"
 #include "library/threads/status_board.h"
 #include "library/threads/submissions.h"
+#include "library/threads/thread_pair.h"
 #include "library/threads/waiter.h"
-#include "replica/replica.h"
 #include "understudy/replica.h"
 
 namespace understudy {
@@ -22,9 +25,11 @@ namespace understudy {
 /// each many at once.
 ///
 /// What runs on the loop keeps this alive; close() breaks the circle.
-struct US_HIDDEN Replica::Impl final : std::enable_shared_from_this<Impl> {
-    Impl(std::shared_ptr<Log> its_log, ReplicaOptions its_options,
-         std::shared_ptr<StateMachine> its_machine);
+struct US_HIDDEN Replica::Impl final : std::enable_shared_from_this<Impl>,
+                                       private hosting::Copy::Owner {
+    /// Requires: the threads count it as a user already.
+    Impl(std::shared_ptr<Log> its_log, ReplicaOptions its_options, MakeStateMachine its_make,
+         std::shared_ptr<library::ThreadPair> its_threads);
 
     void begin();
     void close(Duration limit);
@@ -42,30 +47,48 @@ struct US_HIDDEN Replica::Impl final : std::enable_shared_from_this<Impl> {
     }
 
     // On the loop.
-    void opened(Result<std::unique_ptr<replica::Replica>> result);
-    [[nodiscard]] Result<replica::Replica*> serving();
-    void drain();
-    void failed(const Error& error);
-    void close_on_loop();
-    void end_on_loop();
-    [[nodiscard]] ReplicaStatus status_on_loop() const;
-    void later(std::function<void()> task);
+    [[nodiscard]] Result<hosting::ReplicaMember*> serving();
 
     const std::shared_ptr<Log> log;
     const ReplicaOptions options;
-    const std::shared_ptr<StateMachine> machine;
+    const MakeStateMachine make;
+    const std::shared_ptr<library::ThreadPair> threads;
+    library::LoopThread& loop;
     const std::shared_ptr<library::Callbacks> callbacks;
     library::Ending ending;
     const library::Waiter waiter;
     library::StatusBoard<ReplicaStatus> board;
+
+private:
+    [[nodiscard]] Result<void> begin_on_loop();
+    [[nodiscard]] Result<client::JournaledOptions> place_in_line();
+    void open();
+    [[nodiscard]] std::unique_ptr<journal::Opening> open_member(
+        const journal::Open& journal, std::optional<replica::CheckpointDuty> duty,
+        hosting::Copy::Opened opened);
+    /// Null while it is not open.
+    [[nodiscard]] hosting::ReplicaMember* member() const;
+    void drain();
+    void failed(const Error& error);
+    void close_on_loop();
+    void close_places();
+    void end_on_loop();
+    [[nodiscard]] ReplicaStatus status_on_loop() const;
+    void later(std::function<void()> task);
+
+    // hosting::Copy::Owner
+    void copy_opened() override {}
+    void copy_standing_changed() override { board.show(status_on_loop()); }
+    void copy_reopens() override { open(); }
+    void copy_failed(const Error& error) override;
+
     library::Submissions submissions;
 
     // Loop only.
-    std::unique_ptr<library::ReplicaJournal> journal;
-    std::unique_ptr<journal::Opening> opening;
-    std::unique_ptr<replica::Replica> replica;
-
-    library::LoopThread loop;  ///< Ends before what it works on.
+    std::optional<Address> listen;  ///< Where clients connect.
+    std::shared_ptr<StateMachine> machine;
+    std::unique_ptr<hosting::Places> places;
+    std::unique_ptr<hosting::Copy> copy;
 };
 
 }  // namespace understudy

@@ -19,11 +19,28 @@ void Ending::run(Duration limit, LoopThread& loop, Callbacks& callbacks,
     if (loop.on_loop()) {
         callbacks.close(TimePoint{});  // The loop thread may not wait.
     } else {
-        (void)loop.join(deadline);
+        wait_left(loop, deadline);
         callbacks.close(deadline);
     }
     const std::lock_guard lock(mutex_);
     over_ = true;
+    changed_.notify_all();
+}
+
+// A loop of its own has ended then; one that others use goes on.
+void Ending::wait_left(LoopThread& loop, TimePoint deadline) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_until(lock, to_steady(deadline), [this] { return left_; });
+    if (!ended_) return;
+    lock.unlock();
+    (void)loop.join(deadline);
+}
+
+void Ending::leave(LoopThread& loop) {
+    const bool ended = loop.leave();
+    const std::lock_guard lock(mutex_);
+    left_ = true;
+    ended_ = ended;
     changed_.notify_all();
 }
 

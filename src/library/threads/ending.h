@@ -11,23 +11,30 @@
 
 namespace understudy::library {
 
-/// The end of an object that has its own loop and callback thread: once, and in bounded time. A
-/// second call waits for that end, if its thread may wait.
+/// The end of an object that uses a loop and a callback thread, its own or shared ones: once, and
+/// in bounded time. A second call waits for the end, if its thread may wait.
 ///
 /// Thread: any.
 class Ending {
 public:
     static constexpr Duration close_max = 2s;
 
-    /// Only the first call calls `begin`, which takes no new work and makes the loop stop.
+    /// `begin` is called by the first call only: from then on nothing more is taken, and a task on
+    /// the loop ends what is there, then calls leave().
     void run(Duration limit, LoopThread& loop, Callbacks& callbacks,
              const std::function<void()>& begin);
+    /// Nothing of the object is on the loop any more. Requires: on the loop, called once.
+    void leave(LoopThread& loop);
     [[nodiscard]] bool begun() const { return begun_.load(); }
 
 private:
+    void wait_left(LoopThread& loop, TimePoint deadline);
+
     std::atomic<bool> begun_{false};
     std::mutex mutex_;
     std::condition_variable changed_;
+    bool left_ = false;   ///< The loop.
+    bool ended_ = false;  ///< The loop has ended with that.
     bool over_ = false;
 };
 

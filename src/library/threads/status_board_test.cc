@@ -27,7 +27,7 @@ protected:
     void end() {
         ending.run(patience, loop, *callbacks, [this] {
             board.close();
-            loop.stop();
+            loop.post([this] { ending.leave(loop); });
         });
     }
 

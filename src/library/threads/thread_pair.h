@@ -1,10 +1,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
 #include "base/log.h"
+#include "hosting/process_nodes.h"
 #include "library/threads/callbacks.h"
 #include "library/threads/hidden.h"
 #include "library/threads/loop_thread.h"
@@ -18,10 +20,16 @@ struct ThreadPair {
     explicit ThreadPair(const std::shared_ptr<Log>& log)
         : loop(log, "us-loop"), callbacks(std::make_shared<CallbackThread>("us-callback")) {}
 
+    hosting::ProcessNodes nodes;  ///< Loop only; outlives the loop.
     LoopThread loop;
     const std::shared_ptr<CallbackThread> callbacks;
     std::set<const Agent::Impl*> agents;  ///< Those that use them. Loop only.
 };
+
+/// The threads that the application shares, with one more user, or new ones for this user alone.
+/// Errors: bad_config (none): the object was moved from.
+[[nodiscard]] Result<std::shared_ptr<ThreadPair>> join_threads(const std::optional<Threads>& shared,
+                                                               const std::shared_ptr<Log>& log);
 
 }  // namespace understudy::library
 

@@ -11,7 +11,8 @@ namespace understudy::node {
 using immortal::Batch;
 using immortal::is_client;
 
-Courier::Courier(Runtime& runtime, Log& log, Options options, Locator& locator, Owner& owner)
+Courier::Courier(Runtime& runtime, Log& log, Options options, hosting::Locator& locator,
+                 Owner& owner)
     : runtime_(runtime),
       log_(log),
       refusals_(runtime, log),

@@ -12,12 +12,12 @@
 
 #include "base/lifetime.h"
 #include "base/log.h"
+#include "hosting/active_search.h"
+#include "hosting/locator.h"
 #include "immortal/outbox.h"
 #include "link/link.h"
 #include "link/refusals.h"
-#include "node/active_search.h"
 #include "node/immortal/immortal_handshake.h"
-#include "node/locator.h"
 #include "runtime/runtime.h"
 
 namespace understudy::node {
@@ -87,7 +87,8 @@ public:
     };
 
     /// All arguments outlive this.
-    Courier(Runtime& runtime, Log& log, Options options, Locator& locator, Owner& owner);
+    Courier(Runtime& runtime, Log& log, Options options, hosting::Locator& locator,
+            Owner& owner);
     ~Courier() override;
     Courier(const Courier&) = delete;
     Courier& operator=(const Courier&) = delete;
@@ -142,8 +143,8 @@ private:
         bool ask = false;     ///< The peer must be asked how much is durable there.
         bool marked = false;  ///< There is something to send at the end of the turn.
         // The search for a link.
-        std::unique_ptr<Locator::Watch> watch;
-        ActiveSearch search;
+        std::unique_ptr<hosting::Locator::Watch> watch;
+        hosting::ActiveSearch search;
         std::unique_ptr<Attempt> attempt;
         std::unique_ptr<link::Link> dialled;  ///< It waits for its welcome.
         Address dialled_to;
@@ -166,7 +167,7 @@ private:
     void dial(Line& line);
     void connected(Line& line, Result<std::unique_ptr<Connection>> made);
     void dial_failed(Line& line, const Error& reason);
-    void found(Line& line, const std::vector<Locator::Place>& places);
+    void found(Line& line, const std::vector<hosting::Locator::Place>& places);
     void establish(Line& line, std::unique_ptr<link::Link> link, MessageNo from);
     void end_link(Line& line, const Error& reason);
     void lost(Line& line, const Error& reason);
@@ -186,7 +187,7 @@ private:
     Log& log_;
     link::Refusals refusals_;
     const Options options_;
-    Locator& locator_;
+    hosting::Locator& locator_;
     Owner& owner_;
     std::map<std::string, Line, std::less<>> lines_;
     std::unordered_map<const link::Link*, Line*> by_link_;

@@ -135,18 +135,19 @@ void Courier::dial(Line& line) {
     if (!owner_.wants_link(line.peer)) return;
     if (line.watch == nullptr) {
         line.watch = locator_.watch(
-            line.peer,
-            [this, &line](const std::vector<Locator::Place>& places) { found(line, places); });
+            line.peer, [this, &line](const std::vector<hosting::Locator::Place>& places) {
+                found(line, places);
+            });
     }
-    const ActiveSearch::Step step = line.search.next(runtime_.random());
-    if (const auto* wait = std::get_if<ActiveSearch::Wait>(&step)) {
+    const hosting::ActiveSearch::Step step = line.search.next(runtime_.random());
+    if (const auto* wait = std::get_if<hosting::ActiveSearch::Wait>(&step)) {
         line.retry = runtime_.at(runtime_.now() + wait->time, [this, &line] {
             const auto timer = std::move(line.retry);
             dial(line);
         });
         return;
     }
-    const auto* ask = std::get_if<ActiveSearch::Ask>(&step);
+    const auto* ask = std::get_if<hosting::ActiveSearch::Ask>(&step);
     if (ask == nullptr) return;
     line.dialled_to = ask->place.address;
     line.attempt = runtime_.network().connect(
@@ -156,7 +157,7 @@ void Courier::dial(Line& line) {
         });
 }
 
-void Courier::found(Line& line, const std::vector<Locator::Place>& places) {
+void Courier::found(Line& line, const std::vector<hosting::Locator::Place>& places) {
     if (!line.search.found(places)) return;
     if (line.link && places.front().epoch > line.epoch) {
         return end_link(

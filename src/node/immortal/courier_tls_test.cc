@@ -65,7 +65,7 @@ struct Caller {
             runtime, log, {.service = "bank", .tls = certificate("anybody")}, places);
         (void)client->send("pay", {});
     }
-    StaticLocator places;
+    hosting::StaticLocator places;
     std::unique_ptr<ImmortalClient> client;
 };
 

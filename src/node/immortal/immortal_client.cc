@@ -35,7 +35,7 @@ std::uint64_t new_session(Random& random) {
 
 class Client final : public ImmortalClient, private Courier::Owner {
 public:
-    Client(Runtime& runtime, Log& log, Options options, Locator& locator)
+    Client(Runtime& runtime, Log& log, Options options, hosting::Locator& locator)
         : runtime_(runtime),
           options_(std::move(options)),
           session_(options_.session != 0 ? options_.session : new_session(runtime.random())),
@@ -326,7 +326,7 @@ private:
 }  // namespace
 
 std::unique_ptr<ImmortalClient> ImmortalClient::make(Runtime& runtime, Log& log, Options options,
-                                                     Locator& locator) {
+                                                     hosting::Locator& locator) {
     return std::make_unique<Client>(runtime, log, std::move(options), locator);
 }
 

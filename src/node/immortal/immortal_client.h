@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "base/log.h"
-#include "node/locator.h"
+#include "hosting/locator.h"
 #include "runtime/runtime.h"
 
 namespace understudy::node {
@@ -47,7 +47,8 @@ public:
     using Answered = std::function<void(Result<Bytes> reply)>;  ///< Lives as long as the call.
 
     [[nodiscard]] static std::unique_ptr<ImmortalClient> make(Runtime& runtime, Log& log,
-                                                              Options options, Locator& locator);
+                                                              Options options,
+                                                              hosting::Locator& locator);
     virtual ~ImmortalClient() = default;
 
     /// A new session may be used at once. A kept session may be used when the service has reported

@@ -1,8 +1,11 @@
 #include "node/immortal/immortal_member.h"
 
+#include <type_traits>
 #include <utility>
 
 #include "base/lifetime.h"
+#include "hosting/active_hint.h"
+#include "hosting/submitter.h"
 #include "node/immortal/immortal_images.h"
 #include "node/immortal/immortal_tenure.h"
 
@@ -13,7 +16,6 @@ using immortal::Machine;
 using replica::CheckpointDuty;
 using replica::Replica;
 using replica::Standing;
-using replica::Urgency;
 
 namespace {
 
@@ -24,7 +26,7 @@ class Member final : public ImmortalMember,
                      private Courier::Owner {
 public:
     Member(Runtime& runtime, Log& log, Options options, immortal::Application& application,
-           Locator& locator)
+           hosting::Locator& locator)
         : runtime_(runtime),
           log_(log),
           options_(std::move(options)),
@@ -35,7 +37,8 @@ public:
                    {.name = options_.service,
                     .tls = options_.tls,
                     .window_bytes = options_.unconfirmed_bytes_max},
-                   locator, *this) {}
+                   locator, *this),
+          submitter_(runtime) {}
     Member(const Member&) = delete;
     Member& operator=(const Member&) = delete;
     ~Member() override { life_.end(); }
@@ -46,10 +49,7 @@ public:
             options_.listen, options_.tls, [this](std::unique_ptr<Connection> connection) {
                 courier_.accept(std::move(connection));
             }));
-        // The other members are needed to redirect callers to the active one.
-        places_watch_ = locator_.watch(
-            options_.service,
-            [this](const std::vector<Locator::Place>& places) { places_ = places; });
+        hint_.emplace(locator_, options_.service, options_.member);
         return {};
     }
 
@@ -65,6 +65,7 @@ public:
     [[nodiscard]] Result<void> begin(std::unique_ptr<Replica> replica) {
         if (broken_) return *broken_;
         replica_ = std::move(replica);
+        submitter_.begin(*replica_);
         if (!application_.immediate()) {
             images_.emplace(runtime_, machine_, *replica_, options_.checkpoint_every_bytes,
                             options_.checkpoint_duty);
@@ -123,21 +124,10 @@ public:
         tenure_->forget(std::string(peer), std::move(done));
     }
 
-    void hold(std::function<void()> held) override {
-        held_ = std::move(held);
-        holding_ = true;
-        if (tenure_) tenure_->hold([this] { look_held(); });
-        runtime_.post([this, here = life_.watch()] {
-            if (!here.ended()) look_held();
-        });
-    }
+    void hold(std::function<void()> held) override { submitter_.hold(std::move(held)); }
     void release() override {
-        if (!std::exchange(holding_, false)) return;
-        held_ = nullptr;
-        if (tenure_) tenure_->release();
-        for (Submission& each : std::exchange(waiting_, {})) {
-            submit_now(std::move(each.command), std::move(each.answered));
-        }
+        submitter_.release();
+        if (tenure_) tenure_->released();
     }
 
     void read(Done done) override { replica_->read(std::move(done)); }
@@ -169,7 +159,7 @@ public:
     void close(std::function<void()> done) override {
         closing_ = true;
         end_tenure();
-        refuse_held();
+        submitter_.refuse(not_active());
         listener_.reset();
         images_.reset();
         replica_->close(std::move(done));
@@ -260,7 +250,7 @@ private:
     void standing_changed(const Standing& standing) {
         if (closing_) return;
         end_tenure();
-        refuse_held();
+        submitter_.refuse(not_active());
         if (standing.role == Role::active) begin_tenure();
         if (const auto changed = on_standing_) changed(standing);
     }
@@ -272,6 +262,7 @@ private:
                                               .replica = *replica_,
                                               .machine = machine_,
                                               .application = application_,
+                                              .submitter = submitter_,
                                               .courier = courier_,
                                               .counters = counters_,
                                               .first_started = [this] { first_started(); }});
@@ -297,59 +288,38 @@ private:
     [[nodiscard]] ImmortalElsewhere elsewhere() const {
         ImmortalElsewhere answer;
         if (replica_ == nullptr) return answer;
-        const Standing& standing = replica_->standing();
-        if (standing.active.empty() || standing.active == options_.member) return answer;
-        answer.member = standing.active;
-        answer.epoch = standing.epoch;
-        for (const Locator::Place& place : places_) {
-            if (place.member == standing.active) answer.address = place.address;
-        }
+        const hosting::Locator::Place active = hint_->active(replica_->standing());
+        answer.member = active.member;
+        answer.epoch = active.epoch;
+        answer.address = active.address;
         return answer;
     }
     [[nodiscard]] Error not_active() const {
         return {.code = Errc::not_active, .detail = options_.service + " is not active here"};
     }
 
-    void submit(const immortal::AnyCommand& command, replica::Answered answered) {
+    template <class Answer>
+    void submit(const immortal::AnyCommand& command, Answer answered) {
         if (broken_) {
             return refuse_later(std::move(answered),
                                 {.code = broken_->code, .detail = broken_->detail});
         }
-        if (!holding_) return submit_now(encode(command), std::move(answered));
-        if (waiting_.size() >= held_max) {
+        if (submitter_.holding() && submitter_.full()) {
             return refuse_later(std::move(answered),
                                 {.code = Errc::limit_exceeded,
                                  .detail = options_.service + " is being handed over"});
         }
-        waiting_.push_back({.command = encode(command), .answered = std::move(answered)});
-    }
-    void submit_now(Buffer command, replica::Answered answered) {
-        ++under_way_;
-        replica_->submit(command, Urgency::ordinary,
-                         [this, here = life_.watch(),
-                          answered = std::move(answered)](Result<replica::Reply> reply) {
-                             if (!here.ended()) --under_way_;
-                             if (answered) answered(std::move(reply));
-                             if (!here.ended()) look_held();
-                         });
-    }
-    void look_held() {
-        if (!holding_ || !held_ || under_way_ > 0 || (tenure_ && tenure_->under_way() > 0)) return;
-        std::exchange(held_, nullptr)();
-    }
-    /// The tenure is over.
-    void refuse_held() {
-        holding_ = false;
-        held_ = nullptr;
-        for (Submission& each : std::exchange(waiting_, {})) {
-            refuse_later(std::move(each.answered), not_active());
-        }
+        submitter_.submit({}, encode(command), std::move(answered));
     }
     template <class Answer>
     void refuse_later(Answer answered, Error error) {
         runtime_.post(
             [here = life_.watch(), answered = std::move(answered), error = std::move(error)] {
-                if (!here.ended() && answered) answered(error);
+                if (here.ended()) return;
+                if constexpr (std::is_constructible_v<bool, Answer>) {
+                    if (!answered) return;
+                }
+                answered(error);
             });
     }
 
@@ -357,28 +327,20 @@ private:
     Log& log_;
     const Options options_;
     immortal::Application& application_;
-    Locator& locator_;
+    hosting::Locator& locator_;
     std::function<void(const Standing&)> on_standing_;
     std::function<void(const Error&)> on_failed_;
     std::optional<Error> broken_;
     bool failed_ = false;
     bool closing_ = false;
-    struct Submission {
-        Buffer command;
-        replica::Answered answered;
-    };
-    bool holding_ = false;
-    std::function<void()> held_;  ///< Null: it was called.
-    std::vector<Submission> waiting_;
-    std::size_t under_way_ = 0;
     Counters counters_;
     mutable Counters shown_;
-    std::vector<Locator::Place> places_;
-    std::unique_ptr<Locator::Watch> places_watch_;
+    std::optional<hosting::ActiveHint> hint_;
     Machine machine_;
     Courier courier_;
     std::unique_ptr<Listener> listener_;
     std::unique_ptr<Replica> replica_;
+    hosting::Submitter submitter_;
     std::optional<ImmortalImages> images_;
     std::optional<ImmortalTenure> tenure_;
     Lifetime life_;
@@ -426,7 +388,7 @@ private:
 std::unique_ptr<journal::Opening> ImmortalMember::open(Runtime& runtime, Log& log, Options options,
                                                        const journal::Open& journal,
                                                        immortal::Application& application,
-                                                       Locator& locator, Opened opened) {
+                                                       hosting::Locator& locator, Opened opened) {
     auto member =
         std::make_unique<Member>(runtime, log, std::move(options), application, locator);
     auto starting = std::make_unique<Starting>(runtime, std::move(member), std::move(opened));

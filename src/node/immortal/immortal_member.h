@@ -8,9 +8,10 @@
 #include <vector>
 
 #include "base/log.h"
+#include "hosting/hosted.h"
+#include "hosting/locator.h"
 #include "immortal/machine.h"
 #include "journal/journal.h"
-#include "node/locator.h"
 #include "replica/replica.h"
 #include "runtime/runtime.h"
 
@@ -23,9 +24,8 @@ namespace understudy::node {
 /// confirmed. As a standby it applies entries, and refuses links with the name of the active
 /// member.
 ///
-/// The destructor ends it at once; close() is the orderly way. Both may be called in any callback.
 /// Thread: loop only. Source: docs/protocols/immortals.md.
-class ImmortalMember {
+class ImmortalMember : public hosting::Hosted {
 public:
     struct Options {
         std::string service;
@@ -53,7 +53,6 @@ public:
     };
 
     using Opened = std::function<void(Result<std::unique_ptr<ImmortalMember>>)>;
-    using Done = std::function<void(Result<void>)>;
     using Answered = std::function<void(Result<Bytes> reply)>;  ///< Lives as long as the call.
 
     /// Listens, opens the journal, restores and replays; calls `opened` once, never within this
@@ -63,8 +62,7 @@ public:
     /// Errors: those of the journal; in_use, bad_config (none): the address.
     [[nodiscard]] static std::unique_ptr<journal::Opening> open(
         Runtime& runtime, Log& log, Options options, const journal::Open& journal,
-        immortal::Application& application, Locator& locator, Opened opened);
-    virtual ~ImmortalMember() = default;
+        immortal::Application& application, hosting::Locator& locator, Opened opened);
 
     /// Calls a handler from outside. The call is durable before it acts. It is answered when it has
     /// been carried out or, if the application is not immediate, when it is durable (without
@@ -77,32 +75,12 @@ public:
     virtual void upgrade(std::uint32_t version, Done done) = 0;
     /// Forgets a peer that will never return: what waits for it is dropped. Errors: as above.
     virtual void forget(std::string_view peer, Done done) = 0;
-    /// Calls `done` when the state has everything that was acknowledged to any client before this
-    /// call.
-    /// Errors: as Replica::read().
-    virtual void read(Done done) = 0;
     /// Takes a checkpoint now. Errors: as Replica::checkpoint_now().
     virtual void checkpoint(std::function<void(Result<Index>)> done) = 0;
-    virtual void set_checkpoint_duty(bool mine) = 0;
 
-    /// Makes new input wait here. `held` is called, never within this call, when no earlier input
-    /// is on its way into the journal any more. Callers notice only a pause. It ends with
-    /// release(), in order, or with the tenure: then peers send to the next active member, and
-    /// impulses are refused (not_active, none).
-    /// Bounds: `held_max` impulses; input of peers up to the bound for parked batches.
-    virtual void hold(std::function<void()> held) = 0;
-    virtual void release() = 0;
-    static constexpr std::size_t held_max = 4096;
-
-    [[nodiscard]] virtual const replica::Replica& replica() const = 0;
     [[nodiscard]] virtual const immortal::Machine& machine() const = 0;
     [[nodiscard]] virtual const Address& address() const = 0;
     [[nodiscard]] virtual const Counters& counters() const = 0;
-
-    virtual void on_standing(std::function<void(const replica::Standing&)> changed) = 0;
-    virtual void on_failed(std::function<void(const Error&)> failed) = 0;
-    /// Requires: called once.
-    virtual void close(std::function<void()> done) = 0;
 };
 
 }  // namespace understudy::node

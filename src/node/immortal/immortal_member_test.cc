@@ -21,9 +21,9 @@ namespace understudy::node {
 namespace {
 
 constexpr std::uint16_t port = 7800;
-using Places = std::map<std::string, std::vector<Locator::Place>>;
+using Places = std::map<std::string, std::vector<hosting::Locator::Place>>;
 
-Locator::Place at(const std::string& host) {
+hosting::Locator::Place at(const std::string& host) {
     return {.member = host, .address = {.host = host, .port = port}, .epoch = {}};
 }
 
@@ -92,7 +92,7 @@ struct MemberApp {
     Runtime& runtime;
     immortal::FakeApplication application;
     bool hangs = false;
-    StaticLocator locator;
+    hosting::StaticLocator locator;
     std::optional<Error> error;
     std::vector<std::string> answers;
     std::unique_ptr<Timer> timer;
@@ -116,7 +116,7 @@ struct ClientApp {
         answers.push_back(reply ? std::string(as_text(*reply)) : to_string(reply.error()));
     }
 
-    StaticLocator locator;
+    hosting::StaticLocator locator;
     std::vector<std::string> answers;
     std::unique_ptr<ImmortalClient> client;
 };
@@ -416,11 +416,11 @@ TEST_F(ImmortalMembers, AnImpulseTooManyIsRefusedWhileItHolds) {
     sim::Process& a = start("a", "h1");
     ASSERT_TRUE(until([&] { return app(a).serves(); }));
     app(a).member->hold([] {});
-    for (std::size_t i = 0; i <= ImmortalMember::held_max; ++i) app(a).impulse("add", "1");
+    for (std::size_t i = 0; i <= hosting::Submitter::held_max; ++i) app(a).impulse("add", "1");
     ASSERT_TRUE(until([&] { return app(a).answers.size() == 1; }));
     EXPECT_EQ(app(a).answers[0], "limit_exceeded: a is being handed over (effect: none)");
     app(a).member->release();
-    ASSERT_TRUE(until([&] { return app(a).application.total == ImmortalMember::held_max; }));
+    ASSERT_TRUE(until([&] { return app(a).application.total == hosting::Submitter::held_max; }));
 }
 
 TEST_F(ImmortalMembers, WhatDoesNotFitIsNotTakenAndRoomIsTold) {

@@ -12,7 +12,6 @@ using immortal::is_client;
 using immortal::Machine;
 using immortal::Peer;
 using immortal::Position;
-using replica::Urgency;
 
 namespace {
 
@@ -58,33 +57,15 @@ Duration ImmortalTenure::service_time() const {
 }
 
 void ImmortalTenure::propose(const immortal::AnyCommand& command, Proposed done) {
-    if (!holding_) return propose_now(encode(command), std::move(done));
-    held_.push_back({.command = encode(command), .done = std::move(done)});
-}
-
-void ImmortalTenure::propose_now(Buffer command, Proposed done) {
-    ++under_way_;
-    world_.replica.propose(
-        command, Urgency::ordinary,
-        [this, here = life_.watch(), done = std::move(done)](const Result<Index>& result) {
-            if (here.ended()) return;
-            --under_way_;
-            if (done) done(result);
-            if (!here.ended() && holding_ && changed_) changed_();
+    world_.submitter.submit(
+        {}, encode(command),
+        [here = life_.watch(), done = std::move(done)](const Result<replica::Reply>& reply) {
+            if (here.ended() || !done) return;
+            done(reply ? Result<Index>(reply->index) : reply.error());
         });
 }
 
-void ImmortalTenure::hold(std::function<void()> changed) {
-    holding_ = true;
-    changed_ = std::move(changed);
-}
-
-void ImmortalTenure::release() {
-    holding_ = false;
-    changed_ = nullptr;
-    for (Held& each : std::exchange(held_, {})) {
-        propose_now(std::move(each.command), std::move(each.done));
-    }
+void ImmortalTenure::released() {
     if (parked_bytes_ > 0) unpark();
 }
 

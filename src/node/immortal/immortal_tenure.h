@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/lifetime.h"
+#include "hosting/submitter.h"
 #include "node/immortal/courier.h"
 #include "node/immortal/immortal_member.h"
 
@@ -37,6 +38,7 @@ public:
         replica::Replica& replica;
         immortal::Machine& machine;
         immortal::Application& application;
+        hosting::Submitter& submitter;
         Courier& courier;
         ImmortalMember::Counters& counters;
         std::function<void()> first_started;  ///< This member has just started the service.
@@ -68,11 +70,8 @@ public:
 
     /// True if too much waits for peers, or for the application: then impulses and clients wait.
     [[nodiscard]] bool too_much_waits();
-    /// New proposals wait from now on until release(), and batches of peers are parked. `changed`
-    /// is called when under_way() has decreased.
-    void hold(std::function<void()> changed);
-    void release();
-    [[nodiscard]] std::size_t under_way() const { return under_way_; }
+    /// What others sent while the submitter held commands back can go on.
+    void released();
 
     using Done = std::function<void(Result<void>)>;
     /// What waits for this peer is dropped, and what it has sent is forgotten.
@@ -94,13 +93,7 @@ private:
     };
     using Proposed = std::function<void(const Result<Index>&)>;
 
-    struct Held {
-        Buffer command;
-        Proposed done;
-    };
-
     void propose(const immortal::AnyCommand& command, Proposed done);
-    void propose_now(Buffer command, Proposed done);
     void start();
     [[nodiscard]] Result<ImmortalWelcome> greet(const ImmortalHello& hello) const;
     void admit(Courier::GuestId guest, const ImmortalHello& hello, immortal::Position behind);
@@ -152,10 +145,6 @@ private:
     std::uint64_t admitting_ = 0;
     /// Clients that wait for a lagging application.
     std::map<std::uint64_t, std::unique_ptr<Timer>> admissions_;
-    std::size_t under_way_ = 0;
-    bool holding_ = false;
-    std::function<void()> changed_;
-    std::deque<Held> held_;
 
     std::set<std::string> forgetting_;
     std::set<std::string> refused_;  ///< They were logged.

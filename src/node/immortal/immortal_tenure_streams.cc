@@ -86,7 +86,7 @@ bool ImmortalTenure::lags_far() const {
 /// Messages of other immortals must not wait for room in outboxes, because theirs may wait for
 /// ours. They may wait for the application, because it makes progress by itself.
 bool ImmortalTenure::must_wait(const std::string& peer) {
-    if (holding_) return true;
+    if (world_.submitter.holding()) return true;
     return lags_far() || (is_client(peer) && too_much_waits());
 }
 

@@ -4,22 +4,22 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/lifetime.h"
 #include "base/log.h"
 #include "client/agent.h"
 #include "client/journaled.h"
-#include "immortal/application.h"
-#include "library/replica/replica_journal.h"
-#include "node/immortal/immortal_handover.h"
-#include "node/immortal/immortal_member.h"
-#include "node/locator.h"
+#include "hosting/handover.h"
+#include "hosting/hosted.h"
+#include "hosting/journal_choice.h"
 #include "runtime/runtime.h"
 
-namespace understudy::library {
+namespace understudy::hosting {
 
-/// One copy of an immortal, between its registry and its journal: keeps it registered, hears what
-/// it is to be, opens the journal for that, reports what it is, hands over.
+/// One copy of a journaled service in this process, whatever its kind, between its registry and its
+/// journal: keeps it registered, hears its designation, opens the journal for that, reports how far
+/// it is, and takes part in switchovers.
 ///
 /// The registry counts a copy that unregisters as stopped, and its return as a start: both change
 /// who is designated. So a designation that the open journal cannot follow (may this copy be
@@ -28,20 +28,36 @@ namespace understudy::library {
 ///
 /// Without a registry the journal is opened at once, and the copies see to it among themselves.
 /// Thread: loop only.
-class ImmortalCopy final : private client::JournaledObserver,
-                           private node::ImmortalHandover::Copy {
+class Copy final : private client::JournaledObserver, private Handover::Owner {
 public:
     static constexpr Duration report_interval = 1s;  ///< To the registry, of how far it is.
 
-    using Electable = ReplicaJournal::Electable;
-    using MakeJournal = std::function<std::unique_ptr<ReplicaJournal>(Electable)>;
+    using Electable = JournalChoice::Electable;
+    using MakeJournal = std::function<std::unique_ptr<JournalChoice>(Electable)>;
+    using Opened = std::function<void(Result<std::unique_ptr<Hosted>>)>;
+    /// Opens the member on this journal. `opened` is called once, never within this call. The duty
+    /// is what the registry designated; nothing without a registry.
+    using Open = std::function<std::unique_ptr<journal::Opening>(
+        const journal::Open& journal, std::optional<replica::CheckpointDuty> duty, Opened opened)>;
+
+    /// For those that open a member of their own kind: passes it on.
+    template <class Member>
+    [[nodiscard]] static auto passing_on(Opened opened) {
+        return [opened = std::move(opened)](Result<std::unique_ptr<Member>> member) {
+            if (!member) return opened(std::move(member).error());
+            opened(std::unique_ptr<Hosted>(*std::move(member)));
+        };
+    }
 
     struct World {
         Runtime& runtime;
         Log& log;
-        node::Locator& locator;
         client::Agent* agent = nullptr;  ///< Null: there is no registry.
         MakeJournal make_journal;
+    };
+    struct Names {
+        std::string service;
+        std::string member;
     };
 
     /// Must not destroy the copy within these calls.
@@ -50,24 +66,24 @@ public:
         virtual ~Owner() = default;
         /// The member is open: member() is there. copy_standing_changed() follows.
         virtual void copy_opened() = 0;
-        /// Its role, its epoch, or what it is designated to be.
+        /// Its role, its epoch, or its designation has changed.
         virtual void copy_standing_changed() = 0;
-        /// What the application was told for ends: what it says from now on is heard by nobody.
-        virtual void copy_leaves_application() = 0;
-        /// Member and journal have ended because the copy is to be something else. Wanted is
-        /// open(), with an application that knows nothing. The copy is still registered.
+        /// The member is about to end: nothing that its service says from now on has an effect.
+        virtual void copy_leaves() {}
+        /// Member and journal have ended because the designation has changed. The owner calls
+        /// open() with a service that knows nothing. The copy is still registered.
         virtual void copy_reopens() = 0;
-        /// The journal could not be opened, or the member cannot go on. Wanted is end().
+        /// The journal could not be opened, or the member cannot go on. The owner calls end().
         virtual void copy_failed(const Error& error) = 0;
-        /// The registry refuses it, for so long already; it asks again after a while.
-        virtual void copy_refused(const Error& reason, Duration since) = 0;
+        /// The registry refuses the copy, for so long already; it is asked again after a while.
+        virtual void copy_refused(const Error& /*reason*/, Duration /*since*/) {}
     };
 
     /// All outlive it.
-    ImmortalCopy(World world, node::ImmortalMember::Options options, Owner& owner);
-    ~ImmortalCopy() override;
-    ImmortalCopy(const ImmortalCopy&) = delete;
-    ImmortalCopy& operator=(const ImmortalCopy&) = delete;
+    Copy(World world, Names names, Owner& owner);
+    ~Copy() override;
+    Copy(const Copy&) = delete;
+    Copy& operator=(const Copy&) = delete;
 
     /// Takes its place in the registry's line. Requires: there is a registry; not entered.
     /// Errors: as client::Agent::create_journaled().
@@ -77,34 +93,33 @@ public:
     /// open.
     void leave();
 
-    /// Opens journal and member for this application, which outlives them; with a registry not
-    /// before the copy is designated. Requires: neither open nor ending.
-    void open(immortal::Application& application);
+    /// Opens journal and member; with a registry not before the copy is designated.
+    /// Requires: neither open nor ending.
+    void open(Open how);
     /// Ends all of it: the copy leaves the line when nothing of it is on its way into the journal
-    /// any more. May be called at any time, once for each open().
+    /// any more. May be called at any time; if it is called again before the end, the last `done`
+    /// counts.
     void end(std::function<void()> done);
 
     /// Null while it is not open.
-    [[nodiscard]] node::ImmortalMember* member() { return closing_ ? nullptr : member_.get(); }
-    [[nodiscard]] const node::ImmortalMember* member() const {
-        return closing_ ? nullptr : member_.get();
-    }
-    /// The journal knows of no checkpointer: that is a standby which is designated so.
+    [[nodiscard]] Hosted* member() { return closing_ ? nullptr : member_.get(); }
+    [[nodiscard]] const Hosted* member() const { return closing_ ? nullptr : member_.get(); }
+    /// The journal knows of no checkpointer: that is a standby that is designated so.
     /// Requires: it is open.
     [[nodiscard]] Role role() const;
 
 private:
-    using Done = node::ImmortalHandover::Done;
+    using Done = Handover::Done;
 
     void open_member();
-    void opened(Result<std::unique_ptr<node::ImmortalMember>> result);
+    void opened(Result<std::unique_ptr<Hosted>> result);
     void follow();
     void close_member();
     void member_closed();
     void journal_closed();
     void report();
     void report_again();
-    void later(void (ImmortalCopy::*what)());
+    void later(void (Copy::*what)());
 
     // client::JournaledObserver
     void designated(const role::Designation& what, Epoch known) override;
@@ -112,8 +127,8 @@ private:
     void registered(std::uint64_t order) override;
     void refused(const Error& reason) override;
 
-    // node::ImmortalHandover::Copy
-    node::ImmortalMember* handover_member() override { return member(); }
+    // Handover::Owner
+    Hosted* handover_member() override { return member(); }
     void handover_report() override { report(); }
     void handover_ready(Epoch epoch) override;
     [[nodiscard]] bool handover_takes() const override;
@@ -123,23 +138,23 @@ private:
     const World world_;
     Runtime& runtime_;
     Log& log_;
-    node::ImmortalMember::Options options_;
+    const Names names_;
     Owner& owner_;
     client::JournaledMember* journaled_ = nullptr;  ///< In the registry.
     std::optional<TimePoint> refused_since_;
     std::optional<role::Designation> designation_;
-    immortal::Application* application_ = nullptr;  ///< That the journal is opened for.
+    Open open_;  ///< How the member is opened; null while nothing is wanted.
     Electable electable_ = Electable::yes;          ///< As the journal was opened.
     bool closing_ = false;
     std::function<void()> ended_;  ///< Not to open again.
     Index checkpoint_;             ///< The newest ...
     TimePoint checkpoint_at_;      ///< ... was seen first then.
     std::unique_ptr<Timer> report_timer_;
-    node::ImmortalHandover handover_;
+    Handover handover_;
     Lifetime life_;
-    std::unique_ptr<ReplicaJournal> journal_;
+    std::unique_ptr<JournalChoice> journal_;
     std::unique_ptr<journal::Opening> opening_;
-    std::unique_ptr<node::ImmortalMember> member_;
+    std::unique_ptr<Hosted> member_;
 };
 
-}  // namespace understudy::library
+}  // namespace understudy::hosting

@@ -8,11 +8,11 @@
 #include "base/lifetime.h"
 #include "base/log.h"
 #include "client/journaled.h"
-#include "node/immortal/immortal_member.h"
+#include "hosting/hosted.h"
 #include "role/start_order.h"
 #include "runtime/runtime.h"
 
-namespace understudy::node {
+namespace understudy::hosting {
 
 /// A copy's part in a switchover that its registry steers: it gives its role up, or takes one over.
 ///
@@ -23,18 +23,18 @@ namespace understudy::node {
 ///
 /// The owner passes on the events of the registry and of the member.
 /// Thread: loop only. Source: docs/protocols/roles.md, "Switchover on a journal".
-class ImmortalHandover {
+class Handover {
 public:
     static constexpr Duration look_interval = 1ms;  ///< Between checks whether the role has moved.
     static constexpr Duration report_interval = 10ms;  ///< Between reports of the successor.
 
     using Done = std::function<void(Result<void>)>;
     /// What the handover needs of its copy.
-    class Copy {
+    class Owner {
     public:
-        virtual ~Copy() = default;
+        virtual ~Owner() = default;
         /// Null while it is not open.
-        virtual ImmortalMember* handover_member() = 0;
+        virtual Hosted* handover_member() = 0;
         virtual void handover_report() = 0;
         virtual void handover_ready(Epoch epoch) = 0;
         /// True if the successor takes the role itself, above this epoch; false if it is given the
@@ -44,11 +44,10 @@ public:
         virtual void handover_give(const std::string& to, Done done) = 0;
     };
 
-    ImmortalHandover(Runtime& runtime, Log& log, std::string service, std::string member,
-                     Copy& copy);
-    ~ImmortalHandover();
-    ImmortalHandover(const ImmortalHandover&) = delete;
-    ImmortalHandover& operator=(const ImmortalHandover&) = delete;
+    Handover(Runtime& runtime, Log& log, std::string service, std::string member, Owner& owner);
+    ~Handover();
+    Handover(const Handover&) = delete;
+    Handover& operator=(const Handover&) = delete;
 
     void wanted(const client::Handover& what);
     void designated(const role::Designation& what);
@@ -79,7 +78,7 @@ private:
     Log& log_;
     const std::string service_;
     const std::string member_;
-    Copy& copy_;
+    Owner& owner_;
     std::optional<Going> going_;
     /// Of the present handover; late callbacks belong to an earlier one.
     std::uint64_t number_ = 0;
@@ -88,4 +87,4 @@ private:
     Lifetime life_;
 };
 
-}  // namespace understudy::node
+}  // namespace understudy::hosting

@@ -1,9 +1,9 @@
-#include "node/active_search.h"
+#include "hosting/active_search.h"
 
 #include <algorithm>
 #include <utility>
 
-namespace understudy::node {
+namespace understudy::hosting {
 
 namespace {
 constexpr Duration settled_after = 1s;  // A link that lived so long was no failure.
@@ -65,4 +65,4 @@ void ActiveSearch::ended(Duration after) {
     wait_ = wait_min;
 }
 
-}  // namespace understudy::node
+}  // namespace understudy::hosting

@@ -8,7 +8,7 @@
 
 #include "runtime/runtime.h"
 
-namespace understudy::node {
+namespace understudy::hosting {
 
 /// Where the copies of services are to be found. Thread: loop only.
 class Locator {
@@ -58,4 +58,4 @@ private:
     std::shared_ptr<Core> core_;
 };
 
-}  // namespace understudy::node
+}  // namespace understudy::hosting

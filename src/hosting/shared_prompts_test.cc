@@ -1,6 +1,6 @@
 // Members of a shared directory in the simulator. The polling interval is so long here that what
 // happens within milliseconds has not happened by polling.
-#include "node/shared_prompts.h"
+#include "hosting/shared_prompts.h"
 
 #include <string>
 #include <utility>
@@ -12,7 +12,7 @@
 #include "link/link.h"
 #include "sim/world.h"
 
-namespace understudy::node {
+namespace understudy::hosting {
 namespace {
 
 constexpr Duration poll_interval = 400ms;
@@ -270,4 +270,4 @@ TEST_F(SharedPromptsTest, NoMoreStandbysAreTakenThanThereMayBe) {
 }
 
 }  // namespace
-}  // namespace understudy::node
+}  // namespace understudy::hosting

@@ -1,8 +1,8 @@
-#include "node/active_search.h"
+#include "hosting/active_search.h"
 
 #include <gtest/gtest.h>
 
-namespace understudy::node {
+namespace understudy::hosting {
 namespace {
 
 using Place = Locator::Place;
@@ -83,4 +83,4 @@ TEST(ActiveSearch, WhoTakesLinksAndDropsThemIsNotAskedWithoutEnd) {
 }
 
 }  // namespace
-}  // namespace understudy::node
+}  // namespace understudy::hosting

@@ -1,9 +1,9 @@
-#include "node/locator.h"
+#include "hosting/locator.h"
 
 #include <algorithm>
 #include <utility>
 
-namespace understudy::node {
+namespace understudy::hosting {
 
 struct StaticLocator::Core {
     struct Row {
@@ -78,4 +78,4 @@ void StaticLocator::heard(const std::string& service, const Place& active) {
     if (places != core_->rows[service].places) set(service, std::move(places));
 }
 
-}  // namespace understudy::node
+}  // namespace understudy::hosting

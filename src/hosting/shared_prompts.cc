@@ -1,4 +1,4 @@
-#include "node/shared_prompts.h"
+#include "hosting/shared_prompts.h"
 
 #include <algorithm>
 #include <utility>
@@ -6,11 +6,12 @@
 
 #include "base/bytes.h"
 #include "base/lifetime.h"
+#include "hosting/options.h"
 #include "journal/shared/shared_epoch.h"
 #include "link/link.h"
 #include "link/refusals.h"
 
-namespace understudy::node {
+namespace understudy::hosting {
 
 namespace {
 
@@ -30,10 +31,6 @@ struct Tenure {
 };
 
 // An address that means another machine on each.
-bool is_loopback(std::string_view host) {
-    return host.starts_with("127.") || host == "::1" || host == "localhost";
-}
-
 }  // namespace
 
 /// The active's part.
@@ -295,4 +292,4 @@ std::optional<Address> SharedPrompts::address() const { return teller_->address(
 std::size_t SharedPrompts::standbys() const { return teller_->standbys(); }
 bool SharedPrompts::prompted() const { return hearer_->prompted(); }
 
-}  // namespace understudy::node
+}  // namespace understudy::hosting

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "base/random.h"
-#include "node/locator.h"
+#include "hosting/locator.h"
 
-namespace understudy::node {
+namespace understudy::hosting {
 
 /// Who is asked next for the active member of a service.
 ///
@@ -52,4 +52,4 @@ private:
     Duration wait_ = wait_min;
 };
 
-}  // namespace understudy::node
+}  // namespace understudy::hosting

@@ -1,21 +1,23 @@
-#include "library/replica/replica_journal.h"
+#include "hosting/journal_choice.h"
 
 #include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "base/errors.h"
+#include "hosting/options.h"
+#include "hosting/shared_prompts.h"
 #include "journal/local/local_journal.h"
 #include "journal/shared/shared_journal.h"
-#include "library/engine.h"
-#include "library/options.h"
-#include "node/shared_prompts.h"
 #include "replicated/node/node.h"
 #include "understudy/limits.h"
 
-namespace understudy::library {
+namespace understudy::hosting {
 
 namespace {
 
@@ -28,15 +30,13 @@ journal::DirectoryWanted wanted(const ReplicaOptions& options, std::string direc
     journal::DirectoryWanted wanted;
     wanted.directory = std::move(directory);
     wanted.identity = {.use = use, .form = form, .service = options.service};
-    // Another member of a local journal is its only one by another name.
-    if (form == journal::DirectoryForm::node) wanted.identity.node = options.member;
     wanted.segment_bytes = segment_bytes;
     wanted.group = replicated::directory_of(replicated::group_of(options.service));
     return wanted;
 }
 
 // A journal in a directory runs on nothing but that.
-class InDirectory final : public ReplicaJournal {
+class InDirectory final : public JournalChoice {
 public:
     explicit InDirectory(journal::Open open) : open_(std::move(open)) {}
     journal::Open open() override { return open_; }
@@ -58,7 +58,7 @@ journal::Open open_local(Runtime& runtime, Log& log, journal::DirectoryWanted wh
 }
 
 // A journal in a directory that others mount too, who are told what is committed.
-class InSharedDirectory final : public ReplicaJournal {
+class InSharedDirectory final : public JournalChoice {
 public:
     InSharedDirectory(Runtime& runtime, Log& log, const std::string& member,
                       const SharedDirectory& where, Electable electable,
@@ -74,10 +74,10 @@ public:
         options_.segment_size_bytes = segment_bytes;
         options_.identities = {std::move(identity)};
         if (where.listen.empty()) return;
-        prompts_ = std::make_unique<node::SharedPrompts>(
+        prompts_ = std::make_unique<SharedPrompts>(
             runtime, log,
-            node::SharedPrompts::Options{.listen = *parse_address(where.listen),
-                                         .tls = to_options(where.tls)});
+            SharedPrompts::Options{.listen = *parse_address(where.listen),
+                                   .tls = to_options(where.tls)});
     }
 
     journal::Open open() override {
@@ -97,20 +97,65 @@ private:
     Runtime& runtime_;
     Log& log_;
     journal::SharedJournal::Options options_;
-    std::unique_ptr<node::SharedPrompts> prompts_;
+    std::unique_ptr<SharedPrompts> prompts_;
     journal::SharedJournal::Ear ear_;
 };
 
-// A journal on a node of its own: of one group, that of the service.
-class OnNode final : public ReplicaJournal {
+/// Member and node are one for a group that shares its node with no other.
+[[nodiscard]] std::string node_of(const ReplicatedGroup& group, const std::string& member) {
+    return group.node.empty() ? member : group.node;
+}
+
+[[nodiscard]] std::string member_of(const ReplicatedGroup::Node& node) {
+    return node.member.empty() ? node.name : node.member;
+}
+
+// Standings of a replicated journal name nodes; whoever hosts it knows members.
+class NamingMembers final : public journal::Observer {
 public:
-    OnNode(Runtime& runtime, Log& log, const ReplicaOptions& options, Electable electable,
+    NamingMembers(journal::Observer& observer, const std::map<std::string, std::string>& members)
+        : observer_(observer), members_(members) {}
+
+    Result<void> restore(const journal::StateSlice& slice) override {
+        return observer_.restore(slice);
+    }
+    void committed(const journal::Entry& entry) override { observer_.committed(entry); }
+    void standing_changed(const journal::Standing& standing) override {
+        journal::Standing named = standing;
+        const auto found = members_.find(standing.active);
+        if (found != members_.end()) named.active = found->second;
+        observer_.standing_changed(named);
+    }
+    void space_changed(journal::Space space) override { observer_.space_changed(space); }
+    void failed(const Error& error) override { observer_.failed(error); }
+
+private:
+    journal::Observer& observer_;
+    const std::map<std::string, std::string>& members_;
+};
+
+// A journal on a replicated node of this process: one group, that of the service.
+class OnNode final : public JournalChoice {
+public:
+    OnNode(const World& world, const ReplicaOptions& options, Electable electable,
            const Purpose& purpose)
-        : runtime_(runtime), log_(log), service_(options.service), member_(options.member),
-          group_(std::get<ReplicatedGroup>(options.journal)), electable_(electable) {
+        : world_(world),
+          service_(options.service),
+          group_(std::get<ReplicatedGroup>(options.journal)),
+          name_(node_of(group_, options.member)),
+          electable_(electable) {
         using journal::DirectoryForm;
-        identities_.push_back(
-            wanted(options, group_.directory, purpose.use, DirectoryForm::node));
+        journal::DirectoryWanted node =
+            wanted(options, group_.directory, purpose.use, DirectoryForm::node);
+        node.identity.node = name_;
+        if (!group_.node.empty()) {
+            node.identity.service = journal::several_services;
+            node.group.clear();
+        }
+        identities_.push_back(std::move(node));
+        for (const ReplicatedGroup::Node& each : group_.nodes) {
+            members_[each.name] = each.name == name_ ? options.member : member_of(each);
+        }
         if (purpose.copies_in.empty()) return;
         identities_.push_back(
             wanted(options, purpose.copies_in, purpose.use, DirectoryForm::copies));
@@ -124,13 +169,16 @@ public:
 
     [[nodiscard]] Handover handover() const override { return Handover::given; }
     void give(const std::string& member, Done done) override {
-        if (!node_) return done(journal_closed());
-        node_->transfer(service_, member, std::move(done));
+        if (node_ == nullptr) return done(journal_closed());
+        const auto found = std::find_if(members_.begin(), members_.end(),
+                                        [&](const auto& each) { return each.second == member; });
+        node_->transfer(service_, found == members_.end() ? member : found->first, std::move(done));
     }
 
     void close(std::function<void()> done) override {
-        if (!node_) return done();
-        node_->close(std::move(done));
+        if (!std::exchange(entered_, false)) return done();
+        node_ = nullptr;
+        world_.nodes.leave(group_.directory, std::move(done));
     }
 
 private:
@@ -138,13 +186,14 @@ private:
     class Opening final : public journal::Opening {
     public:
         Opening(OnNode& on, journal::Observer& observer, journal::Opened opened) {
-            node_ = replicated::Node::open(
-                on.runtime_, on.log_, on.node_options(), engine(),
-                [this, &on, &observer,
-                 opened = std::move(opened)](Result<std::unique_ptr<replicated::Node>> node) {
+            on.entered_ = true;
+            on.naming_.emplace(observer, on.members_);
+            node_ = on.world_.nodes.enter(
+                on.world_.runtime, on.world_.log, on.node_options(), on.world_.engine,
+                [this, &on, opened = std::move(opened)](Result<replicated::Node*> node) {
                     if (!node) return opened(std::move(node).error());
-                    on.node_ = *std::move(node);
-                    journal_ = on.node_->open_journal(on.group_options(), observer, opened);
+                    on.node_ = *node;
+                    journal_ = on.node_->open_journal(on.group_options(), *on.naming_, opened);
                 });
         }
 
@@ -156,14 +205,15 @@ private:
     [[nodiscard]] replicated::Node::Options node_options() const {
         replicated::Node::Options options;
         options.platform = "understudy";
-        options.name = member_;
-        options.family = service_;
+        options.name = name_;
+        // A certificate of a node that several services share names the node.
+        if (group_.node.empty()) options.family = service_;
         options.directory = group_.directory;
         options.identities = identities_;
         options.tls = to_options(group_.tls);
         for (const ReplicatedGroup::Node& node : group_.nodes) {
             const Address address = *parse_address(node.address);
-            if (node.name == member_) {
+            if (node.name == name_) {
                 options.listen = address;
             } else {
                 options.peers.push_back({.name = node.name, .address = address});
@@ -183,38 +233,42 @@ private:
         return options;
     }
 
-    Runtime& runtime_;
-    Log& log_;
+    const World world_;
     const std::string service_;
-    const std::string member_;
     const ReplicatedGroup group_;
+    const std::string name_;  ///< Of the node.
     const Electable electable_;
+    std::map<std::string, std::string> members_;  ///< Of the service, by node.
     std::vector<journal::DirectoryWanted> identities_;
-    std::unique_ptr<replicated::Node> node_;
+    std::optional<NamingMembers> naming_;
+    bool entered_ = false;
+    replicated::Node* node_ = nullptr;
 };
 
-Result<void> check_group(const ReplicatedGroup& group, const std::string& member) {
-    if (engine() == nullptr) {
+Result<void> check_group(const ReplicatedGroup& group, const std::string& member,
+                         const consensus::MakeCore& engine) {
+    if (engine == nullptr) {
         return bad_config("this build has no replicated journal (UNDERSTUDY_RAFT=OFF)");
     }
     if (group.directory.empty()) return bad_config("journal: the directory is missing");
-    std::vector<std::string> names;
+    const std::string own = node_of(group, member);
+    std::set<std::string> names;
+    std::set<std::string> members;
     for (const ReplicatedGroup::Node& node : group.nodes) {
         US_CHECK(check_identifier("node", node.name));
-        const bool listens = node.name == member;
+        const bool listens = node.name == own;
         auto address =
             check_listen(node.address, group.tls.has_value(), group.insecure || !listens);
         if (!address) return std::move(address).error();
         if (address->port == 0) return bad_config("nodes: " + node.name + " needs a port");
-        names.push_back(node.name);
+        if (!names.insert(node.name).second) return bad_config("nodes: a name is listed twice");
+        const std::string its = listens ? member : member_of(node);
+        US_CHECK(check_member_name(its));
+        if (!members.insert(its).second) {
+            return bad_config("nodes: member " + its + " is on two of them");
+        }
     }
-    if (std::find(names.begin(), names.end(), member) == names.end()) {
-        return bad_config("nodes: " + member + " is not among them");
-    }
-    std::sort(names.begin(), names.end());
-    if (std::adjacent_find(names.begin(), names.end()) != names.end()) {
-        return bad_config("nodes: a name is listed twice");
-    }
+    if (!names.contains(own)) return bad_config("nodes: " + own + " is not among them");
     return {};
 }
 
@@ -232,14 +286,15 @@ Result<void> check_shared(const SharedDirectory& shared) {
 
 }  // namespace
 
-void ReplicaJournal::take(Epoch, Done done) { done(journal_closed()); }
-void ReplicaJournal::give(const std::string&, Done done) { done(journal_closed()); }
+void JournalChoice::take(Epoch, Done done) { done(journal_closed()); }
+void JournalChoice::give(const std::string&, Done done) { done(journal_closed()); }
 
-Result<void> ReplicaJournal::check(const ReplicaOptions& options) {
+Result<void> JournalChoice::check(const ReplicaOptions& options,
+                                  const consensus::MakeCore& engine) {
     US_CHECK(check_service_name(options.service));
     US_CHECK(check_member_name(options.member));
     if (const auto* group = std::get_if<ReplicatedGroup>(&options.journal)) {
-        return check_group(*group, options.member);
+        return check_group(*group, options.member, engine);
     }
     const auto* local = std::get_if<LocalDirectory>(&options.journal);
     const auto* shared = std::get_if<SharedDirectory>(&options.journal);
@@ -249,20 +304,21 @@ Result<void> ReplicaJournal::check(const ReplicaOptions& options) {
     return shared != nullptr ? check_shared(*shared) : Result<void>();
 }
 
-std::unique_ptr<ReplicaJournal> ReplicaJournal::make(Runtime& runtime, Log& log,
-                                                     const ReplicaOptions& options,
-                                                     Electable electable, const Purpose& purpose) {
+std::unique_ptr<JournalChoice> JournalChoice::make(const World& world,
+                                                   const ReplicaOptions& options,
+                                                   Electable electable, const Purpose& purpose) {
     using journal::DirectoryForm;
     if (const auto* local = std::get_if<LocalDirectory>(&options.journal)) {
-        return std::make_unique<InDirectory>(open_local(
-            runtime, log, wanted(options, local->path, purpose.use, DirectoryForm::alone)));
+        return std::make_unique<InDirectory>(
+            open_local(world.runtime, world.log,
+                       wanted(options, local->path, purpose.use, DirectoryForm::alone)));
     }
     if (const auto* shared = std::get_if<SharedDirectory>(&options.journal)) {
         return std::make_unique<InSharedDirectory>(
-            runtime, log, options.member, *shared, electable,
+            world.runtime, world.log, options.member, *shared, electable,
             wanted(options, shared->path, purpose.use, DirectoryForm::shared));
     }
-    return std::make_unique<OnNode>(runtime, log, options, electable, purpose);
+    return std::make_unique<OnNode>(world, options, electable, purpose);
 }
 
-}  // namespace understudy::library
+}  // namespace understudy::hosting

@@ -1,20 +1,20 @@
-#include "library/immortal/immortal_copy.h"
+#include "hosting/copy.h"
 
 #include <utility>
 
-namespace understudy::library {
+namespace understudy::hosting {
 
-ImmortalCopy::ImmortalCopy(World world, node::ImmortalMember::Options options, Owner& owner)
+Copy::Copy(World world, Names names, Owner& owner)
     : world_(std::move(world)),
       runtime_(world_.runtime),
       log_(world_.log),
-      options_(std::move(options)),
+      names_(std::move(names)),
       owner_(owner),
-      handover_(runtime_, log_, options_.service, options_.member, *this) {}
+      handover_(runtime_, log_, names_.service, names_.member, *this) {}
 
-ImmortalCopy::~ImmortalCopy() { life_.end(); }
+Copy::~Copy() { life_.end(); }
 
-void ImmortalCopy::later(void (ImmortalCopy::*what)()) {
+void Copy::later(void (Copy::*what)()) {
     runtime_.post([this, what, here = life_.watch()] {
         if (!here.ended()) (this->*what)();
     });
@@ -22,7 +22,7 @@ void ImmortalCopy::later(void (ImmortalCopy::*what)()) {
 
 // --- The registry --------------------------------------------------------------------------------
 
-Result<void> ImmortalCopy::enter(client::JournaledOptions how) {
+Result<void> Copy::enter(client::JournaledOptions how) {
     US_ASSERT(world_.agent != nullptr && journaled_ == nullptr);
     designation_.reset();
     refused_since_.reset();
@@ -32,53 +32,52 @@ Result<void> ImmortalCopy::enter(client::JournaledOptions how) {
     return {};
 }
 
-void ImmortalCopy::leave() {
+void Copy::leave() {
     report_timer_.reset();
     designation_.reset();
     if (journaled_ == nullptr) return;
     world_.agent->remove_journaled(*std::exchange(journaled_, nullptr), [] {});
 }
 
-void ImmortalCopy::registered(std::uint64_t order) {
+void Copy::registered(std::uint64_t order) {
     refused_since_.reset();
-    log_.info("immortal.registered", {kv("service", options_.service), kv("order", order)});
+    log_.info("copy.registered", {kv("service", names_.service), kv("order", order)});
     report();
 }
 
-void ImmortalCopy::refused(const Error& reason) {
-    log_.warn("immortal.registration_refused",
-              {kv("service", options_.service), kv("error", reason)});
+void Copy::refused(const Error& reason) {
+    log_.warn("copy.registration_refused", {kv("service", names_.service), kv("error", reason)});
     if (!refused_since_) refused_since_ = runtime_.now();
     owner_.copy_refused(reason, runtime_.now() - *refused_since_);
 }
 
-void ImmortalCopy::designated(const role::Designation& what, Epoch known) {
-    log_.info("immortal.designated",
-              {kv("service", options_.service), kv("role", name(what.role)),
+void Copy::designated(const role::Designation& what, Epoch known) {
+    log_.info("copy.designated",
+              {kv("service", names_.service), kv("role", name(what.role)),
                kv("electable", what.electable), kv("takes_checkpoints", what.takes_checkpoints),
                kv("known", known)});
     designation_ = what;
     if (ended_ != nullptr) return;
     handover_.designated(what);
-    if (closing_ || application_ == nullptr) return;  // open() looks.
+    if (closing_ || open_ == nullptr) return;  // open() looks.
     if (member_ != nullptr) return follow();
-    if (opening_ == nullptr) later(&ImmortalCopy::open_member);  // Else opened() looks.
+    if (opening_ == nullptr) later(&Copy::open_member);  // Else opened() looks.
 }
 
-void ImmortalCopy::follow() {
+void Copy::follow() {
     member_->set_checkpoint_duty(designation_->takes_checkpoints);
     const bool was = electable_ == Electable::yes;
     if (was == designation_->electable || member_->replica().active()) {
         return owner_.copy_standing_changed();
     }
-    log_.info("immortal.reopens", {kv("service", options_.service),
-                                   kv("electable", designation_->electable)});
+    log_.info("copy.reopens",
+              {kv("service", names_.service), kv("electable", designation_->electable)});
     close_member();
     owner_.copy_standing_changed();
 }
 
-void ImmortalCopy::report() {
-    const node::ImmortalMember* const open = member();
+void Copy::report() {
+    const Hosted* const open = member();
     if (journaled_ == nullptr || open == nullptr) return;
     const replica::Replica& replica = open->replica();
     if (replica.checkpoint() != checkpoint_) {
@@ -96,56 +95,51 @@ void ImmortalCopy::report() {
     journaled_->report(std::move(report));
 }
 
-void ImmortalCopy::report_again() {
+void Copy::report_again() {
     report();
     report_timer_ = runtime_.at(runtime_.now() + report_interval, [this] { report_again(); });
 }
 
-void ImmortalCopy::handover_wanted(const client::Handover& what) {
+void Copy::handover_wanted(const client::Handover& what) {
     if (ended_ == nullptr) handover_.wanted(what);
 }
 
-void ImmortalCopy::handover_ready(Epoch epoch) {
+void Copy::handover_ready(Epoch epoch) {
     if (journaled_ != nullptr) journaled_->ready(epoch);
 }
 
-bool ImmortalCopy::handover_takes() const {
-    return journal_ != nullptr && journal_->handover() == ReplicaJournal::Handover::taken;
+bool Copy::handover_takes() const {
+    return journal_ != nullptr && journal_->handover() == JournalChoice::Handover::taken;
 }
 
-void ImmortalCopy::handover_take(Epoch above, Done done) { journal_->take(above, std::move(done)); }
+void Copy::handover_take(Epoch above, Done done) { journal_->take(above, std::move(done)); }
 
-void ImmortalCopy::handover_give(const std::string& to, Done done) {
-    journal_->give(to, std::move(done));
-}
+void Copy::handover_give(const std::string& to, Done done) { journal_->give(to, std::move(done)); }
 
 // --- Journal and member --------------------------------------------------------------------------
 
-void ImmortalCopy::open(immortal::Application& application) {
-    US_ASSERT(application_ == nullptr && ended_ == nullptr);
-    application_ = &application;
+void Copy::open(Open how) {
+    US_ASSERT(open_ == nullptr && ended_ == nullptr);
+    open_ = std::move(how);
     if (world_.agent == nullptr || designation_) open_member();
 }
 
-void ImmortalCopy::open_member() {
-    if (application_ == nullptr || closing_ || opening_ != nullptr || member_ != nullptr) return;
+void Copy::open_member() {
+    if (open_ == nullptr || closing_ || opening_ != nullptr || member_ != nullptr) return;
     electable_ = designation_ && !designation_->electable ? Electable::no : Electable::yes;
-    node::ImmortalMember::Options how = options_;
+    std::optional<replica::CheckpointDuty> duty;
     if (designation_) {
-        how.checkpoint_duty = designation_->takes_checkpoints ? replica::CheckpointDuty::mine
-                                                              : replica::CheckpointDuty::others;
+        duty = designation_->takes_checkpoints ? replica::CheckpointDuty::mine
+                                               : replica::CheckpointDuty::others;
     }
     journal_ = world_.make_journal(electable_);
-    opening_ = node::ImmortalMember::open(
-        runtime_, log_, std::move(how), journal_->open(), *application_, world_.locator,
-        [this](Result<std::unique_ptr<node::ImmortalMember>> result) {
-            opened(std::move(result));
-        });
+    opening_ = open_(journal_->open(), duty,
+                     [this](Result<std::unique_ptr<Hosted>> result) { opened(std::move(result)); });
 }
 
-void ImmortalCopy::opened(Result<std::unique_ptr<node::ImmortalMember>> result) {
+void Copy::opened(Result<std::unique_ptr<Hosted>> result) {
     if (!result) {
-        owner_.copy_leaves_application();
+        owner_.copy_leaves();
         return owner_.copy_failed(result.error());
     }
     member_ = *std::move(result);
@@ -164,7 +158,7 @@ void ImmortalCopy::opened(Result<std::unique_ptr<node::ImmortalMember>> result) 
     owner_.copy_standing_changed();
 }
 
-Role ImmortalCopy::role() const {
+Role Copy::role() const {
     const Role role = member()->replica().standing().role;
     const bool checkpointer =
         role == Role::standby && designation_ && designation_->role == Role::checkpointer;
@@ -173,45 +167,44 @@ Role ImmortalCopy::role() const {
 
 // --- The end of both -----------------------------------------------------------------------------
 
-void ImmortalCopy::end(std::function<void()> done) {
-    US_ASSERT(ended_ == nullptr);
-    ended_ = std::move(done);
+void Copy::end(std::function<void()> done) {
+    if (std::exchange(ended_, std::move(done)) != nullptr) return;
     handover_.stop();
     if (!closing_) close_member();
 }
 
-void ImmortalCopy::close_member() {
+void Copy::close_member() {
     handover_.stop();
     closing_ = true;
     if (member_ != nullptr) {
         return member_->close([this, here = life_.watch()] {
-            if (!here.ended()) later(&ImmortalCopy::member_closed);
+            if (!here.ended()) later(&Copy::member_closed);
         });
     }
-    owner_.copy_leaves_application();
+    owner_.copy_leaves();
     opening_.reset();
-    later(&ImmortalCopy::member_closed);
+    later(&Copy::member_closed);
 }
 
 /// The others hear that it has stopped when nothing of this copy is in the journal any more.
-void ImmortalCopy::member_closed() {
-    owner_.copy_leaves_application();
+void Copy::member_closed() {
+    owner_.copy_leaves();
     member_.reset();
     opening_.reset();
     if (ended_ != nullptr) leave();
     if (journal_ == nullptr) return journal_closed();
     journal_->close([this, here = life_.watch()] {
-        if (!here.ended()) later(&ImmortalCopy::journal_closed);
+        if (!here.ended()) later(&Copy::journal_closed);
     });
 }
 
-void ImmortalCopy::journal_closed() {
+void Copy::journal_closed() {
     journal_.reset();
-    application_ = nullptr;
+    open_ = nullptr;
     closing_ = false;
     if (ended_ == nullptr) return owner_.copy_reopens();
     leave();
     std::exchange(ended_, nullptr)();
 }
 
-}  // namespace understudy::library
+}  // namespace understudy::hosting

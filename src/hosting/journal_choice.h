@@ -6,22 +6,31 @@
 #include <string>
 
 #include "base/log.h"
+#include "consensus/core.h"
+#include "hosting/process_nodes.h"
 #include "journal/format/directory_identity.h"
 #include "journal/journal.h"
 #include "runtime/runtime.h"
 #include "understudy/replica.h"
 
-namespace understudy::library {
+namespace understudy::hosting {
 
 /// The journal that an application chose, whatever its kind, and what it needs to run.
 /// Thread: loop only, but check().
-class ReplicaJournal {
+class JournalChoice {
 public:
     /// May this member become active? On a replicated journal the list of founders says so.
     enum class Electable : std::uint8_t { no, yes };
 
-    virtual ~ReplicaJournal() = default;
+    virtual ~JournalChoice() = default;
 
+    /// What it is opened in. All outlive it.
+    struct World {
+        Runtime& runtime;
+        Log& log;
+        ProcessNodes& nodes;
+        consensus::MakeCore engine;  ///< Of replicated journals; null: this build has none.
+    };
     /// What runs on it, and where: the directory says so, and is checked.
     struct Purpose {
         journal::DirectoryUse use = journal::DirectoryUse::replica;
@@ -30,18 +39,19 @@ public:
     };
 
     /// Errors: bad_config (none).
-    [[nodiscard]] static Result<void> check(const ReplicaOptions& options);
+    [[nodiscard]] static Result<void> check(const ReplicaOptions& options,
+                                            const consensus::MakeCore& engine);
     /// Requires: check() had nothing to say.
-    [[nodiscard]] static std::unique_ptr<ReplicaJournal> make(Runtime& runtime, Log& log,
-                                                              const ReplicaOptions& options,
-                                                              Electable electable,
-                                                              const Purpose& purpose);
+    [[nodiscard]] static std::unique_ptr<JournalChoice> make(const World& world,
+                                                             const ReplicaOptions& options,
+                                                             Electable electable,
+                                                             const Purpose& purpose);
 
     /// For Replica::open(). This outlives the journal.
     [[nodiscard]] virtual journal::Open open() = 0;
     using Done = std::function<void(Result<void>)>;
-    /// Who becomes active takes the role itself (a shared directory), or is given it by who has it
-    /// (a replicated journal).
+    /// The member that becomes active takes the role itself (a shared directory), or the active
+    /// member gives it (a replicated journal).
     enum class Handover : std::uint8_t { none, taken, given };
     [[nodiscard]] virtual Handover handover() const { return Handover::none; }
     /// Of one that is taken: active in an epoch above this one, whoever was. `done` is called once.
@@ -53,4 +63,4 @@ public:
     virtual void close(std::function<void()> done) = 0;
 };
 
-}  // namespace understudy::library
+}  // namespace understudy::hosting

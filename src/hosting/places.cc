@@ -1,20 +1,15 @@
-#include "library/immortal/immortal_places.h"
+#include "hosting/places.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "library/options.h"
 #include "understudy/limits.h"
 
-namespace understudy::library {
+namespace understudy::hosting {
 
 namespace {
 
 constexpr Duration leave_max = 500ms;  // For leaving the registry.
-
-[[nodiscard]] AgentOptions agent_options(const ImmortalPlaces::Options& options) {
-    return {.name = options.agent, .registry = options.registry, .tls = options.tls};
-}
 
 [[nodiscard]] Result<Address> reachable(const std::string& what, const std::string& text) {
     Address address = US_TRY(parse_address(text));
@@ -24,21 +19,18 @@ constexpr Duration leave_max = 500ms;  // For leaving the registry.
 
 }  // namespace
 
-Result<void> ImmortalPlaces::check(const Options& options) {
+Result<void> Places::check(const Options& options) {
     for (const auto& [service, addresses] : options.listed) {
         US_CHECK(check_service_name(service));
         for (const std::string& text : addresses) {
             if (auto address = reachable(service, text); !address) return address.error();
         }
     }
-    if (options.registry.empty()) return {};
-    if (auto checked = library::check(agent_options(options)); !checked) return checked.error();
     return {};
 }
 
-Result<std::unique_ptr<ImmortalPlaces>> ImmortalPlaces::open(Runtime& runtime, Log& log,
-                                                             const Options& options) {
-    std::unique_ptr<ImmortalPlaces> places(new ImmortalPlaces(runtime, log));
+Result<std::unique_ptr<Places>> Places::open(Runtime& runtime, Log& log, Options options) {
+    std::unique_ptr<Places> places(new Places(runtime, log));
     for (const auto& [service, addresses] : options.listed) {
         for (const std::string& text : addresses) {
             places->listed_[service].push_back(
@@ -46,33 +38,32 @@ Result<std::unique_ptr<ImmortalPlaces>> ImmortalPlaces::open(Runtime& runtime, L
         }
         places->places_.set(service, places->listed_[service]);
     }
-    if (!options.registry.empty()) {
-        client::AgentOptions how = US_TRY(library::check(agent_options(options)));
-        places->agent_ = US_TRY(client::Agent::open(runtime, log, std::move(how), *places));
+    if (options.registry) {
+        places->agent_ =
+            US_TRY(client::Agent::open(runtime, log, *std::move(options.registry), *places));
     }
     return places;
 }
 
-ImmortalPlaces::ImmortalPlaces(Runtime& runtime, Log& log) : log_(log), places_(runtime) {}
+Places::Places(Runtime& runtime, Log& log) : log_(log), places_(runtime) {}
 
-ImmortalPlaces::~ImmortalPlaces() = default;
+Places::~Places() = default;
 
-std::unique_ptr<node::Locator::Watch> ImmortalPlaces::watch(const std::string& service,
-                                                            Found found) {
+std::unique_ptr<Locator::Watch> Places::watch(const std::string& service, Found found) {
     if (agent_ != nullptr && followed_.insert(service).second) agent_->follow(service);
     return places_.watch(service, std::move(found));
 }
 
-void ImmortalPlaces::heard(const std::string& service, const Place& active) {
+void Places::heard(const std::string& service, const Place& active) {
     places_.heard(service, active);
 }
 
-void ImmortalPlaces::close(std::function<void()> done) {
+void Places::close(std::function<void()> done) {
     if (agent_ == nullptr) return done();
     agent_->close(leave_max, std::move(done));
 }
 
-void ImmortalPlaces::registry_changed(bool available, const std::string& detail) {
+void Places::registry_changed(bool available, const std::string& detail) {
     if (available) {
         log_.info("registry.up");
     } else {
@@ -81,7 +72,7 @@ void ImmortalPlaces::registry_changed(bool available, const std::string& detail)
 }
 
 /// First the active member, then the others, then the listed addresses.
-void ImmortalPlaces::service_changed(const std::string& family) {
+void Places::service_changed(const std::string& family) {
     const wire::pb::ServiceInfo* info = agent_->directory().find(family);
     if (info == nullptr) return;
     std::vector<Place> places;
@@ -101,4 +92,4 @@ void ImmortalPlaces::service_changed(const std::string& family) {
     if (!places.empty()) places_.set(family, std::move(places));
 }
 
-}  // namespace understudy::library
+}  // namespace understudy::hosting

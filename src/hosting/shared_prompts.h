@@ -9,7 +9,7 @@
 #include "journal/shared/shared_journal.h"
 #include "runtime/runtime.h"
 
-namespace understudy::node {
+namespace understudy::hosting {
 
 /// Prompts between the members of a shared directory.
 ///
@@ -64,4 +64,4 @@ private:
     std::unique_ptr<Hearer> hearer_;
 };
 
-}  // namespace understudy::node
+}  // namespace understudy::hosting

@@ -1,31 +1,31 @@
-#include "node/immortal/immortal_handover.h"
+#include "hosting/handover.h"
 
 #include <utility>
 
-namespace understudy::node {
+namespace understudy::hosting {
 
-ImmortalHandover::ImmortalHandover(Runtime& runtime, Log& log, std::string service,
-                                   std::string member, Copy& copy)
+Handover::Handover(Runtime& runtime, Log& log, std::string service, std::string member,
+                   Owner& owner)
     : runtime_(runtime),
       log_(log),
       service_(std::move(service)),
       member_(std::move(member)),
-      copy_(copy) {}
+      owner_(owner) {}
 
-ImmortalHandover::~ImmortalHandover() { life_.end(); }
+Handover::~Handover() { life_.end(); }
 
 /// Guards callbacks that may come after this object, or this handover, has ended.
 template <class Task>
-auto ImmortalHandover::guarded(Task task) {
+auto Handover::guarded(Task task) {
     return [this, here = life_.watch(), number = number_,
             task = std::move(task)](auto&&... arguments) {
         if (!here.ended() && going_ && number == number_) task(arguments...);
     };
 }
 
-void ImmortalHandover::wanted(const client::Handover& what) {
+void Handover::wanted(const client::Handover& what) {
     if (going_) over("another handover begins");
-    ImmortalMember* const member = copy_.handover_member();
+    Hosted* const member = owner_.handover_member();
     if (member == nullptr) return;
     const replica::Standing& standing = member->replica().standing();
     const bool gives = what.successor != member_;
@@ -33,20 +33,20 @@ void ImmortalHandover::wanted(const client::Handover& what) {
     ++number_;
     going_ = Going{.what = what, .gives = gives, .deadline = runtime_.now() + what.limit};
     limit_ = runtime_.at(going_->deadline, guarded([this] { over("not in time"); }));
-    log_.info("immortal.handover", {kv("service", service_), kv("to", what.successor),
-                                    kv("epoch", what.epoch)});
+    log_.info("copy.handover",
+              {kv("service", service_), kv("to", what.successor), kv("epoch", what.epoch)});
     if (!gives) {
-        copy_.handover_ready(what.epoch);
+        owner_.handover_ready(what.epoch);
         return try_later(report_interval);
     }
     member->hold(guarded([this] {
         going_->held = true;
-        copy_.handover_report();
-        copy_.handover_ready(going_->what.epoch);
+        owner_.handover_report();
+        owner_.handover_ready(going_->what.epoch);
     }));
 }
 
-void ImmortalHandover::designated(const role::Designation& what) {
+void Handover::designated(const role::Designation& what) {
     if (!going_) return;
     const bool active = what.role == Role::active;
     if (active == going_->gives) {
@@ -64,59 +64,59 @@ void ImmortalHandover::designated(const role::Designation& what) {
     take();
 }
 
-void ImmortalHandover::try_later(Duration pause) {
+void Handover::try_later(Duration pause) {
     timer_ = runtime_.at(runtime_.now() + pause, guarded([this] {
                              const auto timer = std::move(timer_);
                              if (going_->gives) return give();
-                             copy_.handover_report();
+                             owner_.handover_report();
                              if (going_->acts) return take();
                              try_later(report_interval);
                          }));
 }
 
-void ImmortalHandover::give() {
-    ImmortalMember* const member = copy_.handover_member();
+void Handover::give() {
+    Hosted* const member = owner_.handover_member();
     if (member == nullptr || going_->trying) return;
-    if (copy_.handover_takes()) {
+    if (owner_.handover_takes()) {
         // The read makes the journal check for a higher epoch; the member then reports the change.
         member->read([](const Result<void>&) {});
         return try_later(look_interval);
     }
     going_->trying = true;
-    copy_.handover_give(going_->what.successor, guarded([this](const Result<void>& given) {
-                            going_->trying = false;
-                            if (given) return;  // The change of role follows.
-                            log_.info("immortal.handover_waits",
-                                      {kv("service", service_), kv("error", given.error())});
-                            try_later(report_interval);
-                        }));
+    owner_.handover_give(
+        going_->what.successor, guarded([this](const Result<void>& given) {
+            going_->trying = false;
+            if (given) return;  // The change of role follows.
+            log_.info("copy.handover_waits", {kv("service", service_), kv("error", given.error())});
+            try_later(report_interval);
+        }));
 }
 
 /// The member may be opening its journal again, because it may become active now.
-void ImmortalHandover::take() {
-    ImmortalMember* const member = copy_.handover_member();
-    if (!copy_.handover_takes() || going_->trying) return;
+void Handover::take() {
+    Hosted* const member = owner_.handover_member();
+    if (!owner_.handover_takes() || going_->trying) return;
     if (member == nullptr) return try_later(report_interval);
     const replica::Standing& standing = member->replica().standing();
     if (standing.role == Role::active || standing.epoch > going_->what.epoch) return look();
     going_->trying = true;
-    copy_.handover_take(going_->what.epoch, guarded([this](const Result<void>& taken) {
-                            going_->trying = false;
-                            if (taken) return look();
-                            log_.warn("immortal.handover_failed",
-                                      {kv("service", service_), kv("error", taken.error())});
-                            if (taken.error().code == Errc::not_active) return over("too late");
-                            try_later(report_interval);
-                        }));
+    owner_.handover_take(going_->what.epoch, guarded([this](const Result<void>& taken) {
+                             going_->trying = false;
+                             if (taken) return look();
+                             log_.warn("copy.handover_failed",
+                                       {kv("service", service_), kv("error", taken.error())});
+                             if (taken.error().code == Errc::not_active) return over("too late");
+                             try_later(report_interval);
+                         }));
 }
 
-void ImmortalHandover::standing_changed() {
+void Handover::standing_changed() {
     if (going_) look();
 }
 
 /// Checks whether the journal has decided.
-void ImmortalHandover::look() {
-    const ImmortalMember* const member = copy_.handover_member();
+void Handover::look() {
+    const Hosted* const member = owner_.handover_member();
     if (member == nullptr) return;
     const replica::Standing& standing = member->replica().standing();
     const bool active = standing.role == Role::active;
@@ -124,19 +124,19 @@ void ImmortalHandover::look() {
     if (standing.epoch > going_->what.epoch) over("another is active");
 }
 
-void ImmortalHandover::stop() {
+void Handover::stop() {
     if (going_) over("the member ends");
 }
 
-void ImmortalHandover::over(const char* how) {
+void Handover::over(const char* how) {
     const bool gives = going_->gives;
-    log_.info("immortal.handover_over", {kv("service", service_),
-                                         kv("to", going_->what.successor), kv("how", how)});
+    log_.info("copy.handover_over",
+              {kv("service", service_), kv("to", going_->what.successor), kv("how", how)});
     going_.reset();
     timer_.reset();
     limit_.reset();
-    ImmortalMember* const member = copy_.handover_member();
+    Hosted* const member = owner_.handover_member();
     if (gives && member != nullptr) member->release();
 }
 
-}  // namespace understudy::node
+}  // namespace understudy::hosting

@@ -1,0 +1,195 @@
+#include "hosting/active_link.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "link/identity.h"
+
+namespace understudy::hosting {
+
+ActiveLink::ActiveLink(Runtime& runtime, Log& log, Options options, Locator& locator, Owner& owner)
+    : runtime_(runtime),
+      options_(std::move(options)),
+      locator_(locator),
+      owner_(owner),
+      refusals_(runtime, log) {}
+
+ActiveLink::~ActiveLink() { life_.end(); }
+
+void ActiveLink::start() {
+    if (watch_ != nullptr) return;
+    watch_ = locator_.watch(options_.service,
+                            [this](const std::vector<Locator::Place>& places) { found(places); });
+    dial();
+}
+
+void ActiveLink::stop() {
+    watch_.reset();
+    attempt_.reset();
+    retry_.reset();
+    silence_.reset();
+    up_ = false;
+    link_.reset();
+}
+
+void ActiveLink::finish(std::function<void()> done) {
+    watch_.reset();
+    attempt_.reset();
+    retry_.reset();
+    silence_.reset();
+    if (!std::exchange(up_, false)) {
+        link_.reset();
+        return runtime_.post(life_.guarded(std::move(done)));
+    }
+    finished_ = std::move(done);
+    link_->finish({.code = Errc::closed, .detail = "the session is over"});
+}
+
+void ActiveLink::await(bool awaited) {
+    if (awaited && !awaited_) heard_ = runtime_.now();
+    awaited_ = awaited;
+    if (awaited_ && up_ && silence_ == nullptr) look_for_silence();
+}
+
+void ActiveLink::look_for_silence() {
+    silence_.reset();
+    if (!up_ || !awaited_) return;
+    const TimePoint limit = heard_ + options_.silence_max;
+    if (runtime_.now() >= limit) {
+        return drop({.code = Errc::timed_out, .detail = options_.service + " does not answer"});
+    }
+    silence_ = runtime_.at(limit, [this] {
+        const auto timer = std::move(silence_);
+        look_for_silence();
+    });
+}
+
+// --- Connecting ----------------------------------------------------------------------------------
+
+void ActiveLink::dial() {
+    if (watch_ == nullptr || link_ || attempt_ || retry_) return;
+    const ActiveSearch::Step step = search_.next(runtime_.random());
+    if (const auto* wait = std::get_if<ActiveSearch::Wait>(&step)) {
+        retry_ = runtime_.at(runtime_.now() + wait->time, [this] {
+            const auto timer = std::move(retry_);
+            dial();
+        });
+        return;
+    }
+    const auto* ask = std::get_if<ActiveSearch::Ask>(&step);
+    if (ask == nullptr) return;
+    asked_ = ask->place.address;
+    attempt_ = runtime_.network().connect(
+        asked_, options_.tls, options_.connect_timeout,
+        [this](Result<std::unique_ptr<Connection>> made) { connected(std::move(made)); });
+}
+
+void ActiveLink::found(const std::vector<Locator::Place>& places) {
+    if (!search_.found(places)) return;
+    if (up_ && places.front().epoch > epoch_) {
+        return lost(true);  // Another member is active.
+    }
+    retry_.reset();
+    dial();
+}
+
+void ActiveLink::connected(Result<std::unique_ptr<Connection>> made) {
+    const auto attempt = std::move(attempt_);
+    if (!made) return dial_failed(made.error());
+    link_ = std::make_unique<link::Link>(
+        runtime_, *std::move(made), wire::Side::connecting,
+        link::Link::Options{.handshake_limit = options_.handshake_limit},
+        static_cast<link::Link::Observer&>(*this));
+    link_->hello(owner_.link_hello());
+}
+
+void ActiveLink::dial_failed(const Error& reason) {
+    // Nobody there, or not active: that is what the search is for. All else is told.
+    const bool usual = reason.code == Errc::unavailable || reason.code == Errc::timed_out ||
+                       reason.code == Errc::closed || reason.code == Errc::not_active ||
+                       reason.code == Errc::in_use;
+    if (!usual) refusals_.heard("replica.refused", kv("service", options_.service), reason);
+    search_.failed();
+    dial();
+    if (!usual) owner_.link_refused(reason);
+}
+
+void ActiveLink::link_welcome(link::Link& link, Bytes opaque) {
+    auto greeting = owner_.link_greeting(opaque);
+    if (greeting && options_.tls) {
+        const std::string shown = link.peer_identity().value_or("");
+        const auto* active = std::get_if<Active>(&*greeting);
+        const bool proven = active != nullptr
+                                ? link::names_member(shown, options_.service, active->member)
+                                : link::names_service(shown, options_.service);
+        if (!proven) {
+            greeting = Error{
+                .code = Errc::denied,
+                .detail = "a member of " + options_.service + " shows the certificate of " + shown};
+        }
+    }
+    const auto* active = greeting ? std::get_if<Active>(&*greeting) : nullptr;
+    if (active != nullptr && active->epoch < epoch_) {
+        greeting =
+            Error{.code = Errc::stale_epoch, .detail = active->member + " is not active any more"};
+        active = nullptr;
+    }
+    if (active == nullptr) {
+        const auto kept = std::move(link_);
+        if (!greeting) return dial_failed(greeting.error());
+        search_.elsewhere(std::get<Elsewhere>(*greeting).active);
+        return dial();
+    }
+    up_ = true;
+    epoch_ = active->epoch;
+    since_ = runtime_.now();
+    heard_ = since_;
+    const Lifetime::Watch here = life_.watch();
+    locator_.heard(options_.service,
+                   {.member = active->member, .address = asked_, .epoch = epoch_});
+    owner_.link_up();
+    if (!here.ended()) await(awaited_);
+}
+
+// --- In use --------------------------------------------------------------------------------------
+
+void ActiveLink::link_message(link::Link& link, wire::MessageType type, Bytes body) {
+    if (!up_ || &link != link_.get()) return;
+    heard_ = runtime_.now();
+    const Lifetime::Watch here = life_.watch();
+    const auto taken = owner_.link_message(type, body);
+    if (here.ended() || taken || !up_ || &link != link_.get()) return;
+    drop(taken.error());
+}
+
+void ActiveLink::link_drained(link::Link&) {
+    if (up_) owner_.link_drained();
+}
+
+void ActiveLink::drop(const Error& reason) {
+    if (!up_) return;
+    refusals_.heard("replica.link_dropped", kv("service", options_.service), reason);
+    lost(false);
+}
+
+void ActiveLink::lost(bool helped) {
+    const auto kept = std::move(link_);
+    up_ = false;
+    silence_.reset();
+    search_.ended(helped ? runtime_.now() - since_ : Duration::zero());
+    const Lifetime::Watch here = life_.watch();
+    owner_.link_down();
+    if (!here.ended()) dial();
+}
+
+void ActiveLink::link_closed(link::Link& link, const Error& reason) {
+    if (&link != link_.get()) return;
+    if (const auto finished = std::exchange(finished_, nullptr)) return finished();
+    if (up_) return lost(true);
+    const auto kept = std::move(link_);
+    dial_failed(reason);
+}
+
+void ActiveLink::link_hello(link::Link&, Bytes) { US_ASSERT(false); }
+
+}  // namespace understudy::hosting

@@ -1,0 +1,39 @@
+#include "hosting/options.h"
+
+#include <string>
+
+#include <fmt/format.h>
+
+#include "base/errors.h"
+
+namespace understudy::hosting {
+
+bool is_loopback(std::string_view host) {
+    return host == "localhost" || host == "::1" || host.starts_with("127.");
+}
+
+Result<Address> check_listen(std::string_view listen, bool has_tls, bool insecure) {
+    Address address = US_TRY(parse_address(listen));
+    if (is_loopback(address.host) || has_tls || insecure) return address;
+    return bad_config(fmt::format(
+        "listen {}: other machines could connect without encryption; give certificates (tls), "
+        "or set insecure to allow it",
+        listen));
+}
+
+std::optional<TlsOptions> to_options(const std::optional<TlsFiles>& files) {
+    if (!files) return std::nullopt;
+    return TlsOptions{.certificate_file = files->certificate,
+                      .key_file = files->key,
+                      .authority_file = files->authority};
+}
+
+Result<Address> with_port(Runtime& runtime, Address listen) {
+    if (listen.port != 0) return listen;
+    const auto probe =
+        US_TRY(runtime.network().listen(listen, std::nullopt, [](std::unique_ptr<Connection>) {}));
+    listen.port = probe->address().port;
+    return listen;
+}
+
+}  // namespace understudy::hosting

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "runtime/runtime.h"
+#include "understudy/agent.h"
+
+namespace understudy::hosting {
+
+[[nodiscard]] bool is_loopback(std::string_view host);
+
+/// A port that others can reach is opened only with TLS, or if somebody says that it shall be open.
+/// Errors: bad_config (none; says what to do).
+[[nodiscard]] Result<Address> check_listen(std::string_view listen, bool has_tls, bool insecure);
+
+[[nodiscard]] std::optional<TlsOptions> to_options(const std::optional<TlsFiles>& files);
+
+/// The address with a port that is free now, if its port is 0: a registry is told the port before
+/// the journal is open, and it stays the same. Errors: as Network::listen().
+[[nodiscard]] Result<Address> with_port(Runtime& runtime, Address listen);
+
+}  // namespace understudy::hosting

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "base/lifetime.h"
+#include "replica/replica.h"
+#include "runtime/runtime.h"
+#include "understudy/request.h"
+
+namespace understudy::hosting {
+
+/// Submits commands to a replica, and keeps them while its role is being handed over.
+///
+/// Everything that a copy submits goes through its submitter, so that one place knows when nothing
+/// is on its way into the journal any more. Thread: loop only.
+class Submitter {
+public:
+    static constexpr std::size_t held_max = 4096;  ///< Commands of callers that are kept.
+
+    explicit Submitter(Runtime& runtime) : runtime_(runtime) {}
+    ~Submitter() { life_.end(); }
+    Submitter(const Submitter&) = delete;
+    Submitter& operator=(const Submitter&) = delete;
+
+    /// Requires: called before the first command; the replica outlives this.
+    void begin(replica::Replica& replica) { replica_ = &replica; }
+
+    /// As Replica::submit(), with or without a request of a session; `answered` takes a
+    /// Result<replica::Reply>.
+    template <class Answered>
+    void submit(const std::optional<Request>& request, Bytes command, Answered answered) {
+        replica::Answered then = counted(std::move(answered));
+        if (!holding_) return pass_on(request, command, std::move(then));
+        waiting_.push_back({.request = request,
+                            .command = Buffer(command.begin(), command.end()),
+                            .answered = std::move(then)});
+    }
+
+    /// For what reaches the journal in another way than a command: it counts as under way from now
+    /// until what is returned has been called.
+    template <class Callback>
+    [[nodiscard]] auto counted(Callback callback) {
+        ++under_way_;
+        return [this, here = life_.watch(),
+                callback = std::move(callback)](auto&&... arguments) mutable {
+            if (!here.ended()) --under_way_;
+            callback(std::forward<decltype(arguments)>(arguments)...);
+            if (!here.ended()) look();
+        };
+    }
+
+    /// Keeps what is submitted from now on. `held` is called once, never within this call, when
+    /// nothing that was submitted before is under way any more. It ends with release() or refuse().
+    void hold(std::function<void()> held);
+    /// Submits what was kept, in order.
+    void release();
+    /// The tenure is over: what was kept is refused with this error, never within this call.
+    void refuse(const Error& error);
+    [[nodiscard]] bool holding() const { return holding_; }
+    /// No more commands of callers should be kept: they are refused with limit_exceeded.
+    [[nodiscard]] bool full() const { return waiting_.size() >= held_max; }
+
+private:
+    struct Waiting {
+        std::optional<Request> request;
+        Buffer command;
+        replica::Answered answered;
+    };
+
+    void pass_on(const std::optional<Request>& request, Bytes command, replica::Answered answered);
+    void look();
+
+    Runtime& runtime_;
+    replica::Replica* replica_ = nullptr;
+    bool holding_ = false;
+    std::function<void()> held_;  ///< Null: it has been called.
+    std::vector<Waiting> waiting_;
+    std::size_t under_way_ = 0;  ///< What is kept counts too.
+    Lifetime life_;
+};
+
+}  // namespace understudy::hosting
