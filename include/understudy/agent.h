@@ -11,17 +11,10 @@
 #include "understudy/proxy.h"
 #include "understudy/service.h"
 #include "understudy/threads.h"
+#include "understudy/tls.h"
 #include "understudy/types.h"
 
 namespace understudy {
-
-/// Certificates of this process. Every connection then uses TLS 1.3, and both ends must show a
-/// certificate.
-struct TlsFiles {
-    std::string certificate;  ///< PEM: the certificate of this process and its chain.
-    std::string key;          ///< PEM: its private key; only the owner may read the file.
-    std::string authority;    ///< PEM: the authority that signs the certificates of peers.
-};
 
 /// Compression of what this process sends and receives. Both ends agree on it for each connection.
 enum class Compression : std::uint8_t { none = 0, gzip = 1, zstd = 2 };

@@ -6,8 +6,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
+#include "understudy/journal.h"
 #include "understudy/record.h"
 #include "understudy/rpc.h"
 #include "understudy/types.h"
@@ -35,6 +37,12 @@ struct ServiceOptions {
     /// The changes are made on the callback thread; the application must then write these records
     /// there too.
     bool allow_record_put = false;
+    /// With a journal the records of the service survive their members: each change is in the
+    /// journal before a subscriber sees it, all members have all records, and the journal decides
+    /// which member is active. Only the active member publishes. Redundancy must be fault_tolerant.
+    std::optional<std::variant<SharedDirectory, ReplicatedGroup>> journal = {};
+    /// With a journal: a checkpoint is due after this many bytes of changes.
+    std::uint64_t checkpoint_every_bytes = 64 * MiB;
 };
 
 struct RoleChange {
@@ -77,6 +85,9 @@ private:
 /// is. Only the records of the active member reach subscribers. Each member also has the record
 /// "understudy.member", in which the platform shows its role, clients and counts.
 ///
+/// With a journal (ServiceOptions::journal) the records belong to the service: the member that is
+/// active next has every change that was durable, and its Record objects show these records.
+///
 /// A member exists until close() or the end of its agent, even without an object that refers to it.
 /// Thread: any. Callbacks on the agent's callback thread.
 class US_API Service {
@@ -110,7 +121,14 @@ public:
     /// Makes one atomic change of all puts and removes since the last publish. Waits while more
     /// than `unsent_max_bytes` are on their way to the loop thread.
     /// Errors: closed, not_found: the record was removed (none).
+    /// With a journal: not_active (none) at a member that is not active. A change that the journal
+    /// then refuses is logged, and the record shows the durable state again.
     Result<void> publish(Record& record);
+    /// With a journal: publishes, and waits until the change is durable. Not on a callback's
+    /// thread. Errors: as above; not_active (none: not taken; unknown: the member lost its role
+    /// meanwhile), timed_out (unknown), no_space (none), disk_failed (unknown), bad_config (none:
+    ///         without a journal).
+    Result<void> publish_durably(Record& record, Duration timeout = 10s);
     Result<void> remove_record(Record& record);
 
     /// Makes a call available to callers. Errors: already_exists, bad_config, closed (none).
@@ -135,6 +153,8 @@ private:
     friend class Agent;
     explicit Service(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
     [[nodiscard]] Result<void> check_own(const Record& record) const;
+    [[nodiscard]] Result<void> check_active() const;
+    Result<void> publish_in_journal(Record& record);
     std::shared_ptr<Impl> impl_;
 };
 

@@ -24,6 +24,11 @@ namespace {
     return process;
 }
 
+[[nodiscard]] Error already_here(const std::pair<std::string, std::string>& key) {
+    return {.code = Errc::already_exists,
+            .detail = fmt::format("this agent has {}/{}", key.first, key.second)};
+}
+
 }  // namespace
 
 Agent::Agent(Runtime& runtime, Log& log, AgentOptions options, AgentObserver& observer,
@@ -86,8 +91,7 @@ Result<void> Agent::check_new(const Key& key, Duration lease) const {
     }
     if (closing_) return Error{.code = Errc::closed, .detail = "the agent is closing"};
     if (locals_.contains(key) || journaled_.contains(key)) {
-        return Error{.code = Errc::already_exists,
-                     .detail = fmt::format("this agent has {}/{}", key.first, key.second)};
+        return already_here(key);
     }
     return {};
 }
@@ -95,6 +99,7 @@ Result<void> Agent::check_new(const Key& key, Duration lease) const {
 Result<Member*> Agent::create_member(MemberOptions options, MemberObserver& observer) {
     const Key key{options.family, options.member};
     US_CHECK(check_new(key, options.role.lease));
+    if (hosted_.contains(key)) return already_here(key);
     follow(options.family);
     Local& local = locals_[key];
     local.member = std::make_unique<Member>(runtime_, log_, std::move(options), observer,
@@ -143,6 +148,21 @@ void Agent::remove_member(Member& member, std::function<void()> done) {
     endpoint_->forget(member);
     locals_.erase(found);
     unregister(key, std::move(done));
+}
+
+Result<Member*> Agent::create_hosted_member(MemberOptions options, MemberObserver& observer) {
+    const Key key{options.family, options.member};
+    US_CHECK(check_new(key, options.role.lease));
+    std::unique_ptr<Member>& member = hosted_[key];
+    if (member != nullptr) return already_here(key);
+    member = std::make_unique<Member>(runtime_, log_, std::move(options), observer,
+                                      static_cast<Member::Host&>(*this));
+    return member.get();
+}
+
+void Agent::remove_hosted_member(Member& member) {
+    endpoint_->forget(member);
+    hosted_.erase({member.family(), member.name()});
 }
 
 Result<JournaledMember*> Agent::create_journaled(JournaledOptions options,
@@ -263,16 +283,17 @@ std::optional<std::uint64_t> Agent::next_registration() {
 
 Member* Agent::find_member(const std::string& family, const std::string& member) {
     if (!member.empty()) {
-        Local* local = find(family, member);
-        return local == nullptr ? nullptr : local->member.get();
+        if (Local* local = find(family, member)) return local->member.get();
+        const auto hosted = hosted_.find({family, member});
+        return hosted == hosted_.end() ? nullptr : hosted->second.get();
     }
     Member* found = nullptr;
-    for (auto& [key, local] : locals_) {
-        if (key.first != family) continue;
-        if (found == nullptr || local.member->role().role() == Role::active) {
-            found = local.member.get();
-        }
-    }
+    const auto look_at = [&](const Key& key, Member& each) {
+        if (key.first != family) return;
+        if (found == nullptr || each.role().role() == Role::active) found = &each;
+    };
+    for (auto& [key, local] : locals_) look_at(key, *local.member);
+    for (auto& [key, hosted] : hosted_) look_at(key, *hosted);
     return found;
 }
 
@@ -289,7 +310,17 @@ pb::ActiveHint Agent::active_hint(const std::string& family) {
     const pb::ServiceInfo* service = directory_.find(family);
     if (service == nullptr) return hint;
     hint.set_epoch(service->epoch());
-    if (const pb::MemberInfo* active = directory_.active(family)) {
+    const pb::MemberInfo* active = directory_.active(family);
+    // A journal is heard of sooner than the registry's word, and without it.
+    for (const auto& [key, hosted] : hosted_) {
+        if (key.first != family || hosted->known_active().empty()) continue;
+        if (hosted->role().epoch_heard() <= Epoch{service->epoch()} && active != nullptr) continue;
+        for (const pb::MemberInfo& each : service->members()) {
+            if (each.member() == hosted->known_active()) active = &each;
+        }
+        hint.set_epoch(hosted->role().epoch_heard().value);
+    }
+    if (active != nullptr) {
         hint.set_member(active->member());
         *hint.mutable_endpoint() = active->endpoint();
     }
@@ -300,12 +331,12 @@ pb::ActiveHint Agent::active_hint(const std::string& family) {
 void Agent::member_heard_epoch(Member& member, Epoch epoch) {
     if (epoch.value >= std::uint64_t{1} << 62) return;  // Invalid: no epoch is that high.
     if (member.role().options().redundancy == Redundancy::load_balanced) return;
+    Local* local = find(member.family(), member.name());
+    if (local == nullptr) return;  // A journal decides its role.
     if (!directory_.heard_epoch(member.family(), epoch)) return;
     log_.warn("member.higher_epoch",
               {kv("service", member.family()), kv("member", member.name()), kv("epoch", epoch)});
     member.heard_epoch(epoch);
-    Local* local = find(member.family(), member.name());
-    US_ASSERT(local != nullptr);
     register_member(*local);
 }
 

@@ -66,6 +66,14 @@ public:
     /// once if the registry cannot be reached. The member is destroyed before this returns.
     void remove_member(Member& member, std::function<void()> done);
 
+    /// A member whose role a journal decides: its owner says the role, and registers it besides
+    /// (create_journaled()). It meets its clients at the port of this agent. Errors: as
+    /// create_member().
+    [[nodiscard]] Result<Member*> create_hosted_member(MemberOptions options,
+                                                       MemberObserver& observer);
+    /// The member is destroyed before this returns.
+    void remove_hosted_member(Member& member);
+
     /// A member of a journaled service. Errors: as create_member().
     [[nodiscard]] Result<JournaledMember*> create_journaled(JournaledOptions options,
                                                             JournaledObserver& observer);
@@ -109,6 +117,8 @@ public:
                                                     : reader_->link().address();
     }
     [[nodiscard]] const Address& address() const { return endpoint_->address(); }
+    /// Where others reach its members.
+    [[nodiscard]] Address advertised() const;
     [[nodiscard]] const AgentOptions& options() const { return options_; }
     [[nodiscard]] Incarnation incarnation() const { return incarnation_; }
 
@@ -156,7 +166,6 @@ private:
     [[nodiscard]] JournaledMember* find_journaled(const std::string& family,
                                                   const std::string& member);
     [[nodiscard]] wire::pb::Hello hello() const;
-    [[nodiscard]] Address advertised() const;
 
     // RegistryLink::Observer
     void registry_up(const wire::pb::Welcome& welcome) override;
@@ -187,6 +196,7 @@ private:
     std::unique_ptr<Endpoint> endpoint_;
     std::map<Key, Local> locals_;
     std::map<Key, std::unique_ptr<JournaledMember>> journaled_;
+    std::map<Key, std::unique_ptr<Member>> hosted_;
     std::set<Proxy*> proxies_;
     std::map<std::string, std::pair<std::uint64_t, std::size_t>> followed_;  ///< Watch id, users.
     std::map<std::uint64_t, Question> questions_;

@@ -43,6 +43,7 @@ void Copy::registered(std::uint64_t order) {
     refused_since_.reset();
     log_.info("copy.registered", {kv("service", names_.service), kv("order", order)});
     report();
+    owner_.copy_registered();
 }
 
 void Copy::refused(const Error& reason) {

@@ -75,6 +75,8 @@ public:
         virtual void copy_reopens() = 0;
         /// The journal could not be opened, or the member cannot go on. The owner calls end().
         virtual void copy_failed(const Error& error) = 0;
+        /// The registry has the copy in line.
+        virtual void copy_registered() {}
         /// The registry refuses the copy, for so long already; it is asked again after a while.
         virtual void copy_refused(const Error& /*reason*/, Duration /*since*/) {}
     };

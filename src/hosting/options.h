@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "runtime/runtime.h"
-#include "understudy/agent.h"
+#include "understudy/tls.h"
 
 namespace understudy::hosting {
 

@@ -48,6 +48,11 @@ public:
         if (submitter().holding() && submitter().full()) return refuse_later(std::move(answered));
         submitter().submit(request, command, std::move(answered));
     }
+    /// The same for a caller in this process that bounds what it submits itself.
+    template <class Answered>
+    void submit_own(Bytes command, Answered answered) {
+        submitter().submit(std::nullopt, command, std::move(answered));
+    }
     virtual void open_session(std::function<void(Result<SessionId>)> opened) = 0;
     virtual void outcome(const Request& request,
                          std::function<void(Result<replica::Replica::Outcome>)> told) = 0;

@@ -17,6 +17,12 @@
 
 namespace understudy {
 
+namespace {
+
+constexpr Duration journaled_lease = 60s;
+
+}  // namespace
+
 Result<Agent> Agent::open(AgentOptions options) {
     client::AgentOptions checked = US_TRY(library::check(options));
     const std::shared_ptr<Log> log = library::make_log(std::move(options.log));
@@ -53,6 +59,8 @@ void Agent::wait() {
 Result<Service> Agent::create_service(ServiceOptions options) {
     US_CHECK(check_service_name(options.family));
     US_CHECK(check_member_name(options.member));
+    const bool journaled = options.journal.has_value();
+    if (journaled) US_CHECK(library::JournaledService::check(options));
     Impl& impl = *impl_;
     if (impl.closing.load()) return impl.closed_error();
     client::MemberOptions wanted{
@@ -61,17 +69,33 @@ Result<Service> Agent::create_service(ServiceOptions options) {
         .role = {.redundancy = options.redundancy,
                  .lease = options.lease,
                  .on_registry_loss = static_cast<role::OnRegistryLoss>(options.on_registry_loss)}};
+    if (journaled) {
+        // The journal fences: a member that it takes for active may act.
+        wanted.role = {.lease = journaled_lease, .on_registry_loss = role::OnRegistryLoss::keep};
+    }
     auto service = std::make_shared<Service::Impl>(impl_, std::move(options));
     Result<void> created = impl.closed_error();
     (void)impl.loop.run([&] {
         if (impl.closing.load()) return;
-        auto member = impl.client->create_member(std::move(wanted), *service);
+        auto member = journaled
+                          ? impl.client->create_hosted_member(std::move(wanted), *service)
+                          : impl.client->create_member(std::move(wanted), *service);
         if (!member) {
             created = std::move(member).error();
             return;
         }
         impl.follow(service->options.family);
         service->opened(**member);
+        if (journaled) {
+            if (auto begun = service->begin_journal(); !begun) {
+                created = begun.error();
+                service->close_on_loop();
+                service->journal.reset();
+                impl.client->remove_hosted_member(**member);
+                impl.unfollow(service->options.family);
+                return;
+            }
+        }
         impl.services.emplace(Impl::Key{service->options.family, service->options.member}, service);
         created = {};
     });

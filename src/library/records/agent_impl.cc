@@ -189,7 +189,16 @@ void Agent::Impl::flush_on_loop(TimePoint deadline) {
 }
 
 void Agent::Impl::close_on_loop(TimePoint deadline) {
-    for (const auto& [key, service] : services) service->close_on_loop();
+    // Journals end while the registry can be told.
+    const auto left = std::make_shared<std::size_t>(1);
+    const auto ended = [self = shared_from_this(), left, deadline] {
+        if (--*left == 0) self->close_client(deadline);
+    };
+    for (const auto& [key, service] : services) {
+        service->close_on_loop();
+        ++*left;
+        service->end_journal(ended);
+    }
     services.clear();
     std::map<Key, std::shared_ptr<Proxy::Impl>> open_proxies;
     {
@@ -197,6 +206,10 @@ void Agent::Impl::close_on_loop(TimePoint deadline) {
         open_proxies.swap(proxies);
     }
     for (const auto& [key, proxy] : open_proxies) proxy->close_on_loop();
+    ended();
+}
+
+void Agent::Impl::close_client(TimePoint deadline) {
     const Duration left = deadline - loop.runtime().now() - leave_max - 100ms;
     client->close(std::max(left, Duration::zero()), [self = shared_from_this()] {
         self->loop.post([self] { self->members_are_out(); });

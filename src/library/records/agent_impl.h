@@ -95,6 +95,7 @@ private:
     void after_turns(int turns, std::function<void()> next);
     void flush_on_loop(TimePoint deadline);
     void close_on_loop(TimePoint deadline);
+    void close_client(TimePoint deadline);
     void leave_loop();
     void wait_loop_left(TimePoint deadline);
     void members_are_out();

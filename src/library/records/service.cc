@@ -8,6 +8,8 @@
 #include "library/options.h"
 #include "library/records/agent_impl.h"
 #include "library/records/service_impl.h"
+#include "library/threads/clock.h"
+#include "library/threads/once.h"
 #include "record/codec.h"
 #include "understudy/limits.h"
 
@@ -82,7 +84,7 @@ Result<Record> Service::record(std::string_view name) {
                      .detail = fmt::format("{} records of one member", records_max)};
     }
     auto made = std::make_shared<Record::Impl>(impl_.get(), std::string(name),
-                                               ++impl.record_number_last);
+                                               ++impl.record_number_last, impl.source);
     impl.records.emplace(name, made);
     return Record(std::move(made));
 }
@@ -104,6 +106,7 @@ std::vector<std::string> Service::record_names() const {
 Result<void> Service::publish(Record& record) {
     Record::Impl& written = *record.impl_;
     US_CHECK(check_own(record));
+    if (impl_->source != nullptr) return publish_in_journal(record);
     if (!written.published) {
         // The first publication is the whole record, so no subscriber sees a part of it.
         Buffer image;
@@ -122,15 +125,74 @@ Result<void> Service::publish(Record& record) {
     return impl_->outbox.add(Outbox::Kind::change, written.number, *delta, impl_);
 }
 
+Result<void> Service::publish_in_journal(Record& record) {
+    Record::Impl& written = *record.impl_;
+    US_CHECK(check_active());
+    written.refresh();
+    if (written.published) {
+        const auto delta = written.draft.commit();
+        if (!delta) return {};
+        return impl_->put_in_journal(Outbox::Kind::change, written, *delta);
+    }
+    Buffer image;
+    record::encode_image(written.draft.image(), image);
+    US_CHECK(impl_->put_in_journal(Outbox::Kind::create, written, image));
+    (void)written.draft.commit();
+    written.published = true;
+    return {};
+}
+
+Result<void> Service::check_active() const {
+    const std::lock_guard lock(impl_->mutex);
+    if (impl_->role_now.role == Role::active) return {};
+    return Error{.code = Errc::not_active, .detail = impl_->full_name() + " is not active"};
+}
+
+Result<void> Service::publish_durably(Record& record, Duration timeout) {
+    Impl& impl = *impl_;
+    if (impl.source == nullptr) {
+        return Error{.code = Errc::bad_config, .detail = impl.full_name() + " has no journal"};
+    }
+    library::LoopThread& loop = impl.agent->loop;
+    if (loop.on_loop() || impl.agent->callbacks->on_thread()) {
+        return Error{.code = Errc::bad_config,
+                     .detail = "a callback may not wait until a change is durable"};
+    }
+    US_CHECK(publish(record));
+    const auto answer = std::make_shared<library::Once<Result<void>>>();
+    auto outcome = loop.await(
+        [self = impl_, answer, reset = record.impl_->reset] {
+            if (self->journal == nullptr) return answer->set(self->closed_error());
+            self->outbox.drain();
+            if (self->source->resets.load() != reset) {
+                return answer->set(Error{.code = Errc::not_active,
+                                         .effect = Effect::unknown,
+                                         .detail = "the records were reset meanwhile"});
+            }
+            self->journal->when_durable([answer](Result<void> done) { answer->set(done); });
+        },
+        *answer, library::later(library::clock_now(), timeout));
+    if (outcome) return *std::move(outcome);
+    return Error{.code = impl.closed.load() ? Errc::closed : Errc::timed_out,
+                 .effect = Effect::unknown,
+                 .detail = impl.full_name() + " has not made the change durable in time"};
+}
+
 Result<void> Service::remove_record(Record& record) {
     Record::Impl& written = *record.impl_;
     US_CHECK(check_own(record));
+    if (impl_->source != nullptr) {
+        US_CHECK(check_active());
+        written.refresh();
+    }
     if (written.removed.exchange(true)) {
         return Error{.code = Errc::not_found, .detail = "record " + written.name + " was removed"};
     }
     Result<void> done;
     if (written.published) {
-        done = impl_->outbox.add(Outbox::Kind::remove, written.number, {}, impl_);
+        done = impl_->source != nullptr
+                   ? impl_->put_in_journal(Outbox::Kind::remove, written, {})
+                   : impl_->outbox.add(Outbox::Kind::remove, written.number, {}, impl_);
     }
     // The name may be used again only now, because the loop must get the removal first.
     const std::lock_guard lock(impl_->mutex);
@@ -219,7 +281,11 @@ void Service::close() {
         impl->close_on_loop();
         impl->agent->services.erase({impl->options.family, impl->options.member});
         if (member == nullptr) return;
-        impl->agent->client->remove_member(*member, nullptr);
+        if (impl->journal != nullptr) {
+            impl->end_journal([] {});
+        } else {
+            impl->agent->client->remove_member(*member, nullptr);
+        }
         impl->agent->unfollow(impl->options.family);
     };
     // A handler on the loop is called by the member that this would destroy.

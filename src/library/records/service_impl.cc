@@ -23,6 +23,7 @@ namespace {
 Service::Impl::Impl(std::shared_ptr<Agent::Impl> its_agent, ServiceOptions its_options)
     : agent(std::move(its_agent)),
       options(std::move(its_options)),
+      source(options.journal ? std::make_shared<library::RecordSource>() : nullptr),
       outbox(agent->loop, [this](Outbox::Kind kind, std::uint64_t number,
                                  Bytes bytes) { take_entry(kind, number, bytes); }),
       role_listeners(agent->callbacks, "role listener", library::changes_kept),
@@ -38,6 +39,40 @@ Error Service::Impl::closed_error() const {
 void Service::Impl::opened(client::Member& its_member) {
     member = &its_member;
     own_record_.emplace(its_member, agent->options.name);
+}
+
+Result<void> Service::Impl::begin_journal() {
+    hosted = member;
+    source->fetch = [weak = weak_from_this()](const std::string& name) {
+        std::optional<RecordImage> image;
+        const auto self = weak.lock();
+        if (self == nullptr) return image;
+        (void)self->agent->loop.run([&] {
+            if (self->member == nullptr) return;
+            const record::Publisher& publisher = self->member->publisher();
+            if (const auto record = publisher.find(name)) image = *publisher.image(*record);
+        });
+        return image;
+    };
+    journal = std::make_unique<library::JournaledService>(
+        library::JournaledService::World{.runtime = agent->loop.runtime(),
+                                         .log = *agent->log,
+                                         .agent = *agent->client,
+                                         .nodes = agent->threads->nodes},
+        options, *member, static_cast<library::JournaledService::Observer&>(*this));
+    return journal->begin();
+}
+
+void Service::Impl::end_journal(std::function<void()> done) {
+    if (journal == nullptr) return done();
+    journal->close([self = shared_from_this(), done = std::move(done)] {
+        self->agent->loop.post([self, done] {
+            self->journal.reset();
+            if (self->agent->client) self->agent->client->remove_hosted_member(*self->hosted);
+            self->hosted = nullptr;
+            done();
+        });
+    });
 }
 
 // Earlier publications are sent first.
@@ -67,6 +102,7 @@ void Service::Impl::publish_statistics() {
 
 void Service::Impl::take_entry(Outbox::Kind kind, std::uint64_t number, Bytes bytes) {
     if (member == nullptr) return;
+    if (journal != nullptr) return take_journal_entry(kind, bytes);
     if (kind == Outbox::Kind::create) {
         ByteReader reader(bytes);
         const auto record = reader.text();
@@ -98,6 +134,50 @@ void Service::Impl::take_entry(Outbox::Kind kind, std::uint64_t number, Bytes by
         agent->log->error("record.not_published",
                           {kv("service", options.family), kv("error", done.error())});
     }
+}
+
+Result<void> Service::Impl::put_in_journal(Outbox::Kind kind, Record::Impl& record, Bytes bytes) {
+    ByteWriter writer(record.scratch);
+    record.scratch.clear();
+    writer.fixed(record.reset);
+    writer.text(record.name);
+    writer.raw(bytes);
+    return outbox.add(kind, record.number, record.scratch, weak_from_this());
+}
+
+void Service::Impl::take_journal_entry(Outbox::Kind kind, Bytes bytes) {
+    using Kind = library::JournaledService::Kind;
+    ByteReader reader(bytes);
+    const auto reset = reader.fixed<std::uint64_t>();
+    const auto name = reader.text();
+    US_ASSERT(name.has_value());
+    if (*reset != source->resets.load()) {
+        agent->log->warn("record.change_dropped",
+                         {kv("service", options.family), kv("record", *name),
+                          kv("why", "it was made before the records were reset")});
+        return;
+    }
+    journal->submit(kind == Outbox::Kind::create   ? Kind::create
+                    : kind == Outbox::Kind::change ? Kind::change
+                                                   : Kind::remove,
+                    *name, reader.rest());
+}
+
+void Service::Impl::records_reset() {
+    source->resets.fetch_add(1);
+    if (member == nullptr) return;
+    const std::lock_guard lock(mutex);
+    for (const std::string_view name : member->publisher().names()) {
+        if (name.starts_with(library::reserved_prefix) || records.contains(name)) continue;
+        records.emplace(name, std::make_shared<Record::Impl>(this, std::string(name),
+                                                             ++record_number_last, source));
+    }
+}
+
+void Service::Impl::journal_failed(const Error& error) {
+    agent->log->error("service.journal_failed",
+                      {kv("service", options.family), kv("error", error)});
+    refused(error);
 }
 
 // --- Events of the platform ----------------------------------------------------------------------

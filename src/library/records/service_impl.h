@@ -12,6 +12,7 @@
 #include <unordered_map>
 
 #include "client/member.h"
+#include "library/records/journaled_service.h"
 #include "library/records/member_record.h"
 #include "library/threads/hidden.h"
 #include "library/threads/listeners.h"
@@ -22,24 +23,47 @@
 
 namespace understudy {
 
+namespace library {
+
+/// Where the records of a service with a journal come from.
+struct RecordSource {
+    /// Counts how often the records in hand have been reset; any thread.
+    std::atomic<std::uint64_t> resets{1};
+    /// The record as it is durable. Any thread; waits for the loop.
+    std::function<std::optional<RecordImage>(const std::string& name)> fetch;
+};
+
+}  // namespace library
+
 /// One record as its application writes it.
 struct US_HIDDEN Record::Impl {
-    Impl(Service::Impl* its_service, std::string its_name, std::uint64_t its_number)
-        : service(its_service), name(std::move(its_name)), number(its_number) {}
+    Impl(Service::Impl* its_service, std::string its_name, std::uint64_t its_number,
+         std::shared_ptr<const library::RecordSource> its_source)
+        : service(its_service),
+          name(std::move(its_name)),
+          number(its_number),
+          source(std::move(its_source)) {}
+
+    /// With a journal: begins with the durable record again if the records have been reset.
+    void refresh();
 
     const Service::Impl* const service;  ///< Its owner; compared but never dereferenced.
     const std::string name;
     const std::uint64_t number;  ///< Identifies it on the way to the loop; never reused.
+    const std::shared_ptr<const library::RecordSource> source;  ///< Null without a journal.
     std::atomic<bool> removed{false};
 
     // The application's, one thread at a time.
     record::Draft draft;
     bool published = false;  ///< Set by the first publication, from which on subscribers know it.
     Buffer scratch;
+    std::uint64_t reset = 0;  ///< RecordSource::resets when the draft began.
 };
 
 /// The implementation of a Service: the application's side of a member.
-struct US_HIDDEN Service::Impl final : client::MemberObserver, std::enable_shared_from_this<Impl> {
+struct US_HIDDEN Service::Impl final : client::MemberObserver,
+                                       library::JournaledService::Observer,
+                                       std::enable_shared_from_this<Impl> {
     static constexpr std::size_t calls_waiting_max = 65'536;  ///< For the callback thread.
     static constexpr std::size_t calls_waiting_max_bytes = 64 * MiB;
 
@@ -55,9 +79,23 @@ struct US_HIDDEN Service::Impl final : client::MemberObserver, std::enable_share
 
     // On the loop.
     void opened(client::Member& its_member);
+    /// With a journal. Errors: as JournaledService::begin().
+    [[nodiscard]] Result<void> begin_journal();
+    /// After close_on_loop(); `done` comes last, at once without a journal.
+    void end_journal(std::function<void()> done);
     void close_on_loop();
     void publish_statistics();
     void take_entry(library::Outbox::Kind kind, std::uint64_t number, Bytes bytes);
+
+    /// Puts a change of a record on its way. Any thread. Errors: not_active, closed (none).
+    [[nodiscard]] Result<void> put_in_journal(library::Outbox::Kind kind, Record::Impl& record,
+                                              Bytes bytes);
+
+    // library::JournaledService::Observer
+    void records_reset() override;
+    void journal_failed(const Error& error) override;
+    void journal_registered() override { registered(0); }
+    void journal_refused(const Error& reason) override { refused(reason); }
 
     // client::MemberObserver
     void role_changed(Role role, Epoch epoch) override;
@@ -73,6 +111,7 @@ struct US_HIDDEN Service::Impl final : client::MemberObserver, std::enable_share
 
     const std::shared_ptr<Agent::Impl> agent;
     const ServiceOptions options;
+    const std::shared_ptr<library::RecordSource> source;  ///< Null without a journal.
     library::Outbox outbox;
     library::Listeners<RoleChange> role_listeners;
     library::Listeners<Error> refused_listeners;
@@ -92,6 +131,7 @@ struct US_HIDDEN Service::Impl final : client::MemberObserver, std::enable_share
 
 private:
     void answer(client::CallToken token, const Result<Buffer>& outcome);
+    void take_journal_entry(library::Outbox::Kind kind, Bytes bytes);
     void queue_call(client::CallToken token, const Handler& handler, std::string_view name,
                     Bytes arguments, TimePoint deadline);
 
@@ -101,6 +141,8 @@ private:
 public:
     // Loop only.
     client::Member* member = nullptr;
+    client::Member* hosted = nullptr;  ///< With a journal: the same, until the journal has ended.
+    std::unique_ptr<library::JournaledService> journal;
     std::map<std::string, Handler, std::less<>> handlers;
 
 private:

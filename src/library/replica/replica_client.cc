@@ -44,7 +44,8 @@ ReplicaClient::Impl::Impl(std::shared_ptr<Log> its_log, ReplicaClientOptions its
               if (client == nullptr) return then(waiter.closed(Effect::none));
               (void)client->submit(command, std::move(then));
           },
-          [this](std::function<void()> task) { later(std::move(task)); }) {}
+          [this](std::function<void()> task) { later(std::move(task)); },
+          [this]() -> TurnEnds& { return loop.runtime().turn_ends(); }) {}
 
 Result<void> ReplicaClient::Impl::begin(hosting::Places::Options where) {
     Result<void> begun;

@@ -69,6 +69,9 @@ Result<client::JournaledOptions> Replica::Impl::place_in_line() {
     if (const auto* shared = std::get_if<SharedDirectory>(&options.journal)) {
         how.lease = shared->lease;
     }
+    how.checkpointer = options.checkpointer == Checkpointer::shared
+                           ? role::Checkpointer::shared
+                           : role::Checkpointer::dedicated;
     return how;
 }
 

@@ -31,7 +31,9 @@ Result<std::shared_ptr<ThreadPair>> join_threads(const std::optional<Threads>& s
                                                  const std::shared_ptr<Log>& log) {
     if (!shared) return std::make_shared<ThreadPair>(log);
     const std::shared_ptr<Threads::Impl> impl = Access::impl(*shared);
-    if (impl == nullptr) return Error{.code = Errc::bad_config, .detail = "threads: the object was moved from"};
+    if (impl == nullptr) {
+        return Error{.code = Errc::bad_config, .detail = "threads: the object was moved from"};
+    }
     impl->pair->loop.enter();
     return impl->pair;
 }

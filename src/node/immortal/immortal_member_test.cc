@@ -11,6 +11,7 @@
 
 #include <gtest/gtest.h>
 
+#include "hosting/submitter.h"
 #include "immortal/fake_application_test.h"
 #include "journal/local/local_journal.h"
 #include "journal/shared/shared_journal.h"

@@ -1,0 +1,254 @@
+// Three members of a service of our own, which a registry knows, in processes of their own: killed,
+// hung and switched over while clients count. No client sees an error, and each count is exact.
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "platform/asio_runtime.h"
+#include "tests/counter/counter.h"
+#include "tests/process/process.h"
+#include "understudy/replica_client.h"
+
+namespace understudy::counter {
+namespace {
+
+using process::Clock;
+using process::Command;
+using process::eventually;
+using process::patience;
+using process::Process;
+
+/// Adds 1 to a counter of its own, some requests at once, and looks whether each reply is the next
+/// value.
+class Counting {
+public:
+    Counting(const std::string& registry, std::string counter)
+        : counter_(std::move(counter)),
+          client_(ReplicaClient::open({.service = "counter",
+                                       .registry = {registry},
+                                       .submit_timeout = 2 * patience,
+                                       .log = [](std::string_view) {}})
+                      .value_or_throw()),
+          thread_([this] { run(); }) {}
+    ~Counting() { end(); }
+    Counting(const Counting&) = delete;
+    Counting& operator=(const Counting&) = delete;
+
+    void end() {
+        ending_ = true;
+        if (thread_.joinable()) thread_.join();
+        EXPECT_TRUE(eventually([this] { return answered_ == submitted_; }))
+            << counter_ << ": " << answered_ << " of " << submitted_;
+    }
+    [[nodiscard]] std::int64_t answered() const { return answered_; }
+    /// Requests that were answered with an error, or with another value than the next one.
+    [[nodiscard]] std::int64_t faults() const { return faults_; }
+    [[nodiscard]] const std::string& counter() const { return counter_; }
+
+private:
+    static constexpr std::int64_t at_once = 16;
+
+    void run() {
+        while (!ending_) {
+            if (submitted_ - answered_ >= at_once) {
+                std::this_thread::yield();
+                continue;
+            }
+            ++submitted_;
+            client_.submit(Counters::add(counter_, 1),
+                           [this](const Result<Buffer>& reply) {
+                               if (!reply || Counters::value(*reply) != answered_ + 1) ++faults_;
+                               ++answered_;
+                           });
+        }
+    }
+
+    const std::string counter_;
+    std::atomic<bool> ending_{false};
+    std::atomic<std::int64_t> submitted_{0};
+    std::atomic<std::int64_t> answered_{0};
+    std::atomic<std::int64_t> faults_{0};
+    ReplicaClient client_;
+    std::thread thread_;
+};
+
+std::uint16_t port_of_our_own() {
+    NullLog log;
+    platform::AsioRuntime runtime(log);
+    auto listener = runtime.network().listen({"127.0.0.1", 0}, std::nullopt, [](auto) {});
+    return listener ? (*listener)->address().port : std::uint16_t{0};
+}
+
+class CounterService : public ::testing::TestWithParam<std::string> {
+protected:
+    void SetUp() override {
+        registry_ = std::make_unique<Process>(
+            "registry",
+            Command{.arguments = {UNDERSTUDY_PROGRAM, "registry", "--listen", "127.0.0.1:0",
+                                  "--data", directory_ / "registry"}},
+            directory_ / "registry.log");
+        address_ = registry_->expect("registry ready on").word(3);
+        address_.pop_back();
+        for (const std::string& member : names) {
+            nodes_ += (nodes_.empty() ? "" : ",") + member + "=127.0.0.1:" +
+                      std::to_string(port_of_our_own());
+        }
+        for (const std::string& member : names) start(member);
+        ASSERT_TRUE(eventually([this] { return active().has_value(); }));
+        for (int i = 0; i < 2; ++i) {
+            clients_.push_back(
+                std::make_unique<Counting>(address_, "c" + std::to_string(i)));
+        }
+        expect_progress();
+    }
+    void TearDown() override {
+        std::vector<std::pair<std::string, std::int64_t>> counted;
+        for (const auto& client : clients_) {
+            client->end();
+            EXPECT_EQ(client->faults(), 0) << client->counter();
+            counted.emplace_back(client->counter(), client->answered());
+        }
+        clients_.clear();
+        auto reader = ReplicaClient::open({.service = "counter",
+                                           .registry = {address_},
+                                           .submit_timeout = patience,
+                                           .log = [](std::string_view) {}})
+                          .value_or_throw();
+        for (const auto& [counter, value] : counted) {
+            const auto found = reader.submit(Counters::add(counter, 0));
+            ASSERT_TRUE(found) << to_string(found.error());
+            EXPECT_EQ(Counters::value(*found), value) << counter;
+        }
+        for (const auto& [name, member] : members_) {
+            const std::string errors = process::contents(directory_ / (name + ".log"));
+            EXPECT_EQ(errors.find("Sanitizer"), std::string::npos) << errors;
+            EXPECT_EQ(errors.find("runtime error"), std::string::npos) << errors;
+        }
+    }
+
+    void start(const std::string& member) {
+        Command command{.arguments = {COUNTER_PROGRAM, member, address_, GetParam()}};
+        if (GetParam() == "shared") {
+            command.arguments.push_back(directory_ / "journal");
+        } else {
+            command.arguments.push_back(directory_ / member);
+            command.arguments.push_back(nodes_);
+        }
+        members_[member] =
+            std::make_unique<Process>(member, command, directory_ / (member + ".log"));
+    }
+    [[nodiscard]] std::string role_of(const std::string& member) const {
+        const auto said = members_.at(member)->lines("role");
+        return said.empty() ? std::string() : said.back().word(1);
+    }
+    /// Of several that say so, one that was stopped may not know better yet: the newest epoch
+    /// counts.
+    [[nodiscard]] std::optional<std::string> active() const {
+        std::optional<std::string> found;
+        std::uint64_t epoch = 0;
+        for (const auto& [name, member] : members_) {
+            if (role_of(name) != "active") continue;
+            const std::uint64_t its = member->lines("role").back().number("epoch");
+            if (!found || its > epoch) found = name;
+            epoch = std::max(epoch, its);
+        }
+        return found;
+    }
+    [[nodiscard]] std::string other_than(const std::string& member) const {
+        return *std::find_if(names.begin(), names.end(),
+                             [&](const std::string& name) { return name != member; });
+    }
+    /// Each client gets answers to what it submits from now on.
+    void expect_progress() {
+        for (const auto& client : clients_) {
+            const std::int64_t before = client->answered();
+            EXPECT_TRUE(eventually([&] { return client->answered() > before + 50; }))
+                << client->counter();
+        }
+    }
+
+    static inline const std::vector<std::string> names{"A", "B", "C"};
+
+    process::TemporaryDirectory directory_;
+    std::unique_ptr<Process> registry_;
+    std::string address_;
+    std::string nodes_;
+    std::map<std::string, std::unique_ptr<Process>> members_;
+    std::vector<std::unique_ptr<Counting>> clients_;
+};
+
+TEST_P(CounterService, SurvivesThatItsActiveMemberIsKilled) {
+    for (int round = 0; round < 3; ++round) {
+        const std::string victim = *active();
+        members_.at(victim)->kill();
+        (void)members_.at(victim)->wait();
+        members_.erase(victim);
+        expect_progress();
+        start(victim);
+        ASSERT_TRUE(eventually([&] { return role_of(victim) == "standby"; })) << victim;
+    }
+}
+
+TEST_P(CounterService, SurvivesThatItsActiveMemberHangs) {
+    const std::string victim = *active();
+    members_.at(victim)->stop();
+    expect_progress();
+    members_.at(victim)->resume();
+    ASSERT_TRUE(eventually([&] { return active() != victim; }));
+    expect_progress();
+}
+
+TEST_P(CounterService, IsSwitchedOverWithoutAnError) {
+    for (int round = 0; round < 4; ++round) {
+        const std::string to = other_than(*active());
+        const auto done = process::run(Command{
+            .arguments = {UNDERSTUDY_PROGRAM, "service", "switchover", "counter", "--to", to,
+                          "--registry", address_}});
+        EXPECT_EQ(done.ending.code, 0) << done.output << done.errors;
+        EXPECT_TRUE(eventually([&] { return active() == to; }));
+        expect_progress();
+    }
+    const auto shown = process::run(Command{.arguments = {UNDERSTUDY_PROGRAM, "service", "show",
+                                                          "counter", "--registry", address_}});
+    EXPECT_EQ(shown.ending.code, 0) << shown.errors;
+    const auto explained = process::run(Command{.arguments = {UNDERSTUDY_PROGRAM, "service",
+                                                              "explain", "counter", "--registry",
+                                                              address_}});
+    EXPECT_NE(explained.output.find("switchover"), std::string::npos) << explained.output;
+}
+
+TEST_P(CounterService, GoesOnWhileTheRegistryIsAway) {
+    registry_->kill();
+    (void)registry_->wait();
+    expect_progress();
+    const std::string victim = *active();
+    members_.at(victim)->kill();
+    (void)members_.at(victim)->wait();
+    members_.erase(victim);
+    expect_progress();
+    registry_ = std::make_unique<Process>(
+        "registry",
+        Command{.arguments = {UNDERSTUDY_PROGRAM, "registry", "--listen", address_, "--data",
+                              directory_ / "registry"}},
+        directory_ / "registry2.log");
+    registry_->expect("registry ready on");
+    start(victim);
+    ASSERT_TRUE(eventually([&] { return role_of(victim) == "standby"; }));
+    expect_progress();
+}
+
+INSTANTIATE_TEST_SUITE_P(Shared, CounterService, ::testing::Values("shared"));
+#ifdef UNDERSTUDY_WITH_RAFT
+INSTANTIATE_TEST_SUITE_P(Replicated, CounterService, ::testing::Values("replicated"));
+#endif
+
+}  // namespace
+}  // namespace understudy::counter
