@@ -128,7 +128,7 @@ Result<Calls> measure_grpc(Bench& bench, const Shape& shape, const Spans& spans,
     Child server = US_TRY(Child::start({.command = {program, "serve", pipelined ? "async" : "sync"},
                                         .errors_file = place / "errors",
                                         .processor = processor}));
-    const std::string ready = US_TRY(server.line_with("ready ", 10s));
+    const std::string ready = US_TRY(server.line_with("ready ", answer_max));
     const auto in_ms = [](Duration time) { return std::to_string(time / 1ms); };
     const std::string file = place / "samples";
     const std::string said = US_TRY(

@@ -86,7 +86,7 @@ Result<Calls> load(JournalMembers& members, std::size_t bytes, std::size_t outst
     members.active().tell("load " + std::to_string(bytes) + " " + std::to_string(outstanding) +
                           " " + in_ms(spans.warm_up) + " " + in_ms(spans.measured) + " " + file +
                           "\n");
-    auto said = members.active().line_with("loaded ", spans.warm_up + spans.measured + 20s);
+    auto said = members.active().line_with("loaded ", spans.warm_up + spans.measured + answer_max);
     if (!said) {
         Error error = std::move(said).error();
         error.detail += "; " + last_lines(members.place() / "errors");
@@ -133,7 +133,7 @@ Result<Figures> measure_etcd(Bench& bench, const Spans& spans) {
                              std::to_string(bytes), in_ms(spans.warm_up), in_ms(spans.measured),
                              file},
                  .errors_file = place / "errors"},
-                spans.warm_up + spans.measured + 30s));
+                spans.warm_up + spans.measured + answer_max));
             const Calls calls = US_TRY(read_calls(said, file));
             bench.report.add(row("etcd, 1 server", bytes, outstanding, calls));
             figures[{bytes, outstanding == 1 ? 1 : window}] = calls.per_second;

@@ -84,7 +84,7 @@ Result<void> groups(Bench& bench) {
             double per_second = 0;
             for (std::size_t i = 0; i < nodes_count; ++i) {
                 const std::string said = US_TRY(
-                    nodes.children[i].line_with("loaded ", warm_up + measured + 20s));
+                    nodes.children[i].line_with("loaded ", warm_up + measured + answer_max));
                 std::size_t end = 0;
                 per_second += std::stod(said.substr(7), &end);
                 row.checksum ^= std::stoull(said.substr(7 + end));

@@ -21,13 +21,13 @@ Result<void> recovery(Bench& bench) {
         .errors_file = place / "errors"};
     {
         Child member = US_TRY(Child::start(options));
-        US_CHECK(member.line_with("answered ", 20s));
+        US_CHECK(member.line_with("answered ", answer_max));
         member.tell("fill 1024 " + std::to_string(count) + "\n");
-        US_CHECK(member.line_with("filled", 60s));
+        US_CHECK(member.line_with("filled", answer_max));
         member.kill();
     }
     Child member = US_TRY(Child::start(options));
-    const std::string said = US_TRY(member.line_with("opened ", 60s));
+    const std::string said = US_TRY(member.line_with("opened ", answer_max));
     const double seconds = std::stod(said.substr(7)) / 1000;
     bench.report.add({.what = "open a journal after a kill, 1 KiB commands",
                       .amount = static_cast<double>(count) * 1024 / 1e6 / seconds,

@@ -12,6 +12,9 @@
 
 namespace understudy::bench {
 
+/// How long a line may take that says nothing of the figures. A busy machine is slow.
+inline constexpr Duration answer_max = 90s;
+
 /// A process of this benchmark: pipes to its input and from its output, its errors in a file.
 ///
 /// It dies with this process, also if this process is killed. The destructor kills it and waits for

@@ -14,7 +14,7 @@ Result<RegistryProcess> RegistryProcess::start(const Bench& bench, const Place& 
     Child process = US_TRY(Child::start({.command = std::move(command),
                                          .errors_file = place / "registry.errors",
                                          .network = network}));
-    const std::string said = US_TRY(process.line_with(ready, 10s)).substr(ready.size());
+    const std::string said = US_TRY(process.line_with(ready, answer_max)).substr(ready.size());
     return RegistryProcess{.process = std::move(process),
                            .address = said.substr(0, said.find(','))};
 }

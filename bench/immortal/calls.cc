@@ -53,7 +53,7 @@ Result<Calls> measure_grpc(const Bench& bench, const char* server_kind,
     const std::string program = bench.helper("bench_grpc");
     Child server = US_TRY(Child::start(
         {.command = {program, "serve", server_kind}, .errors_file = place / "errors"}));
-    const std::string ready = US_TRY(server.line_with("ready ", 10s));
+    const std::string ready = US_TRY(server.line_with("ready ", answer_max));
     const std::string file = place / "samples";
     std::vector<std::string> command{program, how[0], "127.0.0.1:" + ready.substr(6)};
     command.insert(command.end(), how.begin() + 1, how.end());
@@ -63,7 +63,7 @@ Result<Calls> measure_grpc(const Bench& bench, const char* server_kind,
     }
     const std::string said =
         US_TRY(Child::run({.command = command, .errors_file = place / "errors"},
-                          spans.warm_up + spans.measured + 20s));
+                          spans.warm_up + spans.measured + answer_max));
     return read_calls(said, file);
 }
 #endif
@@ -161,7 +161,7 @@ Result<void> immortal_recovery(Bench& bench) {
         .errors_file = place / "errors"};
     {
         Child member = US_TRY(Child::start(options));
-        US_CHECK(member.line_with("opened ", 20s));
+        US_CHECK(member.line_with("opened ", answer_max));
         member.tell("fill " + std::to_string(mebibytes) + "\n");
         US_CHECK(member.line_with("filled", 5min));
         member.kill();

@@ -44,7 +44,7 @@ Result<Calls> echo(ImmortalPair& pair, const std::string& verb, std::size_t byte
     pair.client().tell(verb + " " + std::to_string(bytes) + " " + std::to_string(window) + " " +
                        in_ms(spans.warm_up) + " " + in_ms(spans.measured) + " " + file + "\n");
     const std::string said =
-        US_TRY(pair.client().line_with("echoed ", spans.warm_up + spans.measured + 30s));
+        US_TRY(pair.client().line_with("echoed ", spans.warm_up + spans.measured + answer_max));
     return read_calls(said.substr(7), file);
 }
 

@@ -73,13 +73,13 @@ Result<ImmortalPair> ImmortalPair::start(const Bench& bench, const Options& opti
             US_TRY(start("server", i, journal(0, copies), pair.server_addresses_[i])));
         // The first is active, unless they hold an election.
         if (options.journal == "shared" && i == 0) {
-            US_CHECK(pair.servers_[0].line_with("role active", 20s));
+            US_CHECK(pair.servers_[0].line_with("role active", answer_max));
             pair.roles_ = {"role active"};
         }
     }
     pair.client_.push_back(
         US_TRY(start("client", 0, journal(copies, 1), pair.client_addresses_[0])));
-    US_CHECK(pair.client().line_with("role active", 20s));
+    US_CHECK(pair.client().line_with("role active", answer_max));
     if (options.registry) {
         US_CHECK(pair.wait_roles());
     } else if (options.journal != "shared") {
@@ -101,7 +101,7 @@ Result<void> ImmortalPair::start_coordinators(const Bench& bench) {
                          "--journal", "local", "--peers", peers},
              .errors_file = place_ / (service + ".coordinator.log")})));
         beside_.push_back(
-            "beside=" + last_word(US_TRY(coordinators_.back().line_with(service, 20s))));
+            "beside=" + last_word(US_TRY(coordinators_.back().line_with(service, answer_max))));
     }
     return {};
 }
@@ -158,7 +158,7 @@ std::string ImmortalPair::server_directory(Role role) const {
 
 Result<ImmortalPair::Count> ImmortalPair::count() {
     server().tell("count\n");
-    const std::string said = US_TRY(server().line_with("counted ", 20s));
+    const std::string said = US_TRY(server().line_with("counted ", answer_max));
     Count count;
     std::istringstream(said.substr(8)) >> count.calls >> count.nanoseconds;
     return count;
@@ -172,7 +172,7 @@ Result<void> ImmortalPair::push(std::size_t bytes) {
 
 Result<void> ImmortalPair::stop_and_compare() {
     client().tell("stop\n");
-    const std::string said = US_TRY(client().line_with("stopped ", 60s));
+    const std::string said = US_TRY(client().line_with("stopped ", answer_max));
     const std::uint64_t pushed = std::stoull(said.substr(8));
     const TimePoint deadline = now() + 60s;
     std::uint64_t counted = 0;
