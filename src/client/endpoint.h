@@ -4,23 +4,22 @@
 #include <memory>
 #include <string>
 
-#include "client/link.h"
 #include "client/member.h"
-#include "link/refusals.h"
+#include "link/acceptor.h"
 
 namespace understudy::client {
 
 /// The port where an agent's members meet their clients. Routes each link to its member.
 ///
-/// Thread: loop only. Bounds: links_max; one more is closed at once and counted.
-class Endpoint final : private Link::Observer {
+/// Thread: loop only. Bounds: links_max, as link::Acceptor has it.
+class Endpoint final : private link::Acceptor::Observer {
 public:
     static constexpr std::size_t links_max = 20'000;
 
     struct Options {
         Address listen{"127.0.0.1", 0};
         std::optional<TlsOptions> tls;
-        Link::Options link;
+        link::Link::Options link;
         std::string platform;
         std::string agent;
         Incarnation incarnation;
@@ -40,42 +39,26 @@ public:
     ~Endpoint() override = default;
 
     [[nodiscard]] const Address& address() const { return listener_->address(); }
-    [[nodiscard]] std::uint64_t refused() const { return refused_; }
     /// Cuts the links of a member that is going away.
     void forget(const Member& member);
     /// Takes no more links and closes those there are.
     void close();
 
 private:
-    struct Row {
-        std::unique_ptr<Link> link;
-        Member* member = nullptr;
-    };
+    Endpoint(Runtime& runtime, Log& log, Options options, Router& router);
 
-    Endpoint(Runtime& runtime, Log& log, Options options, Router& router)
-        : runtime_(runtime),
-          refusals_(runtime, log),
-          options_(std::move(options)),
-          router_(router) {}
+    [[nodiscard]] Result<Member*> member_for(const wire::pb::Hello& hello);
 
-    void accepted(std::unique_ptr<Connection> connection);
-    [[nodiscard]] LinkId id_of(const Link& link) const;
+    void peer_hello(LinkId id, Bytes opaque) override;
+    void peer_message(LinkId id, wire::MessageType type, Bytes body) override;
+    void peer_drained(LinkId id) override;
+    void peer_closed(LinkId id) override;
 
-    void link_hello(Link& link, Bytes opaque) override;
-    void link_welcome(Link& link, Bytes opaque) override;
-    void link_message(Link& link, wire::MessageType type, Bytes body) override;
-    void link_drained(Link& link) override;
-    void link_closed(Link& link, const Error& reason) override;
-
-    Runtime& runtime_;
-    link::Refusals refusals_;
     const Options options_;
     Router& router_;
+    link::Acceptor acceptor_;
     std::unique_ptr<Listener> listener_;
-    std::map<LinkId, Row> rows_;
-    std::map<const Link*, LinkId> ids_;
-    std::uint64_t link_last_ = 0;
-    std::uint64_t refused_ = 0;
+    std::map<LinkId, Member*> members_;  ///< Of the admitted links.
 };
 
 }  // namespace understudy::client

@@ -17,8 +17,6 @@
 
 namespace understudy::client {
 
-using record::LinkId;
-
 /// Names one call that a member was asked to run, until it is answered.
 using CallToken = Strong<struct CallTokenTag>;
 

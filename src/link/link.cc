@@ -19,7 +19,7 @@ public:
           runtime_(runtime),
           connection_(std::move(connection)),
           channel_(side, {.compressions = options.compressions, .compressor = options.compressor}),
-          observer_(observer),
+          observer_(&observer),
           turn_end_(runtime.turn_ends(), TurnPhase::links, [this] {
               const auto self = shared_from_this();
               flush();
@@ -32,6 +32,7 @@ public:
     }
 
     void start() { connection_->start(*this); }
+    void observe(Link::Observer& observer) { observer_ = &observer; }
 
     void abandon() {
         owner_ = nullptr;
@@ -100,7 +101,7 @@ private:
         if (!full_ || connection_ == nullptr || finishing_) return;
         if (connection_->backlog_bytes() >= Connection::high_water_bytes) return;
         full_ = false;
-        if (owner_ != nullptr) observer_.link_drained(*owner_);
+        if (owner_ != nullptr) observer_->link_drained(*owner_);
     }
 
     /// Closes at once, from a place where the owner may not expect a callback: so it comes later.
@@ -119,7 +120,7 @@ private:
     void tell_closed(const Error& reason) {
         handshake_.reset();
         connection_.reset();
-        if (owner_ != nullptr) observer_.link_closed(*std::exchange(owner_, nullptr), reason);
+        if (owner_ != nullptr) observer_->link_closed(*std::exchange(owner_, nullptr), reason);
     }
 
     // Connection::Observer
@@ -134,7 +135,7 @@ private:
         const auto self = shared_from_this();
         if (!full_) return;
         full_ = false;
-        if (owner_ != nullptr) observer_.link_drained(*owner_);
+        if (owner_ != nullptr) observer_->link_drained(*owner_);
     }
     void closed(const Error& reason) override {
         const auto self = shared_from_this();
@@ -143,15 +144,15 @@ private:
 
     // wire::Channel::Sink
     void hello(Bytes opaque) override {
-        if (owner_ != nullptr) observer_.link_hello(*owner_, opaque);
+        if (owner_ != nullptr) observer_->link_hello(*owner_, opaque);
     }
     void welcome(Bytes opaque) override {
         handshake_.reset();
-        if (owner_ != nullptr) observer_.link_welcome(*owner_, opaque);
+        if (owner_ != nullptr) observer_->link_welcome(*owner_, opaque);
     }
     void refused(const Error& reason) override { end(reason); }
     void message(wire::MessageType type, Bytes body) override {
-        if (owner_ != nullptr && !finishing_) observer_.link_message(*owner_, type, body);
+        if (owner_ != nullptr && !finishing_) observer_->link_message(*owner_, type, body);
     }
 
 private:
@@ -159,7 +160,7 @@ private:
     Runtime& runtime_;
     std::unique_ptr<Connection> connection_;
     wire::Channel channel_;
-    Link::Observer& observer_;
+    Link::Observer* observer_;
     Address peer_;
     std::unique_ptr<Timer> handshake_;
     std::unique_ptr<Timer> closing_;
@@ -178,6 +179,7 @@ Link::Link(Runtime& runtime, std::unique_ptr<Connection> connection, wire::Side 
 
 Link::~Link() { core_->abandon(); }
 
+void Link::observe(Observer& observer) { core_->observe(observer); }
 void Link::hello(Bytes opaque) { core_->say_hello(opaque); }
 void Link::welcome(Bytes opaque) { core_->say_welcome(opaque); }
 void Link::refuse(const Error& reason) { core_->refuse(reason); }

@@ -50,6 +50,9 @@ public:
     Link(const Link&) = delete;
     Link& operator=(const Link&) = delete;
 
+    /// From now on `observer` hears what the first one heard. May be called in any callback.
+    void observe(Observer& observer);
+
     /// Connecting side, first call. An opaque part beyond its bound closes the link.
     void hello(Bytes opaque);
     void welcome(Bytes opaque);

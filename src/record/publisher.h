@@ -21,7 +21,6 @@
 
 namespace understudy::record {
 
-using LinkId = Strong<struct LinkTag>;      ///< A connection to a subscriber. The shell chooses it.
 using RecordId = Strong<struct RecordTag>;  ///< A record of a publisher. Never used again.
 
 /// Whether a link takes more messages.

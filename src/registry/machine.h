@@ -14,6 +14,7 @@
 #include "registry/nodes.h"
 #include "registry/state.h"
 #include "registry/watches.h"
+#include "replica/tenure.h"
 #include "role/lease_book.h"
 #include "wire/message_type.h"
 
@@ -21,20 +22,10 @@ namespace understudy::registry {
 
 // Effects: what the shell must do, in this order.
 
-struct Send {
-    SessionId to;
-    wire::MessageType type;
-    Buffer body;
-};
-struct Close {
-    SessionId session;
-};
-/// Offer a command to the journal; report back by committed() with the same token.
-struct Propose {
-    std::uint64_t token;
-    Buffer command;
-    bool urgent;  ///< A promotion or what leads to one: may use the reserve of a full disk.
-};
+using replica::Close;
+using replica::Confirm;
+using replica::Propose;
+using replica::Send;
 /// Tell us by process_gone() when this process is proven dead, if that can be proven here.
 struct WatchProcess {
     Incarnation agent;
@@ -42,10 +33,6 @@ struct WatchProcess {
 };
 struct ForgetProcess {
     Incarnation agent;
-};
-/// Make certain that this node is still active; report back by confirmed() with the same token.
-struct Confirm {
-    std::uint64_t token;
 };
 /// Change the nodes of the registry; report back by nodes_changed() with the same token.
 struct ChangeNodes {
@@ -73,6 +60,12 @@ using Effects = std::vector<Effect>;
 /// Source: docs/protocols/roles.md.
 class Machine {
 public:
+    // replica::Tenure
+    using Effect = registry::Effect;
+    using Hello = wire::pb::Hello;
+    using Welcome = wire::pb::Welcome;
+    using Applied = registry::Applied;
+
     struct Options {
         std::string name = "registry";
         std::string platform = "understudy";

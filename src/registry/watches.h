@@ -11,7 +11,7 @@
 
 namespace understudy::registry {
 
-using SessionId = Strong<struct RegistrySessionTag>;  ///< One connection to this registry.
+using SessionId = LinkId;
 
 /// Who is interested in which family. Order of delivery is that of the ids.
 class Watches {

@@ -15,10 +15,14 @@ Courier::Courier(Runtime& runtime, Log& log, Options options, hosting::Locator& 
                  Owner& owner)
     : runtime_(runtime),
       log_(log),
-      refusals_(runtime, log),
       options_(std::move(options)),
       locator_(locator),
       owner_(owner),
+      acceptor_(runtime, log,
+                {.link = {.handshake_limit = options_.handshake_limit},
+                 .links_max = guests_max,
+                 .refused_event = "immortal.guest_refused"},
+                static_cast<link::Acceptor::Observer&>(*this)),
       send_marked_(runtime.turn_ends(), TurnPhase::messages, [this] { send_marked(); }) {}
 
 Courier::~Courier() { life_.end(); }
@@ -26,16 +30,12 @@ Courier::~Courier() { life_.end(); }
 void Courier::later(std::function<void()> task) { runtime_.post(life_.guarded(std::move(task))); }
 
 Courier::Line& Courier::line(const std::string& peer) {
-    const auto [found, is_new] = lines_.try_emplace(peer);
-    if (is_new) found->second.peer = peer;
-    return found->second;
+    return lines_.try_emplace(peer, *this, peer).first->second;
 }
 
 void Courier::erase(Line& line) {
     std::erase(marked_, &line);
-    if (line.link) by_link_.erase(line.link.get());
-    if (line.dialled) by_link_.erase(line.dialled.get());
-    lines_.erase(line.peer);
+    lines_.erase(lines_.find(line.peer));
 }
 
 bool Courier::linked(std::string_view peer) const {
@@ -81,16 +81,12 @@ void Courier::forget(const std::string& peer, const Error& reason) {
 }
 
 void Courier::drop_all() {
-    const Lifetime::Watch here = life_.watch();
-    guests_.clear();
-    leaving_.clear();
-    by_link_.clear();
+    hellos_.clear();
     marked_.clear();
     for (auto& [peer, line] : lines_) {
         line.marked = false;
         line.watch.reset();
-        line.attempt.reset();
-        line.dialled.reset();
+        line.dial.reset();
         line.retry.reset();
         line.silence.reset();
         line.link.reset();
@@ -98,10 +94,7 @@ void Courier::drop_all() {
         line.under_way_bytes = 0;
     }
     std::erase_if(lines_, [](const auto& each) { return is_client(each.first); });
-    for (const auto& [link, done] : std::exchange(ended_, {})) {
-        done();
-        if (here.ended()) return;
-    }
+    acceptor_.clear();
 }
 
 void Courier::end_session(const std::string& peer, std::function<void()> done) {
@@ -113,25 +106,19 @@ void Courier::end_session(const std::string& peer, std::function<void()> done) {
     Line& line = found->second;
     const Buffer body = encode(CallsDurable{.upto = owner_.durable_here(peer), .over = true});
     line.link->send(wire::MessageType::calls_durable, body);
-    line.link->finish({.code = Errc::closed, .detail = "the session is over"});
-    by_link_.erase(line.link.get());
-    const link::Link* const key = line.link.get();
-    leaving_.emplace(key, std::move(line.link));
-    ended_.emplace(key, std::move(done));
+    acceptor_.finish(std::move(line.link), {.code = Errc::closed, .detail = "the session is over"},
+                     std::move(done));
     erase(line);
 }
 
 // --- Link in use ---------------------------------------------------------------------------------
 
 void Courier::establish(Line& line, std::unique_ptr<link::Link> link, MessageNo from) {
-    if (line.link) by_link_.erase(line.link.get());
-    if (line.dialled) by_link_.erase(line.dialled.get());
-    line.dialled.reset();
-    line.attempt.reset();
+    line.dial.reset();
     line.retry.reset();
     line.silence.reset();
     line.link = std::move(link);
-    by_link_[line.link.get()] = &line;
+    line.link->observe(line);
     line.since = runtime_.now();
     line.heard = line.since;
     line.quiet_since = line.since;
@@ -148,11 +135,6 @@ void Courier::establish(Line& line, std::unique_ptr<link::Link> link, MessageNo 
 }
 
 void Courier::end_link(Line& line, const Error& reason) {
-    by_link_.erase(line.link.get());
-    lost(line, reason);
-}
-
-void Courier::lost(Line& line, const Error& reason) {
     const Lifetime::Watch here = life_.watch();
     const auto link = std::move(line.link);
     line.silence.reset();
@@ -212,10 +194,8 @@ void Courier::send_chunks(Line& line) {
     }
 }
 
-void Courier::link_message(link::Link& link, wire::MessageType type, Bytes body) {
-    const auto found = by_link_.find(&link);
-    if (found == by_link_.end() || found->second->link.get() != &link) return;
-    Line& line = *found->second;
+void Courier::message(Line& line, wire::MessageType type, Bytes body) {
+    const link::Link* const link = line.link.get();
     line.heard = runtime_.now();
     line.quiet_since = line.heard;
     const Lifetime::Watch here = life_.watch();
@@ -229,8 +209,10 @@ void Courier::link_message(link::Link& link, wire::MessageType type, Bytes body)
         taken = Error{.code = Errc::corrupt, .detail = "not a message between immortals"};
     }
     if (here.ended() || taken) return;
-    const auto still = by_link_.find(&link);
-    if (still != by_link_.end()) end_link(*still->second, taken.error());
+    const auto still = std::find_if(lines_.begin(), lines_.end(), [link](const auto& each) {
+        return each.second.link.get() == link;
+    });
+    if (still != lines_.end()) end_link(still->second, taken.error());
 }
 
 Result<void> Courier::take_durable(Line& line, Bytes body) {
@@ -255,39 +237,6 @@ Result<void> Courier::take_durable(Line& line, Bytes body) {
     const auto found = lines_.find(peer);
     if (found != lines_.end() && found->second.link) mark(found->second);
     return {};
-}
-
-void Courier::link_drained(link::Link& link) {
-    const auto found = by_link_.find(&link);
-    if (found != by_link_.end()) mark(*found->second);
-}
-
-void Courier::link_closed(link::Link& link, const Error& reason) {
-    if (const auto leaving = leaving_.find(&link); leaving != leaving_.end()) {
-        const auto kept = std::move(leaving->second);
-        leaving_.erase(leaving);
-        const auto ended = ended_.find(&link);
-        if (ended == ended_.end()) return;
-        const auto done = std::move(ended->second);
-        ended_.erase(ended);
-        return done();
-    }
-    if (const auto guest = guest_of(link); guest != guests_.end()) {
-        if (link::blames_peer(reason)) {
-            refusals_.heard("immortal.guest_refused", link.peer(), reason);
-        }
-        guests_.erase(guest);
-        return;
-    }
-    const auto found = by_link_.find(&link);
-    if (found == by_link_.end()) return;
-    Line& line = *found->second;
-    by_link_.erase(found);
-    if (line.dialled.get() == &link) {
-        const auto dialled = std::move(line.dialled);
-        return dial_failed(line, reason);
-    }
-    lost(line, reason);
 }
 
 // --- Silence -------------------------------------------------------------------------------------

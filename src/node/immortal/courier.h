@@ -7,7 +7,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "base/lifetime.h"
@@ -15,8 +14,9 @@
 #include "hosting/active_search.h"
 #include "hosting/locator.h"
 #include "immortal/outbox.h"
+#include "link/acceptor.h"
+#include "link/dial.h"
 #include "link/link.h"
-#include "link/refusals.h"
 #include "node/immortal/immortal_handshake.h"
 #include "runtime/runtime.h"
 
@@ -32,10 +32,9 @@ namespace understudy::node {
 /// The courier does not decide which messages may be accepted; its owner does.
 /// Thread: loop only. The owner may destroy it in any callback.
 /// Source: docs/protocols/immortals.md.
-class Courier final : private link::Link::Observer {
+class Courier final : private link::Acceptor::Observer {
 public:
-    /// Connections that wait for an answer to their hello. Beyond the bound a connection is closed;
-    /// the peer dials again.
+    /// Connections that are not in use yet, or end. link::Acceptor says what happens beyond.
     static constexpr std::size_t guests_max = 1024;
     /// If two dial each other at once, the one whose name sorts first insists for this long.
     static constexpr Duration crossing_max = 50ms;
@@ -48,7 +47,7 @@ public:
         Duration silence_max = 2s;  ///< While something is awaited; the peer is asked before that.
         std::size_t window_bytes = 8 * MiB;
     };
-    using GuestId = Strong<struct GuestTag>;
+    using GuestId = LinkId;  ///< A link whose peer waits for an answer to its hello.
 
     class Owner {
     public:
@@ -83,7 +82,6 @@ public:
     struct Counters {
         std::uint64_t links = 0;
         std::uint64_t batches_sent = 0;
-        std::uint64_t refused = 0;
     };
 
     /// All arguments outlive this.
@@ -94,9 +92,9 @@ public:
     Courier& operator=(const Courier&) = delete;
 
     /// An incoming connection of our port.
-    void accept(std::unique_ptr<Connection> connection);
+    void accept(std::unique_ptr<Connection> connection) { acceptor_.accept(std::move(connection)); }
     /// The guest's link is in use from now on, and messages are sent from `from` on. Has no effect
-    /// if the guest has gone. Requires: it is a guest.
+    /// if the guest has gone.
     void take(GuestId guest, const ImmortalWelcome& welcome, MessageNo from);
     void send_elsewhere(GuestId guest, const ImmortalElsewhere& elsewhere);
     void refuse(GuestId guest, const Error& reason);
@@ -127,8 +125,22 @@ private:
         MessageNo last;
         std::size_t bytes;
     };
-    struct Line {
-        std::string peer;
+    /// Observes the link in use. Each of its callbacks may destroy it.
+    struct Line final : link::Link::Observer {
+        Line(Courier& courier, std::string peer) : courier(courier), peer(std::move(peer)) {}
+
+        void link_hello(link::Link&, Bytes) override { US_ASSERT(false); }
+        void link_welcome(link::Link&, Bytes) override { US_ASSERT(false); }
+        void link_message(link::Link&, wire::MessageType type, Bytes body) override {
+            courier.message(*this, type, body);
+        }
+        void link_drained(link::Link&) override { courier.mark(*this); }
+        void link_closed(link::Link&, const Error& reason) override {
+            courier.end_link(*this, reason);
+        }
+
+        Courier& courier;
+        const std::string peer;
         Epoch epoch;  ///< The highest known.
         // The link in use, and its state.
         std::unique_ptr<link::Link> link;
@@ -145,15 +157,9 @@ private:
         // The search for a link.
         std::unique_ptr<hosting::Locator::Watch> watch;
         hosting::ActiveSearch search;
-        std::unique_ptr<Attempt> attempt;
-        std::unique_ptr<link::Link> dialled;  ///< It waits for its welcome.
+        std::unique_ptr<link::Dial> dial;
         Address dialled_to;
-        TimePoint dialled_at;
         std::unique_ptr<Timer> retry;
-    };
-    struct Guest {
-        std::unique_ptr<link::Link> link;
-        std::optional<ImmortalHello> hello;
     };
 
     [[nodiscard]] Line& line(const std::string& peer);
@@ -165,37 +171,28 @@ private:
     void watch_silence(Line& line);
     void silent(Line& line);
     void dial(Line& line);
-    void connected(Line& line, Result<std::unique_ptr<Connection>> made);
+    void answered(Line& line, Result<link::Dial::Welcomed> result);
     void dial_failed(Line& line, const Error& reason);
     void found(Line& line, const std::vector<hosting::Locator::Place>& places);
     void establish(Line& line, std::unique_ptr<link::Link> link, MessageNo from);
+    void message(Line& line, wire::MessageType type, Bytes body);
     void end_link(Line& line, const Error& reason);
-    void lost(Line& line, const Error& reason);
     [[nodiscard]] Result<void> check(const ImmortalHello& hello) const;
     [[nodiscard]] Result<void> welcomed(Line& line, const ImmortalWelcome& welcome);
     [[nodiscard]] Result<void> take_durable(Line& line, Bytes body);
-    [[nodiscard]] std::map<GuestId, Guest>::iterator guest_of(const link::Link& link);
     void later(std::function<void()> task);
 
-    void link_hello(link::Link& link, Bytes opaque) override;
-    void link_welcome(link::Link& link, Bytes opaque) override;
-    void link_message(link::Link& link, wire::MessageType type, Bytes body) override;
-    void link_drained(link::Link& link) override;
-    void link_closed(link::Link& link, const Error& reason) override;
+    void peer_hello(LinkId id, Bytes opaque) override;
+    void peer_closed(LinkId id) override { hellos_.erase(id); }
 
     Runtime& runtime_;
     Log& log_;
-    link::Refusals refusals_;
     const Options options_;
     hosting::Locator& locator_;
     Owner& owner_;
     std::map<std::string, Line, std::less<>> lines_;
-    std::unordered_map<const link::Link*, Line*> by_link_;
-    std::map<GuestId, Guest> guests_;
-    std::uint64_t guest_last_ = 0;
-    /// They were refused or ended, and the last message to them was not sent yet.
-    std::map<const link::Link*, std::unique_ptr<link::Link>> leaving_;
-    std::map<const link::Link*, std::function<void()>> ended_;
+    link::Acceptor acceptor_;
+    std::map<GuestId, ImmortalHello> hellos_;  ///< Of the guests.
     std::vector<Line*> marked_;
     TurnEnd send_marked_;
     Counters counters_;

@@ -14,19 +14,6 @@ using immortal::is_client;
 
 // --- Incoming links ------------------------------------------------------------------------------
 
-void Courier::accept(std::unique_ptr<Connection> connection) {
-    if (guests_.size() >= guests_max) return;
-    guests_[GuestId{++guest_last_}].link = std::make_unique<link::Link>(
-        runtime_, std::move(connection), wire::Side::accepting,
-        link::Link::Options{.handshake_limit = options_.handshake_limit},
-        static_cast<link::Link::Observer&>(*this));
-}
-
-std::map<Courier::GuestId, Courier::Guest>::iterator Courier::guest_of(const link::Link& link) {
-    return std::find_if(guests_.begin(), guests_.end(),
-                        [&link](const auto& each) { return each.second.link.get() == &link; });
-}
-
 namespace {
 
 Error wrong_certificate(const std::string& claimed, const std::string& shown) {
@@ -66,71 +53,54 @@ Result<void> Courier::check(const ImmortalHello& hello) const {
                                std::to_string(line.epoch.value)};
     }
     // Both dial. Without a rule each would drop the other's link in favour of its own.
-    if (line.dialled && options_.name < hello.name &&
-        runtime_.now() - line.dialled_at < crossing_max) {
+    const auto said_hello = line.dial ? line.dial->said_hello() : std::nullopt;
+    if (said_hello && options_.name < hello.name && runtime_.now() - *said_hello < crossing_max) {
         return Error{.code = Errc::in_use, .detail = options_.name + " is dialling"};
     }
     return {};
 }
 
-void Courier::link_hello(link::Link& link, Bytes opaque) {
-    const auto guest = guest_of(link);
-    if (guest == guests_.end()) return;
-    const GuestId id = guest->first;
+void Courier::peer_hello(LinkId id, Bytes opaque) {
     auto hello = decode_hello(opaque);
-    if (!hello) return refuse(id, hello.error());
+    if (!hello) return acceptor_.refuse(id, hello.error());
     if (options_.tls) {
-        const auto proven = prove(link.peer_identity().value_or(""), *hello);
-        if (!proven) return refuse(id, proven.error());
+        const auto proven = prove(acceptor_.find(id)->peer_identity().value_or(""), *hello);
+        if (!proven) return acceptor_.refuse(id, proven.error());
     }
-    if (const auto checked = check(*hello); !checked) return refuse(id, checked.error());
+    if (const auto checked = check(*hello); !checked) return acceptor_.refuse(id, checked.error());
     // A client has one link. Messages that another process of the same client still sends must not
     // count as messages of this one.
     if (is_client(hello->name) && !planted(Plant::stale_link_taken)) {
         drop(hello->name, {.code = Errc::closed, .detail = "the session has a newer link"});
     }
-    guest->second.hello = *hello;
+    hellos_.emplace(id, *hello);
     owner_.link_wanted(id, *hello);
 }
 
 void Courier::take(GuestId id, const ImmortalWelcome& welcome, MessageNo from) {
-    const auto guest = guests_.find(id);
-    if (guest == guests_.end()) return;
-    const ImmortalHello hello = *guest->second.hello;
-    auto link = std::move(guest->second.link);
-    guests_.erase(guest);
-    link->welcome(encode(ImmortalAnswer(welcome)));
+    const auto guest = hellos_.extract(id);
+    if (guest.empty()) return;
+    const ImmortalHello& hello = guest.mapped();
     Line& row = line(hello.name);
     row.epoch = std::max(row.epoch, hello.epoch);
-    establish(row, std::move(link), from);
+    establish(row, acceptor_.release(id, encode(ImmortalAnswer(welcome)), row), from);
 }
 
 void Courier::send_elsewhere(GuestId id, const ImmortalElsewhere& elsewhere) {
-    const auto guest = guests_.find(id);
-    if (guest == guests_.end()) return;
-    auto link = std::move(guest->second.link);
-    guests_.erase(guest);
-    link->welcome(encode(ImmortalAnswer(elsewhere)));
-    link->finish({.code = Errc::not_active, .detail = "not active here"});
-    const link::Link* const key = link.get();
-    leaving_.emplace(key, std::move(link));
+    hellos_.erase(id);
+    acceptor_.send_away(id, encode(ImmortalAnswer(elsewhere)),
+                        {.code = Errc::not_active, .detail = "not active here"});
 }
 
 void Courier::refuse(GuestId id, const Error& reason) {
-    const auto guest = guests_.find(id);
-    if (guest == guests_.end()) return;
-    ++counters_.refused;
-    auto link = std::move(guest->second.link);
-    guests_.erase(guest);
-    link->refuse(reason);
-    const link::Link* const key = link.get();
-    leaving_.emplace(key, std::move(link));
+    hellos_.erase(id);
+    acceptor_.refuse(id, reason);
 }
 
 // --- Dialling ------------------------------------------------------------------------------------
 
 void Courier::dial(Line& line) {
-    if (line.link || line.dialled || line.attempt || line.retry) return;
+    if (line.link || line.dial || line.retry) return;
     if (line.peer == options_.name || is_client(line.peer)) return;
     if (!owner_.wants_link(line.peer)) return;
     if (line.watch == nullptr) {
@@ -150,11 +120,14 @@ void Courier::dial(Line& line) {
     const auto* ask = std::get_if<hosting::ActiveSearch::Ask>(&step);
     if (ask == nullptr) return;
     line.dialled_to = ask->place.address;
-    line.attempt = runtime_.network().connect(
-        line.dialled_to, options_.tls, options_.connect_timeout,
-        [this, &line](Result<std::unique_ptr<Connection>> made) {
-            connected(line, std::move(made));
-        });
+    line.dial = std::make_unique<link::Dial>(
+        runtime_,
+        link::Dial::Options{.address = line.dialled_to,
+                            .tls = options_.tls,
+                            .connect_timeout = options_.connect_timeout,
+                            .link = {.handshake_limit = options_.handshake_limit}},
+        [this, &line] { return encode(owner_.hello(line.peer)); },
+        [this, &line](Result<link::Dial::Welcomed> result) { answered(line, std::move(result)); });
 }
 
 void Courier::found(Line& line, const std::vector<hosting::Locator::Place>& places) {
@@ -167,40 +140,25 @@ void Courier::found(Line& line, const std::vector<hosting::Locator::Place>& plac
     dial(line);
 }
 
-void Courier::connected(Line& line, Result<std::unique_ptr<Connection>> made) {
-    const auto attempt = std::move(line.attempt);
-    if (!made) return dial_failed(line, made.error());
-    line.dialled = std::make_unique<link::Link>(
-        runtime_, *std::move(made), wire::Side::connecting,
-        link::Link::Options{.handshake_limit = options_.handshake_limit},
-        static_cast<link::Link::Observer&>(*this));
-    line.dialled_at = runtime_.now();
-    by_link_[line.dialled.get()] = &line;
-    line.dialled->hello(encode(owner_.hello(line.peer)));
-}
-
 void Courier::dial_failed(Line& line, const Error& reason) {
     // No process answers, or the member is not active: then the search goes on. All other reasons
     // are reported.
     const bool usual = reason.code == Errc::unavailable || reason.code == Errc::timed_out ||
                        reason.code == Errc::closed || reason.code == Errc::not_active ||
                        reason.code == Errc::in_use;
-    if (!usual) refusals_.heard("immortal.peer_refused", kv("peer", line.peer), reason);
+    if (!usual) acceptor_.refusals().heard("immortal.peer_refused", kv("peer", line.peer), reason);
     line.search.failed();
     dial(line);
     if (!usual) owner_.link_refused(std::string(line.peer), reason);
 }
 
-void Courier::link_welcome(link::Link& link, Bytes opaque) {
-    const auto at = by_link_.find(&link);
-    if (at == by_link_.end()) return;
-    Line& line = *at->second;
-    by_link_.erase(at);
-    auto dialled = std::move(line.dialled);
-    auto answer = decode_answer(opaque);
+void Courier::answered(Line& line, Result<link::Dial::Welcomed> result) {
+    const auto dialled = std::move(line.dial);
+    if (!result) return dial_failed(line, result.error());
+    auto answer = decode_answer(result->opaque);
     if (!answer) return dial_failed(line, answer.error());
     if (options_.tls) {
-        const auto proven = prove(dialled->peer_identity().value_or(""), line.peer, *answer);
+        const auto proven = prove(result->link->peer_identity().value_or(""), line.peer, *answer);
         if (!proven) return dial_failed(line, proven.error());
     }
     if (const auto* elsewhere = std::get_if<ImmortalElsewhere>(&*answer)) {
@@ -218,7 +176,7 @@ void Courier::link_welcome(link::Link& link, Bytes opaque) {
     locator_.heard(peer, {.member = welcome.member,
                           .address = line.dialled_to,
                           .epoch = welcome.epoch});
-    establish(line, std::move(dialled), welcome.received.next());
+    establish(line, std::move(result->link), welcome.received.next());
 }
 
 Result<void> Courier::welcomed(Line& line, const ImmortalWelcome& welcome) {

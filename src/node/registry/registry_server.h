@@ -7,10 +7,11 @@
 #include <string>
 
 #include "base/log.h"
-#include "client/link.h"
-#include "link/refusals.h"
+#include "hosting/session_server.h"
+#include "hosting/tenure_driver.h"
 #include "node/registry/registry_journal.h"
 #include "node/registry/shared_port.h"
+#include "node/registry/standby_desk.h"
 #include "registry/machine.h"
 #include "registry/standby.h"
 #include "registry/state.h"
@@ -24,12 +25,12 @@ namespace understudy::node {
 /// Shell: decides nothing. Thread: loop only.
 /// A failed disk ends it: on_failed is called, the port closes, and a restart recovers from what
 /// was durable. Nothing is retried on a file that failed.
-class RegistryServer final : private client::Link::Observer {
+class RegistryServer final : private hosting::TenureDriver<registry::Machine>::Binding {
 public:
     struct Options {
         Address listen{"127.0.0.1", 22222};
         std::optional<TlsOptions> tls;
-        client::Link::Options link;
+        link::Link::Options link;
         std::string directory;
         std::uint64_t segment_size_bytes = 1 * MiB;
         registry::Machine::Options machine;
@@ -57,25 +58,19 @@ public:
     /// Requires: opened without an error.
     [[nodiscard]] const Address& address() const {
         if (port_) return port_->address();
-        return listener_ ? listener_->address() : options_.listen;
+        return sessions_.listener() ? sessions_.listener()->address() : options_.listen;
     }
     [[nodiscard]] const registry::State& state() const { return state_; }
     /// Null while this node is not active.
-    [[nodiscard]] const registry::Machine* machine() const {
-        return machine_ ? &*machine_ : nullptr;
-    }
+    [[nodiscard]] const registry::Machine* machine() const { return driver_.tenure(); }
     /// Agents are served here.
     [[nodiscard]] bool serving() const { return serving_; }
     [[nodiscard]] const RegistryJournal& journal() const { return *journal_; }
 
 private:
-    /// Who answers a link.
-    enum class Desk : std::uint8_t { none, standby, machine };
-    struct Row {
-        std::unique_ptr<client::Link> link;
-        Desk desk = Desk::none;
-    };
+    using Machine = registry::Machine;
 
+    [[nodiscard]] hosting::SessionServer::Options session_options();
     [[nodiscard]] RegistryJournal::Options journal_options() const;
     void open_journal();
     void journal_opened(const Result<void>& result);
@@ -85,56 +80,48 @@ private:
     void begin_tenure();
     void end_tenure();
     void serve();
-    void accepted(std::unique_ptr<Connection> connection);
-    void greet(registry::SessionId id, const wire::pb::Hello& hello);
-    void finish(registry::SessionId id, const Error& reason);
-    void forget_links();
-    void send(registry::SessionId to, wire::MessageType type, Bytes body);
-    void carry_out(registry::Effects effects);
-    void carry_out(registry::Effect& effect);
-    void carry_out(registry::Standby::Effects effects);
-    void propose(registry::Propose propose);
-    void committed(std::uint64_t token, const Result<registry::Applied>& result);
-    void tick();
-    void arm();
+    void watch(const registry::WatchProcess& wanted);
+    void change_nodes(const registry::ChangeNodes& wanted);
     void look_at_journal();
     void say_waiting(const std::string& waiting);
+    void arm();
     void journal_failed(const Error& error);
+    void stop();
     void close_journal(std::function<void()> done);
-    [[nodiscard]] registry::SessionId id_of(const client::Link& link) const;
 
-    void link_hello(client::Link& link, Bytes opaque) override;
-    void link_welcome(client::Link& link, Bytes opaque) override;
-    void link_message(client::Link& link, wire::MessageType type, Bytes body) override;
-    void link_drained(client::Link& link) override;
-    void link_closed(client::Link& link, const Error& reason) override;
+    // hosting::TenureDriver::Binding
+    [[nodiscard]] Result<wire::pb::Hello> read_hello(Bytes opaque) override;
+    [[nodiscard]] Buffer write_welcome(const wire::pb::Welcome& welcome) override;
+    void carry_out(registry::Effect& effect) override;
+    void too_long(const replica::Send& message) override;
+    void before_message(wire::MessageType type) override;
+    void before_tick() override;
+    void after_commit(const Result<void>& result) override;
 
     Runtime& runtime_;
     Log& log_;
-    link::Refusals refusals_;
     Options options_;
     Opened opened_;
     std::function<void(const Error&)> failed_;
     wire::Compressor compressor_;
     registry::State state_;
     registry::Standby standby_;
-    std::optional<registry::Machine> machine_;
-    std::uint64_t tenure_ =
-        0;  ///< Counts Machines: what an old one asked for is not told a new one.
+    hosting::SessionServer sessions_;
+    StandbyDesk desk_;
+    hosting::TenureDriver<Machine> driver_;
     bool serving_ = false;
     bool stopping_ = false;
     std::unique_ptr<Timer> failing_;
-    std::unique_ptr<Timer> timer_;
-    std::unique_ptr<SharedPort> port_;    ///< Of several nodes.
-    std::unique_ptr<Listener> listener_;  ///< Alone.
+    std::unique_ptr<Timer> timer_;     ///< While agents are not served here.
+    std::unique_ptr<SharedPort> port_;  ///< Of several nodes.
     std::unique_ptr<RegistryJournal> journal_;
-    std::map<registry::SessionId, Row> rows_;
-    std::map<const client::Link*, registry::SessionId> ids_;
     std::map<Incarnation, std::unique_ptr<ProcessWatch>> watches_;
-    std::uint64_t session_last_ = 0;
-    std::string waiting_;  ///< What is waited for ...
-    TimePoint waiting_since_;  ///< ... since then, ...
-    std::string waiting_said_;  ///< ... and what was logged of it.
+    /// What keeps a node from being active, since when, and what was logged of it.
+    struct {
+        std::string what;
+        TimePoint since;
+        std::string said;
+    } waiting_;
 };
 
 }  // namespace understudy::node

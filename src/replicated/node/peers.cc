@@ -9,19 +9,25 @@
 
 namespace understudy::replicated {
 
+namespace {
+constexpr std::string_view refused_event = "replicated.peer_refused";
+}
+
 Peers::Peers(Runtime& runtime, Log& log, Options options, Observer& observer)
     : runtime_(runtime),
       log_(log),
-      refusals_(runtime, log),
       options_(std::move(options)),
-      observer_(observer) {}
+      observer_(observer),
+      acceptor_(runtime, log, {.links_max = strangers_max, .refused_event = refused_event},
+                static_cast<link::Acceptor::Observer&>(*this)) {}
 
 Peers::~Peers() = default;
 
 Result<void> Peers::start() {
-    listener_ = US_TRY(runtime_.network().listen(
-        options_.listen, options_.tls,
-        [this](std::unique_ptr<Connection> connection) { accepted(std::move(connection)); }));
+    listener_ = US_TRY(runtime_.network().listen(options_.listen, options_.tls,
+                                                 [this](std::unique_ptr<Connection> connection) {
+                                                     acceptor_.accept(std::move(connection));
+                                                 }));
     for (auto& [name, row] : rows_) retry(row);
     return {};
 }
@@ -29,13 +35,11 @@ Result<void> Peers::start() {
 void Peers::stop() {
     stopped_ = true;
     listener_.reset();
-    by_link_.clear();
-    strangers_.clear();
+    acceptor_.clear();
     for (auto& [name, row] : rows_) {
         row.timer.reset();
-        row.attempt.reset();
+        row.dial.reset();
         row.watch.reset();
-        row.dialled.reset();
         row.link.reset();
         row.peer.link = nullptr;
         row.peer.identity = 0;
@@ -44,9 +48,8 @@ void Peers::stop() {
 
 void Peers::learn(const std::string& name, const Address& address) {
     if (name == options_.name || address.port == 0) return;
-    auto [found, is_new] = rows_.try_emplace(name);
+    auto [found, is_new] = rows_.try_emplace(name, *this, name);
     Row& row = found->second;
-    if (is_new) row.peer.name = name;
     const auto known = std::find(row.addresses.begin(), row.addresses.end(), address);
     if (known == row.addresses.end()) {
         if (row.addresses.size() >= addresses_max) row.addresses.pop_back();
@@ -127,84 +130,73 @@ void Peers::retry(Row& row) {
         row.wait = std::clamp(2 * row.wait, options_.retry_min, options_.retry_max);
     }
     if (row.suspected) wait = Duration::zero();
-    row.timer = runtime_.at(runtime_.now() + wait, [this, &row] { connect(row); });
+    row.timer = runtime_.at(runtime_.now() + wait, [this, &row] { dial(row); });
 }
 
-void Peers::connect(Row& row) {
+void Peers::dial(Row& row) {
     row.timer.reset();
-    if (stopped_ || row.link != nullptr || row.dialled != nullptr || row.attempt != nullptr) return;
+    if (stopped_ || row.link != nullptr || row.dial != nullptr) return;
     if (row.addresses.empty()) return retry(row);
     const Address address = row.addresses[row.next_address++ % row.addresses.size()];
-    row.attempt =
-        runtime_.network().connect(address, options_.tls, options_.connect_timeout,
-                                   [this, &row](Result<std::unique_ptr<Connection>> made) {
-                                       connected(row, std::move(made));
-                                   });
+    row.dial = std::make_unique<link::Dial>(
+        runtime_,
+        link::Dial::Options{
+            .address = address, .tls = options_.tls, .connect_timeout = options_.connect_timeout},
+        [this] { return encode(hello()); },
+        [this, &row](Result<link::Dial::Welcomed> result) { answered(row, std::move(result)); });
 }
 
-void Peers::connected(Row& row, Result<std::unique_ptr<Connection>> made) {
-    const auto attempt = std::move(row.attempt);
-    const bool suspected = std::exchange(row.suspected, false);
-    if (!made) {
-        row.trouble = made.error().detail;
-        complain(row, made.error());
-        retry(row);
-        if (suspected && made.error().code == Errc::unavailable) gone(row.peer.name);
-        return;
-    }
-    if (row.link != nullptr) return;
-    row.dialled = std::make_unique<link::Link>(runtime_, *std::move(made), wire::Side::connecting,
-                                               link::Link::Options{},
-                                               static_cast<link::Link::Observer&>(*this));
-    by_link_[row.dialled.get()] = &row;
-    row.dialled->hello(encode(hello()));
-}
-
-/// Who is away is no news; who is there and not what it should be is.
-void Peers::complain(const Row& row, const Error& reason) {
-    if (!link::blames_peer(reason)) return;
-    refusals_.heard("replicated.peer_refused", kv("peer", row.peer.name), reason);
-}
-
-void Peers::link_welcome(link::Link& link, Bytes opaque) {
-    Row& row = *by_link_.at(&link);
-    const auto hello = decode_hello(opaque);
-    Result<void> checked = hello ? check(link, *hello) : Result<void>(hello.error());
+void Peers::answered(Row& row, Result<link::Dial::Welcomed> result) {
+    const auto dialled = std::move(row.dial);
+    if (!result) return dial_failed(row, result.error(), dialled->said_hello().has_value());
+    const auto hello = decode_hello(result->opaque);
+    Result<void> checked = hello ? check(*result->link, *hello) : Result<void>(hello.error());
     if (checked && hello->name != row.peer.name) {
         checked = Error{
             .code = Errc::refused,
             .detail = fmt::format("{} answers where {} was expected", hello->name, row.peer.name)};
     }
     if (!checked) {
-        refusals_.heard("replicated.peer_refused", kv("peer", row.peer.name), checked.error());
-        return link.finish(checked.error());
+        acceptor_.refusals().heard(refused_event, kv("peer", row.peer.name), checked.error());
+        row.suspected = false;
+        return retry(row);
     }
-    establish(row, std::move(row.dialled), *hello);
+    establish(row, std::move(result->link), *hello);
+}
+
+void Peers::dial_failed(Row& row, const Error& reason, bool connected) {
+    const bool suspected = std::exchange(row.suspected, false);
+    if (!connected) row.trouble = reason.detail;
+    complain(row, reason);
+    retry(row);
+    if (!connected && suspected && reason.code == Errc::unavailable) gone(row.peer.name);
+}
+
+/// A node that is away is no news. One that is there and is not what it should be is.
+void Peers::complain(const Row& row, const Error& reason) {
+    if (!link::blames_peer(reason)) return;
+    acceptor_.refusals().heard(refused_event, kv("peer", row.peer.name), reason);
 }
 
 // --- Being dialled ---------------------------------------------------------------------------
 
-void Peers::accepted(std::unique_ptr<Connection> connection) {
-    // Honest ones say who they are at once: who has not for longest makes way.
-    if (strangers_.size() >= strangers_max) strangers_.erase(strangers_.begin());
-    strangers_.push_back(std::make_unique<link::Link>(runtime_, std::move(connection),
-                                                      wire::Side::accepting, link::Link::Options{},
-                                                      static_cast<link::Link::Observer&>(*this)));
-}
-
-void Peers::link_hello(link::Link& link, Bytes opaque) {
+void Peers::peer_hello(LinkId id, Bytes opaque) {
     const auto hello = decode_hello(opaque);
+    const link::Link& link = *acceptor_.find(id);
     const Result<void> checked = hello ? check(link, *hello) : Result<void>(hello.error());
     if (!checked) {
-        refusals_.heard("replicated.peer_refused", link.peer(), checked.error());
-        return link.refuse(checked.error());
+        // A node of another platform, or a second one of one name, is worth a report too.
+        if (!link::blames_peer(checked.error())) {
+            acceptor_.refusals().heard(refused_event, link.peer(), checked.error());
+        }
+        return acceptor_.refuse(id, checked.error());
     }
     learn(hello->name, hello->address);
     Row& row = rows_.at(hello->name);
     trust(row, hello->address);
     if (dials(row)) {
-        link.refuse({.code = Errc::refused, .detail = options_.name + " dials"});
-        // Who dials is not connected: what we take for a connection has lost its other end, unless
+        acceptor_.refuse(id, {.code = Errc::refused, .detail = options_.name + " dials"});
+        // A node that dials is not connected: the present connection has lost its other end, unless
         // the two have crossed.
         const bool crossed = row.link != nullptr && row.process == hello->process &&
                              runtime_.now() - row.since < knock_interval;
@@ -215,14 +207,8 @@ void Peers::link_hello(link::Link& link, Bytes opaque) {
         }
         return;
     }
-    const auto stranger = std::find_if(strangers_.begin(), strangers_.end(),
-                                       [&](const auto& each) { return each.get() == &link; });
-    US_ASSERT(stranger != strangers_.end());
-    auto owned = std::move(*stranger);
-    strangers_.erase(stranger);
-    by_link_[&link] = &row;
-    link.welcome(encode(this->hello()));
-    establish(row, std::move(owned), *hello);
+    auto released = acceptor_.release(id, encode(this->hello()), row);
+    establish(row, std::move(released), *hello);
 }
 
 // --- In use ----------------------------------------------------------------------------------
@@ -230,7 +216,6 @@ void Peers::link_hello(link::Link& link, Bytes opaque) {
 // What the old connection still carries is of the past.
 void Peers::drop(Row& row) {
     if (row.link == nullptr) return;
-    by_link_.erase(row.link.get());
     row.link.reset();
     row.peer.link = nullptr;
     observer_.peer_lost(row.peer.name);
@@ -239,12 +224,9 @@ void Peers::drop(Row& row) {
 void Peers::establish(Row& row, std::unique_ptr<link::Link> link, const Hello& hello) {
     drop(row);
     row.timer.reset();
-    row.attempt.reset();
-    if (row.dialled != nullptr) {
-        by_link_.erase(row.dialled.get());
-        row.dialled.reset();
-    }
+    row.dial.reset();
     row.link = std::move(link);
+    row.link->observe(row);
     row.peer.link = row.link.get();
     row.peer.identity = hello.identity;
     row.wait = Duration::zero();
@@ -259,38 +241,14 @@ void Peers::establish(Row& row, std::unique_ptr<link::Link> link, const Hello& h
     observer_.peer_connected(row.peer.name, row.peer.identity);
 }
 
-void Peers::link_message(link::Link& link, wire::MessageType type, Bytes body) {
-    const auto found = by_link_.find(&link);
-    if (found == by_link_.end()) return;
-    const std::string name = found->second->peer.name;
-    if (auto taken = observer_.peer_message(name, type, body); !taken) {
-        refusals_.heard("replicated.peer_refused", kv("peer", name), taken.error());
-        if (by_link_.contains(&link)) link.finish(taken.error());
-    }
-}
-
-void Peers::link_drained(link::Link&) {}
-
-void Peers::link_closed(link::Link& link, const Error& reason) {
-    const auto found = by_link_.find(&link);
-    if (found == by_link_.end()) {
-        if (link::blames_peer(reason)) {
-            refusals_.heard("replicated.peer_refused", link.peer(), reason);
-        }
-        std::erase_if(strangers_, [&](const auto& each) { return each.get() == &link; });
-        return;
-    }
-    Row& row = *found->second;
-    complain(row, reason);
-    by_link_.erase(found);
-    if (row.dialled.get() == &link) {
-        const auto dialled = std::move(row.dialled);
-        return retry(row);
-    }
-    lost(row, reason);
+void Peers::message(Row& row, wire::MessageType type, Bytes body) {
+    const link::Link* const link = row.link.get();
+    const auto taken = observer_.peer_message(row.peer.name, type, body);
+    if (!taken && row.link.get() == link) row.link->finish(taken.error());
 }
 
 void Peers::lost(Row& row, const Error& reason) {
+    complain(row, reason);
     const auto link = std::move(row.link);
     row.peer.link = nullptr;
     log_.info("replicated.peer_lost", {kv("peer", row.peer.name), kv("error", reason)});

@@ -6,12 +6,12 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "base/log.h"
+#include "link/acceptor.h"
+#include "link/dial.h"
 #include "link/link.h"
-#include "link/refusals.h"
 #include "replicated/messages.h"
 #include "runtime/runtime.h"
 
@@ -27,9 +27,10 @@ namespace understudy::replicated {
 /// then refuses, is told at once.
 ///
 /// Thread: loop only.
-class Peers final : private link::Link::Observer {
+class Peers final : private link::Acceptor::Observer {
 public:
-    static constexpr std::size_t strangers_max = 64;  ///< That have not said who they are.
+    static constexpr std::size_t strangers_max =
+        64;  ///< Connections that are not in use yet, or end.
     static constexpr std::size_t addresses_max = 4;   ///< Of one node; the newest count.
     static constexpr Duration knock_interval = 1s;
 
@@ -82,13 +83,23 @@ public:
     [[nodiscard]] const Address& address() const;
 
 private:
-    struct Row {
+    struct Row final : link::Link::Observer {
+        Row(Peers& peers, const std::string& name) : peers(peers) { peer.name = name; }
+
+        void link_hello(link::Link&, Bytes) override { US_ASSERT(false); }
+        void link_welcome(link::Link&, Bytes) override { US_ASSERT(false); }
+        void link_message(link::Link&, wire::MessageType type, Bytes body) override {
+            peers.message(*this, type, body);
+        }
+        void link_drained(link::Link&) override {}
+        void link_closed(link::Link&, const Error& reason) override { peers.lost(*this, reason); }
+
+        Peers& peers;
         Peer peer;
         std::vector<Address> addresses;  ///< The most trusted first.
         std::size_t next_address = 0;
-        std::unique_ptr<link::Link> link;     ///< In use.
-        std::unique_ptr<link::Link> dialled;  ///< Waits for its welcome.
-        std::unique_ptr<Attempt> attempt;
+        std::unique_ptr<link::Link> link;  ///< In use.
+        std::unique_ptr<link::Dial> dial;
         std::unique_ptr<Timer> timer;
         std::unique_ptr<ProcessWatch> watch;
         ProcessId process;  ///< The other end.
@@ -101,32 +112,27 @@ private:
     [[nodiscard]] bool dials(const Row& row) const { return options_.name < row.peer.name; }
     [[nodiscard]] Hello hello() const;
     [[nodiscard]] Result<void> check(const link::Link& link, const Hello& hello) const;
-    void accepted(std::unique_ptr<Connection> connection);
-    void connect(Row& row);
-    void connected(Row& row, Result<std::unique_ptr<Connection>> made);
+    void dial(Row& row);
+    void answered(Row& row, Result<link::Dial::Welcomed> result);
+    void dial_failed(Row& row, const Error& reason, bool connected);
     void retry(Row& row);
     void complain(const Row& row, const Error& reason);
     void drop(Row& row);
     void establish(Row& row, std::unique_ptr<link::Link> link, const Hello& hello);
+    void message(Row& row, wire::MessageType type, Bytes body);
     void lost(Row& row, const Error& reason);
     void gone(const std::string& name);
     void trust(Row& row, const Address& address);
 
-    void link_hello(link::Link& link, Bytes opaque) override;
-    void link_welcome(link::Link& link, Bytes opaque) override;
-    void link_message(link::Link& link, wire::MessageType type, Bytes body) override;
-    void link_drained(link::Link& link) override;
-    void link_closed(link::Link& link, const Error& reason) override;
+    void peer_hello(LinkId id, Bytes opaque) override;
 
     Runtime& runtime_;
     Log& log_;
-    link::Refusals refusals_;
     const Options options_;
     Observer& observer_;
+    link::Acceptor acceptor_;
     std::unique_ptr<Listener> listener_;
     std::map<std::string, Row, std::less<>> rows_;
-    std::unordered_map<const link::Link*, Row*> by_link_;
-    std::vector<std::unique_ptr<link::Link>> strangers_;
     bool stopped_ = false;
 };
 
