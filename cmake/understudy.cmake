@@ -157,6 +157,13 @@ function(understudy_test_body target)
     endif()
 endfunction()
 
+# The same for all that this folder declares from here on: programs that tests run, benchmarks.
+function(understudy_test_folder)
+    if(UNDERSTUDY_SANITIZE AND NOT UNDERSTUDY_SANITIZE_TESTS)
+        set_property(DIRECTORY APPEND PROPERTY COMPILE_OPTIONS -fno-sanitize=all)
+    endif()
+endfunction()
+
 # understudy_test_library(NAME journal_fakes SOURCES fake_disk_test.cc MODULES journal [LIBS ...])
 #
 # What several test programs use: fakes, stages. Programs name it among their MODULES.
