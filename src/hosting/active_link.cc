@@ -25,7 +25,7 @@ void ActiveLink::start() {
 
 void ActiveLink::stop() {
     watch_.reset();
-    attempt_.reset();
+    dial_.reset();
     retry_.reset();
     silence_.reset();
     up_ = false;
@@ -34,7 +34,7 @@ void ActiveLink::stop() {
 
 void ActiveLink::finish(std::function<void()> done) {
     watch_.reset();
-    attempt_.reset();
+    dial_.reset();
     retry_.reset();
     silence_.reset();
     if (!std::exchange(up_, false)) {
@@ -67,7 +67,7 @@ void ActiveLink::look_for_silence() {
 // --- Connecting ----------------------------------------------------------------------------------
 
 void ActiveLink::dial() {
-    if (watch_ == nullptr || link_ || attempt_ || retry_) return;
+    if (watch_ == nullptr || link_ || dial_ || retry_) return;
     const ActiveSearch::Step step = search_.next(runtime_.random());
     if (const auto* wait = std::get_if<ActiveSearch::Wait>(&step)) {
         retry_ = runtime_.at(runtime_.now() + wait->time, [this] {
@@ -79,9 +79,14 @@ void ActiveLink::dial() {
     const auto* ask = std::get_if<ActiveSearch::Ask>(&step);
     if (ask == nullptr) return;
     asked_ = ask->place.address;
-    attempt_ = runtime_.network().connect(
-        asked_, options_.tls, options_.connect_timeout,
-        [this](Result<std::unique_ptr<Connection>> made) { connected(std::move(made)); });
+    dial_ = std::make_unique<link::Dial>(
+        runtime_,
+        link::Dial::Options{.address = asked_,
+                            .tls = options_.tls,
+                            .connect_timeout = options_.connect_timeout,
+                            .link = {.handshake_limit = options_.handshake_limit}},
+        [this] { return owner_.link_hello(); },
+        [this](Result<link::Dial::Welcomed> result) { answered(std::move(result)); });
 }
 
 void ActiveLink::found(const std::vector<Locator::Place>& places) {
@@ -91,16 +96,6 @@ void ActiveLink::found(const std::vector<Locator::Place>& places) {
     }
     retry_.reset();
     dial();
-}
-
-void ActiveLink::connected(Result<std::unique_ptr<Connection>> made) {
-    const auto attempt = std::move(attempt_);
-    if (!made) return dial_failed(made.error());
-    link_ = std::make_unique<link::Link>(
-        runtime_, *std::move(made), wire::Side::connecting,
-        link::Link::Options{.handshake_limit = options_.handshake_limit},
-        static_cast<link::Link::Observer&>(*this));
-    link_->hello(owner_.link_hello());
 }
 
 void ActiveLink::dial_failed(const Error& reason) {
@@ -114,39 +109,45 @@ void ActiveLink::dial_failed(const Error& reason) {
     if (!usual) owner_.link_refused(reason);
 }
 
-void ActiveLink::link_welcome(link::Link& link, Bytes opaque) {
-    auto greeting = owner_.link_greeting(opaque);
-    if (greeting && options_.tls) {
+Result<ActiveLink::Greeting> ActiveLink::read_greeting(const link::Link& link, Bytes opaque) {
+    Greeting greeting = US_TRY(owner_.link_greeting(opaque));
+    const auto* active = std::get_if<Active>(&greeting);
+    if (options_.tls) {
         const std::string shown = link.peer_identity().value_or("");
-        const auto* active = std::get_if<Active>(&*greeting);
         const bool proven = active != nullptr
                                 ? link::names_member(shown, options_.service, active->member)
                                 : link::names_service(shown, options_.service);
         if (!proven) {
-            greeting = Error{
+            return Error{
                 .code = Errc::denied,
                 .detail = "a member of " + options_.service + " shows the certificate of " + shown};
         }
     }
-    const auto* active = greeting ? std::get_if<Active>(&*greeting) : nullptr;
     if (active != nullptr && active->epoch < epoch_) {
-        greeting =
-            Error{.code = Errc::stale_epoch, .detail = active->member + " is not active any more"};
-        active = nullptr;
+        return Error{.code = Errc::stale_epoch,
+                     .detail = active->member + " is not active any more"};
     }
-    if (active == nullptr) {
-        const auto kept = std::move(link_);
-        if (!greeting) return dial_failed(greeting.error());
-        search_.elsewhere(std::get<Elsewhere>(*greeting).active);
+    return greeting;
+}
+
+void ActiveLink::answered(Result<link::Dial::Welcomed> result) {
+    const auto dialled = std::move(dial_);
+    if (!result) return dial_failed(result.error());
+    const auto greeting = read_greeting(*result->link, result->opaque);
+    if (!greeting) return dial_failed(greeting.error());
+    if (const auto* elsewhere = std::get_if<Elsewhere>(&*greeting)) {
+        search_.elsewhere(elsewhere->active);
         return dial();
     }
+    const Active& active = std::get<Active>(*greeting);
+    link_ = std::move(result->link);
+    link_->observe(static_cast<link::Link::Observer&>(*this));
     up_ = true;
-    epoch_ = active->epoch;
+    epoch_ = active.epoch;
     since_ = runtime_.now();
     heard_ = since_;
     const Lifetime::Watch here = life_.watch();
-    locator_.heard(options_.service,
-                   {.member = active->member, .address = asked_, .epoch = epoch_});
+    locator_.heard(options_.service, {.member = active.member, .address = asked_, .epoch = epoch_});
     owner_.link_up();
     if (!here.ended()) await(awaited_);
 }
@@ -182,14 +183,14 @@ void ActiveLink::lost(bool helped) {
     if (!here.ended()) dial();
 }
 
-void ActiveLink::link_closed(link::Link& link, const Error& reason) {
+void ActiveLink::link_closed(link::Link& link, const Error&) {
     if (&link != link_.get()) return;
     if (const auto finished = std::exchange(finished_, nullptr)) return finished();
     if (up_) return lost(true);
-    const auto kept = std::move(link_);
-    dial_failed(reason);
+    link_.reset();
 }
 
 void ActiveLink::link_hello(link::Link&, Bytes) { US_ASSERT(false); }
+void ActiveLink::link_welcome(link::Link&, Bytes) { US_ASSERT(false); }
 
 }  // namespace understudy::hosting

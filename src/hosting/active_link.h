@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "hosting/active_search.h"
 #include "hosting/locator.h"
+#include "link/dial.h"
 #include "link/link.h"
 #include "link/refusals.h"
 #include "runtime/runtime.h"
@@ -81,7 +82,8 @@ public:
 private:
     void dial();
     void found(const std::vector<Locator::Place>& places);
-    void connected(Result<std::unique_ptr<Connection>> made);
+    void answered(Result<link::Dial::Welcomed> result);
+    [[nodiscard]] Result<Greeting> read_greeting(const link::Link& link, Bytes opaque);
     void dial_failed(const Error& reason);
     void lost(bool helped);
     void look_for_silence();
@@ -101,9 +103,9 @@ private:
     ActiveSearch search_;
     Address asked_;
     Epoch epoch_;
-    std::unique_ptr<Attempt> attempt_;
-    std::unique_ptr<link::Link> link_;
-    bool up_ = false;  ///< The handshake of link_ is over.
+    std::unique_ptr<link::Dial> dial_;
+    std::unique_ptr<link::Link> link_;  ///< In use, or on its way to its end.
+    bool up_ = false;                   ///< It is in use.
     TimePoint since_;
     bool awaited_ = false;
     TimePoint heard_;

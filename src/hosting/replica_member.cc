@@ -85,7 +85,7 @@ private:
         const Epoch tenure = standing.role == Role::active ? standing.epoch : Epoch{};
         if (std::exchange(tenure_, tenure) != tenure) {
             submitter_.refuse(not_active());
-            if (port_) port_->standing_changed();
+            if (port_) port_->tenure_changed();
         }
         if (const auto changed = on_standing_) changed(standing);
     }

@@ -1,7 +1,6 @@
 #include "hosting/replica_port.h"
 
 #include <utility>
-#include <vector>
 
 namespace understudy::hosting {
 
@@ -9,52 +8,29 @@ using wire::MessageType;
 
 ReplicaPort::ReplicaPort(Runtime& runtime, Log& log, Options options, Locator& locator,
                          Submitter& submitter)
-    : runtime_(runtime),
-      options_(std::move(options)),
-      refusals_(runtime, log),
+    : options_(std::move(options)),
       hint_(locator, options_.service, options_.member),
-      submitter_(submitter) {}
+      submitter_(submitter),
+      connections_(runtime, log,
+                   {.link = {.handshake_limit = options_.handshake_limit},
+                    .links_max = connections_max,
+                    .refused_event = "replica.client_refused"}) {
+    connections_.serve(static_cast<SessionServer::Desk&>(*this));
+}
 
 ReplicaPort::~ReplicaPort() { life_.end(); }
 
-Result<void> ReplicaPort::listen() {
-    listener_ = US_TRY(runtime_.network().listen(
-        options_.listen, options_.tls,
-        [this](std::unique_ptr<Connection> connection) { accepted(std::move(connection)); }));
-    return {};
-}
-
-void ReplicaPort::accepted(std::unique_ptr<Connection> connection) {
-    if (rows_.size() >= connections_max) return;
-    Row row{.id = ++last_id_,
-            .link = std::make_unique<link::Link>(
-                runtime_, std::move(connection), wire::Side::accepting,
-                link::Link::Options{.handshake_limit = options_.handshake_limit},
-                static_cast<link::Link::Observer&>(*this)),
-            .session = {}};
-    const link::Link* const key = row.link.get();
-    by_id_.emplace(row.id, key);
-    rows_.emplace(key, std::move(row));
-}
-
-ReplicaPort::Row* ReplicaPort::find(std::uint64_t id) {
-    const auto found = by_id_.find(id);
-    return found == by_id_.end() ? nullptr : &rows_.at(found->second);
-}
+Result<void> ReplicaPort::listen() { return connections_.listen(options_.listen, options_.tls); }
 
 // --- The handshake -------------------------------------------------------------------------------
 
-void ReplicaPort::link_hello(link::Link& link, Bytes opaque) {
-    Row& row = rows_.at(&link);
+void ReplicaPort::session_hello(LinkId id, Bytes opaque) {
     const auto hello = decode_request_hello(opaque);
-    Result<void> admitted = hello ? Result<void>() : Result<void>(hello.error());
-    if (hello && hello->service != options_.service) {
-        admitted = Error{.code = Errc::not_found,
-                         .detail = "this is " + options_.service + ", not " + hello->service};
-    }
-    if (!admitted) {
-        row.stage = Stage::leaving;
-        return link.refuse(admitted.error());
+    if (!hello) return connections_.refuse(id, hello.error());
+    if (hello->service != options_.service) {
+        return connections_.refuse(
+            id, {.code = Errc::not_found,
+                 .detail = "this is " + options_.service + ", not " + hello->service});
     }
     if (replica_ == nullptr || !replica_->active()) {
         RequestElsewhere elsewhere;
@@ -62,66 +38,61 @@ void ReplicaPort::link_hello(link::Link& link, Bytes opaque) {
             const Locator::Place active = hint_.active(replica_->standing());
             elsewhere = {.member = active.member, .epoch = active.epoch, .address = active.address};
         }
-        link.welcome(encode(RequestGreeting(elsewhere)));
-        return end(row, {.code = Errc::not_active, .detail = "not active here"});
+        return connections_.send_away(id, encode(RequestGreeting(elsewhere)),
+                                      {.code = Errc::not_active, .detail = "not active here"});
     }
-    if (hello->session.value != 0) return welcome(row, hello->session);
-    row.stage = Stage::opening;
-    open_session(row.id);
+    if (hello->session.value != 0) return welcome(id, hello->session);
+    opening_.insert(id);
+    open_session(id);
 }
 
-void ReplicaPort::open_session(std::uint64_t id) {
+void ReplicaPort::open_session(LinkId id) {
     replica_->open_session(
         submitter_.counted([this, here = life_.watch(), id](const Result<SessionId>& session) {
-            if (here.ended()) return;
-            Row* const row = find(id);
-            if (row == nullptr || row->stage != Stage::opening) return;
-            if (session) return welcome(*row, *session);
-            row->stage = Stage::leaving;
-            row->link->refuse(session.error());
+            if (here.ended() || opening_.erase(id) == 0) return;
+            if (session) return welcome(id, *session);
+            connections_.refuse(id, session.error());
         }));
 }
 
-void ReplicaPort::welcome(Row& row, SessionId session) {
-    row.stage = Stage::open;
-    row.session = session;
-    row.link->welcome(encode(RequestGreeting(RequestWelcome{
-        .member = options_.member, .epoch = replica_->epoch(), .session = session})));
+void ReplicaPort::welcome(LinkId id, SessionId session) {
+    const Buffer greeting = encode(RequestGreeting(
+        RequestWelcome{.member = options_.member, .epoch = replica_->epoch(), .session = session}));
+    if (connections_.open(id, greeting)) sessions_.emplace(id, session);
 }
 
 /// Sends what is to be sent; the connection ends when that has left.
-void ReplicaPort::end(Row& row, const Error& reason) {
-    if (row.stage == Stage::leaving) return;
-    row.stage = Stage::leaving;
-    row.link->finish(reason);
+void ReplicaPort::end(LinkId id, const Error& reason) {
+    if (sessions_.erase(id) > 0) connections_.finish(id, reason);
 }
 
 // --- Requests ------------------------------------------------------------------------------------
 
-void ReplicaPort::link_message(link::Link& link, MessageType type, Bytes body) {
-    Row& row = rows_.at(&link);
-    if (row.stage != Stage::open) return;
-    if (type == MessageType::request) return submit(row, body);
-    if (type == MessageType::outcome_ask) return outcome(row, body);
+void ReplicaPort::session_message(LinkId id, MessageType type, Bytes body) {
+    const auto found = sessions_.find(id);
+    if (found == sessions_.end()) return;
+    const SessionId session = found->second;
+    if (type == MessageType::request) return submit(id, session, body);
+    if (type == MessageType::outcome_ask) return outcome(id, session, body);
     if (type == MessageType::session_end) {
-        replica_->close_session(row.session, submitter_.counted([](const Result<void>&) {}));
-        return end(row, {.code = Errc::closed, .detail = "the session is over"});
+        replica_->close_session(session, submitter_.counted([](const Result<void>&) {}));
+        return end(id, {.code = Errc::closed, .detail = "the session is over"});
     }
-    end(row, {.code = Errc::corrupt, .detail = "no message of a client"});
+    end(id, {.code = Errc::corrupt, .detail = "no message of a client"});
 }
 
-void ReplicaPort::submit(Row& row, Bytes body) {
+void ReplicaPort::submit(LinkId id, SessionId session, Bytes body) {
     const auto message = decode_submit(body);
-    if (!message) return end(row, message.error());
+    if (!message) return end(id, message.error());
     // To answer this one only would let those that follow it overtake it.
     if (submitter_.holding() && submitter_.full()) {
         return end(
-            row, {.code = Errc::unavailable, .detail = options_.service + " is being handed over"});
+            id, {.code = Errc::unavailable, .detail = options_.service + " is being handed over"});
     }
     const Request request{
-        .session = row.session, .number = message->number, .answered = message->answered};
+        .session = session, .number = message->number, .answered = message->answered};
     submitter_.submit(request, message->command,
-                      [this, here = life_.watch(), id = row.id,
+                      [this, here = life_.watch(), id,
                        number = message->number](const Result<replica::Reply>& reply) {
                           if (here.ended()) return;
                           AnswerMessage told{.number = number};
@@ -134,68 +105,66 @@ void ReplicaPort::submit(Row& row, Bytes body) {
                       });
 }
 
-void ReplicaPort::outcome(Row& row, Bytes body) {
+void ReplicaPort::outcome(LinkId id, SessionId session, Bytes body) {
     const auto number = decode_outcome(body);
-    if (!number) return end(row, number.error());
-    replica_->outcome(
-        {.session = row.session, .number = *number, .answered = {}},
-        submitter_.counted([this, here = life_.watch(), id = row.id,
-                            number = *number](const Result<replica::Replica::Outcome>& outcome) {
-            if (here.ended()) return;
-            AnswerMessage told{.number = number};
-            if (outcome) {
-                told.fate = outcome->fate;
-                told.reply = outcome->reply;
-            } else {
-                told.error = outcome.error();
-            }
-            answer(id, MessageType::outcome, told);
-        }));
+    if (!number) return end(id, number.error());
+    replica_->outcome({.session = session, .number = *number, .answered = {}},
+                      submitter_.counted([this, here = life_.watch(), id, number = *number](
+                                             const Result<replica::Replica::Outcome>& outcome) {
+                          if (here.ended()) return;
+                          AnswerMessage told{.number = number};
+                          if (outcome) {
+                              told.fate = outcome->fate;
+                              told.reply = outcome->reply;
+                          } else {
+                              told.error = outcome.error();
+                          }
+                          answer(id, MessageType::outcome, told);
+                      }));
 }
 
-void ReplicaPort::answer(std::uint64_t id, MessageType type, const AnswerMessage& message) {
-    Row* const row = find(id);
-    if (row == nullptr || row->stage != Stage::open) return;
+void ReplicaPort::answer(LinkId id, MessageType type, const AnswerMessage& message) {
+    if (!sessions_.contains(id)) return;
     const Buffer head = encode_head(message);
     const Bytes parts[] = {head, message.reply};
-    if (row->link->send(type, parts)) return;
-    // The reply of a command may be longer than a message. It has been carried out.
-    (void)row->link->send(type, encode_head({.number = message.number,
-                                             .error = Error{.code = Errc::limit_exceeded,
-                                                            .effect = Effect::unknown,
-                                                            .detail = "the reply is longer than a "
-                                                                      "message may be"}}));
-}
-
-// --- The end -------------------------------------------------------------------------------------
-
-void ReplicaPort::standing_changed() {
-    const Error reason{.code = Errc::not_active, .detail = "this member is not active any more"};
-    for (auto& [link, row] : rows_) {
-        if (row.stage == Stage::opening) {
-            row.stage = Stage::leaving;
-            row.link->refuse(reason);
-        } else if (row.stage == Stage::open) {
-            end(row, reason);
+    switch (connections_.send(id, type, parts)) {
+        case SessionServer::Sent::taken:
+        case SessionServer::Sent::gone:
+            return;
+        case SessionServer::Sent::unread:
+            // It asks again when it reads again.
+            sessions_.erase(id);
+            return connections_.cut(id);
+        case SessionServer::Sent::too_long: {
+            // The reply of a command may be longer than a message. It has been carried out.
+            const AnswerMessage refusal{
+                .number = message.number,
+                .error = Error{.code = Errc::limit_exceeded,
+                               .effect = Effect::unknown,
+                               .detail = "the reply is longer than a message may be"}};
+            (void)connections_.send(id, type, encode_head(refusal));
         }
     }
 }
 
-void ReplicaPort::close() {
-    listener_.reset();
-    replica_ = nullptr;
-    standing_changed();
+// --- The end -------------------------------------------------------------------------------------
+
+void ReplicaPort::tenure_changed() {
+    const Error reason{.code = Errc::not_active, .detail = "this member is not active any more"};
+    for (const LinkId id : std::exchange(opening_, {})) connections_.refuse(id, reason);
+    sessions_.clear();
+    connections_.end_sessions(reason);
 }
 
-void ReplicaPort::link_welcome(link::Link&, Bytes) { US_ASSERT(false); }
-void ReplicaPort::link_drained(link::Link&) {}
+void ReplicaPort::close() {
+    connections_.stop_listening();
+    replica_ = nullptr;
+    tenure_changed();
+}
 
-void ReplicaPort::link_closed(link::Link& link, const Error& reason) {
-    const auto found = rows_.find(&link);
-    if (found == rows_.end()) return;
-    if (link::blames_peer(reason)) refusals_.heard("replica.client_refused", link.peer(), reason);
-    by_id_.erase(found->second.id);
-    const auto kept = rows_.extract(found);
+void ReplicaPort::session_closed(LinkId id) {
+    opening_.erase(id);
+    sessions_.erase(id);
 }
 
 }  // namespace understudy::hosting

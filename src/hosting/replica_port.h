@@ -1,9 +1,9 @@
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 #include <map>
-#include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "base/lifetime.h"
@@ -11,9 +11,8 @@
 #include "hosting/active_hint.h"
 #include "hosting/locator.h"
 #include "hosting/request_messages.h"
+#include "hosting/session_server.h"
 #include "hosting/submitter.h"
-#include "link/link.h"
-#include "link/refusals.h"
 #include "replica/replica.h"
 #include "runtime/runtime.h"
 
@@ -24,7 +23,7 @@ namespace understudy::hosting {
 ///
 /// Connections end with the tenure: clients then look for the next active member.
 /// Thread: loop only. Source: docs/protocols/requests.md.
-class ReplicaPort final : private link::Link::Observer {
+class ReplicaPort final : private SessionServer::Desk {
 public:
     static constexpr std::size_t connections_max = 16'384;
 
@@ -41,52 +40,36 @@ public:
                 Submitter& submitter);
     ~ReplicaPort() override;
 
-    /// Listens. Clients are refused until begin(). Errors: as Network::listen().
+    /// Listens. Clients are sent away until begin(). Errors: as Network::listen().
     [[nodiscard]] Result<void> listen();
     void begin(replica::Replica& replica) { replica_ = &replica; }
-    /// To be called when the role, the epoch or the active member has changed: the connections of
-    /// the old tenure end.
-    void standing_changed();
-    /// Refuses what comes, and ends all connections.
+    /// To be called when a tenure has begun or ended here: the sessions of the one before end.
+    void tenure_changed();
+    /// Takes no more connections, and ends all sessions.
     void close();
 
-    [[nodiscard]] const Address& address() const { return listener_->address(); }
-    [[nodiscard]] std::size_t connections() const { return rows_.size(); }
+    [[nodiscard]] const Address& address() const { return connections_.listener()->address(); }
 
 private:
-    enum class Stage : std::uint8_t { guest, opening, open, leaving };
-    struct Row {
-        std::uint64_t id = 0;
-        std::unique_ptr<link::Link> link;
-        Stage stage = Stage::guest;
-        SessionId session;
-    };
+    void open_session(LinkId id);
+    void welcome(LinkId id, SessionId session);
+    void end(LinkId id, const Error& reason);
+    void submit(LinkId id, SessionId session, Bytes body);
+    void outcome(LinkId id, SessionId session, Bytes body);
+    void answer(LinkId id, wire::MessageType type, const AnswerMessage& message);
 
-    void accepted(std::unique_ptr<Connection> connection);
-    void open_session(std::uint64_t id);
-    void welcome(Row& row, SessionId session);
-    void end(Row& row, const Error& reason);
-    void submit(Row& row, Bytes body);
-    void outcome(Row& row, Bytes body);
-    void answer(std::uint64_t id, wire::MessageType type, const AnswerMessage& message);
-    [[nodiscard]] Row* find(std::uint64_t id);
+    // SessionServer::Desk
+    void session_hello(LinkId id, Bytes opaque) override;
+    void session_message(LinkId id, wire::MessageType type, Bytes body) override;
+    void session_closed(LinkId id) override;
 
-    void link_hello(link::Link& link, Bytes opaque) override;
-    void link_welcome(link::Link& link, Bytes opaque) override;
-    void link_message(link::Link& link, wire::MessageType type, Bytes body) override;
-    void link_drained(link::Link& link) override;
-    void link_closed(link::Link& link, const Error& reason) override;
-
-    Runtime& runtime_;
     const Options options_;
-    link::Refusals refusals_;
     ActiveHint hint_;
     Submitter& submitter_;
     replica::Replica* replica_ = nullptr;
-    std::unique_ptr<Listener> listener_;
-    std::map<const link::Link*, Row> rows_;
-    std::map<std::uint64_t, const link::Link*> by_id_;
-    std::uint64_t last_id_ = 0;
+    std::set<LinkId> opening_;  ///< Their session is on its way into the journal.
+    std::map<LinkId, SessionId> sessions_;
+    SessionServer connections_;
     Lifetime life_;
 };
 
