@@ -295,7 +295,7 @@ TEST_F(ImmortalMembers, AClientHearsWhatBecameOfTheCallsOfItsEarlierProcess) {
                 reply ? std::string(as_text(*reply)) : std::string(name(reply.error().code));
         });
     }
-    ASSERT_TRUE(until([&] { return told.size() == 3; }));
+    ASSERT_TRUE(until([&] { return told.size() == 3 && again.client->ready(); }));
     EXPECT_EQ(told[1], "session_expired");  // It was released.
     EXPECT_EQ(told[2], "11");
     EXPECT_EQ(told[3], "not_found");
