@@ -32,7 +32,7 @@ public:
         if (refuse) return *refuse;
         if (full && urgency == journal::Urgency::ordinary) {
             space_now = journal::Space::reserve_only;
-            return Error{.code = Errc::no_space};
+            return no_space();
         }
         urgencies.push_back(urgency);
         Log& log = logs[group];
@@ -46,6 +46,9 @@ public:
     }
     journal::LogPosition durable() const override { return durable_position; }
     journal::Space space() const override { return space_now; }
+    Error no_space() const override {
+        return {.code = Errc::no_space, .detail = "1 MiB free, 2 MiB wanted for a segment"};
+    }
     Index first(GroupId group) const override { return at(group).first; }
     Index last(GroupId group) const override {
         return {at(group).first.value + at(group).entries.size() - 1};

@@ -42,6 +42,8 @@ void LocalJournal::append_admitted(std::vector<Draft> drafts, Appended done) {
     core_->append_admitted(std::move(drafts), std::move(done));
 }
 
+Error LocalJournal::no_space() const { return core_->no_space(); }
+
 void LocalJournal::look() { core_->look_if_due(); }
 
 void LocalJournal::keep_from(std::uint64_t generation) { core_->keep_from(generation); }

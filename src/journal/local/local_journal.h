@@ -59,6 +59,8 @@ public:
     /// Requires: the drafts fit into append_bytes_max(). Errors, to `done`: closed (none),
     /// disk_failed (unknown), no_space (none: it was closed while it waited for space).
     void append_admitted(std::vector<Draft> drafts, Appended done);
+    /// Why ordinary appends are refused. Requires: space() is not `ok`.
+    [[nodiscard]] Error no_space() const;
 
     /// Segments from `generation` on are needed, whatever the checkpoints. Only grows; counts from
     /// the next checkpoint on. Requires: Options::keeps_segments.

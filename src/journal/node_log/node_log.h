@@ -102,6 +102,8 @@ public:
                                                     Urgency urgency) = 0;
     [[nodiscard]] virtual LogPosition durable() const = 0;
     [[nodiscard]] virtual Space space() const = 0;
+    /// Why ordinary writes are refused: no_space (none). Requires: space() is not `ok`.
+    [[nodiscard]] virtual Error no_space() const = 0;
 
     /// Entries as written, durable or not. Index and term are always at hand, bodies if cached.
     [[nodiscard]] virtual Index first(GroupId group) const = 0;

@@ -35,6 +35,7 @@ public:
                                             Urgency urgency) override;
     [[nodiscard]] LogPosition durable() const override { return durable_; }
     [[nodiscard]] Space space() const override { return journal_->space(); }
+    [[nodiscard]] Error no_space() const override { return local().no_space(); }
     [[nodiscard]] Index first(GroupId group) const override;
     [[nodiscard]] Index last(GroupId group) const override;
     [[nodiscard]] std::optional<Epoch> term(GroupId group, Index index) const override;

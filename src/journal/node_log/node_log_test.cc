@@ -396,6 +396,8 @@ TEST(NodeLog, OnAFullDiskOrdinaryWritesAreRefusedAtOnceAndPromotionsAreNot) {
     session.runtime.settle();
     EXPECT_EQ(session.log->space(), Space::reserve_only);
     EXPECT_THAT(session.spaces, ElementsAre(Space::reserve_only));
+    EXPECT_EQ(session.log->no_space().detail, last.error().detail) << "with what is free";
+    EXPECT_THAT(last.error().detail, HasSubstr("wanted for a segment"));
     GroupWrite vote;
     vote.state = buffer_of("vote");
     ASSERT_TRUE(session.log->write({1}, std::move(vote), Urgency::promotion));

@@ -1,6 +1,7 @@
 #include "replicated/group/founding.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -65,6 +66,18 @@ std::vector<std::string> Founding::missing() const {
         if (founder.name != self_ && !heard_.contains(founder.name)) names.push_back(founder.name);
     }
     return names;
+}
+
+std::vector<std::string> Founding::long_missing(TimePoint now) {
+    auto missing = this->missing();
+    if (missing != watched_) {
+        watched_ = std::move(missing);
+        watched_since_ = now;
+        return {};
+    }
+    if (!watched_since_ || missing.empty() || now < *watched_since_ + patience) return {};
+    watched_since_.reset();
+    return missing;
 }
 
 }  // namespace understudy::replicated

@@ -11,15 +11,16 @@
 namespace understudy::replicated {
 
 /// How a group comes to be: the first founder learns from all others that they have nothing of it,
-/// each with which disk, and then hands everybody the same list of members.
+/// and which disk each has. Then it gives everybody the same list of members.
 ///
-/// Who says so and then hears of a founding by another disk than the one it told may still be
-/// founded only once: a second founding would need the word of all founders again, and those who
-/// have the group answer with it instead.
+/// A group is founded once. A second founding would need the word of all founders again, and those
+/// that have the group answer with it instead.
 ///
 /// Machine.
 class Founding {
 public:
+    static constexpr Duration patience = 1s;  ///< Before it is logged which are missing.
+
     /// Requires: `self` is among the founders, names are unique.
     Founding(GroupId group, std::string self, std::vector<Member> founders);
 
@@ -31,19 +32,24 @@ public:
     void lost(const std::string& name) { heard_.erase(name); }
     /// The members of the new group, once everybody has been heard. Requires: collects().
     [[nodiscard]] std::optional<Members> complete(std::uint64_t own_identity) const;
-    /// A list that was handed out. Errors: bad_config (none): made from other founders.
+    /// A list that the first founder gave. Errors: bad_config (none): made from other founders.
     [[nodiscard]] Result<void> accept(const Members& members, std::uint64_t own_identity) const;
 
     [[nodiscard]] const std::vector<Member>& founders() const { return founders_; }
-    /// For people: who has been heard, oneself too, and who has not.
+    /// For people: the founders that have been heard, this one too, and the others.
     [[nodiscard]] std::vector<std::string> here() const;
     [[nodiscard]] std::vector<std::string> missing() const;
+    /// For the log: those that have been missing for a while, once; else empty. At a first start
+    /// all have to be there at the same time. To be called now and then.
+    [[nodiscard]] std::vector<std::string> long_missing(TimePoint now);
 
 private:
     const GroupId group_;
     const std::string self_;
     const std::vector<Member> founders_;
     std::map<std::string, std::uint64_t> heard_;
+    std::vector<std::string> watched_;        ///< Those that were missing at the last look.
+    std::optional<TimePoint> watched_since_;  ///< nullopt: that has been logged.
 };
 
 }  // namespace understudy::replicated

@@ -49,5 +49,18 @@ TEST(Founding, AListOfOtherFoundersIsRefused) {
     EXPECT_EQ(Founding(group, "b", founders).accept(members, 21).error().code, Errc::corrupt);
 }
 
+TEST(Founding, ThoseThatAreMissingForLongAreNamedOnce) {
+    using Names = std::vector<std::string>;
+    const TimePoint start = TimePoint{} + 1h;
+    Founding founding(group, "a", founders);
+    EXPECT_EQ(founding.long_missing(start), Names{});
+    EXPECT_EQ(founding.long_missing(start + 999ms), Names{});
+    EXPECT_EQ(founding.long_missing(start + Founding::patience), (Names{"b", "w"}));
+    EXPECT_EQ(founding.long_missing(start + 1min), Names{});
+    founding.heard("b", 20);
+    EXPECT_EQ(founding.long_missing(start + 1min), Names{}) << "others are missing than before";
+    EXPECT_EQ(founding.long_missing(start + 2min), Names{"w"});
+}
+
 }  // namespace
 }  // namespace understudy::replicated

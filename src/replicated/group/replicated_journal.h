@@ -10,7 +10,7 @@ namespace understudy::replicated {
 /// A journal that a majority of a group's voters keeps: each entry counts once they have it on
 /// their disks.
 ///
-/// Who has one: a service on several machines without shared storage. It survives the loss of a
+/// It is for a service on several machines without shared storage, and survives the loss of a
 /// minority of its members with their disks. Its epoch is the term of the consensus.
 ///
 /// Opened by Node::open_journal().
@@ -25,7 +25,7 @@ public:
                 Appended done) override;
     void confirm(Done done) override;
     [[nodiscard]] Result<std::unique_ptr<journal::CheckpointWriter>> begin_checkpoint() override;
-    /// A leader hands its lead to another member first, if one is there.
+    /// A leader first transfers the lead to another member, if one is there.
     void close(std::function<void()> done) override;
 
     [[nodiscard]] const journal::Standing& standing() const override;

@@ -130,7 +130,7 @@ std::unique_ptr<journal::Opening> NodeCore::open_journal(GroupOptions options,
         explicit Handle(std::weak_ptr<Group> group) : group_(std::move(group)) {}
         Handle(const Handle&) = delete;
         Handle& operator=(const Handle&) = delete;
-        /// Once the journal is handed over, it belongs to whoever has that.
+        /// Once there is a journal, the group belongs to its owner.
         ~Handle() override {
             if (const auto group = group_.lock(); group && !group->opened()) group->give_up();
         }
@@ -152,7 +152,7 @@ std::unique_ptr<journal::Opening> NodeCore::open_journal(GroupOptions options,
 
     const auto holder = std::make_shared<std::weak_ptr<Group>>();
     auto group = std::make_shared<Group>(
-        Group::Setup{.runtime = runtime_,
+        GroupContext{.runtime = runtime_,
                      .log = log_,
                      .node_log = *node_log_,
                      .surroundings = static_cast<Surroundings&>(*this),
@@ -161,13 +161,13 @@ std::unique_ptr<journal::Opening> NodeCore::open_journal(GroupOptions options,
                      .self = *std::move(self),
                      .options = std::move(options),
                      .node = options_,
-                     .observer = observer,
-                     .opened = [holder, opened = std::move(opened)](Result<void> result) {
-                         if (!result) return opened(std::move(result).error());
-                         std::unique_ptr<journal::Journal> journal =
-                             std::make_unique<ReplicatedJournal>(holder->lock());
-                         opened(std::move(journal));
-                     }});
+                     .observer = observer},
+        [holder, opened = std::move(opened)](Result<void> result) {
+            if (!result) return opened(std::move(result).error());
+            std::unique_ptr<journal::Journal> journal =
+                std::make_unique<ReplicatedJournal>(holder->lock());
+            opened(std::move(journal));
+        });
     *holder = group;
     Entry& entry = entries_[id];
     entry.group = group;
@@ -373,10 +373,10 @@ Result<void> NodeCore::peer_message(const std::string& name, MessageType type, B
             return {};
         }
         case MessageType::founded: {
-            auto message = US_TRY(decode_founded(body));
+            const auto message = US_TRY(decode_founded(body));
             if (Entry* to = entry(message.group)) {
                 const auto group = to->group;
-                group->founded(std::move(message));
+                group->founded(message);
             }
             return {};
         }

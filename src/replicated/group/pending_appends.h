@@ -16,11 +16,11 @@ namespace understudy::replicated {
 ///
 /// Appends wait until there is credit, go to the consensus in rounds of one urgency, and are
 /// answered when the entry at their last index is applied, which is theirs only if it has the term
-/// in which it was proposed. A question for confirmation rides behind the next round, or behind a
-/// barrier made for it.
+/// in which it was proposed. A question for confirmation is answered with the next round that is
+/// applied, or with a barrier that is made for it.
 ///
 /// Machine. Bounds: the limits.
-class Proposals {
+class PendingAppends {
 public:
     using Appended = journal::Journal::Appended;
     using Done = journal::Journal::Done;
@@ -46,7 +46,7 @@ public:
         std::vector<Append> appends;  ///< Without their bodies, which the entries have.
         bool confirms = false;        ///< Made for those who ask for confirmation.
     };
-    /// An answer that is due. It may call back into whoever owns this, or destroy it.
+    /// An answer that is due. It may call back into the owner of this, or destroy it.
     struct Answer {
         Appended appended;  ///< One of the two.
         Done done;
@@ -55,20 +55,22 @@ public:
     };
     using Answers = std::vector<Answer>;  ///< In order.
 
-    explicit Proposals(Limits limits) : limits_(limits) {}
+    explicit PendingAppends(Limits limits) : limits_(limits) {}
 
     /// Errors: limit_exceeded (none). Then `append` is left as it was.
     [[nodiscard]] Result<void> add(Append& append, journal::Urgency urgency);
     void confirm(Done done) { asking_.push_back(std::move(done)); }
 
-    /// Would next() have something?
+    /// Is it worth while to call next()? It has something, and was not refused a moment ago.
     [[nodiscard]] bool ready() const;
     /// The next round, if something waits and there is credit for it.
     [[nodiscard]] std::optional<Round> next();
     /// It was taken: its entries begin at `first`.
     void proposed(Round round, Index first, Epoch term);
-    /// It was not taken, for now: it waits again, before all others.
+    /// It was not taken, for now: it waits again, before all others. Nothing is ready() until
+    /// retry().
     void returned(Round round);
+    void retry() { refused_ = false; }
 
     /// The entry at `index` is applied and has this term.
     void applied(Index index, Epoch term, Answers& answers);
@@ -87,7 +89,7 @@ private:
         std::deque<Append> appends;
         std::uint64_t bytes = 0;
     };
-    struct Pending {
+    struct Proposed {
         Index last;
         Epoch term;
         Appended done;
@@ -108,9 +110,10 @@ private:
     const Limits limits_;
     Queue ordinary_;
     Queue promotion_;
-    std::deque<Pending> pending_;
+    std::deque<Proposed> proposed_;
     std::uint64_t outstanding_entries_ = 0;
     std::uint64_t outstanding_bytes_ = 0;
+    bool refused_ = false;
     std::vector<Done> asking_;
     std::deque<Asked> asked_;
 };

@@ -1,4 +1,4 @@
-#include "replicated/group/proposals.h"
+#include "replicated/group/pending_appends.h"
 
 #include <utility>
 
@@ -21,10 +21,11 @@ const Error perhaps_proposed{.code = Errc::not_active,
                              .effect = Effect::unknown,
                              .detail = "the lead was lost while it was under way"};
 
-void answer(Proposals::Answers& answers, Proposals::Appended appended, Result<Index> result) {
+void answer(PendingAppends::Answers& answers, PendingAppends::Appended appended,
+            Result<Index> result) {
     answers.push_back({.appended = std::move(appended), .done = {}, .result = std::move(result)});
 }
-void answer(Proposals::Answers& answers, std::vector<Proposals::Done> dones,
+void answer(PendingAppends::Answers& answers, std::vector<PendingAppends::Done> dones,
             const Result<Index>& result) {
     for (auto& done : dones) {
         answers.push_back({.appended = {}, .done = std::move(done), .result = result});
@@ -33,16 +34,16 @@ void answer(Proposals::Answers& answers, std::vector<Proposals::Done> dones,
 
 }  // namespace
 
-void Proposals::Answer::give() const {
+void PendingAppends::Answer::give() const {
     if (appended) return appended(result);
     done(result ? Result<void>{} : Result<void>{result.error()});
 }
 
-Proposals::Queue& Proposals::queue(Urgency urgency) {
+PendingAppends::Queue& PendingAppends::queue(Urgency urgency) {
     return urgency == Urgency::promotion ? promotion_ : ordinary_;
 }
 
-Result<void> Proposals::add(Append& append, Urgency urgency) {
+Result<void> PendingAppends::add(Append& append, Urgency urgency) {
     US_ASSERT(!append.drafts.empty());
     if (append.drafts.size() > limits_.outstanding_entries_max) {
         return too_much(fmt::format("{} entries at once, at most {}", append.drafts.size(),
@@ -70,24 +71,26 @@ Result<void> Proposals::add(Append& append, Urgency urgency) {
     return {};
 }
 
-bool Proposals::has_credit(const Append& append, std::uint64_t entries, std::uint64_t bytes) const {
+bool PendingAppends::has_credit(const Append& append, std::uint64_t entries,
+                                std::uint64_t bytes) const {
     return outstanding_entries_ + entries + append.drafts.size() <=
                limits_.outstanding_entries_max &&
            outstanding_bytes_ + bytes + append.bytes <= limits_.outstanding_bytes_max;
 }
 
-bool Proposals::ready() const {
+bool PendingAppends::ready() const {
+    if (refused_) return false;
     const Queue& from = promotion_.appends.empty() ? ordinary_ : promotion_;
     if (from.appends.empty()) return !asking_.empty() && asked_.empty();
     return has_credit(from.appends.front(), 0, 0);
 }
 
-std::optional<Proposals::Round> Proposals::next() {
+std::optional<PendingAppends::Round> PendingAppends::next() {
     Round round;
     round.urgency = promotion_.appends.empty() ? Urgency::ordinary : Urgency::promotion;
     Queue& from = queue(round.urgency);
     if (from.appends.empty()) {
-        // Those who ask wait for the round before them: one barrier serves many.
+        // Those that ask wait for the round before them: one barrier serves many.
         if (asking_.empty() || !asked_.empty()) return std::nullopt;
         round.confirms = true;
         round.entries.push_back({.term = {}, .kind = consensus::EntryKind::barrier, .body = {}});
@@ -124,17 +127,17 @@ std::optional<Proposals::Round> Proposals::next() {
     return round;
 }
 
-void Proposals::proposed(Round round, Index first, Epoch term) {
+void PendingAppends::proposed(Round round, Index first, Epoch term) {
     Index last{first.value - 1};
     for (Append& append : round.appends) {
         last.value += append.drafts.size();
         outstanding_entries_ += append.drafts.size();
         outstanding_bytes_ += append.bytes;
-        pending_.push_back({.last = last,
-                            .term = term,
-                            .done = std::move(append.done),
-                            .entries = append.drafts.size(),
-                            .bytes = append.bytes});
+        proposed_.push_back({.last = last,
+                             .term = term,
+                             .done = std::move(append.done),
+                             .entries = append.drafts.size(),
+                             .bytes = append.bytes});
     }
     if (round.confirms) ++last.value;
     if (!asking_.empty()) {
@@ -142,7 +145,8 @@ void Proposals::proposed(Round round, Index first, Epoch term) {
     }
 }
 
-void Proposals::returned(Round round) {
+void PendingAppends::returned(Round round) {
+    refused_ = true;
     Queue& place = queue(round.urgency);
     std::size_t entry = round.entries.size();
     for (auto append = round.appends.rbegin(); append != round.appends.rend(); ++append) {
@@ -157,16 +161,16 @@ void Proposals::returned(Round round) {
     }
 }
 
-void Proposals::applied(Index index, Epoch term, Answers& answers) {
-    while (!pending_.empty() && pending_.front().last <= index) {
-        Pending pending = std::move(pending_.front());
-        pending_.pop_front();
-        outstanding_entries_ -= pending.entries;
-        outstanding_bytes_ -= pending.bytes;
-        if (pending.last == index && pending.term == term) {
-            answer(answers, std::move(pending.done), index);
+void PendingAppends::applied(Index index, Epoch term, Answers& answers) {
+    while (!proposed_.empty() && proposed_.front().last <= index) {
+        Proposed proposed = std::move(proposed_.front());
+        proposed_.pop_front();
+        outstanding_entries_ -= proposed.entries;
+        outstanding_bytes_ -= proposed.bytes;
+        if (proposed.last == index && proposed.term == term) {
+            answer(answers, std::move(proposed.done), index);
         } else {
-            answer(answers, std::move(pending.done), perhaps_proposed);
+            answer(answers, std::move(proposed.done), perhaps_proposed);
         }
     }
     while (!asked_.empty() && asked_.front().behind <= index) {
@@ -180,15 +184,16 @@ void Proposals::applied(Index index, Epoch term, Answers& answers) {
     }
 }
 
-void Proposals::refuse(Queue& from, const Error& error, Answers& answers) {
+void PendingAppends::refuse(Queue& from, const Error& error, Answers& answers) {
     for (Append& append : from.appends) answer(answers, std::move(append.done), error);
     from.appends.clear();
     from.bytes = 0;
 }
 
-void Proposals::lost(Answers& answers) {
-    for (Pending& pending : pending_) answer(answers, std::move(pending.done), perhaps_proposed);
-    pending_.clear();
+void PendingAppends::lost(Answers& answers) {
+    for (Proposed& proposed : proposed_)
+        answer(answers, std::move(proposed.done), perhaps_proposed);
+    proposed_.clear();
     outstanding_entries_ = 0;
     outstanding_bytes_ = 0;
     refuse(promotion_, not_proposed, answers);
@@ -198,15 +203,15 @@ void Proposals::lost(Answers& answers) {
     answer(answers, std::exchange(asking_, {}), not_proposed);
 }
 
-void Proposals::refuse_ordinary(const Error& error, Answers& answers) {
+void PendingAppends::refuse_ordinary(const Error& error, Answers& answers) {
     refuse(ordinary_, error, answers);
 }
 
-void Proposals::fail(const Error& error, Answers& answers) {
+void PendingAppends::fail(const Error& error, Answers& answers) {
     Error unknown = error;
     unknown.effect = Effect::unknown;
-    for (Pending& pending : pending_) answer(answers, std::move(pending.done), unknown);
-    pending_.clear();
+    for (Proposed& proposed : proposed_) answer(answers, std::move(proposed.done), unknown);
+    proposed_.clear();
     outstanding_entries_ = 0;
     outstanding_bytes_ = 0;
     Error none = error;
@@ -218,8 +223,8 @@ void Proposals::fail(const Error& error, Answers& answers) {
     answer(answers, std::exchange(asking_, {}), none);
 }
 
-bool Proposals::idle() const {
-    return pending_.empty() && ordinary_.appends.empty() && promotion_.appends.empty() &&
+bool PendingAppends::idle() const {
+    return proposed_.empty() && ordinary_.appends.empty() && promotion_.appends.empty() &&
            asking_.empty() && asked_.empty();
 }
 
