@@ -11,13 +11,13 @@
 
 namespace understudy::consensus {
 
-/// One server of one group. Never 0. Never given twice: who lost its disk is another server.
+/// One server of one group. Never 0. Never given twice: a server that lost its disk is another one.
 using ServerId = Strong<struct ServerIdTag>;
 
 inline constexpr std::size_t servers_max = 64;  ///< Of one group.
 inline constexpr std::size_t entries_per_message_max = 65536;
 inline constexpr std::size_t reference_size_max = 4 * KiB;  ///< SnapshotRef::reference.
-/// Of any body: larger commands are the host's to cut. A frame must hold one.
+/// Of any body: the host cuts larger commands. One frame must hold it.
 inline constexpr std::size_t entry_size_max = 64 * MiB;
 
 /// What a server does in its group.
@@ -96,7 +96,7 @@ struct VoteResult {
     bool granted = false;
     bool pre_vote = false;
 };
-/// On the way out without entries: `count` says how many the host adds behind `prev_index`.
+/// On the way out without entries: `count` says how many the host adds after `prev_index`.
 struct AppendRequest {
     Epoch term;
     Index prev_index;
@@ -164,7 +164,7 @@ struct CatchUp {
 struct Transfer {
     ServerId to;
 };
-/// Campaign at once, although a leader may still be heard: evidence says that it is dead.
+/// Campaign at once, although a leader may still be heard: there is evidence that it is dead.
 /// Refused if not electable, not a voter, leading, or if entries are not durable yet.
 struct Campaign {};
 
@@ -189,7 +189,8 @@ struct Send {
 };
 /// Fetch the checkpoint, make it durable, replace the log by it, then SnapshotInstalled. Until then
 /// no entries come and no votes are given. Comes again when another source is found or a newer
-/// checkpoint takes its place. Who cannot fetch it ends this core and starts one from the disk.
+/// checkpoint takes its place. A host that cannot fetch it ends this core and starts one from the
+/// disk.
 struct InstallSnapshot {
     ServerId from;
     SnapshotRef snapshot;
@@ -219,9 +220,9 @@ enum class CatchUpState : std::uint8_t { none, running, failed, finished };
 
 /// One server's part in the agreement of a group: events in, effects out.
 ///
-/// Sans-IO and deterministic from its seed. The wall around the engine: whatever the engine needs
-/// to be kept from doing harm is inside (engine rules 4, 7, 14 to 20); what needs disk, network or
-/// time is the host's (rules 2, 5, 6, 8 to 13, 21 to 27).
+/// Sans-IO and deterministic from its seed. It keeps the defects of the engine from doing harm
+/// (engine rules 4, 7, 14 to 20), as far as that needs no disk, network or time; the rest is kept
+/// by the host (rules 2, 5, 6, 8 to 13, 21 to 27).
 ///
 /// Requires of the host: effects are carried out in order before the next step.
 /// Thread: loop only.
@@ -233,7 +234,8 @@ public:
         Duration election_timeout = 300ms;  ///< At least; at most twice that.
         Duration heartbeat_interval = 50ms;
         std::uint32_t inflight_entries_max = 4096;  ///< Per server, not yet answered.
-        /// Never campaigns by itself; when it leads all the same, the host hands leadership on.
+        /// False: it never campaigns by itself. If it leads all the same, the host transfers the
+        /// lead.
         bool electable = true;
     };
 

@@ -4,7 +4,7 @@
 
 namespace understudy::consensus {
 
-/// Appends the bytes of a message. Who sends it to whom, and in which group, is the transport's.
+/// Appends the bytes of a message. The transport knows sender, receiver and group.
 /// Requires: check() is content; an AppendRequest carries its entries.
 /// Source: docs/formats/consensus.md, "Messages".
 void encode(const Message& message, Buffer& out);

@@ -1,5 +1,5 @@
-// Messages between cores, from anybody: what decodes encodes to the same again, and no entry body
-// is copied or lies outside the frame.
+// Messages between cores, from any sender: what decodes encodes to the same again, and no entry
+// body is copied or lies outside the frame.
 #include "consensus/message.h"
 
 #include <cstdint>

@@ -25,7 +25,7 @@ struct ClusterOptions {
     std::uint64_t voters = 3;
     bool faults = true;      ///< Crashes, cuts, losses.
     bool membership = true;  ///< Changes of configuration and transfers.
-    bool harsh = false;      ///< All disks are slow, and who crashes is back at once.
+    bool harsh = false;      ///< All disks are slow, and a server that crashes is back at once.
     HostRules rules;
 };
 

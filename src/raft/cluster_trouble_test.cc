@@ -9,7 +9,7 @@ namespace understudy::raft {
 using namespace consensus;
 
 void Cluster::client() {
-    // Whoever believes to lead is asked, also who was cut off.
+    // Every server that believes that it leads is asked, also one that is cut off.
     for (const auto& node : nodes_) {
         if (node->alive && node->core->state() == State::leader) {
             propose(*node, static_cast<std::size_t>(random_.between(std::uint64_t{1}, 6)));
@@ -68,7 +68,7 @@ void Cluster::trouble() {
             kill(any());
             break;
         case 5:
-            if (random_.chance(1, 3)) {  // The lights go out.
+            if (random_.chance(1, 3)) {  // All lose their power.
                 for (const auto& node : nodes_) kill(*node);
             }
             break;

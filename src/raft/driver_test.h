@@ -33,7 +33,7 @@ public:
         : core({.id = {1}, .seed = 1, .electable = electable}, guards) {
         must(consensus::Start{.recovered = std::move(found)});
     }
-    /// A founder of `members` whose log has entries of these terms behind the configuration.
+    /// A founder of `members` whose log has entries of these terms after the configuration.
     explicit Driver(std::initializer_list<std::uint64_t> terms = {}, Guards guards = {},
                     const consensus::Configuration& members = voting({1, 2, 3}),
                     bool electable = true)

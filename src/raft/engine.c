@@ -143,7 +143,7 @@ static enum us_result step(struct us_engine* engine, struct raft_event* event) {
         engine->installing = engine->update.snapshot.metadata;
         engine->has_installing = true;
     }
-    /* The barrier that a new leader appends of its own: its region is nobody else's. */
+    /* The barrier that the engine appends when it begins to lead: only it has this region. */
     if (engine->update.entries.n > 0 && engine->update.entries.batch == &engine->raft.barrier) {
         raft_free(engine->raft.barrier.batch);
         engine->raft.barrier.batch = NULL;
@@ -243,7 +243,7 @@ static enum us_result receive_install(struct us_engine* engine, uint64_t now,
     args->last_term = from->snapshot.term;
     args->conf_index = from->snapshot.configuration_index;
     if (to_raft(from->snapshot.configuration, &args->conf) != 0) return US_BROKEN;
-    /* Closed by the engine, or handed back in the update. */
+    /* Closed by the engine, or given back in the update. */
     return receive(engine, now, message);
 }
 
@@ -403,7 +403,8 @@ enum us_result us_engine_campaign(struct us_engine* engine, uint64_t now) {
     }
     if (raft->state != RAFT_FOLLOWER) return US_NOT_NOW;
 
-    /* Word from the leader that we take over: without one, from ourselves. */
+    /* As if the leader had asked this server to take the lead; without a leader, as if it had
+     * itself. */
     const bool alone = raft->follower_state.current_leader.id == 0;
     if (alone) raft->follower_state.current_leader.id = raft->id;
     raise_lone_voter(engine);

@@ -52,7 +52,7 @@ enum us_message_type {
 
 struct us_message {
     enum us_message_type type;
-    uint64_t peer; /* Who sent it, or is to get it. */
+    uint64_t peer; /* The server that sent it, or is to get it. */
     uint64_t term;
     uint64_t index;      /* Of the last entry, the previous entry, or the snapshot. */
     uint64_t index_term; /* Of the entry at `index`. */
@@ -100,11 +100,11 @@ enum us_result us_engine_submit(struct us_engine* engine, uint64_t now,
                                 const struct us_entry* entries, size_t n);
 enum us_result us_engine_catch_up(struct us_engine* engine, uint64_t now, uint64_t id);
 enum us_result us_engine_transfer(struct us_engine* engine, uint64_t now, uint64_t id);
-/* Stands for election at once, over the head of a leader that may be known. */
+/* Campaigns at once, although a leader may be known. */
 enum us_result us_engine_campaign(struct us_engine* engine, uint64_t now);
-/* The election timeout of a server that does not stand: it only forgets its leader. */
+/* The election timeout of a server that does not campaign: it only forgets its leader. */
 void us_engine_forget_leader(struct us_engine* engine, uint64_t now);
-/* A candidate's next attempt asks for pre-votes first, and disrupts nobody. */
+/* The next attempt of a candidate asks for pre-votes first, and disrupts no leader. */
 void us_engine_calm(struct us_engine* engine);
 /* Answers a vote request as a voter would, whatever the own log says about that. */
 enum us_result us_engine_receive_as_voter(struct us_engine* engine, uint64_t now,

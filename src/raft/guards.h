@@ -11,13 +11,13 @@ enum class Guard : std::uint8_t {
     old_rejections,           ///< B: a rejection of what is known to match is none.
     compacted_prefix,         ///< C: what a checkpoint covers need not be compared.
     lone_configuration,       ///< D: a configuration travels alone.
-    taught_term,              ///< A: who asks with an old term is told ours.
+    taught_term,              ///< A: a server that asks with an old term is told ours.
     short_hints,              ///< G: go back a term at a time, never below the commit.
     stale_requests,           ///< L: an old request is refused without asking the engine.
     steady_commit,            ///< J: no message moves the commit back.
     committed_configuration,  ///< Rule 7: the engine is told which configuration is committed.
     cut_writes,               ///< Rule 4: a write that was cut makes nothing durable.
-    unaware_voter,            ///< P: who does not know yet that it votes, votes.
+    unaware_voter,            ///< P: a server that does not know yet that it votes, votes.
     offered_checkpoint,       ///< Q: heartbeats speak of the checkpoint that was offered.
     calm_candidate,           ///< M: each new attempt asks for pre-votes first.
 };

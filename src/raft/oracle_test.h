@@ -14,8 +14,7 @@ namespace understudy::raft {
     return (hash ^ term.value ^ command << 7) * 0x9e3779b97f4a7c15U + 1;
 }
 
-/// What somebody who sees all servers at once can say about a run. Knows nothing of Raft's
-/// messages.
+/// Judges a run by what all servers have at the same moment. Knows nothing of Raft's messages.
 class Oracle {
 public:
     /// At most one leader in a term.

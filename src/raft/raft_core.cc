@@ -25,7 +25,7 @@ std::uint64_t to_ms(Duration duration) {
         std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
 }
 
-// The engine's generator stands still at no seed, but small ones begin alike.
+// The engine's random numbers begin alike for small seeds.
 std::uint32_t fold(std::uint64_t seed) {
     seed ^= seed >> 33;
     seed *= 0xff51afd7ed558ccdU;
@@ -33,7 +33,8 @@ std::uint32_t fold(std::uint64_t seed) {
 }
 
 // How long the engine waits before it offers a checkpoint again, and with it a newer one that makes
-// the server begin anew. Large ones take long; who lost the offer says so at the next heartbeat.
+// the server begin anew. Large ones take long; a server that lost the offer says so at the next
+// heartbeat.
 constexpr unsigned install_timeout_ms = 600'000;
 
 /// What recovery found must be one log: no gap, no term that falls, nothing that a checkpoint
@@ -196,7 +197,7 @@ Result<void> RaftCore::on(Deadline&) {
     const bool withheld = !electable_ && !needed_;
     if (withheld && state() == State::candidate) return {};
     if (state() == State::follower) {
-        // Who cannot stand votes for others, but not while it believes in a leader.
+        // A server that cannot campaign votes for others, but not while it hears a leader.
         const bool unaware =
             !is_voter(configuration(), options_.id) && guards_.on(Guard::unaware_voter);
         if (withheld || unaware || us_engine_last_stored(engine_.get()) < last().value) {
@@ -210,7 +211,8 @@ Result<void> RaftCore::on(Deadline&) {
 
 Result<void> RaftCore::on(Propose& propose) {
     if (state() != State::leader) return not_leading();
-    if (us_engine_transferee(engine_.get()) != 0) return refused("leadership is being handed on");
+    if (us_engine_transferee(engine_.get()) != 0)
+        return refused("the leadership is being transferred");
     US_ASSERT(!propose.entries.empty());
     if (propose.entries.size() > entries_per_message_max) {
         return Error{.code = Errc::limit_exceeded, .detail = "too many entries at once"};
@@ -238,7 +240,8 @@ Result<void> RaftCore::on(ProposeConfiguration& propose) {
     if (state() != State::leader) return not_leading();
     const Configuration& to = propose.configuration;
     if (!well_formed(to)) return refused("not a configuration");
-    if (us_engine_transferee(engine_.get()) != 0) return refused("leadership is being handed on");
+    if (us_engine_transferee(engine_.get()) != 0)
+        return refused("the leadership is being transferred");
     if (us_engine_promotee(engine_.get()) != 0) return refused("a server is catching up");
     if (us_engine_uncommitted_configuration(engine_.get()) != 0) {
         return refused("the last change is not committed yet");
@@ -271,7 +274,8 @@ Result<void> RaftCore::on(Transfer& transfer) {
     if (transfer.to == options_.id || !is_voter(configuration(), transfer.to)) {
         return refused("only another voter can lead");
     }
-    if (us_engine_transferee(engine_.get()) != 0) return refused("leadership is being handed on");
+    if (us_engine_transferee(engine_.get()) != 0)
+        return refused("the leadership is being transferred");
     return collect(us_engine_transfer(engine_.get(), now_ms_, transfer.to.value));
 }
 

@@ -9,16 +9,15 @@
 
 namespace understudy::raft {
 
-/// C-Raft 0.22.1 as a ConsensusCore, and the wall between the two.
+/// C-Raft 0.22.1 as a ConsensusCore. Nothing else knows the engine.
 ///
 /// The engine knows indexes, terms and configurations; entry bodies stay here and are matched again
 /// by index. Beyond ConsensusCore: a new leader begins its term with a barrier in the same step.
 /// A server that is not electable keeps voting; when a candidate is found to lack entries that this
-/// server has, it stands nevertheless at its next timeout, or nobody could be elected.
+/// server has, it campaigns nevertheless at its next timeout, or no server could be elected.
 ///
-/// Bounds: heap in proportion to the changes of term and configuration in the log, and to writes
-/// not
-///         reported yet; not to entries.
+/// Bounds: memory in proportion to the changes of term and configuration in the log, and to the
+///         writes that are not reported yet; not to entries.
 class RaftCore final : public consensus::ConsensusCore {
 public:
     explicit RaftCore(const Options& options, Guards guards = {});
@@ -95,7 +94,7 @@ private:
     bool started_ = false;
     bool ended_ = false;
     bool electable_;
-    bool needed_ = false;  // Nobody else can be elected: see above.
+    bool needed_ = false;  // No other server can be elected: see above.
     std::uint64_t now_ms_ = 0;
     std::uint64_t last_deadline_ms_ = 0;
 

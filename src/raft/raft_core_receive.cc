@@ -40,8 +40,8 @@ Result<void> RaftCore::receive(ServerId from, VoteRequest& request) {
     message.index_term = request.last_term.value;
     message.flag = request.disrupt_leader;
     message.pre_vote = request.pre_vote;
-    // Whose log ends before the entry that made it a voter may be the one vote that is missing; the
-    // candidate's configuration decides which votes count.
+    // The log of this server may end before the entry that made it a voter, and its vote may be the
+    // one that is missing. The candidate's configuration decides which votes count.
     const us_result result = guards_.on(Guard::unaware_voter)
                                  ? us_engine_receive_as_voter(engine_.get(), now_ms_, &message)
                                  : us_engine_receive(engine_.get(), now_ms_, &message);

@@ -293,7 +293,7 @@ TEST(ReplicatedCluster, OneMembersCheckpointsLetAllOthersGoOfTheirLogs) {
         cluster.start(what);
     }
     ASSERT_NE(cluster.wait_active({"n1", "n2"}), "");
-    // Whoever is active, and after a restart from what it was sent.
+    // The active member too, and after a restart from what it was sent.
     for (int round = 0; round < 3; ++round) {
         const std::string active = cluster.wait_active({"n1", "n2"});
         ASSERT_NE(active, "") << "round " << round;

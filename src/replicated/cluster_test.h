@@ -50,7 +50,7 @@ struct Oracle {
     bool quiet = false;  ///< Nobody proposes any more.
 };
 
-/// A member of one group, seen from above: keeps all commands, in order.
+/// The observer of a member of one group: keeps all commands, in order.
 class Copy final : public journal::Observer {
 public:
     Copy(Runtime& runtime, std::string node, Oracle& oracle)

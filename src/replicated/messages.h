@@ -14,8 +14,8 @@
 
 namespace understudy::replicated {
 
-// What nodes say to each other. Who speaks is known from the connection: its handshake named the
-// node and its disk, and with them the sender's server in each group.
+// The messages between nodes. The sender is known from the connection: its handshake named the node
+// and its disk, and with them the server that it is in each group.
 // Source: docs/protocols/replication.md, section "Messages".
 
 /// The handshake, both ways.
@@ -31,7 +31,7 @@ struct Hello {
 /// Errors: corrupt (none); refused (none): not a node of ours, or of another version.
 [[nodiscard]] Result<Hello> decode_hello(Bytes bytes);
 
-/// I have nothing of this group.
+/// The sender has nothing of this group.
 struct Found {
     GroupId group;
     std::string service;

@@ -16,7 +16,7 @@ struct MemberStatus {
     bool connected = false;  ///< Its node, with the disk that the group knows; true for oneself.
     bool leader = false;
     Index match;            ///< What the leader knows it to have. Only the leader knows: else 0.
-    std::uint64_t lag = 0;  ///< Entries behind the leader's last. As match.
+    std::uint64_t lag = 0;  ///< Entries that it lacks up to the leader's last. As match.
 };
 
 /// One group, as one of its members sees it.
@@ -34,12 +34,12 @@ struct GroupStatus {
     Index first;                        ///< The oldest entry that is kept.
     Index checkpoint;                   ///< 0: none.
     std::vector<MemberStatus> members;  ///< In joining order. Empty while it waits to be founded.
-    /// While it waits to be founded: who has been heard, oneself too, and who has not.
+    /// While it waits to be founded: the founders that have been heard, itself too, and the others.
     std::vector<std::string> founders_here = {};
     std::vector<std::string> founders_missing = {};
-    /// The leader says that this one is not among its members, or not any more.
+    /// The leader says that this member is not among its members, or not any more.
     bool outside = false;
-    /// The latter: it has been a member.
+    /// It has been a member.
     bool removed = false;
 };
 

@@ -18,7 +18,7 @@ namespace understudy::replicated {
 /// A checkpoint on its way from another node into a file of ours.
 ///
 /// It asks, takes chunks in order, acknowledges each when it is written, and asks again from where
-/// it stands when nothing has come for a while. Destroying it leaves nothing behind.
+/// it stands when nothing has come for a while. Destroying it removes the unfinished file.
 ///
 /// Thread: loop only.
 class Incoming {

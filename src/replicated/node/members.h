@@ -19,7 +19,7 @@ using journal::GroupId;
 enum class MemberKind : std::uint8_t {
     data = 1,          ///< Votes, applies, may be active.
     checkpointer = 2,  ///< Votes (not in a group of two), applies, is active only as a last resort.
-    witness = 3,       ///< Votes and keeps entries, applies nothing, hands leadership on.
+    witness = 3,  ///< Votes and keeps entries, applies nothing, transfers the lead if it has it.
 };
 [[nodiscard]] std::string_view name(MemberKind kind);
 
@@ -38,10 +38,10 @@ struct MemberRow {
     friend bool operator==(const MemberRow&, const MemberRow&) = default;
 };
 
-/// Who should be in a group, in joining order: a replicated value.
+/// The members that a group should have, in joining order: a replicated value.
 ///
-/// The configuration of the consensus follows it, one server at a time: whoever leads compares the
-/// two and takes the next step. So a change survives the leader that began it.
+/// The configuration of the consensus follows it, one server at a time: the leader compares the two
+/// and takes the next step. So a change survives the leader that began it.
 ///
 /// Bounds: rows_max, encoded_bytes_max.
 class Members {
@@ -56,7 +56,7 @@ public:
     [[nodiscard]] const MemberRow* find(std::string_view name) const;
     [[nodiscard]] const MemberRow* find(ServerId id) const;
 
-    /// With `row` in the place of the row of that name, or behind all others.
+    /// With `row` in the place of the row of that name, or after all others.
     [[nodiscard]] Members with(MemberRow row) const;
     [[nodiscard]] Members without(std::string_view name) const;
 
@@ -84,7 +84,7 @@ private:
 /// What the directory of the group's checkpoints is called.
 [[nodiscard]] std::string directory_of(GroupId group);
 
-/// Who the node with this log is in a group: another disk is another server. Never 0.
+/// The server that the node with this log is in a group: another disk is another server. Never 0.
 [[nodiscard]] ServerId server_of(std::uint64_t log_identity, GroupId group);
 
 }  // namespace understudy::replicated

@@ -8,7 +8,7 @@ namespace understudy::replicated {
 
 std::unique_ptr<journal::Opening> Node::open(Runtime& runtime, Log& log, Options options,
                                              consensus::MakeCore make_core, Opened opened) {
-    /// Owns the node until it is handed over.
+    /// Owns the node until the caller does.
     struct Handle final : journal::Opening {
         explicit Handle(std::shared_ptr<std::unique_ptr<NodeCore>> owned)
             : node(std::move(owned)) {}

@@ -26,13 +26,13 @@ struct GroupOptions {
     MemberKind kind = MemberKind::data;  ///< As in `founders`, if it is there.
     bool last_resort = false;  ///< Lifts electability of a checkpointer, never the quorum.
     /// Of a data member: false if it is designated otherwise for as long as its journal is open. It
-    /// votes and keeps entries; should it alone have the newest ones, it leads to hand them on.
+    /// votes and keeps entries. If it alone has the newest ones, it leads until others have them.
     bool electable = true;
 
     std::uint64_t queue_bytes_max = 32 * MiB;        ///< Appends that wait, per urgency.
     std::uint32_t outstanding_entries_max = 4096;    ///< Proposed and not committed yet.
     std::uint64_t outstanding_bytes_max = 16 * MiB;  ///< The same, of bodies.
-    /// Entries kept before a checkpoint for members that are behind: at least, and at most. Who
+    /// Entries kept before a checkpoint for members that lag: at least, and at most. A member that
     /// needs older ones is sent the checkpoint.
     std::uint32_t trailing_entries_min = 1024;
     std::uint32_t trailing_entries_max = 65'536;
@@ -89,7 +89,7 @@ public:
         std::uint64_t unsynced_bytes_max = 32 * MiB;
         /// Per peer; beyond it entries for it are dropped and sent again later.
         std::uint64_t backlog_bytes_max = 32 * MiB;
-        /// Of checkpoints on their way to one peer: what a message may have to wait behind.
+        /// Of checkpoints on their way to one peer: a message may have to wait for so much.
         std::uint64_t shipping_bytes_max = 256 * KiB;
     };
 
@@ -113,11 +113,10 @@ public:
     ///
     /// Requires: `observer` outlives the opening and the journal.
     /// Errors: bad_config (none: a name, the list of founders); already_exists (none: the service
-    /// is
-    ///         open here); limit_exceeded (none); corrupt (none); disk_failed; closed.
+    ///         is open here); limit_exceeded (none); corrupt (none); disk_failed; closed.
     [[nodiscard]] virtual std::unique_ptr<journal::Opening> open_journal(
         GroupOptions options, journal::Observer& observer, journal::Opened opened) = 0;
-    /// The same for whoever opens a journal without knowing of which kind. The node outlives it.
+    /// The same for code that opens a journal of any kind. The node outlives it.
     [[nodiscard]] journal::Open journal(GroupOptions options);
 
     // Steering, for groups that are open here. All but set_last_resort() are the leader's:
@@ -127,14 +126,16 @@ public:
     // closed.
 
     /// Adds a member, or gives a member another disk or address: it gets all entries, and votes
-    /// when it has caught up. Its node must have opened the journal. Errors: unavailable (none: not
-    /// reached within reach_timeout; unknown: added, but did not catch
-    ///         up in that time and goes on trying), limit_exceeded (none), bad_config (none).
+    /// when it has caught up. Its node must have opened the journal.
+    /// Errors: unavailable (none: not reached within reach_timeout; unknown: added, but did not
+    /// catch
+    ///         up within join_timeout and goes on trying), limit_exceeded (none), bad_config
+    ///         (none).
     virtual void add_member(const std::string& service, Member member, Done done) = 0;
     /// Errors: refused (none): it leads, or fewer than two voters would be left.
     virtual void remove_member(const std::string& service, const std::string& name, Done done) = 0;
-    /// Hands leadership to a member that has caught up; done when that member leads.
-    /// Errors: refused (none): it may not lead, or is behind; timed_out (unknown).
+    /// Transfers the lead to a member that has caught up; done when that member leads.
+    /// Errors: refused (none): it may not lead, or lags; timed_out (unknown).
     virtual void transfer(const std::string& service, const std::string& name, Done done) = 0;
     [[nodiscard]] virtual Result<void> set_last_resort(const std::string& service, bool allow) = 0;
 

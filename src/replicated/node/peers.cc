@@ -213,7 +213,7 @@ void Peers::peer_hello(LinkId id, Bytes opaque) {
 
 // --- In use ----------------------------------------------------------------------------------
 
-// What the old connection still carries is of the past.
+// What the old connection still carries is not wanted any more.
 void Peers::drop(Row& row) {
     if (row.link == nullptr) return;
     row.link.reset();
@@ -252,7 +252,8 @@ void Peers::lost(Row& row, const Error& reason) {
     const auto link = std::move(row.link);
     row.peer.link = nullptr;
     log_.info("replicated.peer_lost", {kv("peer", row.peer.name), kv("error", reason)});
-    // A port that refuses right after that is as good as proof, where a journal is the fence.
+    // If the port refuses right after that, the process is taken for dead. The journal fences it
+    // off should it live.
     row.suspected = true;
     retry(row);
     observer_.peer_lost(row.peer.name);

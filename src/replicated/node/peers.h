@@ -19,9 +19,9 @@ namespace understudy::replicated {
 
 /// One connection to each other node, kept up for ever.
 ///
-/// The node whose name sorts first dials. The other one, when it misses a node, dials too, but only
-/// to say where it is: it is refused, and dialled. So an address needs to be known on one side
-/// only, and there are never two connections.
+/// The node whose name sorts first dials. The other one dials too while it has no connection, but
+/// only to tell its address: it is refused, and the first node dials that address. So an address
+/// needs to be known on one side only, and there are never two connections.
 ///
 /// Evidence: a peer's process that is proven dead, or that closed its connection and whose port
 /// then refuses, is told at once.

@@ -17,7 +17,7 @@ namespace understudy::replicated {
 
 /// Checkpoints on their way to one peer, beside the messages of the consensus.
 ///
-/// Of all of them together no more is on its way than a few milliseconds' worth: a chunk leaves
+/// All of them together have only so much on its way as takes a few milliseconds: a chunk leaves
 /// when the peer has written an earlier one. Groups take turns.
 ///
 /// Thread: loop only.
