@@ -14,11 +14,12 @@ namespace understudy::journal {
 /// So many batches of a journal are being flushed at a time.
 inline constexpr std::size_t flushes_in_flight_max = 2;
 
-/// A second batch follows the first at once only if it is worth a flush of its own: up to here a
-/// flush costs the same whatever its size, so fewer bytes had better wait for company.
+/// A second batch follows the first at once only if it has so many bytes. Up to this size every
+/// flush costs the same, so fewer bytes wait for more.
 inline constexpr std::uint64_t full_batch_bytes = 64 * KiB;
 
-/// Longer batches come from many commands under way; while one is written the loop has work to do.
+/// Longer batches run on the worker thread: there are many commands under way, and the loop has
+/// other work while one is written.
 inline constexpr std::size_t inline_flush_bytes_max = 16 * KiB;
 
 /// The end of what is written, or is on its way to the disk.
@@ -34,7 +35,7 @@ struct Append {
     std::vector<Draft> drafts;
     Urgency urgency = Urgency::ordinary;
     Journal::Appended done;  ///< Empty for a mark of our own.
-    bool admitted = false;   ///< By Batcher::admit(): waits for space rather than be refused.
+    bool admitted = false;   ///< By Batcher::admit(): it waits for space and is not refused.
 };
 
 /// What one write and one sync make durable.
@@ -53,7 +54,7 @@ struct Batch {
 
     std::uint64_t generation = 0;  ///< Of the segment.
     std::uint64_t offset = 0;      ///< In the segment.
-    bool begins_segment = false;   ///< Goes to the reserve, which is the segment from now on.
+    bool begins_segment = false;   ///< It goes to the reserve, which becomes the segment.
     Buffer bytes;
     std::vector<Placed> placed;
     std::vector<Acknowledgement> acknowledgements;
@@ -89,7 +90,7 @@ public:
 
     struct Formed {
         std::optional<Batch> batch;   ///< Nothing to write now if absent.
-        std::vector<Append> refused;  ///< For want of space; nothing of them was written.
+        std::vector<Append> refused;  ///< There is no space; nothing of them was written.
     };
 
     Batcher(const Tail& tail, Reserve reserve, Options options);
@@ -99,34 +100,34 @@ public:
     /// Errors: limit_exceeded, no_space (none).
     [[nodiscard]] Result<void> offer(Append& append);
 
-    /// Is there room for `bytes` encoded bytes more? For those who must know at once: what is
-    /// queued then, admitted, is never refused and keeps its order. Should the reserve fail after
-    /// all, it takes the room of promotions, and waits for space when that is used up.
+    /// Is there room for `bytes` encoded bytes more? For callers that must know at once: appends
+    /// that are queued as admitted are never refused and keep their order. If the reserve fails
+    /// later, they use the room of promotions, and wait for space when that is used up.
     /// Errors: limit_exceeded, no_space (none).
     [[nodiscard]] Result<void> admit(std::uint64_t bytes, Urgency urgency);
     void queue_admitted(Append append);
 
-    /// Packs the next batch, as if it were written: later ones go behind it.
+    /// Packs the next batch. Later ones are placed after it, as if it were written.
     [[nodiscard]] Formed form();
 
     void reserve_made();
-    void reserve_reused();  ///< Made of a segment that is needed no more, and not zeros therefore.
-    void reserve_failed(std::string why = {});  ///< What refused appends are told.
+    void reserve_reused();  ///< It was made of a retired segment, so it is not zeros.
+    void reserve_failed(std::string why = {});  ///< `why` goes to the appends that are refused.
 
-    /// Gives back the bytes of a batch that nobody needs any more, for the next one: a long buffer
-    /// is dear to make anew, page by page.
+    /// Takes the buffer of a batch that is no longer needed, for the next batch. To allocate a long
+    /// buffer again, page by page, is expensive.
     void reuse(Buffer bytes);
 
-    /// Everything that waits, in the order in which it would have been written.
+    /// All waiting appends, in the order in which they would have been written.
     [[nodiscard]] std::vector<Append> take_waiting();
 
-    /// Why an append is refused for want of space.
+    /// The error of an append that is refused because there is no space.
     [[nodiscard]] Error no_space() const;
 
     [[nodiscard]] Space space() const { return space_; }
     [[nodiscard]] Reserve reserve() const { return reserve_; }
-    /// None is ready, and it will be needed: a quarter of the segment is used, or somebody waits
-    /// for it. Whoever makes it no sooner leaves the disk in peace.
+    /// None is ready, and it will be needed soon: a quarter of the segment is used, or an append
+    /// waits for it.
     [[nodiscard]] bool reserve_is_due() const {
         const bool filling = tail_.used_bytes >= tail_.segment_bytes / 4;
         return reserve_ != Reserve::ready && (filling || awaited_);
@@ -138,7 +139,7 @@ public:
     [[nodiscard]] bool idle() const {
         return promotions_.appends.empty() && ordinary_.appends.empty();
     }
-    /// Nothing but a mark was written last: one more would add nothing.
+    /// The last entry that was written is a mark; another one would have no use.
     [[nodiscard]] bool marked() const { return last_type_ == EntryType::mark; }
 
 private:
@@ -160,7 +161,7 @@ private:
     Reserve reserve_;
     std::string why_failed_;
     bool reserve_is_reused_ = false;
-    bool awaited_ = false;  ///< The reserve, by the append that comes next.
+    bool awaited_ = false;  ///< The next append needs the reserve.
     Space space_ = Space::ok;
     EntryType last_type_ = EntryType::tenure;
     std::uint32_t seed_;

@@ -12,16 +12,16 @@ namespace understudy::journal {
 
 inline constexpr std::string_view segment_suffix = ".seg";
 
-/// What a segment file begins with.
+/// The first bytes of a segment that was begun.
 ///
-/// A valid header says more than it holds: everything before `first` was durable when it was
-/// written. A segment whose header is all zero has not been begun.
+/// A valid header also says that every entry before `first` was durable when it was written. A
+/// segment without a valid header has not been begun.
 struct SegmentHeader {
     std::uint64_t generation = 0;  ///< Also the file's name. Grows by one from segment to segment.
     std::uint64_t size_bytes = 0;  ///< Of the whole file, from the start.
     Index first;                   ///< Of the first entry to come.
     std::uint32_t previous = 0;    ///< Checksum of the entry before `first`; 0 before entry 1.
-    bool reused = false;  ///< Behind its entries stands what an earlier segment held, not zeros.
+    bool reused = false;  ///< After its entries come those of an earlier segment, not zeros.
     friend bool operator==(const SegmentHeader&, const SegmentHeader&) = default;
 };
 
@@ -49,12 +49,12 @@ inline constexpr std::uint64_t tenure_bytes = 4 * KiB;
     return std::min(segment_bytes / 4, 1 * MiB);
 }
 
-/// How far ordinary appends may fill a segment while no reserve stands behind it.
+/// How far ordinary appends may fill a segment while there is no reserve.
 [[nodiscard]] constexpr std::uint64_t ordinary_limit(std::uint64_t segment_bytes) {
     return segment_bytes - promotion_bytes(segment_bytes) - tenure_bytes;
 }
 
-/// How far promotions may.
+/// How far promotions may fill it.
 [[nodiscard]] constexpr std::uint64_t promotion_limit(std::uint64_t segment_bytes) {
     return segment_bytes - tenure_bytes;
 }
@@ -91,14 +91,14 @@ void encode(const SegmentHeader& header, Buffer& out);
 [[nodiscard]] Result<std::optional<SegmentHeader>> decode_segment_header(Bytes bytes,
                                                                          std::uint64_t generation);
 
-/// What stands at the front of a segment that has not been begun.
+/// The first bytes of a segment that was not begun. The header of the segment replaces it.
 ///
-/// It vouches for entries before that segment: without it, a segment whose content was lost would
-/// look like one that was never begun. The header of the segment takes its place.
+/// It proves that the segment before was begun. Without it, a segment that lost its content would
+/// look like one that was never begun.
 struct ReserveHeader {
     std::uint64_t generation = 0;
     std::uint64_t size_bytes = 0;  ///< Of the whole file, from the start.
-    Index durable;                 ///< Entries up to here were, when the segment was made.
+    Index durable;  ///< Entries up to this one were durable when the segment was made.
     friend bool operator==(const ReserveHeader&, const ReserveHeader&) = default;
 };
 

@@ -20,22 +20,22 @@ struct Flush {
 
 /// The segment that a journal in service appends to.
 ///
-/// After a failed write or sync nobody knows what is on the platter: the kernel may drop the dirty
-/// pages and report success to the next sync. So the first failure is kept, and nothing reaches the
-/// file after it, not even what was submitted before the failure was known.
+/// After a failed write or sync the content of the disk is unknown: the kernel may drop the dirty
+/// pages and report success to the next sync. So the first failure is kept, and nothing is written
+/// to the file after it, not even a flush that was submitted before the failure was known.
 ///
 /// Thread: the journal worker.
 class SegmentWriter {
 public:
     explicit SegmentWriter(std::unique_ptr<File> segment);
 
-    /// Errors, in flush.result: disk_failed (unknown), and the same for ever.
+    /// Errors, in flush.result: disk_failed (unknown); after that, always the same.
     void run(Flush& flush);
 
-    /// Nothing reaches the file any more; whatever comes fails with this.
+    /// From now on nothing is written, and every flush fails with `error`.
     void give_up(Error error);
-    /// Errors: no_such_file (none): the segment that `flush` goes to is not the one of that name
-    ///         any more. What cannot be told is no error.
+    /// Errors: no_such_file (none): `path` no longer names the segment that `flush` goes to. If
+    ///         that cannot be determined, it is no error.
     [[nodiscard]] Result<void> look(const Flush& flush, const std::string& path);
 
     /// Closes the file.

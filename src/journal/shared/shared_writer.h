@@ -11,8 +11,9 @@ namespace understudy::journal {
 
 /// Appends to a shared journal in one tenure: write, sync, then read the epoch again.
 ///
-/// What has not been followed by that reading may be void. So nothing is written behind a batch
-/// before the epoch has been read after it, and nothing at all after it was another's once.
+/// A batch that is not followed by that reading may be void. So the next batch is written only when
+/// the epoch has been read after the last one. Once the epoch was another member's, nothing more is
+/// written.
 ///
 /// Thread: the journal worker.
 /// Source: docs/protocols/fencing.md, "Appending".
@@ -22,12 +23,13 @@ public:
                  std::unique_ptr<File> segment);
 
     /// Errors, in flush.result: disk_failed (unknown), not_active (unknown for the batch after
-    /// which it was found, none for those that were not written); the same for ever. A shortage
-    /// (unknown): the epoch cannot be read now. Then the same flush is to be run again before any
-    /// other, which are refused with that error until then, and are to be run again after it.
+    /// which it was found, none for those that were not written); after that, always the same. A
+    /// shortage (unknown): the epoch cannot be read now. Then the same flush must be run again
+    /// before any other. Others are refused with that error until then, and must be run again
+    /// after it.
     void run(Flush& flush);
 
-    /// Nothing is written any more; whatever comes fails with this.
+    /// From now on nothing is written, and every flush fails with `error`.
     void give_up(Error error) { superseded_ = std::move(error); }
     [[nodiscard]] Result<void> look(const Flush& flush, const std::string& path) {
         return writer_.look(flush, path);
