@@ -11,7 +11,7 @@ Result<std::shared_ptr<CheckpointFile>> LocalJournal::Core::begin_checkpoint() {
         return Error{.code = Errc::limit_exceeded, .detail = "a checkpoint is being written"};
     }
     if (committed_.last == checkpoint()) return file;
-    const Checkpoint checkpoint{.journal = journal_id(batcher_.tail().generation),
+    const Checkpoint checkpoint{.journal = journal_id(appender_.tail().generation),
                                 .at = committed_.last,
                                 .epoch = committed_.epoch,
                                 .checksum = committed_.checksum};

@@ -1,17 +1,19 @@
 #include "journal/local/local_journal_core.h"
 
-#include <algorithm>
 #include <utility>
 
+#include "journal/appending.h"
 #include "journal/format/whole_file.h"
 
 namespace understudy::journal {
 
 namespace {
 
-// How often it is looked whether the directory is still the one that is held: with a flush, or when
-// somebody with a tick asks.
+// How often the journal checks whether the directory is still the one that it holds: with a flush,
+// or when the owner's tick asks for it.
 constexpr Duration look_interval = 1s;
+
+Error being_closed() { return {.code = Errc::closed, .detail = "the journal is being closed"}; }
 
 }  // namespace
 
@@ -21,32 +23,33 @@ LocalJournal::Core::Core(Runtime& runtime, Log& log, Options options, Observer& 
       log_(log),
       options_(std::move(options)),
       observer_(observer),
-      batcher_(recovered.tail, Batcher::Reserve::wanted,
-               {.segment_bytes = options_.segment_size_bytes,
-                .queue_bytes_max = options_.queue_bytes_max}),
+      appender_(recovered.tail, {.segment_bytes = options_.segment_size_bytes,
+                                 .queue_bytes_max = options_.queue_bytes_max,
+                                 // Nothing else says that the present segment was begun.
+                                 .reserve = Appender::ReserveTime::at_once,
+                                 .reserve_retry_interval = options_.reserve_retry_interval,
+                                 .mark_after = options_.mark_after}),
       standing_{.role = Role::active, .epoch = recovered.tail.chain.epoch, .active = {}},
       hold_(std::move(recovered.hold)),
       looked_(runtime.now()),
       writer_(std::make_shared<SegmentWriter>(std::move(recovered.segment))),
-      flush_(runtime.turn_ends(), TurnPhase::journal,
-             [this] {
-                 const auto self = shared_from_this();
-                 flush();
-             }),
+      turn_end_(runtime.turn_ends(), TurnPhase::journal,
+                [this] {
+                    const auto self = shared_from_this();
+                    turn();
+                }),
       committed_(recovered.tail.chain),
-      reserve_(std::move(recovered.reserve)),
       segments_(std::move(recovered.segments)),
       checkpoints_(std::move(recovered.checkpoints)),
       leftovers_(std::move(recovered.leftovers)) {
-    if (!reserve_) return;
-    recovered.reserve_is_reused ? batcher_.reserve_reused() : batcher_.reserve_made();
+    if (!recovered.reserve) return;
+    appender_.reserve_made(std::move(recovered.reserve), recovered.reserve_is_reused);
 }
 
 void LocalJournal::Core::start() {
     watches_ = hold_->watch(runtime_.host(), life_.guarded([this] { look(); }));
-    if (!watches_.empty()) look();  // What happened before it began was not told.
-    make_reserve();
-    arm_mark();
+    if (!watches_.empty()) look();  // It is not told what happened before.
+    turn();
 }
 
 void LocalJournal::Core::detach() {
@@ -57,7 +60,7 @@ void LocalJournal::Core::detach() {
     }
     state_ = State::detached;
     life_.end();
-    flush_.unmark();
+    turn_end_.unmark();
 }
 
 Index LocalJournal::Core::checkpoint() const {
@@ -68,34 +71,31 @@ void LocalJournal::Core::append(std::vector<Draft> drafts, Urgency urgency, Appe
     US_ASSERT(!drafts.empty());
     Append append{.drafts = std::move(drafts), .urgency = urgency, .done = std::move(done)};
     Result<void> taken = serving();
-    if (taken) taken = batcher_.offer(append);
-    if (!taken) {
-        later([refused = std::move(append.done), error = taken.error()](Core&) {
-            if (refused) refused(error);
-        });
-        return;
-    }
-    flush_.mark();
+    if (taken) taken = appender_.offer(append);
+    if (!taken) return refuse_later(std::move(append.done), taken.error());
+    turn_end_.mark();
+}
+
+void LocalJournal::Core::refuse_later(Appended done, const Error& error) {
+    if (!done) return;
+    later([done = std::move(done), error](Core&) { done(error); });
 }
 
 Result<void> LocalJournal::Core::admit(std::uint64_t bytes, Urgency urgency) {
     if (poisoned_) return Error{.code = Errc::disk_failed, .detail = poisoned_->detail};
     US_CHECK(serving());
-    auto admitted = batcher_.admit(bytes, urgency);
-    if (!admitted) flush_.mark();  // Which tells of the space.
+    auto admitted = appender_.admit(bytes, urgency);
+    if (!admitted) turn_end_.mark();  // It tells of the space.
     return admitted;
 }
 
 void LocalJournal::Core::append_admitted(std::vector<Draft> drafts, Appended done) {
     Append append{.drafts = std::move(drafts), .done = std::move(done)};
     if (auto taken = serving(); !taken) {
-        later([refused = std::move(append.done), error = taken.error()](Core&) {
-            if (refused) refused(error);
-        });
-        return;
+        return refuse_later(std::move(append.done), taken.error());
     }
-    batcher_.queue_admitted(std::move(append));
-    flush_.mark();
+    appender_.queue_admitted(std::move(append));
+    turn_end_.mark();
 }
 
 void LocalJournal::Core::keep_from(std::uint64_t generation) {
@@ -113,7 +113,7 @@ std::vector<std::uint64_t> LocalJournal::Core::segments() const {
 Result<void> LocalJournal::Core::serving() const {
     if (poisoned_) return *poisoned_;
     if (state_ == State::serving) return {};
-    return Error{.code = Errc::closed, .detail = "the journal is being closed"};
+    return being_closed();
 }
 
 void LocalJournal::Core::later(std::function<void(Core&)> task) {
@@ -133,104 +133,68 @@ void LocalJournal::Core::run(std::string_view worker, Worker::Job job,
                                    place);
 }
 
-/// At the end of the turn, so that all appends of one turn share a flush.
-void LocalJournal::Core::flush() {
-    if (queue_.rises(batcher_.waiting_bytes(), options_.queue_bytes_max)) {
-        log_.warn("journal.queue", {kv("directory", options_.directory),
-                                    kv("waiting_bytes", batcher_.waiting_bytes()),
-                                    kv("limit_bytes", options_.queue_bytes_max)});
+/// Carries out what the appender decides.
+void LocalJournal::Core::turn() {
+    if (poisoned_) return settle();
+    const Appender::Turn todo = appender_.turn(runtime_.now());
+    log_turn(log_, options_.directory, options_.queue_bytes_max, todo);
+    for (const InFlight* const one : todo.writes) {
+        if (one != nullptr) write(*one);
     }
-    while (!poisoned_ && in_flight_.size() < flushes_in_flight_max) {
-        if (!in_flight_.empty() && batcher_.waiting_bytes() < full_batch_bytes) break;
-        Batcher::Formed formed = batcher_.form();
-        const bool formed_batch = formed.batch.has_value();
-        if (formed_batch) submit(std::move(*formed.batch));
-        refuse(std::move(formed.refused), batcher_.no_space());
-        if (state_ == State::detached) return;
-        if (!formed_batch) break;
+    if (todo.make_reserve) make_reserve(*todo.make_reserve);
+    if (todo.wake) {
+        append_timer_ = runtime_.at(*todo.wake, life_.guarded([this] {
+            const auto self = shared_from_this();
+            turn();
+        }));
     }
-    make_reserve();
-    watch_space();
-    settle();
+    const Lifetime::Watch here = life_.watch();
+    if (todo.refusal && !refuse(todo.refused, *todo.refusal, here)) return;
+    if (todo.space) observer_.space_changed(*todo.space);
+    if (!here.ended()) settle();
 }
 
-void LocalJournal::Core::submit(Batch batch) {
-    US_ASSERT(!batch.placed.empty());
-    auto flush = std::make_shared<Flush>();
-    flush->offset = batch.offset;
-    flush->bytes = std::move(batch.bytes);
+void LocalJournal::Core::write(const InFlight& one) {
+    const Batch& batch = one.batch;
     if (batch.begins_segment) {
-        US_ASSERT(reserve_ != nullptr);
-        flush->next_segment = std::move(reserve_);
-        segments_.push_back(
-            {.generation = batcher_.tail().generation,
-             .first = batch.placed.front().index,
-             .ours = reserve_is_ours_});
+        segments_.push_back({.generation = batch.generation,
+                             .first = batch.placed.front().index,
+                             .ours = reserve_is_ours_});
     }
-    const auto place = flush->bytes.size() <= inline_flush_bytes_max ? Worker::Place::inline_if_idle
-                                                                     : Worker::Place::worker_thread;
-    const bool looks = batch.begins_segment || runtime_.now() - looked_ >= look_interval;
-    if (looks) looked_ = runtime_.now();
-    auto path = path_in(options_.directory, segment_name(batch.generation));
-    in_flight_.push_back({.batch = std::move(batch), .flush = flush});
+    const std::shared_ptr<Flush>& flush = one.flush;
+    if (batch.begins_segment || runtime_.now() - looked_ >= look_interval) {
+        looked_ = runtime_.now();
+        flush->looks_first = true;
+        flush->path = path_in(options_.directory, segment_name(batch.generation));
+    }
     run(
         "journal",
-        [writer = writer_, flush, hold = looks ? hold_ : nullptr, path = std::move(path)] {
-            if (hold) {
-                auto there = hold->look();
-                if (there) there = writer->look(*flush, path);
-                if (!there) writer->give_up(std::move(there).error());
-            }
-            writer->run(*flush);
-        },
-        [flush](Core& core) { core.flushed(flush); }, place);
+        [writer = writer_, flush, hold = hold_] { look_and_write(*writer, *hold, *flush); },
+        [flush](Core& core) { core.flushed(flush); }, place_of(*flush));
 }
 
 void LocalJournal::Core::flushed(const std::shared_ptr<Flush>& flush) {
     if (poisoned_) return;
-    US_ASSERT(!in_flight_.empty());
-    US_ASSERT(in_flight_.front().flush == flush);
     if (!flush->result) return poison(flush->result.error());
 
-    const InFlight done = std::move(in_flight_.front());
-    in_flight_.pop_front();
-    std::size_t next = 0;
-    for (const Batch::Acknowledgement& acknowledgement : done.batch.acknowledgements) {
-        for (std::size_t i = 0; i < acknowledgement.entries; ++i) {
-            if (!deliver(done.batch, done.batch.placed[next++], *flush)) return;
-        }
-        if (acknowledgement.done) acknowledgement.done(committed_.last);
-        if (state_ == State::detached) return;
-    }
-    US_ASSERT(next == done.batch.placed.size());
-    batcher_.reuse(std::move(flush->bytes));
-    arm_mark();
-    this->flush();
+    const InFlight durable = appender_.written(flush);
+    const auto hear = [&](const Batch::Placed& placed, Bytes body) {
+        US_ASSERT(placed.index == committed_.last.next());
+        committed_.last = placed.index;
+        committed_.checksum = placed.checksum;
+        observer_.committed({.index = placed.index,
+                             .epoch = committed_.epoch,
+                             .type = placed.type,
+                             .body = body,
+                             .place = {.generation = durable.batch.generation,
+                                       .offset = durable.batch.offset + placed.body_offset}});
+    };
+    if (!deliver(durable, life_.watch(), hear)) return;
+    appender_.reuse(std::move(flush->bytes));
+    turn();
 }
 
-/// False if the observer destroyed the journal.
-bool LocalJournal::Core::deliver(const Batch& batch, const Batch::Placed& placed,
-                                 const Flush& flush) {
-    US_ASSERT(placed.index == committed_.last.next());
-    committed_.last = placed.index;
-    committed_.checksum = placed.checksum;
-    observer_.committed(
-        {.index = placed.index,
-         .epoch = committed_.epoch,
-         .type = placed.type,
-         .body = Bytes(flush.bytes).subspan(placed.body_offset, placed.body_bytes),
-         .place = {.generation = batch.generation, .offset = batch.offset + placed.body_offset}});
-    return state_ != State::detached;
-}
-
-void LocalJournal::Core::refuse(std::vector<Append> refused, const Error& error) {
-    for (const Append& append : refused) {
-        if (append.done) append.done(error);
-        if (state_ == State::detached) return;
-    }
-}
-
-/// Ends the tenure: nobody knows any more what is on the disk.
+/// Ends the tenure, because the content of the disk is unknown.
 void LocalJournal::Core::poison(Error error) {
     if (poisoned_) return;
     const bool gone = error.code == Errc::no_such_file;
@@ -239,18 +203,9 @@ void LocalJournal::Core::poison(Error error) {
                       .detail = std::move(error.detail)};
     standing_.role = Role::standby;
     watches_.clear();
-    reserve_timer_.reset();
-    mark_timer_.reset();
+    append_timer_.reset();
 
-    const std::deque<InFlight> in_flight = std::exchange(in_flight_, {});
-    for (const InFlight& one : in_flight) {
-        for (const Batch::Acknowledgement& acknowledgement : one.batch.acknowledgements) {
-            if (acknowledgement.done) acknowledgement.done(*poisoned_);
-            if (state_ == State::detached) return;
-        }
-    }
-    refuse(batcher_.take_waiting(), *poisoned_);
-    if (state_ == State::detached) return;
+    if (!refuse(appender_.end(), *poisoned_, *poisoned_, life_.watch())) return;
     observer_.failed(*poisoned_);
     if (state_ == State::detached) return;
     settle();
@@ -260,7 +215,7 @@ void LocalJournal::Core::look_if_due() {
     if (runtime_.now() - looked_ >= look_interval) look();
 }
 
-/// Looks whether the directory is still the one that is held.
+/// Checks whether the directory is still the one that it holds.
 void LocalJournal::Core::look() {
     if (poisoned_ || state_ != State::serving) return;
     if (looking_) {
@@ -283,27 +238,18 @@ void LocalJournal::Core::look() {
         });
 }
 
-void LocalJournal::Core::make_reserve() {
-    if (batcher_.reserve() == Batcher::Reserve::ready || making_reserve_ || poisoned_) return;
-    if (reserve_retry_armed_) return;
-    if (state_ != State::serving && batcher_.idle()) return;
-    // Only when the present segment's first entries are durable, so that the reserve vouches for
-    // some of them. One without the other is then proof of a loss.
-    if (begins_segment_in_flight()) return;
-
-    making_reserve_ = true;
+void LocalJournal::Core::make_reserve(std::uint64_t generation) {
     ++jobs_;
     std::optional<std::uint64_t> retired;
-    if (!retired_.empty()) {  // The oldest, so that those that are left have no gap behind them.
+    if (!retired_.empty()) {  // The oldest, so that there is no gap after the others.
         retired = retired_.front();
         retired_.pop_front();
     }
     auto made = std::make_shared<MadeReserve>();
     run(
         "reserve",
-        [made, retired, &disk = runtime_.disk(), directory = options_.directory,
-         generation = batcher_.tail().generation + 1, size = options_.segment_size_bytes,
-         durable = committed_.last] {
+        [made, retired, &disk = runtime_.disk(), directory = options_.directory, generation,
+         size = options_.segment_size_bytes, durable = committed_.last] {
             if (retired) {
                 made->file.emplace(
                     reuse_segment(disk, directory, *retired, generation, size, durable));
@@ -316,13 +262,7 @@ void LocalJournal::Core::make_reserve() {
         [made](Core& core) { core.reserve_made(std::move(*made)); });
 }
 
-bool LocalJournal::Core::begins_segment_in_flight() const {
-    return std::any_of(in_flight_.begin(), in_flight_.end(),
-                       [](const InFlight& one) { return one.batch.begins_segment; });
-}
-
 void LocalJournal::Core::reserve_made(MadeReserve made) {
-    making_reserve_ = false;
     --jobs_;
     if (poisoned_) return settle();
     if (made.useless) {
@@ -330,56 +270,18 @@ void LocalJournal::Core::reserve_made(MadeReserve made) {
     }
     Result<std::unique_ptr<File>>& file = *made.file;
     if (file) {
-        reserve_failing_ = false;
-        reserve_ = std::move(*file);
         reserve_is_ours_ = true;
-        made.reused ? batcher_.reserve_reused() : batcher_.reserve_made();
-        flush();
-        return;
+        appender_.reserve_made(*std::move(file), made.reused);
+        return turn();
     }
     if (file.error().effect == Effect::unknown) return poison(std::move(file).error());
     if (file.error().code == Errc::no_such_file) look();
 
-    if (!std::exchange(reserve_failing_, true)) {
+    if (appender_.reserve_failed(file.error(), runtime_.now())) {
         log_.warn("journal.reserve.failed",
                   {kv("directory", options_.directory), kv("error", file.error())});
     }
-    // In a shortage, what needs the segment waits for the next try: the disk is not full.
-    if (!is_shortage(file.error().code)) batcher_.reserve_failed(file.error().detail);
-    reserve_retry_armed_ = true;
-    reserve_timer_ =
-        runtime_.at(runtime_.now() + options_.reserve_retry_interval, life_.guarded([this] {
-            reserve_retry_armed_ = false;
-            make_reserve();
-        }));
-    flush();
-}
-
-/// When nothing has come for a while, vouches for the last entry: from then on damage to it is
-/// told from a torn end.
-void LocalJournal::Core::arm_mark() {
-    if (mark_armed_ || batcher_.marked() || poisoned_ || state_ != State::serving) return;
-    mark_armed_ = true;
-    mark_timer_ = runtime_.at(runtime_.now() + options_.mark_after, life_.guarded([this] {
-        mark_armed_ = false;
-        // While entries come, each vouches for those before it.
-        if (in_flight_.empty() && batcher_.idle()) offer_mark();
-    }));
-}
-
-void LocalJournal::Core::offer_mark() {
-    Append mark{.drafts = {{.type = EntryType::mark, .body = {}}}, .done = {}};
-    // Refused on a full disk: the room that is left has better uses.
-    if (batcher_.offer(mark)) flush_.mark();
-}
-
-void LocalJournal::Core::watch_space() {
-    const Space now = batcher_.space();
-    if (now == told_space_ || poisoned_ || state_ == State::detached) return;
-    told_space_ = now;
-    log_.warn("journal.space", {kv("directory", options_.directory),
-                                kv("space", now == Space::ok ? "ok" : "reserve_only")});
-    observer_.space_changed(now);
+    turn();
 }
 
 void LocalJournal::Core::confirm(Done done) {
@@ -387,7 +289,7 @@ void LocalJournal::Core::confirm(Done done) {
     if (poisoned_) {
         outcome = Error{.code = Errc::disk_failed, .detail = poisoned_->detail};
     } else if (state_ != State::serving) {
-        outcome = Error{.code = Errc::closed, .detail = "the journal is being closed"};
+        outcome = being_closed();
     }
     later([done = std::move(done), outcome](Core&) { done(outcome); });
 }
@@ -397,29 +299,14 @@ void LocalJournal::Core::close(std::function<void()> done) {
     state_ = State::closing;
     closed_ = std::move(done);
     watches_.clear();
-    mark_timer_.reset();
-    later([](Core& core) { core.settle(); });
+    appender_.leave(being_closed());
+    later([](Core& core) { core.turn(); });
 }
 
 /// Goes on with close() once nothing is under way.
 void LocalJournal::Core::settle() {
-    if (state_ != State::closing || jobs_ > 0 || !in_flight_.empty()) return;
-    if (!poisoned_) {
-        // What waits for a full disk to get room, or for a descriptor, would keep the journal open
-        // for ever.
-        const bool full = batcher_.reserve() == Batcher::Reserve::failed && !making_reserve_;
-        const bool stuck = full || (reserve_retry_armed_ && !making_reserve_);
-        if (!batcher_.idle() && stuck) {
-            const Error closed{.code = Errc::closed, .detail = "the journal is being closed"};
-            refuse(batcher_.take_waiting(), full ? batcher_.no_space() : closed);
-        }
-        if (state_ == State::detached || !batcher_.idle()) return;
-        if (!batcher_.marked() && !mark_offered_) {
-            mark_offered_ = true;
-            offer_mark();
-            if (!batcher_.idle()) return;
-        }
-    }
+    if (state_ != State::closing || jobs_ > 0) return;
+    if (!poisoned_ && !appender_.drained()) return;
     if (checkpoint_file_) return abandon_checkpoint(checkpoint_file_);
     state_ = State::releasing;
     release_files([](Core& core) {
@@ -428,12 +315,12 @@ void LocalJournal::Core::settle() {
     });
 }
 
-/// Behind the flushes under way, and where files may be closed.
+/// Closes the files on a worker, after the flushes under way.
 void LocalJournal::Core::release_files(std::function<void(Core&)> done) {
     watches_.clear();
-    reserve_timer_.reset();
-    mark_timer_.reset();
-    auto job = [writer = writer_, reserve = std::shared_ptr<File>(std::move(reserve_))]() mutable {
+    append_timer_.reset();
+    auto job = [writer = writer_,
+                reserve = std::shared_ptr<File>(appender_.take_reserve())]() mutable {
         writer->release();
         reserve.reset();
     };

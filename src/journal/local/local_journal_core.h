@@ -6,16 +6,15 @@
 #include <string>
 #include <vector>
 
-#include "base/high_water.h"
 #include "base/lifetime.h"
+#include "journal/appender.h"
 #include "journal/format/checkpoint_file.h"
-#include "journal/format/segment_writer.h"
 #include "journal/local/local_journal.h"
 #include "journal/local/recovery.h"
 
 namespace understudy::journal {
 
-/// A local journal in service: carries out what Batcher decides, on three workers.
+/// A local journal in service: carries out what Appender decides, on three workers.
 ///
 /// `journal` writes and syncs batches, one at a time; at most two are with it, so that the disk has
 /// work while the loop hears of the first. `reserve` makes the next segment, `checkpoint` writes
@@ -55,7 +54,7 @@ public:
     [[nodiscard]] const Standing& standing() const { return standing_; }
     [[nodiscard]] Index committed() const { return committed_.last; }
     [[nodiscard]] Index checkpoint() const;
-    [[nodiscard]] Space space() const { return batcher_.space(); }
+    [[nodiscard]] Space space() const { return appender_.space(); }
 
 private:
     enum class State {
@@ -69,10 +68,6 @@ private:
         bool reused = false;
         std::optional<std::uint64_t> useless;  ///< Generation of a segment that was not to be had.
     };
-    struct InFlight {
-        Batch batch;
-        std::shared_ptr<Flush> flush;
-    };
 
     /// Runs `task` on the loop unless the journal is destroyed before.
     void later(std::function<void(Core&)> task);
@@ -82,16 +77,14 @@ private:
              Worker::Place place = Worker::Place::worker_thread);
 
     [[nodiscard]] Result<void> serving() const;
-    void flush();
-    void submit(Batch batch);
+    void refuse_later(Appended done, const Error& error);
+    void turn();
+    void write(const InFlight& one);
     void flushed(const std::shared_ptr<Flush>& flush);
-    bool deliver(const Batch& batch, const Batch::Placed& placed, const Flush& flush);
-    void refuse(std::vector<Append> refused, const Error& error);
     void poison(Error error);
 
     void look();
-    void make_reserve();
-    [[nodiscard]] bool begins_segment_in_flight() const;
+    void make_reserve(std::uint64_t generation);
     void reserve_made(MadeReserve made);
     [[nodiscard]] Result<void> may_write(const std::shared_ptr<CheckpointFile>& file) const;
     void checkpoint_step(const std::shared_ptr<CheckpointFile>& file,
@@ -103,9 +96,6 @@ private:
     void give_back_retired();
     void remove(std::vector<std::string> superfluous);
 
-    void arm_mark();
-    void offer_mark();
-    void watch_space();
     void settle();
     void release_files(std::function<void(Core&)> done);
 
@@ -113,7 +103,7 @@ private:
     Log& log_;
     const Options options_;
     Observer& observer_;
-    Batcher batcher_;
+    Appender appender_;
     State state_ = State::serving;
     Lifetime life_;  ///< Until it is detached.
     std::optional<Error> poisoned_;
@@ -125,17 +115,10 @@ private:
     bool looking_ = false;
     bool look_again_ = false;
     std::shared_ptr<SegmentWriter> writer_;  ///< The journal worker's.
-    std::deque<InFlight> in_flight_;
-    TurnEnd flush_;
+    TurnEnd turn_end_;                       ///< So that all appends of a turn share a flush.
+    std::unique_ptr<Timer> append_timer_;    ///< See Appender::Turn::wake.
     Chain committed_;
-
-    std::unique_ptr<File> reserve_;
-    bool reserve_is_ours_ = false;
-    bool making_reserve_ = false;
-    std::unique_ptr<Timer> reserve_timer_;
-    bool reserve_retry_armed_ = false;
-    bool reserve_failing_ = false;  ///< Has been logged.
-    HighWater queue_;
+    bool reserve_is_ours_ = false;  ///< Made since the journal was opened.
 
     std::vector<SegmentPlace> segments_;  ///< Oldest first; the last is the one appended to.
     std::deque<std::uint64_t> retired_;   ///< Generations before those, to be used again.
@@ -145,10 +128,6 @@ private:
     std::shared_ptr<CheckpointFile> checkpoint_file_;  ///< Being written; null if none is.
     Index checkpoint_at_;                              ///< Which that is.
 
-    std::unique_ptr<Timer> mark_timer_;
-    bool mark_armed_ = false;
-    bool mark_offered_ = false;  ///< By close(): once is enough.
-    Space told_space_ = Space::ok;
     std::size_t jobs_ = 0;  ///< On the workers, apart from flushes.
     std::function<void()> closed_;
 };

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "journal/appending.h"
+
 namespace understudy::journal {
 
 SharedJournal::Core::Core(Runtime& runtime, Log& log, Options options, Observer& observer)
@@ -13,9 +15,9 @@ SharedJournal::Core::Core(Runtime& runtime, Log& log, Options options, Observer&
       rest_since_(runtime.now()),
       judge_after_(options_.mark_after),
       claims_(options_.lease),
-      flush_(runtime.turn_ends(), TurnPhase::journal, [this] {
+      turn_end_(runtime.turn_ends(), TurnPhase::journal, [this] {
           const auto self = shared_from_this();
-          flush();
+          turn();
       }) {}
 
 void SharedJournal::Core::begin(SharedOpened opened) {
@@ -154,13 +156,7 @@ void SharedJournal::Core::fail(Error error) {
     const auto tenure = std::exchange(tenure_, nullptr);
     if (tenure) {
         release(tenure);
-        for (const InFlight& one : tenure->in_flight) {
-            for (const Batch::Acknowledgement& acknowledgement : one.batch.acknowledgements) {
-                if (acknowledgement.done) acknowledgement.done(error);
-                if (phase_ == Phase::detached) return;
-            }
-        }
-        if (!refuse(tenure->batcher.take_waiting(), error)) return;
+        if (!refuse(tenure->appender.end(), error, error, life_.watch())) return;
         const Error unconfirmed{.code = error.code, .detail = error.detail};
         for (const Done& done : std::exchange(tenure->confirms, {})) {
             done(unconfirmed);
@@ -183,7 +179,7 @@ void SharedJournal::Core::close(std::function<void()> done) {
     poll_timer_.reset();
     look_timer_.reset();
     watches_.clear();
-    if (phase_ == Phase::active) phase_ = Phase::leaving;
+    if (tenure_) begin_leaving({.code = Errc::closed, .detail = "the journal is being closed"});
     later([](Core& core) { core.settle(); });
 }
 

@@ -1,13 +1,12 @@
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "base/high_water.h"
 #include "base/lifetime.h"
+#include "journal/appender.h"
 #include "journal/directory_hold.h"
 #include "journal/format/checkpoint_file.h"
 #include "journal/shared/shared_claim.h"
@@ -64,7 +63,7 @@ public:
     [[nodiscard]] const Standing& standing() const { return standing_; }
     [[nodiscard]] Index committed() const { return heard_.last; }
     [[nodiscard]] Index checkpoint() const { return checkpoint_; }
-    [[nodiscard]] Space space() const { return tenure_ ? tenure_->batcher.space() : Space::ok; }
+    [[nodiscard]] Space space() const { return tenure_ ? tenure_->appender.space() : Space::ok; }
 
 private:
     enum class Phase {
@@ -75,10 +74,6 @@ private:
         leaving,  ///< Takes nothing new; what was accepted goes on.
         failed,
         detached,
-    };
-    struct InFlight {
-        Batch batch;
-        std::shared_ptr<Flush> flush;
     };
     /// What one look into the directory found.
     struct Look {
@@ -91,29 +86,16 @@ private:
 
         const EpochRecord record;
         Lifetime life;  ///< Until it is released.
-        Batcher batcher;
+        Appender appender;
+        std::unique_ptr<Timer> append_timer;   ///< See Appender::Turn::wake.
         std::shared_ptr<SharedWriter> writer;  ///< The journal worker's.
         std::shared_ptr<File> claim;           ///< The stamp worker's.
-        std::deque<InFlight> in_flight;
-        std::unique_ptr<File> reserve;
-        bool making_reserve = false;
-        std::unique_ptr<Timer> reserve_timer;
-        bool reserve_retry_armed = false;
-        bool reserve_failing = false;  ///< Has been logged.
-        HighWater queue;
-        std::unique_ptr<Timer> mark_timer;
-        bool mark_armed = false;
-        bool mark_offered = false;  ///< When leaving: once is enough.
-        std::size_t stalled = 0;  ///< Of `in_flight`, from the front: wait for another try.
-        bool short_of = false;    ///< That they do has been logged.
-        std::unique_ptr<Timer> stall_timer;
         std::unique_ptr<Timer> stamp_timer;
         std::uint64_t stamp = 0;
         std::vector<Done> confirms;  ///< Waiting for the next reading of the epoch.
         bool confirming = false;
         bool trimming = false;
         bool trim_failing = false;  ///< Has been logged.
-        Space told_space = Space::ok;
     };
 
     void later(std::function<void(Core&)> task);
@@ -150,25 +132,18 @@ private:
     // The active: shared_journal_active.cc.
     void serve(SharedTenure begun);
     void vouch_for(const LastBegun& begun);
-    void flush();
-    void submit(Batch batch);
-    void write(const std::shared_ptr<Flush>& flush);
+    void turn();
+    void write(const InFlight& one);
     void flushed(const std::shared_ptr<Flush>& flush);
-    void stall(const Error& error);
-    void go_on_soon();
-    void go_on();
-    bool refuse(std::vector<Append> refused, const Error& error);
-    void make_reserve();
+    void make_reserve(std::uint64_t generation);
     void reserve_made(Result<std::unique_ptr<File>> file);
-    void arm_mark();
-    void offer_mark();
-    void watch_space();
     void arm_stamp();
     void stamped(const Result<void>& result);
     [[nodiscard]] Result<void> check_active() const;
     void run_confirms();
     void end_tenure(const Error& error);
     void release(std::shared_ptr<Tenure> tenure);
+    void begin_leaving(Error why);
     void leave();
     void resume_following();
 
@@ -225,7 +200,7 @@ private:
     Taken taken_;
 
     std::shared_ptr<Tenure> tenure_;
-    TurnEnd flush_;                   ///< Marked only in a tenure.
+    TurnEnd turn_end_;  ///< Marked only in a tenure: all appends of a turn share a flush.
     std::optional<EpochRecord> own_;  ///< Of the last tenure here.
     Done left_;                       ///< Of step_down().
 

@@ -806,6 +806,38 @@ TEST_F(Shared, CloseLetsGoOfEverything) {
     EXPECT_TRUE(b->close());
 }
 
+// What waits for the next segment would keep the journal open as long as there is no descriptor.
+TEST_F(Shared, OneThatIsShortOfDescriptorsForItsNextSegmentLeavesAllTheSame) {
+    for (const bool closes : {true, false}) {
+        FakeDisk fresh(3);
+        oracle = {};
+        SharedMember a(fresh, oracle, "a", 3);
+        a.opened();
+        a.take_over();
+        ASSERT_TRUE(a.active());
+        fresh.set_fault([](std::string_view call, const std::string& path) -> std::optional<Errc> {
+            if (call == "open" && path.ends_with(".seg.tmp")) return Errc::no_descriptors;
+            return std::nullopt;
+        });
+        a.offer(4, third_of_a_segment);
+        a.runtime.advance(3s);
+        EXPECT_EQ(a.answered, 2) << "so many fit before a reserve is needed";
+        bool left = false;
+        if (closes) {
+            left = a.close();
+        } else {
+            a.journal->step_down([&](const Result<void>& result) { left = bool{result}; });
+            a.runtime.settle();
+        }
+        EXPECT_TRUE(left);
+        EXPECT_EQ(a.answered, 4);
+        EXPECT_EQ(a.acknowledged, 2);
+        ASSERT_TRUE(a.last_error);
+        EXPECT_EQ(a.last_error->code, closes ? Errc::closed : Errc::not_active);
+        EXPECT_EQ(a.last_error->effect, Effect::none);
+    }
+}
+
 TEST_F(Shared, MayBeDestroyedInAnyCallback) {
     for (const std::string_view where : {"acknowledged", "taken", "left", "closed"}) {
         FakeDisk fresh(3);
