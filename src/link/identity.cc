@@ -4,7 +4,7 @@ namespace understudy::link {
 
 namespace {
 
-/// What follows "SERVICE/"; empty: it is another service's.
+/// The part after "SERVICE/". Empty if the certificate is of another service.
 std::string_view member_part(std::string_view common_name, std::string_view service) {
     if (service.empty() || !common_name.starts_with(service)) return {};
     common_name.remove_prefix(service.size());

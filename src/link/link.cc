@@ -8,7 +8,7 @@ namespace {
 constexpr Duration finish_grace = 1s;
 }
 
-/// Outlives its Link while a callback is on the stack.
+/// Outlives its Link if a callback destroys the Link.
 class Link::Core final : public Connection::Observer,
                          public wire::Channel::Sink,
                          public std::enable_shared_from_this<Core> {
@@ -95,8 +95,8 @@ private:
         if (!bytes.empty()) connection_->send(bytes);
     }
 
-    /// The mark counts what is not flushed yet; the stream speaks up for its own backlog alone.
-    /// What left or shrank in between nobody else would tell.
+    /// `full_` counts bytes that are not flushed yet, but the stream reports the end of its own
+    /// backlog only. If the stream never was over the mark, the end is reported here.
     void relieve() {
         if (!full_ || connection_ == nullptr || finishing_) return;
         if (connection_->backlog_bytes() >= Connection::high_water_bytes) return;
@@ -104,12 +104,12 @@ private:
         if (owner_ != nullptr) observer_->link_drained(*owner_);
     }
 
-    /// Closes at once, from a place where the owner may not expect a callback: so it comes later.
+    /// Closes at once. The owner is told in a later turn, since it may not expect a callback here.
     void end(Error reason) {
         if (connection_ == nullptr || closing_ != nullptr) return;
         flush();
         channel_.close();
-        // The peer's end, which may come before, is not the reason.
+        // If the peer closes before that, this is still the reason.
         if (!reason_) reason_ = reason;
         closing_ = runtime_.at(runtime_.now(), [this, reason = std::move(reason)] {
             const auto self = shared_from_this();

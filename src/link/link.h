@@ -13,31 +13,31 @@
 
 namespace understudy::link {
 
-/// One native connection: stream, frames and handshake bound together.
+/// One native connection: binds a byte stream to frames and the handshake.
 ///
-/// All messages put in one loop turn leave in one write. Shell: decides nothing.
-/// Thread: loop only. The owner may destroy it inside any callback.
+/// All messages of one loop turn are sent in one write. Shell.
+/// Thread: loop only. The owner may destroy it in any callback.
 class Link {
 public:
-    /// What cannot coalesce (answers, refusals) may pile up to here for a peer that does not read;
-    /// beyond it the link is closed.
+    /// Messages that cannot be combined (answers, refusals) are kept up to this bound if the peer
+    /// does not read. Beyond it the link is closed.
     static constexpr std::size_t backlog_max_bytes = 64 * MiB;
 
     class Observer {
     public:
         virtual ~Observer() = default;
-        /// Accepting side: answer with welcome() or refuse().
+        /// Accepting side. Answer with welcome() or refuse(), now or later.
         virtual void link_hello(Link& link, Bytes opaque) = 0;
-        /// Connecting side: the link is usable.
+        /// Connecting side. The link is usable.
         virtual void link_welcome(Link& link, Bytes opaque) = 0;
         virtual void link_message(Link& link, wire::MessageType type, Bytes body) = 0;
         /// The backlog is empty again after full() was true.
         virtual void link_drained(Link& link) = 0;
-        /// The last call, once. A refusal by the peer comes as its reason.
+        /// The last call, made once. If the peer refused, its reason is passed.
         virtual void link_closed(Link& link, const Error& reason) = 0;
     };
 
-    /// What every link of one process has in common.
+    /// What all links of one process have in common.
     struct Options {
         std::vector<wire::Compression> compressions = {};
         wire::Compressor* compressor = nullptr;
@@ -50,26 +50,26 @@ public:
     Link(const Link&) = delete;
     Link& operator=(const Link&) = delete;
 
-    /// From now on `observer` hears what the first one heard. May be called in any callback.
+    /// From now on `observer` is called instead of the present one. May be called in any callback.
     void observe(Observer& observer);
 
-    /// Connecting side, first call. An opaque part beyond its bound closes the link.
+    /// Connecting side, first call. If `opaque` is longer than its bound, the link is closed.
     void hello(Bytes opaque);
     void welcome(Bytes opaque);
-    /// Says why not, then closes; link_closed() follows.
+    /// Sends the reason, then closes the link. link_closed() follows.
     void refuse(const Error& reason);
 
-    /// Returns false, and sends nothing, if the message is beyond its bound.
+    /// Returns false, and sends nothing, if the message is longer than its bound.
     bool send(wire::MessageType type, std::span<const Bytes> parts);
     bool send(wire::MessageType type, Bytes body) {
         return send(type, std::span<const Bytes>(&body, 1));
     }
-    /// Sends what there is, then closes; link_closed() follows.
+    /// Sends what is not sent yet, then closes the link. link_closed() follows.
     void finish(const Error& reason);
 
-    /// Over the high-water mark: what can coalesce or wait, should.
+    /// The backlog is over the high-water mark: messages that can be combined or can wait should.
     [[nodiscard]] bool full() const;
-    /// What is put and not with the kernel yet.
+    /// Bytes that the kernel has not taken yet.
     [[nodiscard]] std::size_t backlog_bytes() const;
     [[nodiscard]] bool open() const;
     [[nodiscard]] const Address& peer() const;

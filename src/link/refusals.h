@@ -8,20 +8,20 @@
 
 namespace understudy::link {
 
-/// Whether a connection ended over what its peer is or sends, and not over the network.
+/// Whether a connection ended because of what its peer is or sends, and not because of the network.
 [[nodiscard]] inline bool blames_peer(const Error& reason) {
     return reason.code == Errc::corrupt || reason.code == Errc::limit_exceeded ||
            reason.code == Errc::denied;
 }
 
-/// Complaints about peers, with a timer: the first is logged at once, the others as their number.
+/// Reports about peers. The first of a kind is logged at once, and later the number of the others.
 ///
 /// Thread: loop only.
 class Refusals {
 public:
     Refusals(Runtime& runtime, Log& log) : runtime_(runtime), complaints_(log) {}
 
-    /// Requires: `event`, and the key of `about`, are literals.
+    /// Requires: `event` and the key of `about` are literals.
     void heard(std::string_view event, const Address& peer, const Error& reason) {
         heard(event, kv("peer", peer.host), reason);
     }

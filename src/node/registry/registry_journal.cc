@@ -15,8 +15,8 @@ namespace pb = wire::pb;
 namespace {
 
 constexpr const char* group_service = "understudy.registry";  // The group of the registry's nodes.
-constexpr Duration transfer_max = 1s;                         // Before this node ends without it.
-constexpr Duration reach_max = 3s;  // A node that is added: whoever asks waits.
+constexpr Duration transfer_max = 1s;  // Then this node ends although the role has not moved.
+constexpr Duration reach_max = 3s;     // To reach a node that is added. The caller waits.
 
 [[nodiscard]] std::string listed(const std::vector<std::string>& names) {
     std::string text;
@@ -33,7 +33,8 @@ constexpr Duration reach_max = 3s;  // A node that is added: whoever asks waits.
     return listed(names) + (names.size() == 1 ? one : many);
 }
 
-/// What has to happen before a node of the registry can be active, for people. Empty: nothing.
+/// What must happen before a node of the registry can be active, as a text for people. Empty if
+/// nothing must.
 [[nodiscard]] std::string waiting_of(const replicated::GroupStatus& status) {
     const std::size_t founders = status.founders_here.size() + status.founders_missing.size();
     if (!status.founders_missing.empty()) {
@@ -58,7 +59,7 @@ constexpr Duration reach_max = 3s;  // A node that is added: whoever asks waits.
                        with_verb(missing, " is", " are"), status.self);
 }
 
-/// The asker is told in the registry's words what became of a node that is to be added.
+/// Why a node was not added, in the words of the registry.
 [[nodiscard]] Error explain_add(Error error, const std::string& name) {
     if (error.code != Errc::unavailable) return error;
     if (error.effect == Effect::none) {
@@ -137,7 +138,7 @@ journal::DirectoryWanted RegistryJournal::identity(journal::DirectoryForm form) 
     journal::DirectoryWanted wanted;
     wanted.directory = options_.directory;
     wanted.identity = {.use = journal::DirectoryUse::registry, .form = form};
-    // A registry that runs alone may be called anything, and its platform is what its journal says.
+    // A registry that runs alone may have any name, and its platform is in its journal.
     if (form == journal::DirectoryForm::node) {
         wanted.identity.platform = options_.platform;
         wanted.identity.node = options_.name;
@@ -269,8 +270,9 @@ void RegistryJournal::change(const pb::NodesAsk& change, Done done) {
     }
 }
 
-/// The engine notices that a member has caught up when that acknowledges an entry: in a registry
-/// where nothing happens there would be none. To close a session that nobody has changes nothing.
+/// The engine notices that a member has caught up when the member acknowledges an entry. An idle
+/// registry appends none, so this appends one that changes nothing: it closes a session that does
+/// not exist.
 void RegistryJournal::tend() {
     if (replica_ != nullptr) replica_->look();
     if (node_ == nullptr || closing_ || replica_ == nullptr || !replica_->active()) return;
@@ -283,7 +285,7 @@ void RegistryJournal::tend() {
     if (waiting) replica_->close_session({}, nullptr);
 }
 
-/// The node that has most; of equals the first. Empty: nobody is there.
+/// The connected node with the most entries; of equals the first. Empty if there is none.
 std::string RegistryJournal::heir() const {
     std::string best;
     if (node_ == nullptr) return best;
@@ -311,7 +313,7 @@ void RegistryJournal::hand_on(std::function<void()> done) {
     };
     transfer_limit_ = runtime_.at(runtime_.now() + transfer_max, [this, end] {
         log_.warn("registry.handing_on_failed", {});
-        later(end);  // It resets the timer that is running now.
+        later(end);  // Not now: it destroys the timer whose callback this is.
     });
     node_->transfer(group_service, to, [this, end](const Result<void>& result) {
         if (!result) log_.warn("registry.handing_on_failed", {kv("error", result.error())});
@@ -330,7 +332,7 @@ void RegistryJournal::close(std::function<void()> done) {
     on_standing_ = nullptr;
     if (replica_ == nullptr) return close_node();
     replica_->close([this] {
-        later([this] {  // Not within the call of what it destroys.
+        later([this] {  // Not now: the caller would be destroyed within its own call.
             replica_.reset();
             close_node();
         });

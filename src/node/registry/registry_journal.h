@@ -18,20 +18,20 @@
 
 namespace understudy::node {
 
-/// What a registry keeps its state on: a journal of its own, or one that its nodes replicate.
+/// The journal of a registry: its own, or one that the registry's nodes replicate.
 ///
-/// Shell: decides nothing but the order in which things are opened and closed.
+/// Shell. It decides nothing but the order in which things are opened and closed.
 /// Thread: loop only.
 class RegistryJournal {
 public:
-    /// This registry is one of several.
+    /// For a registry of several nodes.
     struct Several {
-        /// The first nodes, in the order in which they are preferred: the same list at each. This
-        /// one is among them, or waits until it is added.
+        /// The first nodes, in order of preference. The list is the same at each node. A node that
+        /// is not in it waits until it is added.
         std::vector<registry::Node> founders;
-        Address address;  ///< Of this node, for the others and for agents.
+        Address address;  ///< Of this node, for the other nodes and for agents.
         consensus::MakeCore make_core = nullptr;
-        Duration election_timeout = 300ms;  ///< At least; at most twice that.
+        Duration election_timeout = 300ms;  ///< The shortest; the longest is twice that.
         Duration heartbeat_interval = 50ms;
     };
     struct Options {
@@ -47,14 +47,14 @@ public:
     using Opened = std::function<void(Result<void>)>;
     using Done = std::function<void(Result<void>)>;
 
-    /// Opens it, applies what is there to `machine`, then calls `opened` once, never within this
-    /// call; the first standing follows. Of several nodes each is opened when it can be reached by
-    /// the others; its first standing comes when all of the first ones have been up at the same
-    /// time once, or, for one that is added, when that is done.
+    /// Opens the journal, applies its content to `machine`, then calls `opened` once, never within
+    /// this call. The first standing follows. One of several nodes is opened when the others can
+    /// reach it. Its first standing comes when all the first nodes have once been up at the same
+    /// time, or, for a node that is added later, when it has been added.
     ///
-    /// Requires: `runtime` listens and dials for this node; all outlive this.
-    /// Errors: those of journal::LocalJournal, replicated::Node, replica::Replica; of several,
-    ///         those of the replica go to on_failed().
+    /// Requires: `runtime` listens and dials for this node. All arguments outlive this.
+    /// Errors: those of journal::LocalJournal, replicated::Node and replica::Replica. With several
+    ///         nodes, those of the replica go to on_failed().
     RegistryJournal(Runtime& runtime, Log& log, Options options, replica::StateMachine& machine,
                     Opened opened);
     ~RegistryJournal();
@@ -62,33 +62,33 @@ public:
     RegistryJournal(const RegistryJournal&) = delete;
     RegistryJournal& operator=(const RegistryJournal&) = delete;
 
-    /// Called with the first standing, and with each change.
+    /// `changed` is called with the first standing and after each change.
     void on_standing(std::function<void(const journal::Standing&)> changed);
-    /// Called once: this node cannot go on.
+    /// `failed` is called once, when this node cannot go on.
     void on_failed(std::function<void(const Error&)> failed);
 
     /// Null before the first standing.
     [[nodiscard]] replica::Replica* replica() { return replica_.get(); }
     [[nodiscard]] const replica::Replica* replica() const { return replica_.get(); }
 
-    /// All nodes of this registry as known; none if it runs alone.
+    /// All known nodes of this registry. Empty if it runs alone.
     [[nodiscard]] std::vector<registry::Node> nodes() const;
-    /// Nothing that is known to be committed is missing here, and somebody is active.
+    /// True if a node is active and everything that is known to be committed is here.
     [[nodiscard]] bool up_to_date() const;
     [[nodiscard]] wire::pb::JournalInfo info() const;
 
-    /// To be called every now and then: sees to it that nodes which catch up are noticed, and the
-    /// end of the directory.
+    /// Must be called regularly. It makes sure that the end of a node's catching up is noticed, and
+    /// that of the directory.
     void tend();
-    /// Adds, removes, or hands the active role on. Errors: those of replicated::Node; refused:
-    /// alone.
+    /// Adds or removes a node, or gives the active role to another one.
+    /// Errors: those of replicated::Node; refused (none): the registry runs alone.
     void change(const wire::pb::NodesAsk& change, Done done);
 
-    /// Before the end: hands the active role on if it is here and somebody can take it. `done` is
-    /// called once, when it is elsewhere or will not be soon.
+    /// To be called before close(). Gives the active role to another node if it is here and a node
+    /// can take it. `done` is called once, when the role has moved or will not move soon.
     void hand_on(std::function<void()> done);
-    /// Lets what was accepted become durable, lets go of the disk; `done` comes last. on_standing()
-    /// and on_failed() are silent from now on. Requires: called once.
+    /// Waits until accepted commands are durable, closes the files, then calls `done`. The
+    /// callbacks of on_standing() and on_failed() are not called any more. Requires: called once.
     void close(std::function<void()> done);
 
 private:

@@ -88,8 +88,8 @@ void RegistryServer::open_journal() {
         [this](const journal::Standing& standing) { standing_changed(standing); });
 }
 
-/// One of several nodes is of use before it knows who is active: it holds agents, and sends them
-/// on.
+/// One of several nodes is useful before it knows the active node: agents wait here, and are then
+/// sent to that node.
 void RegistryServer::journal_opened(const Result<void>& result) {
     if (!result) return tell_opened(result);
     if (!options_.several) return;
@@ -133,8 +133,7 @@ void RegistryServer::restore() {
     (void)wire::encode(command, body);
     journal_->replica()->propose(body, replica::Urgency::promotion,
                                  [this](const Result<Index>& done) {
-                                     // Members have a lease from when it is in service, not from
-                                     // now.
+                                     // The leases of members begin when agents are served.
                                      tell_opened(done ? Result<void>() : done.error());
                                  });
 }
@@ -156,7 +155,7 @@ void RegistryServer::serve() {
                kv("revision", state_.revision().value), kv("services", state_.services().size()),
                kv("epoch", journal_->replica()->epoch())});
     const auto waiting = standby_.let_in();
-    sessions_.end_sessions(not_active);  // They come back, and are the machine's then.
+    sessions_.end_sessions(not_active);  // They connect again, to the tenure.
     sessions_.serve(driver_);
     for (const auto& [session, hello] : waiting) driver_.greet(session, hello);
     tell_opened({});
@@ -220,7 +219,8 @@ void RegistryServer::change_nodes(const registry::ChangeNodes& wanted) {
         }));
 }
 
-/// An answer that does not fit a message is replaced by a failure, so that nobody waits for it.
+/// An answer that is too long for a message is replaced by a failure, so that the agent does not
+/// wait for it.
 void RegistryServer::too_long(const replica::Send& message) {
     if (message.type != MessageType::answer) return;
     const auto answer = wire::decode_as<pb::Answer>(message.body);
@@ -248,7 +248,7 @@ void RegistryServer::after_commit(const Result<void>& result) {
     if (!result && !options_.several) tell_opened(result.error());
 }
 
-/// What the machines know of the journal is what we tell them.
+/// The machines know of the journal what they are told here.
 void RegistryServer::look_at_journal() {
     if (options_.several && journal_->up_to_date()) standby_.set_heard(runtime_.now());
     standby_.set_nodes(journal_->nodes());
@@ -264,7 +264,7 @@ void RegistryServer::look_at_journal() {
     });
 }
 
-/// Once for each thing, and not what is over in a moment.
+/// Logs each reason once, and only if it lasts.
 void RegistryServer::say_waiting(const std::string& waiting) {
     if (waiting != waiting_.what) {
         waiting_.what = waiting;
@@ -314,7 +314,7 @@ void RegistryServer::close(std::function<void()> done) {
         return runtime_.post(std::move(done));
     }
     if (!options_.several) return close_journal(std::move(done));
-    // Agents are sent on while the role moves.
+    // While the role moves, agents are sent to the next active node.
     journal_->hand_on([this, done = std::move(done)]() mutable {
         if (stopping_) return done();
         if (driver_.tenure() != nullptr) end_tenure();

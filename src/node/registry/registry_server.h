@@ -19,12 +19,13 @@
 
 namespace understudy::node {
 
-/// A node of a registry on this machine: binds registry::Machine and registry::Standby to journal,
-/// port and processes. A registry that runs alone is one that is always active.
+/// A node of a registry on this machine. It binds registry::Machine and registry::Standby to the
+/// journal, the port and the processes of the machine. A registry that runs alone is a node that is
+/// always active.
 ///
-/// Shell: decides nothing. Thread: loop only.
-/// A failed disk ends it: on_failed is called, the port closes, and a restart recovers from what
-/// was durable. Nothing is retried on a file that failed.
+/// Shell. Thread: loop only.
+/// If the disk fails, the callback of on_failed() is called and the port is closed. A restart
+/// recovers what was durable. No operation is retried on a file that failed.
 class RegistryServer final : private hosting::TenureDriver<registry::Machine>::Binding {
 public:
     struct Options {
@@ -34,15 +35,15 @@ public:
         std::string directory;
         std::uint64_t segment_size_bytes = 1 * MiB;
         registry::Machine::Options machine;
-        /// The content of a backup file (BackupAsk): the directory begins with it, and nothing is
-        /// served; the next start does. Refused on a directory in use, and with several nodes.
+        /// The content of a backup file (BackupAsk). A new directory is filled with it, and agents
+        /// are not served before the next start. Refused for a directory that holds a platform.
         std::optional<Buffer> restore;
         std::optional<RegistryJournal::Several> several = {};
     };
 
     using Opened = std::function<void(Result<void>)>;
 
-    /// Recovers, listens, then calls `opened` once; until then nothing is answered. One of several
+    /// Recovers, listens, then calls `opened` once. Nothing is answered before that. One of several
     /// nodes listens first, and is opened when the others can reach it.
     /// Errors: in_use (another registry runs on the directory, or the port is taken), corrupt,
     ///         disk_failed, no_space, already_exists (restore into a directory in use) (none).
@@ -51,8 +52,8 @@ public:
 
     void on_failed(std::function<void(const Error&)> failed) { failed_ = std::move(failed); }
 
-    /// Hands on the active role if others can take it, lets what was accepted become durable,
-    /// closes all links, then calls `done`.
+    /// Gives the active role to another node if one can take it, waits until accepted commands are
+    /// durable, closes all links, then calls `done`.
     void close(std::function<void()> done);
 
     /// Requires: opened without an error.
@@ -61,9 +62,9 @@ public:
         return sessions_.listener() ? sessions_.listener()->address() : options_.listen;
     }
     [[nodiscard]] const registry::State& state() const { return state_; }
-    /// Null while this node is not active.
+    /// Null if this node is not active.
     [[nodiscard]] const registry::Machine* machine() const { return driver_.tenure(); }
-    /// Agents are served here.
+    /// Whether agents are served here.
     [[nodiscard]] bool serving() const { return serving_; }
     [[nodiscard]] const RegistryJournal& journal() const { return *journal_; }
 

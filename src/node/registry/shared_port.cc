@@ -6,8 +6,7 @@
 
 namespace understudy::node {
 
-/// A connection of which the first byte is awaited. Then it becomes the connection of whoever it is
-/// for, and hands on all that comes.
+/// A connection whose first byte decides who gets it. After that byte it passes on everything.
 class SharedPort::Visitor final : public Connection, private Connection::Observer {
 public:
     Visitor(SharedPort& port, std::uint64_t id, std::unique_ptr<Connection> connection)
@@ -18,7 +17,7 @@ public:
 
     void listen() { connection_->start(*this); }
 
-    // Connection, for the one it is handed to.
+    // Connection, for its new owner.
     void start(Connection::Observer& observer) override { observer_ = &observer; }
     void send(Bytes data) override { connection_->send(data); }
     void finish(Duration grace) override { connection_->finish(grace); }
@@ -36,7 +35,7 @@ private:
         limit_.reset();
         const bool node = data.front() == node_mark;
         SharedPort& port = *std::exchange(port_, nullptr);
-        // May destroy us: nobody wants it, or its new owner has seen enough.
+        // This may be destroyed by it: by a new owner, or because there is none.
         const Lifetime::Watch here = life_.watch();
         port.decided(id_, node);
         if (here.ended() || observer_ == nullptr) return;
@@ -48,10 +47,10 @@ private:
     }
     void closed(const Error& reason) override {
         if (observer_ != nullptr) return observer_->closed(reason);
-        (void)port_->visitors_.extract(id_);  // Destroys us.
+        (void)port_->visitors_.extract(id_);  // Destroys this.
     }
 
-    SharedPort* port_;  ///< Null once decided.
+    SharedPort* port_;  ///< Null after the decision.
     const std::uint64_t id_;
     Connection::Observer* observer_ = nullptr;
     std::unique_ptr<Timer> limit_;
@@ -86,7 +85,7 @@ private:
 
 }  // namespace
 
-/// Listens at the shared port, and marks what it dials.
+/// Listens at the shared port, and sends the mark on connections that it makes.
 class SharedPort::NodeNetwork final : public Network {
 public:
     explicit NodeNetwork(SharedPort& port) : port_(port) {}
@@ -126,7 +125,7 @@ private:
     SharedPort& port_;
 };
 
-/// The runtime of the process, but for its network.
+/// The runtime of the process, with another network.
 class SharedPort::NodeRuntime final : public Runtime {
 public:
     NodeRuntime(Runtime& runtime, Network& network) : runtime_(runtime), network_(network) {}
@@ -170,7 +169,7 @@ Result<std::unique_ptr<SharedPort>> SharedPort::open(Runtime& runtime, const Add
 Runtime& SharedPort::for_nodes() { return *node_runtime_; }
 
 void SharedPort::arrived(std::unique_ptr<Connection> connection) {
-    // Honest ones speak at once: who has said nothing for longest makes way.
+    // Honest peers send at once, so the oldest silent connection is closed.
     if (visitors_.size() >= undecided_max) visitors_.erase(visitors_.begin());
     const std::uint64_t id = ++visitor_last_;
     auto visitor = std::make_unique<Visitor>(*this, id, std::move(connection));
@@ -180,7 +179,7 @@ void SharedPort::arrived(std::unique_ptr<Connection> connection) {
 
 void SharedPort::decided(std::uint64_t id, bool node) {
     auto visitor = std::move(visitors_.extract(id).mapped());
-    const Network::Accepted accepted = node ? nodes_ : agents_;  // May be replaced meanwhile.
+    const Network::Accepted accepted = node ? nodes_ : agents_;  // The call may replace it.
     if (accepted) accepted(std::move(visitor));
 }
 

@@ -9,15 +9,15 @@
 
 namespace understudy::node {
 
-/// One port for two kinds of visitors: agents, and the other nodes of a registry. So that a
-/// registry of several nodes has one address each, which is the same for all.
+/// One port for agents and for the other nodes of a registry, so that each node of a registry has
+/// one address.
 ///
-/// A connection between nodes begins with one byte of its own (`node_mark`); the first byte of any
-/// other is that of a frame. for_nodes() is the runtime to give to whoever speaks to nodes: it
-/// listens here, and marks what it dials.
+/// A connection between nodes begins with the byte `node_mark`. Any other connection begins with
+/// the first byte of a frame. for_nodes() is a runtime for code that connects nodes: it listens
+/// here, and sends the mark on connections that it makes.
 ///
-/// Thread: loop only. Bounds: `undecided_max` connections that have said nothing yet; for one more
-/// the oldest is closed. Each has `first_byte_limit`.
+/// Thread: loop only. Bounds: `undecided_max` connections from which no byte has come. For one
+/// more, the oldest is closed. Each is closed after `first_byte_limit`.
 /// Source: docs/protocols/control.md, "Several nodes".
 class SharedPort {
 public:
@@ -25,7 +25,7 @@ public:
     static constexpr std::size_t undecided_max = 1000;
     static constexpr Duration first_byte_limit = 5s;
 
-    /// Listens. `accepted` gets what agents open, under the rules of Network::listen.
+    /// Listens. `accepted` gets the connections of agents, by the rules of Network::listen.
     /// Errors: those of Network::listen.
     [[nodiscard]] static Result<std::unique_ptr<SharedPort>> open(
         Runtime& runtime, const Address& address, const std::optional<TlsOptions>& tls,
@@ -36,9 +36,9 @@ public:
     SharedPort& operator=(const SharedPort&) = delete;
 
     [[nodiscard]] const Address& address() const { return listener_->address(); }
-    /// Outlives whoever is given it; lives as long as this.
+    /// Lives as long as this, and must outlive its users.
     [[nodiscard]] Runtime& for_nodes();
-    /// Takes no more agents; nodes go on.
+    /// Connections of agents are closed from now on; those of nodes are accepted.
     void close_to_agents() { agents_ = nullptr; }
 
 private:
@@ -53,7 +53,7 @@ private:
 
     Runtime& runtime_;
     Network::Accepted agents_;
-    Network::Accepted nodes_;  ///< Null while nobody listens for nodes.
+    Network::Accepted nodes_;                                     ///< Null while no node listens.
     std::map<std::uint64_t, std::unique_ptr<Visitor>> visitors_;  ///< Undecided.
     std::uint64_t visitor_last_ = 0;
     std::unique_ptr<NodeNetwork> network_;

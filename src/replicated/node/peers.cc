@@ -213,7 +213,7 @@ void Peers::peer_hello(LinkId id, Bytes opaque) {
 
 // --- In use ----------------------------------------------------------------------------------
 
-// What the old connection still carries is not wanted any more.
+// Messages that still arrive on the old connection are ignored.
 void Peers::drop(Row& row) {
     if (row.link == nullptr) return;
     row.link.reset();

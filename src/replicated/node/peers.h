@@ -17,21 +17,21 @@
 
 namespace understudy::replicated {
 
-/// One connection to each other node, kept up for ever.
+/// Keeps one connection to each other node.
 ///
 /// The node whose name sorts first dials. The other one dials too while it has no connection, but
 /// only to tell its address: it is refused, and the first node dials that address. So an address
 /// needs to be known on one side only, and there are never two connections.
 ///
-/// Evidence: a peer's process that is proven dead, or that closed its connection and whose port
-/// then refuses, is told at once.
+/// Evidence: the observer is told at once when the process of a peer is proven dead, or when it has
+/// closed its connection and its port then refuses.
 ///
 /// Thread: loop only.
 class Peers final : private link::Acceptor::Observer {
 public:
     static constexpr std::size_t strangers_max =
         64;  ///< Connections that are not in use yet, or end.
-    static constexpr std::size_t addresses_max = 4;   ///< Of one node; the newest count.
+    static constexpr std::size_t addresses_max = 4;  ///< Of one node; the newest are kept.
     static constexpr Duration knock_interval = 1s;
 
     struct Options {
@@ -41,7 +41,7 @@ public:
         Address listen;
         std::optional<Address> advertise;
         std::optional<TlsOptions> tls;
-        std::uint64_t identity = 0;  ///< Of the own log.
+        std::uint64_t identity = 0;  ///< Of this node's log.
         Duration connect_timeout = 1s;
         Duration retry_min = 20ms;
         Duration retry_max = 500ms;
@@ -58,7 +58,7 @@ public:
                                                         wire::MessageType type, Bytes body) = 0;
     };
 
-    /// One that is connected.
+    /// A connected peer.
     struct Peer {
         std::string name;
         std::uint64_t identity = 0;
@@ -72,13 +72,13 @@ public:
 
     /// Errors: as Network::listen().
     [[nodiscard]] Result<void> start();
-    /// Closes everything, for good.
+    /// Closes everything for ever.
     void stop();
 
     void learn(const std::string& name, const Address& address);
     [[nodiscard]] const Peer* find(std::string_view name) const;
     [[nodiscard]] std::vector<const Peer*> connected() const;
-    /// Why it is not connected, by the last try. Empty: it is, or nothing is known.
+    /// Why the last attempt to connect failed. Empty if it is connected, or nothing is known.
     [[nodiscard]] std::string trouble(std::string_view name) const;
     [[nodiscard]] const Address& address() const;
 
@@ -106,7 +106,7 @@ private:
         TimePoint since;    ///< Connected.
         Duration wait{};
         std::string trouble;
-        bool suspected = false;  ///< It has just been lost: a refusal would be evidence.
+        bool suspected = false;  ///< The connection has just been lost: a refusal is evidence.
     };
 
     [[nodiscard]] bool dials(const Row& row) const { return options_.name < row.peer.name; }
