@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -43,7 +45,11 @@ public:
     Counting& operator=(const Counting&) = delete;
 
     void end() {
-        ending_ = true;
+        {
+            const std::lock_guard lock(mutex_);
+            ending_ = true;
+        }
+        changed_.notify_all();
         if (thread_.joinable()) thread_.join();
         EXPECT_TRUE(eventually([this] { return answered_ == submitted_; }))
             << counter_ << ": " << answered_ << " of " << submitted_;
@@ -57,22 +63,26 @@ private:
     static constexpr std::int64_t at_once = 16;
 
     void run() {
+        std::unique_lock lock(mutex_);
         while (!ending_) {
-            if (submitted_ - answered_ >= at_once) {
-                std::this_thread::yield();
-                continue;
-            }
+            changed_.wait(lock, [this] { return ending_ || submitted_ - answered_ < at_once; });
+            if (ending_) return;
             ++submitted_;
-            client_.submit(Counters::add(counter_, 1),
-                           [this](const Result<Buffer>& reply) {
-                               if (!reply || Counters::value(*reply) != answered_ + 1) ++faults_;
-                               ++answered_;
-                           });
+            lock.unlock();
+            client_.submit(Counters::add(counter_, 1), [this](const Result<Buffer>& reply) {
+                const std::lock_guard its_lock(mutex_);
+                if (!reply || Counters::value(*reply) != answered_ + 1) ++faults_;
+                ++answered_;
+                changed_.notify_all();
+            });
+            lock.lock();
         }
     }
 
     const std::string counter_;
-    std::atomic<bool> ending_{false};
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool ending_ = false;
     std::atomic<std::int64_t> submitted_{0};
     std::atomic<std::int64_t> answered_{0};
     std::atomic<std::int64_t> faults_{0};
