@@ -78,7 +78,7 @@ void ReplicaClient::send() {
     if (link == nullptr) return;
     while (sent_ < pending_.size() && sent_ < window_max && !link->full()) {
         const Pending& each = pending_[sent_++];
-        if (!each.answered) continue;
+        if (each.reply) continue;
         const Buffer head = encode_head(SubmitMessage{
             .number = each.number, .answered = {pending_.front().number.value - 1}, .command = {}});
         const Bytes parts[] = {head, each.command};
@@ -164,30 +164,39 @@ Result<void> ReplicaClient::take_answer(Bytes body) {
         return Error{.code = Errc::corrupt, .detail = "an answer to what was never asked"};
     }
     Pending& pending = pending_[place];
-    if (!pending.answered) return {};
+    if (pending.reply) return {};
     if (message.error && worth_another_try(*message.error)) return *message.error;
     if (message.error && message.error->code == Errc::session_expired) {
         expire(*message.error);
         return {};
     }
-    const Answered answered = std::exchange(pending.answered, nullptr);
-    bytes_ -= pending.command.size();
-    pop_answered();
-    send();
-    await();
     if (message.error) {
-        answered(*std::move(message.error));
+        pending.reply = *std::move(message.error);
     } else {
-        answered(message.reply);
+        pending.reply = Buffer(message.reply.begin(), message.reply.end());
     }
+    deliver();
     return {};
 }
 
-void ReplicaClient::pop_answered() {
-    while (!pending_.empty() && !pending_.front().answered) {
+/// A member may answer a request that was carried out earlier after one that it carries out now.
+/// May be destroyed within.
+void ReplicaClient::deliver() {
+    const Lifetime::Watch here = life_.watch();
+    while (!pending_.empty() && pending_.front().reply) {
+        Pending first = std::move(pending_.front());
         pending_.pop_front();
-        --sent_;
+        if (sent_ > 0) --sent_;
+        bytes_ -= first.command.size();
+        if (*first.reply) {
+            first.answered(Bytes(**first.reply));
+        } else {
+            first.answered(first.reply->error());
+        }
+        if (here.ended()) return;
     }
+    send();
+    await();
 }
 
 Result<void> ReplicaClient::take_outcome(Bytes body) {
@@ -217,7 +226,7 @@ void ReplicaClient::expire(const Error& reason) {
     auto outcomes = std::exchange(outcomes_, {});
     await();
     for (const Pending& each : pending) {
-        if (each.answered) each.answered(told);
+        each.answered(told);
         if (here.ended()) return;
     }
     for (const auto& [number, each] : outcomes) {

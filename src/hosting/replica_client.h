@@ -79,7 +79,8 @@ private:
     struct Pending {
         RequestNo number;
         Buffer command;
-        Answered answered;  ///< Null: it has been called.
+        Answered answered;
+        std::optional<Result<Buffer>> reply = {};  ///< It waits for those before it.
     };
 
     void send();
@@ -87,7 +88,7 @@ private:
     void answer_later(Answered answered, Error error);
     [[nodiscard]] Result<void> take_answer(Bytes body);
     [[nodiscard]] Result<void> take_outcome(Bytes body);
-    void pop_answered();
+    void deliver();
     void await();
 
     // ActiveLink::Owner

@@ -96,9 +96,10 @@ void Replica::submit(const Request& request, Bytes command, Answered answered) {
     const session::Finding found = replicated_.sessions.find(request);
     if (found.known == session::Known::answered) {
         ++counters_.repeated;
-        later([reply = Buffer(found.reply.begin(), found.reply.end()),
-               answered = std::move(answered)] { answered(Reply{.index = {}, .bytes = reply}); });
-        return;
+        // Told when commands are packed: a command that follows may be durable in the same turn.
+        known_.push_back({.answered = std::move(answered),
+                          .reply = Buffer(found.reply.begin(), found.reply.end())});
+        return flush_.mark();
     }
     if (found.known == session::Known::abandoned) {
         return answer_later(std::move(answered), request_abandoned());
@@ -247,6 +248,11 @@ void Replica::answer_later(Answered answered, Error error) {
 
 /// At the end of the turn, so that commands of one turn share entries.
 void Replica::flush() {
+    const Lifetime::Watch here = life_.watch();
+    for (const Known& known : std::exchange(known_, {})) {
+        if (known.answered) known.answered(Reply{.index = {}, .bytes = known.reply});
+        if (here.ended()) return;
+    }
     while (auto taken = proposals_.take()) append(taken->first, std::move(taken->second));
     confirm_reads();
 }

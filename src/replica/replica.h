@@ -199,6 +199,11 @@ private:
 
     Proposals proposals_;
     TurnEnd flush_;
+    struct Known {
+        Answered answered;
+        Buffer reply;
+    };
+    std::vector<Known> known_;  ///< Requests that were carried out earlier.
     std::vector<Done> reads_;  ///< They wait for the next confirm().
     bool confirming_ = false;
     Buffer reply_;
