@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "understudy/message_pack.h"
 #include "understudy/types.h"
 
 namespace understudy {
@@ -43,61 +44,11 @@ public:
     template <class T>
     void put(const T& value);
 
-    void array(std::size_t size) { sized(size, 0x90, 16, 0xdc, 0xdd); }
-    void map(std::size_t size) { sized(size, 0x80, 16, 0xde, 0xdf); }
+    void array(std::size_t size) { out_.array(size); }
+    void map(std::size_t size) { out_.map(size); }
 
 private:
-    template <std::unsigned_integral Number>
-    void lead(std::uint8_t byte, Number number) {
-        std::byte raw[1 + sizeof number];
-        raw[0] = std::byte{byte};
-        for (std::size_t i = 0; i < sizeof number; ++i) {
-            raw[sizeof number - i] = static_cast<std::byte>(number >> (8 * i));
-        }
-        out_.insert(out_.end(), std::begin(raw), std::end(raw));
-    }
-    void byte(std::uint8_t value) { out_.push_back(std::byte{value}); }
-    void sized(std::size_t size, std::uint8_t small, std::size_t small_end, std::uint8_t two,
-               std::uint8_t four) {
-        if (size < small_end) return byte(static_cast<std::uint8_t>(small + size));
-        if (size <= 0xffff) return lead(two, static_cast<std::uint16_t>(size));
-        US_ASSERT(size <= 0xffff'ffff);
-        lead(four, static_cast<std::uint32_t>(size));
-    }
-    void positive(std::uint64_t number) {
-        if (number < 0x80) return byte(static_cast<std::uint8_t>(number));
-        if (number <= 0xff) return lead(0xcc, static_cast<std::uint8_t>(number));
-        if (number <= 0xffff) return lead(0xcd, static_cast<std::uint16_t>(number));
-        if (number <= 0xffff'ffff) return lead(0xce, static_cast<std::uint32_t>(number));
-        lead(0xcf, number);
-    }
-    void negative(std::int64_t number) {
-        const auto bits = static_cast<std::uint64_t>(number);
-        if (number >= -32) return byte(static_cast<std::uint8_t>(bits));
-        if (number >= -0x80) return lead(0xd0, static_cast<std::uint8_t>(bits));
-        if (number >= -0x8000) return lead(0xd1, static_cast<std::uint16_t>(bits));
-        if (number >= -0x8000'0000LL) return lead(0xd2, static_cast<std::uint32_t>(bits));
-        lead(0xd3, bits);
-    }
-    void text(std::string_view value) {
-        if (value.size() >= 32 && value.size() <= 0xff) {
-            lead(0xd9, static_cast<std::uint8_t>(value.size()));
-        } else {
-            sized(value.size(), 0xa0, 32, 0xda, 0xdb);
-        }
-        const Bytes raw = as_bytes(value);
-        out_.insert(out_.end(), raw.begin(), raw.end());
-    }
-    void bytes(Bytes value) {
-        if (value.size() <= 0xff) {
-            lead(0xc4, static_cast<std::uint8_t>(value.size()));
-        } else {
-            sized(value.size(), 0, 0, 0xc5, 0xc6);
-        }
-        out_.insert(out_.end(), value.begin(), value.end());
-    }
-
-    Buffer& out_;
+    MessagePackWriter out_;
 };
 
 /// Takes values from the front of an input and never reads past its end. It fails if a value is
@@ -106,127 +57,49 @@ class Unpacker {
 public:
     static constexpr std::size_t depth_max = 64;
 
-    explicit Unpacker(Bytes input) : rest_(input) {}
+    explicit Unpacker(Bytes input) : in_(input) {}
 
     template <class T>
     bool take(T& value);
 
     /// The number of elements of the array or map that comes next.
-    [[nodiscard]] std::optional<std::size_t> array() { return sized(0x90, 0xdc, 0xdd, 1); }
-    [[nodiscard]] std::optional<std::size_t> map() { return sized(0x80, 0xde, 0xdf, 2); }
+    [[nodiscard]] std::optional<std::size_t> array() { return sized(Kind::array, 1); }
+    [[nodiscard]] std::optional<std::size_t> map() { return sized(Kind::map, 2); }
 
     [[nodiscard]] bool failed() const { return failed_; }
-    [[nodiscard]] bool done() const { return !failed_ && rest_.empty(); }
-    [[nodiscard]] Bytes rest() const { return rest_; }
+    [[nodiscard]] bool done() const { return !failed_ && rest().empty(); }
+    [[nodiscard]] Bytes rest() const { return in_.rest(); }
 
 private:
-    struct Integer {
-        std::uint64_t bits;
-        bool negative;
-    };
+    using Kind = MessagePackReader::Kind;
 
     bool fail() {
         failed_ = true;
         return false;
     }
-    [[nodiscard]] std::optional<std::uint8_t> byte() {
-        if (failed_ || rest_.empty()) {
-            failed_ = true;
-            return std::nullopt;
-        }
-        const auto value = std::to_integer<std::uint8_t>(rest_.front());
-        rest_ = rest_.subspan(1);
-        return value;
-    }
-    [[nodiscard]] std::optional<std::uint64_t> big_endian(std::size_t size) {
-        if (failed_ || rest_.size() < size) {
-            failed_ = true;
-            return std::nullopt;
-        }
-        std::uint64_t value = 0;
-        for (std::size_t i = 0; i < size; ++i) {
-            value = value << 8 | std::to_integer<std::uint64_t>(rest_[i]);
-        }
-        rest_ = rest_.subspan(size);
-        return value;
-    }
-    /// Each element takes at least one byte, so a size that the input cannot hold is refused here.
-    [[nodiscard]] std::optional<std::size_t> sized(std::uint8_t small, std::uint8_t two,
-                                                   std::uint8_t four, std::size_t per_element) {
-        const auto first = byte();
-        std::optional<std::uint64_t> size;
-        if (!first) return std::nullopt;
-        if ((*first & 0xf0) == small) {
-            size = *first & 0x0f;
-        } else if (*first == two) {
-            size = big_endian(2);
-        } else if (*first == four) {
-            size = big_endian(4);
-        }
-        if (!size || *size > rest_.size() / per_element) {
-            failed_ = true;
-            return std::nullopt;
-        }
-        return static_cast<std::size_t>(*size);
-    }
-    [[nodiscard]] std::optional<Integer> integer() {
-        const auto first = byte();
-        if (!first) return std::nullopt;
-        if (*first < 0x80) return Integer{*first, false};
-        if (*first >= 0xe0) return sign(*first, 1);
-        if (*first >= 0xcc && *first <= 0xcf) {
-            const auto bits = big_endian(std::size_t{1} << (*first - 0xcc));
-            if (!bits) return std::nullopt;
-            return Integer{*bits, false};
-        }
-        if (*first >= 0xd0 && *first <= 0xd3) {
-            const std::size_t size = std::size_t{1} << (*first - 0xd0);
-            const auto bits = big_endian(size);
-            if (!bits) return std::nullopt;
-            return sign(*bits, size);
-        }
+    /// The number of the item that comes next, if it is of this kind.
+    [[nodiscard]] std::optional<std::uint64_t> next(Kind kind) {
+        const auto item = failed_ ? std::nullopt : in_.next();
+        if (item && item->kind == kind) return item->number;
         failed_ = true;
         return std::nullopt;
     }
-    [[nodiscard]] static Integer sign(std::uint64_t bits, std::size_t size) {
-        const std::size_t unused = 64 - 8 * size;
-        const auto value = static_cast<std::int64_t>(bits << unused) >> unused;
-        return {static_cast<std::uint64_t>(value), value < 0};
+    /// Each element takes a byte at least: a size that the input cannot hold is refused here.
+    [[nodiscard]] std::optional<std::size_t> sized(Kind kind, std::size_t per_element) {
+        const auto size = next(kind);
+        if (size && *size <= rest().size() / per_element) return static_cast<std::size_t>(*size);
+        failed_ = true;
+        return std::nullopt;
     }
-    [[nodiscard]] std::optional<Bytes> blob(std::size_t size) {
-        if (rest_.size() < size) {
-            failed_ = true;
-            return std::nullopt;
-        }
-        const Bytes value = rest_.first(size);
-        rest_ = rest_.subspan(size);
-        return value;
-    }
-    [[nodiscard]] std::optional<Bytes> text() {
-        const auto first = byte();
-        if (!first) return std::nullopt;
-        std::optional<std::uint64_t> size;
-        if ((*first & 0xe0) == 0xa0) size = *first & 0x1f;
-        if (*first >= 0xd9 && *first <= 0xdb) size = big_endian(std::size_t{1} << (*first - 0xd9));
-        if (!size) {
-            failed_ = true;
-            return std::nullopt;
-        }
-        return blob(static_cast<std::size_t>(*size));
-    }
-    [[nodiscard]] std::optional<Bytes> bytes() {
-        const auto first = byte();
-        if (!first) return std::nullopt;
-        std::optional<std::uint64_t> size;
-        if (*first >= 0xc4 && *first <= 0xc6) size = big_endian(std::size_t{1} << (*first - 0xc4));
-        if (!size) {
-            failed_ = true;
-            return std::nullopt;
-        }
-        return blob(static_cast<std::size_t>(*size));
+    /// The content of a text or of bytes.
+    [[nodiscard]] std::optional<Bytes> content(Kind kind) {
+        const auto size = next(kind);
+        const auto raw = size ? in_.raw(*size) : std::nullopt;
+        if (!raw) failed_ = true;
+        return raw;
     }
 
-    Bytes rest_;
+    MessagePackReader in_;
     bool failed_ = false;
     std::size_t depth_ = 0;
 };
@@ -284,31 +157,31 @@ template <class T>
 void Packer::put(const T& value) {
     using namespace detail;
     if constexpr (std::same_as<T, bool>) {
-        byte(value ? 0xc3 : 0xc2);
+        out_.boolean(value);
     } else if constexpr (std::is_enum_v<T>) {
         put(static_cast<std::underlying_type_t<T>>(value));
     } else if constexpr (std::unsigned_integral<T>) {
-        positive(value);
+        out_.big_integer(value);
     } else if constexpr (std::signed_integral<T>) {
-        value < 0 ? negative(value) : positive(static_cast<std::uint64_t>(value));
+        out_.integer(value);
     } else if constexpr (std::same_as<T, float>) {
-        lead(0xca, std::bit_cast<std::uint32_t>(value));
+        out_.short_real(value);
     } else if constexpr (std::same_as<T, double>) {
-        lead(0xcb, std::bit_cast<std::uint64_t>(value));
+        out_.real(value);
     } else if constexpr (is_strong<T>) {
-        positive(value.value);
+        out_.big_integer(value.value);
     } else if constexpr (std::same_as<T, Duration>) {
-        put(static_cast<std::int64_t>(value.count()));
+        out_.integer(value.count());
     } else if constexpr (std::same_as<T, Buffer> || std::same_as<T, Bytes>) {
-        bytes(value);
+        out_.bytes(value);
     } else if constexpr (std::convertible_to<const T&, std::string_view>) {
-        text(value);
+        out_.text(value);
     } else if constexpr (is_a<T, std::optional>) {
         static_assert(!is_a<typename T::value_type, std::optional>, "nil would mean two things");
         if (value) {
             put(*value);
         } else {
-            byte(0xc0);
+            out_.nil();
         }
     } else if constexpr (is_a<T, std::vector> || is_a<T, std::set> || is_std_array<T>) {
         array(value.size());
@@ -340,31 +213,30 @@ bool Unpacker::take(T& value) {
     using namespace detail;
     if (failed_) return false;
     if constexpr (std::same_as<T, bool>) {
-        const auto first = byte();
-        if (!first || (*first & 0xfe) != 0xc2) return fail();
-        value = *first == 0xc3;
+        const auto truth = next(Kind::boolean);
+        if (!truth) return false;
+        value = *truth != 0;
     } else if constexpr (std::is_enum_v<T>) {
         std::underlying_type_t<T> number{};
         if (!take(number)) return false;
         value = static_cast<T>(number);
     } else if constexpr (std::integral<T>) {
-        const auto number = integer();
-        if (!number) return false;
-        value = static_cast<T>(number->bits);
-        const bool fits = number->negative
-                              ? std::signed_integral<T> &&
-                                    static_cast<std::int64_t>(value) ==
-                                        static_cast<std::int64_t>(number->bits)
-                              : value >= T{} && static_cast<std::uint64_t>(value) == number->bits;
+        const auto item = in_.next();
+        if (!item) return fail();
+        value = static_cast<T>(item->number);
+        const bool fits =
+            item->kind == Kind::negative_integer
+                ? std::signed_integral<T> &&
+                      static_cast<std::int64_t>(value) == static_cast<std::int64_t>(item->number)
+                : item->kind == Kind::integer && value >= T{} &&
+                      static_cast<std::uint64_t>(value) == item->number;
         if (!fits) return fail();
     } else if constexpr (std::same_as<T, float>) {
-        if (byte() != 0xca) return fail();
-        const auto bits = big_endian(4);
+        const auto bits = next(Kind::short_real);
         if (!bits) return false;
         value = std::bit_cast<float>(static_cast<std::uint32_t>(*bits));
     } else if constexpr (std::same_as<T, double>) {
-        if (byte() != 0xcb) return fail();
-        const auto bits = big_endian(8);
+        const auto bits = next(Kind::real);
         if (!bits) return false;
         value = std::bit_cast<double>(*bits);
     } else if constexpr (is_strong<T>) {
@@ -374,43 +246,33 @@ bool Unpacker::take(T& value) {
         if (!take(count)) return false;
         value = Duration(count);
     } else if constexpr (std::same_as<T, Buffer>) {
-        const auto read = bytes();
+        const auto read = content(Kind::bytes);
         if (!read) return false;
         value.assign(read->begin(), read->end());
     } else if constexpr (std::same_as<T, std::string>) {
-        const auto read = text();
+        const auto read = content(Kind::text);
         if (!read) return false;
         value.assign(as_text(*read));
     } else {
         if (++depth_ > depth_max) return fail();
         if constexpr (is_a<T, std::optional>) {
-            if (rest_.empty()) return fail();
-            if (rest_.front() == std::byte{0xc0}) {
-                rest_ = rest_.subspan(1);
+            if (in_.skip_nil()) {
                 value.reset();
             } else {
                 take(value.emplace());
             }
-        } else if constexpr (is_a<T, std::vector>) {
+        } else if constexpr (is_a<T, std::vector> || is_a<T, std::set>) {
             const auto size = array();
             value.clear();
             for (std::size_t i = 0; size && i < *size; ++i) {
                 typename T::value_type element{};
                 if (!take(element)) return false;
-                value.push_back(std::move(element));
+                value.insert(value.end(), std::move(element));
             }
         } else if constexpr (is_std_array<T>) {
             const auto size = array();
             if (size && *size != value.size()) return fail();
             for (auto& element : value) take(element);
-        } else if constexpr (is_a<T, std::set>) {
-            const auto size = array();
-            value.clear();
-            for (std::size_t i = 0; size && i < *size; ++i) {
-                typename T::value_type element{};
-                if (!take(element)) return false;
-                value.insert(std::move(element));
-            }
         } else if constexpr (is_a<T, std::map>) {
             const auto size = map();
             value.clear();

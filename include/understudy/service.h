@@ -16,15 +16,6 @@
 
 namespace understudy {
 
-/// What a member does when its registry is away and its lease has expired.
-enum class OnRegistryLoss : std::uint8_t {
-    by_registry = 0,  ///< keep with a registry of one node; step_down with a registry of several,
-                      ///< because then a loss means that *this* member is cut off.
-    keep = 1,  ///< The member goes on. Clients that are cut off together with it may hear it until
-               ///< they hear a higher epoch.
-    step_down = 2,  ///< The member stops answering.
-};
-
 struct ServiceOptions {
     std::string family;
     std::string member;

@@ -1,6 +1,5 @@
 #include "base/utf8.h"
 
-#include <cstddef>
 #include <cstdint>
 #include <cstring>
 
@@ -10,7 +9,7 @@ namespace {
 
 constexpr std::uint64_t high_bits = 0x8080808080808080;
 
-// The length of the sequence that `lead` opens, and the range of the next byte; 0: none.
+// The length of the sequence that `lead` opens, and the range of its second byte; 0: none.
 struct Sequence {
     std::size_t size;
     unsigned char second_min, second_max;
@@ -30,6 +29,19 @@ Sequence sequence_of(unsigned char lead) {
 
 }  // namespace
 
+std::size_t character_size(std::string_view text) {
+    const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
+    if (text.empty()) return 0;
+    if (byte(0) < 0x80) return 1;
+    const Sequence sequence = sequence_of(byte(0));
+    if (sequence.size == 0 || text.size() < sequence.size) return 0;
+    if (byte(1) < sequence.second_min || byte(1) > sequence.second_max) return 0;
+    for (std::size_t i = 2; i < sequence.size; ++i) {
+        if ((byte(i) & 0xc0) != 0x80) return 0;
+    }
+    return sequence.size;
+}
+
 bool is_utf8(std::string_view text) {
     std::size_t at = 0;
     while (at < text.size()) {
@@ -41,20 +53,9 @@ bool is_utf8(std::string_view text) {
                 continue;
             }
         }
-        const auto byte = [&](std::size_t offset) {
-            return static_cast<unsigned char>(text[at + offset]);
-        };
-        if (byte(0) < 0x80) {
-            ++at;
-            continue;
-        }
-        const Sequence sequence = sequence_of(byte(0));
-        if (sequence.size == 0 || text.size() - at < sequence.size) return false;
-        if (byte(1) < sequence.second_min || byte(1) > sequence.second_max) return false;
-        for (std::size_t i = 2; i < sequence.size; ++i) {
-            if ((byte(i) & 0xc0) != 0x80) return false;
-        }
-        at += sequence.size;
+        const std::size_t size = character_size(text.substr(at));
+        if (size == 0) return false;
+        at += size;
     }
     return true;
 }

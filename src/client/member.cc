@@ -90,7 +90,7 @@ void Member::answer(CallToken token, const Result<Bytes>& outcome) {
 void Member::registered(const pb::Registered& registered, TimePoint sent) {
     role_.set_options({.redundancy = static_cast<Redundancy>(registered.config().redundancy()),
                        .lease = std::chrono::milliseconds(registered.config().lease_ms()),
-                       .on_registry_loss = static_cast<role::OnRegistryLoss>(
+                       .on_registry_loss = static_cast<OnRegistryLoss>(
                            registered.config().on_registry_loss())});
     order_ = registered.order();
     role_.link_up();

@@ -11,57 +11,13 @@
 #include <pthread.h>
 #include <unistd.h>
 
-#include "base/utf8.h"
+#include "base/escape.h"
 
 namespace understudy::platform {
 
 namespace {
 
 constexpr std::array<std::string_view, 4> level_names{"debug", "info", "warn", "error"};
-
-// The length of the first character of `text`; 0 if it is not well-formed.
-std::size_t character_length(std::string_view text) {
-    for (std::size_t length = 1; length <= 4 && length <= text.size(); ++length) {
-        if (is_utf8(text.substr(0, length))) return length;
-    }
-    return 0;
-}
-
-void append_unicode_escape(std::string& out, unsigned code) {
-    char escape[8];
-    std::snprintf(escape, sizeof escape, "\\u%04x", code);
-    out += escape;
-}
-
-// Both formats use the same escapes.
-void append_escaped(std::string& out, std::string_view text) {
-    while (!text.empty()) {
-        const char first = text.front();
-        const auto code = static_cast<unsigned char>(first);
-        const std::size_t length = character_length(text);
-        if (first == '"' || first == '\\') {
-            out += '\\';
-            out += first;
-        } else if (first == '\n') {
-            out += "\\n";
-        } else if (code < 0x20 || code == 0x7F) {
-            append_unicode_escape(out, code);
-        } else if (length == 2 && code == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0) {
-            append_unicode_escape(out, static_cast<unsigned char>(text[1]));  // U+0080 to U+009F
-        } else if (length == 0) {
-            out += "\\ufffd";
-        } else {
-            out += text.substr(0, length);
-        }
-        text.remove_prefix(length == 0 ? 1 : length);
-    }
-}
-
-void append_quoted(std::string& out, std::string_view text) {
-    out += '"';
-    append_escaped(out, text);
-    out += '"';
-}
 
 bool is_plain(std::string_view text) {
     for (const char each : text) {
@@ -70,6 +26,7 @@ bool is_plain(std::string_view text) {
     return !text.empty();
 }
 
+// Both formats use the same escapes.
 void append_field(std::string& out, LogFormat format, std::string_view key,
                   std::string_view value) {
     if (format == LogFormat::json) {
@@ -80,7 +37,7 @@ void append_field(std::string& out, LogFormat format, std::string_view key,
         return;
     }
     if (!out.empty()) out += ' ';
-    append_escaped(out, key);
+    append_escaped(out, key, Escapes::json);
     out += '=';
     if (is_plain(value)) {
         out += value;

@@ -8,13 +8,6 @@
 
 namespace understudy::role {
 
-/// What a member does when its registry is away and its lease has lapsed.
-enum class OnRegistryLoss : std::uint8_t {
-    by_registry = 0,  ///< keep with a registry of one node, step_down with one of several.
-    keep = 1,       ///< Goes on: a single registry that is down must stop nothing.
-    step_down = 2,  ///< Stops answering: with three registries a loss means *we* are cut off.
-};
-
 /// The member's side of one role: what it tells the application, and whether it may answer.
 ///
 /// Promises: the first role heard is the one decided at registration; a member that was ever

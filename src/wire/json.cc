@@ -9,6 +9,8 @@
 #include <boost/json/basic_parser_impl.hpp>
 #include <fmt/format.h>
 
+#include "base/escape.h"
+
 namespace understudy::wire {
 
 namespace {
@@ -19,29 +21,6 @@ constexpr std::string_view bytes_key = "$bytes";
 constexpr std::string_view digits = "0123456789abcdef";
 
 // --- Writing ---------------------------------------------------------------------------------
-
-void write_text(std::string_view text, std::string& out) {
-    out += '"';
-    for (const char each : text) {
-        switch (each) {
-            case '"': out += "\\\""; break;
-            case '\\': out += "\\\\"; break;
-            case '\b': out += "\\b"; break;
-            case '\f': out += "\\f"; break;
-            case '\n': out += "\\n"; break;
-            case '\r': out += "\\r"; break;
-            case '\t': out += "\\t"; break;
-            default:
-                // 0x7f may stand as it is, but a terminal would obey it.
-                if (static_cast<unsigned char>(each) < 0x20 || each == 0x7f) {
-                    out += fmt::format("\\u{:04x}", static_cast<unsigned>(each));
-                } else {
-                    out += each;
-                }
-        }
-    }
-    out += '"';
-}
 
 void write_real(double number, std::string& out) {
     if (!std::isfinite(number)) {
@@ -71,7 +50,7 @@ void write(const Dynamic& value, std::string& out) {
         case Dynamic::Kind::integer: out += std::to_string(*value.as<std::int64_t>()); break;
         case Dynamic::Kind::big_integer: out += std::to_string(*value.as<std::uint64_t>()); break;
         case Dynamic::Kind::real: write_real(*value.as<double>(), out); break;
-        case Dynamic::Kind::text: write_text(*value.as<std::string>(), out); break;
+        case Dynamic::Kind::text: append_quoted(out, *value.as<std::string>()); break;
         case Dynamic::Kind::bytes: write_bytes(*value.as<Buffer>(), out); break;
         case Dynamic::Kind::array: {
             char before = '[';
@@ -87,7 +66,7 @@ void write(const Dynamic& value, std::string& out) {
             char before = '{';
             for (const auto& [key, each] : *value.as<Dynamic::Map>()) {
                 out += before;
-                write_text(key, out);
+                append_quoted(out, key);
                 out += ':';
                 write(each, out);
                 before = ',';
@@ -113,8 +92,8 @@ std::optional<Buffer> from_hexadecimal(std::string_view text) {
     return bytes;
 }
 
-// Builds the tree from the parser's events. Its own refusals, of which the bounds are one, end the
-// parser with some code and say why in `problem`.
+// Builds the tree from the parser's events. If it refuses one, for example because of the bounds,
+// it stops the parser and puts the reason into `problem`.
 struct Builder {
     static constexpr std::size_t max_object_size = static_cast<std::size_t>(-1);
     static constexpr std::size_t max_array_size = static_cast<std::size_t>(-1);
@@ -206,7 +185,7 @@ struct Builder {
         number.clear();
         return add(Dynamic(value), ec);
     }
-    // The parser's own figure may be off in the last place; the text is not.
+    // The parser's number may be wrong in the last digit, so the text is converted again.
     bool on_double(double nearly, json::string_view part, Code& ec) {
         number.append(part.data(), part.size());
         double value = nearly;

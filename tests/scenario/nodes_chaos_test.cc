@@ -24,7 +24,7 @@ public:
         const auto addresses = stage_.addresses();
         const Duration lease = plan_.between(1s, 2s);
         const auto policy =
-            plan_.chance(1, 2) ? role::OnRegistryLoss::by_registry : role::OnRegistryLoss::keep;
+            plan_.chance(1, 2) ? OnRegistryLoss::by_registry : OnRegistryLoss::keep;
         const auto plan_of = [&](const std::string& name) {
             return swarm::AgentPlan{.name = name,
                                     .host = "h" + name,

@@ -74,7 +74,7 @@ TEST(RegistryNodes, TheDeathOfTheLeadingOneChangesNothingThatRuns) {
 // lease ends. A failover of the registry is over before that.
 TEST(RegistryNodes, AFailoverOfTheRegistryIsOverBeforeALeaseOfASecondLapses) {
     for (std::uint64_t seed = 1; seed <= 10; ++seed) {
-        Three three(seed, {.member = {}, .on_registry_loss = role::OnRegistryLoss::by_registry});
+        Three three(seed, {.member = {}, .on_registry_loss = OnRegistryLoss::by_registry});
         const std::size_t statuses = three.seen().statuses.size();
         const std::string leading = three.stage.serving();
         const TimePoint killed = three.stage.world.now();
@@ -89,7 +89,7 @@ TEST(RegistryNodes, AFailoverOfTheRegistryIsOverBeforeALeaseOfASecondLapses) {
 
 // If a member is cut off from every node, the default for a registry of three is to step down.
 TEST(RegistryNodes, AMemberCutOffFromAllOfThemStepsDown) {
-    Three three(1, {.member = {}, .on_registry_loss = role::OnRegistryLoss::by_registry});
+    Three three(1, {.member = {}, .on_registry_loss = OnRegistryLoss::by_registry});
     for (const char* node : {"r1", "r2", "r3"}) three.stage.world.cut("nBar1", node);
     ASSERT_TRUE(three.stage.until([&] { return three.stage.active() == "Bar2"; }));
     ASSERT_TRUE(three.stage.until([&] { return three.member(0).role() == Role::standby; }));
@@ -154,7 +154,7 @@ TEST(RegistryNodes, AHungLeadingNodeIsReplacedAndFindsItsPlaceAgain) {
 
 // Each node in turn is stopped in order and started again.
 TEST(RegistryNodes, ARollingRestartLosesAndRepeatsNoRoleChange) {
-    Three three(1, {.member = {}, .on_registry_loss = role::OnRegistryLoss::by_registry});
+    Three three(1, {.member = {}, .on_registry_loss = OnRegistryLoss::by_registry});
     const std::size_t statuses = three.seen().statuses.size();
     for (const registry::Node& node : three.stage.founders) {
         bool closed = false;

@@ -123,13 +123,13 @@ TEST(I29Cut, OneWayCutsEndInADefinedStateToo) {
 }
 
 TEST(OnRegistryLoss, KeepGoesOnAndStepDownStops) {
-    for (const auto policy : {role::OnRegistryLoss::keep, role::OnRegistryLoss::step_down}) {
+    for (const auto policy : {OnRegistryLoss::keep, OnRegistryLoss::step_down}) {
         Pair pair("n1", {.member = {}, .on_registry_loss = policy});
         pair.stage.world.node("r").process("registry").crash();
         pair.stage.world.run_for(3s);
         pair.seen().call(500ms);
         ASSERT_TRUE(pair.stage.until([&] { return pair.seen().outcomes.size() == 1; }));
-        if (policy == role::OnRegistryLoss::keep) {
+        if (policy == OnRegistryLoss::keep) {
             EXPECT_TRUE(pair.seen().outcomes[0]);
             EXPECT_EQ(pair.first().heard, Lines{"active 1"});
         } else {

@@ -31,7 +31,7 @@ struct MemberPlan {
     std::string member;
     std::string family = "Foo";
     Redundancy redundancy = Redundancy::fault_tolerant;
-    role::OnRegistryLoss on_registry_loss = role::OnRegistryLoss::keep;
+    OnRegistryLoss on_registry_loss = OnRegistryLoss::keep;
     Duration lease = 1s;
     std::vector<Address> registry = {{"r", 22222}};
 };

@@ -115,7 +115,7 @@ void MemberApp::call(client::CallToken token, std::string_view, Bytes arguments,
     const auto id = reader.fixed<std::uint64_t>();
     US_ASSERT(id.has_value());
     const bool must_have_stopped =
-        plan_.on_registry_loss == role::OnRegistryLoss::step_down && plan_.epochs_are_final;
+        plan_.on_registry_loss == OnRegistryLoss::step_down && plan_.epochs_are_final;
     oracle_.executed(*id, member_->role().epoch(), must_have_stopped);
     Buffer reply(arguments.begin(), arguments.end());
     if (runtime_.random().chance(3, 4)) return member_->answer(token, Bytes(reply));

@@ -46,7 +46,7 @@ struct AgentPlan {
     Address registry;
     std::vector<Address> further_nodes = {};  ///< Of the registry.
     Duration lease = 1s;
-    role::OnRegistryLoss on_registry_loss = role::OnRegistryLoss::keep;
+    OnRegistryLoss on_registry_loss = OnRegistryLoss::keep;
     bool compress = false;
     bool epochs_are_final = true;  ///< No registry of this run loses its data.
     std::size_t pad_bytes = 0;     ///< Added to each published change, to fill links.

@@ -146,7 +146,7 @@ void Cluster::build() {
     const std::uint64_t client_count = plan_.between(1, 3);
     const Duration lease = plan_.chance(1, 2) ? 1s : plan_.between(200ms, 2s);
     const auto policy =
-        plan_.chance(1, 3) ? role::OnRegistryLoss::step_down : role::OnRegistryLoss::keep;
+        plan_.chance(1, 3) ? OnRegistryLoss::step_down : OnRegistryLoss::keep;
     const bool compress = plan_.chance(1, 4);
     const std::size_t pad = faults_.big ? 30'000 : 0;
     const Duration switchover = faults_.switchovers ? 4s : 0s;

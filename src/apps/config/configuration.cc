@@ -7,6 +7,7 @@
 #include <toml++/toml.h>
 
 #include "apps/view/nearest.h"
+#include "base/escape.h"
 
 namespace understudy::apps {
 
@@ -104,13 +105,11 @@ private:
     ConfigFile& out_;
 };
 
+// TOML has the escapes of JSON.
 [[nodiscard]] std::string toml_quoted(std::string_view text) {
-    std::string out = "\"";
-    for (const char letter : text) {
-        if (letter == '"' || letter == '\\') out += '\\';
-        out += letter;
-    }
-    return out + '"';
+    std::string out;
+    append_quoted(out, text);
+    return out;
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "base/utf8.h"
+#include "base/escape.h"
 #include "wire/json.h"
 
 namespace understudy::apps {
@@ -150,23 +150,7 @@ std::string cell_text(const Dynamic& value) {
 
 std::string printable(std::string_view text) {
     std::string out;
-    while (!text.empty()) {
-        const auto lead = static_cast<unsigned char>(text.front());
-        const std::size_t size = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-        const std::string_view letter = text.substr(0, size);
-        const bool control = lead < 0x20 || lead == 0x7f ||
-                             (lead == 0xc2 && letter.size() == 2 &&
-                              static_cast<unsigned char>(letter[1]) < 0xa0);
-        if (letter.size() == size && !control && is_utf8(letter)) {
-            out += letter;
-            text.remove_prefix(size);
-            continue;
-        }
-        if (letter.front() == '\n') out += "\\n";
-        else if (letter.front() == '\t') out += "\\t";
-        else out += fmt::format("\\x{:02x}", lead);
-        text.remove_prefix(1);
-    }
+    append_escaped(out, text, Escapes::terminal);
     return out;
 }
 

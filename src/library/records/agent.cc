@@ -68,10 +68,10 @@ Result<Service> Agent::create_service(ServiceOptions options) {
         .member = options.member,
         .role = {.redundancy = options.redundancy,
                  .lease = options.lease,
-                 .on_registry_loss = static_cast<role::OnRegistryLoss>(options.on_registry_loss)}};
+                 .on_registry_loss = options.on_registry_loss}};
     if (journaled) {
         // The journal fences: a member that it takes for active may act.
-        wanted.role = {.lease = journaled_lease, .on_registry_loss = role::OnRegistryLoss::keep};
+        wanted.role = {.lease = journaled_lease, .on_registry_loss = OnRegistryLoss::keep};
     }
     auto service = std::make_shared<Service::Impl>(impl_, std::move(options));
     Result<void> created = impl.closed_error();

@@ -4,6 +4,7 @@
 
 #include "record/arguments.h"
 #include "understudy/limits.h"
+#include "understudy/message_pack.h"
 #include "wire/json.h"
 #include "wire/msgpack.h"
 
@@ -39,7 +40,7 @@ template <class T>
     return std::nullopt;
 }
 
-void write(wire::MsgpackWriter& writer, const Value& value) {
+void write(MessagePackWriter& writer, const Value& value) {
     switch (value.type()) {
         case ValueType::text: return writer.text(*value.text());
         case ValueType::integer: return writer.integer(*value.integer());
@@ -139,7 +140,7 @@ std::string Arguments::json() const {
 Buffer Arguments::to_bytes() const {
     if (!rich_.empty()) return rich_;
     Buffer out;
-    wire::MsgpackWriter writer(out);
+    MessagePackWriter writer(out);
     writer.map(values_.size());
     for (const auto& [name, value] : values_) {
         writer.text(name);
@@ -193,7 +194,7 @@ std::string CallResult::json() const {
 Buffer CallResult::to_bytes() const {
     if (!rich_.empty()) return rich_;
     Buffer out;
-    wire::MsgpackWriter writer(out);
+    MessagePackWriter writer(out);
     if (value_) {
         write(writer, *value_);
     } else {
