@@ -90,10 +90,17 @@ Result<void> Agent::check_new(const Key& key, Duration lease) const {
         return Error{.code = Errc::bad_config, .detail = "lease: expected 100 ms to 60 s"};
     }
     if (closing_) return Error{.code = Errc::closed, .detail = "the agent is closing"};
-    if (locals_.contains(key) || journaled_.contains(key)) {
+    if (members_.contains(key) || journaled_.contains(key)) {
         return already_here(key);
     }
     return {};
+}
+
+std::unique_ptr<Member> Agent::make_member(MemberOptions options, MemberObserver& observer) {
+    return std::make_unique<Member>(runtime_, log_, std::move(options), observer,
+                                    Member::Host{.advertised = advertised(),
+                                                 .directory = directory_,
+                                                 .registry = static_cast<RegistryPort&>(*this)});
 }
 
 Result<Member*> Agent::create_member(MemberOptions options, MemberObserver& observer) {
@@ -101,53 +108,16 @@ Result<Member*> Agent::create_member(MemberOptions options, MemberObserver& obse
     US_CHECK(check_new(key, options.role.lease));
     if (hosted_.contains(key)) return already_here(key);
     follow(options.family);
-    Local& local = locals_[key];
-    local.member = std::make_unique<Member>(runtime_, log_, std::move(options), observer,
-                                            static_cast<Member::Host&>(*this));
-    local.member->registry_nodes(registry_.nodes());
+    auto& member = members_[key];
+    member = make_member(std::move(options), observer);
+    member->registry_nodes(registry_.nodes());
     set_heartbeat();
-    register_member(local);
-    return local.member.get();
-}
-
-void Agent::register_member(Local& local) {
-    local.retry.reset();
-    if (!registry_.up() || closing_) return;
-    const Member& member = *local.member;
-    pb::Register wanted;
-    local.request = ++request_last_;
-    local.sent = runtime_.now();
-    wanted.set_request(local.request);
-    pb::ServiceConfig& config = *wanted.mutable_config();
-    config.set_family(member.family());
-    config.set_redundancy(static_cast<std::uint32_t>(member.role().options().redundancy));
-    config.set_lease_ms(static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::milliseconds>(member.role().options().lease)
-            .count()));
-    config.set_on_registry_loss(
-        static_cast<std::uint32_t>(member.role().options().on_registry_loss));
-    wanted.set_member(member.name());
-    *wanted.mutable_endpoint() = wire::to_endpoint(advertised());
-    wanted.set_known_registry(local.registry_id);
-    wanted.set_known_order(member.order());
-    const bool load_balanced = member.role().options().redundancy == Redundancy::load_balanced;
-    const Epoch heard =
-        load_balanced ? member.role().epoch()
-                      : std::max(member.role().epoch_heard(), directory_.epoch(member.family()));
-    wanted.set_known_epoch(heard.value);
-    wanted.set_holds_role(member.role().role() == Role::active && member.role().epoch() == heard);
-    wanted.set_known_active(member.known_active());
-    (void)registry_.send(MessageType::register_member, wanted);
+    member->registry_up();
+    return member.get();
 }
 
 void Agent::remove_member(Member& member, std::function<void()> done) {
-    const Key key{member.family(), member.name()};
-    const auto found = locals_.find(key);
-    US_ASSERT(found != locals_.end());
-    US_ASSERT(found->second.member.get() == &member);
-    endpoint_->forget(member);
-    locals_.erase(found);
-    unregister(key, std::move(done));
+    remove({member.family(), member.name()}, std::move(done));
 }
 
 Result<Member*> Agent::create_hosted_member(MemberOptions options, MemberObserver& observer) {
@@ -155,8 +125,8 @@ Result<Member*> Agent::create_hosted_member(MemberOptions options, MemberObserve
     US_CHECK(check_new(key, options.role.lease));
     std::unique_ptr<Member>& member = hosted_[key];
     if (member != nullptr) return already_here(key);
-    member = std::make_unique<Member>(runtime_, log_, std::move(options), observer,
-                                      static_cast<Member::Host&>(*this));
+    options.hosted = true;
+    member = make_member(std::move(options), observer);
     return member.get();
 }
 
@@ -175,22 +145,24 @@ Result<JournaledMember*> Agent::create_journaled(JournaledOptions options,
     follow(options.family);
     auto& member = journaled_[key];
     member = std::make_unique<JournaledMember>(runtime_, log_, std::move(options), observer,
-                                               static_cast<JournaledMember::Host&>(*this));
+                                               static_cast<RegistryPort&>(*this));
     set_heartbeat();
     member->registry_up();
     return member.get();
 }
 
 void Agent::remove_journaled(JournaledMember& member, std::function<void()> done) {
-    const Key key{member.family(), member.name()};
-    const auto found = journaled_.find(key);
-    US_ASSERT(found != journaled_.end());
-    US_ASSERT(found->second.get() == &member);
-    journaled_.erase(found);
-    unregister(key, std::move(done));
+    remove({member.family(), member.name()}, std::move(done));
 }
 
-void Agent::unregister(const Key& key, std::function<void()> done) {
+void Agent::remove(const Key& key, std::function<void()> done) {
+    if (const auto found = members_.find(key); found != members_.end()) {
+        endpoint_->forget(*found->second);
+        members_.erase(found);
+    } else {
+        const std::size_t erased = journaled_.erase(key);
+        US_ASSERT(erased == 1);
+    }
     if (!closing_) set_heartbeat();
     if (registry_.up()) {
         const std::uint64_t request = ++request_last_;
@@ -257,23 +229,13 @@ void Agent::unfollow(const std::string& family) {
 
 void Agent::set_heartbeat() {
     Duration interval = options_.heartbeat;
-    for (const auto& [key, local] : locals_) {
-        interval = std::min(interval, local.member->role().options().lease / 6);
+    for (const auto& [key, member] : members_) {
+        interval = std::min(interval, member->role().options().lease / 6);
     }
     for (const auto& [key, member] : journaled_) {
         interval = std::min(interval, member->options().lease / 6);
     }
     registry_.set_heartbeat(interval);
-}
-
-Agent::Local* Agent::find(const std::string& family, const std::string& member) {
-    const auto found = locals_.find({family, member});
-    return found == locals_.end() ? nullptr : &found->second;
-}
-
-JournaledMember* Agent::find_journaled(const std::string& family, const std::string& member) {
-    const auto found = journaled_.find({family, member});
-    return found == journaled_.end() ? nullptr : found->second.get();
 }
 
 std::optional<std::uint64_t> Agent::next_registration() {
@@ -283,61 +245,20 @@ std::optional<std::uint64_t> Agent::next_registration() {
 
 Member* Agent::find_member(const std::string& family, const std::string& member) {
     if (!member.empty()) {
-        if (Local* local = find(family, member)) return local->member.get();
-        const auto hosted = hosted_.find({family, member});
-        return hosted == hosted_.end() ? nullptr : hosted->second.get();
+        for (const auto* all : {&members_, &hosted_}) {
+            const auto found = all->find({family, member});
+            if (found != all->end()) return found->second.get();
+        }
+        return nullptr;
     }
     Member* found = nullptr;
-    const auto look_at = [&](const Key& key, Member& each) {
-        if (key.first != family) return;
-        if (found == nullptr || each.role().role() == Role::active) found = &each;
-    };
-    for (auto& [key, local] : locals_) look_at(key, *local.member);
-    for (auto& [key, hosted] : hosted_) look_at(key, *hosted);
-    return found;
-}
-
-void Agent::member_drained(Member& member) {
-    pb::Drained drained;
-    drained.set_family(member.family());
-    drained.set_member(member.name());
-    drained.set_epoch(member.role().epoch().value);
-    (void)registry_.send(MessageType::drained, drained);
-}
-
-pb::ActiveHint Agent::active_hint(const std::string& family) {
-    pb::ActiveHint hint;
-    const pb::ServiceInfo* service = directory_.find(family);
-    if (service == nullptr) return hint;
-    hint.set_epoch(service->epoch());
-    const pb::MemberInfo* active = directory_.active(family);
-    // A journal is heard of sooner than the registry's word, and without it.
-    for (const auto& [key, hosted] : hosted_) {
-        if (key.first != family || hosted->known_active().empty()) continue;
-        if (hosted->role().epoch_heard() <= Epoch{service->epoch()} && active != nullptr) continue;
-        for (const pb::MemberInfo& each : service->members()) {
-            if (each.member() == hosted->known_active()) active = &each;
+    for (const auto* all : {&members_, &hosted_}) {
+        for (const auto& [key, each] : *all) {
+            if (key.first != family) continue;
+            if (found == nullptr || each->role().role() == Role::active) found = each.get();
         }
-        hint.set_epoch(hosted->role().epoch_heard().value);
     }
-    if (active != nullptr) {
-        hint.set_member(active->member());
-        *hint.mutable_endpoint() = active->endpoint();
-    }
-    return hint;
-}
-
-/// A client knows a higher epoch than ours. Another registry granted it, or ours has lost it.
-void Agent::member_heard_epoch(Member& member, Epoch epoch) {
-    if (epoch.value >= std::uint64_t{1} << 62) return;  // Invalid: no epoch is that high.
-    if (member.role().options().redundancy == Redundancy::load_balanced) return;
-    Local* local = find(member.family(), member.name());
-    if (local == nullptr) return;  // A journal decides its role.
-    if (!directory_.heard_epoch(member.family(), epoch)) return;
-    log_.warn("member.higher_epoch",
-              {kv("service", member.family()), kv("member", member.name()), kv("epoch", epoch)});
-    member.heard_epoch(epoch);
-    register_member(*local);
+    return found;
 }
 
 void Agent::close(Duration limit, std::function<void()> done) {
@@ -346,24 +267,15 @@ void Agent::close(Duration limit, std::function<void()> done) {
     closing_done_ = std::move(done);
     closing_left_ = 1;
     closing_timer_ = runtime_.at(runtime_.now() + limit, [this] { finish_close(); });
-    std::vector<Member*> members;
-    for (auto& [key, local] : locals_) members.push_back(local.member.get());
-    for (Member* member : members) {
+    std::vector<Key> keys;
+    for (const auto& [key, member] : members_) keys.push_back(key);
+    for (const auto& [key, member] : journaled_) keys.push_back(key);
+    for (const Key& key : keys) {
         if (registry_.up()) {
             ++closing_left_;
-            remove_member(*member, [this] { closing_step(); });
+            remove(key, [this] { closing_step(); });
         } else {
-            remove_member(*member, nullptr);
-        }
-    }
-    std::vector<JournaledMember*> journaled;
-    for (auto& [key, member] : journaled_) journaled.push_back(member.get());
-    for (JournaledMember* member : journaled) {
-        if (registry_.up()) {
-            ++closing_left_;
-            remove_journaled(*member, [this] { closing_step(); });
-        } else {
-            remove_journaled(*member, nullptr);
+            remove(key, nullptr);
         }
     }
     closing_first_ = runtime_.at(runtime_.now(), [this] { closing_step(); });

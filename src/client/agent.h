@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "base/log.h"
-#include "client/backoff.h"
 #include "client/directory.h"
 #include "client/endpoint.h"
+#include "client/enrolment.h"
 #include "client/journaled.h"
 #include "client/member.h"
 #include "client/proxy.h"
@@ -48,8 +48,7 @@ struct AgentOptions {
 /// Thread: loop only.
 class Agent final : private RegistryLink::Observer,
                     private Endpoint::Router,
-                    private Member::Host,
-                    private JournaledMember::Host {
+                    private RegistryPort {
 public:
     using Answered = std::function<void(Result<wire::pb::Answer>)>;
     using Found = std::function<void(Result<wire::pb::LookupAnswer>)>;
@@ -130,15 +129,6 @@ private:
     Agent(Runtime& runtime, Log& log, AgentOptions options, AgentObserver& observer,
           Incarnation incarnation);
 
-    struct Local {
-        std::unique_ptr<Member> member;
-        std::uint64_t request = 0;  ///< The registration under way. 0: none.
-        TimePoint sent;
-        std::uint64_t registry_id = 0;  ///< Of the registry that has it in its line.
-        bool refused = false;           ///< By the last answer of the registry.
-        Backoff backoff{200ms, 2s};     ///< Between refusals.
-        std::unique_ptr<Timer> retry = nullptr;
-    };
     /// A question to the registry that has no answer yet.
     struct Question {
         wire::MessageType type;
@@ -151,9 +141,12 @@ private:
     using Key = std::pair<std::string, std::string>;
 
     [[nodiscard]] Result<void> check_new(const Key& key, Duration lease) const;
-    void unregister(const Key& key, std::function<void()> done);
-    void register_member(Local& local);
-    void refused(Local& local, const Error& reason);
+    [[nodiscard]] std::unique_ptr<Member> make_member(MemberOptions options,
+                                                      MemberObserver& observer);
+    void remove(const Key& key, std::function<void()> done);
+    /// Calls `act` with the member of that name, of either kind, if it is still here.
+    template <class Act>
+    void with_member(const Key& key, Act act);
     void watch(std::uint64_t id);
     void families_changed(std::vector<std::string>& families);
     void put(std::uint64_t request, Question question, Duration timeout);
@@ -162,9 +155,6 @@ private:
     void set_heartbeat();
     void closing_step();
     void finish_close();
-    [[nodiscard]] Local* find(const std::string& family, const std::string& member);
-    [[nodiscard]] JournaledMember* find_journaled(const std::string& family,
-                                                  const std::string& member);
     [[nodiscard]] wire::pb::Hello hello() const;
 
     // RegistryLink::Observer
@@ -175,15 +165,11 @@ private:
     void registry_beat() override;
     // Endpoint::Router
     Member* find_member(const std::string& family, const std::string& member) override;
-    // Member::Host
-    void member_drained(Member& member) override;
-    wire::pb::ActiveHint active_hint(const std::string& family) override;
-    void member_heard_epoch(Member& member, Epoch epoch) override;
-    // JournaledMember::Host
+    // RegistryPort
     std::optional<std::uint64_t> next_registration() override;
-    void send_register(const wire::pb::Register& wanted) override;
-    void send_report(const wire::pb::MemberReport& report) override;
-    void send_drained(const wire::pb::Drained& drained) override;
+    void send(const wire::pb::Register& wanted) override;
+    void send(const wire::pb::MemberReport& report) override;
+    void send(const wire::pb::Drained& drained) override;
 
     Runtime& runtime_;
     Log& log_;
@@ -194,7 +180,7 @@ private:
     Directory directory_;
     RegistryLink registry_;
     std::unique_ptr<Endpoint> endpoint_;
-    std::map<Key, Local> locals_;
+    std::map<Key, std::unique_ptr<Member>> members_;
     std::map<Key, std::unique_ptr<JournaledMember>> journaled_;
     std::map<Key, std::unique_ptr<Member>> hosted_;
     std::set<Proxy*> proxies_;

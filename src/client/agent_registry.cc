@@ -107,16 +107,25 @@ void Agent::settle(std::uint64_t request, Result<pb::Answer> answer) {
 
 // --- The connection ------------------------------------------------------------------------------
 
-void Agent::send_register(const pb::Register& wanted) {
+void Agent::send(const pb::Register& wanted) {
     (void)registry_.send(MessageType::register_member, wanted);
 }
 
-void Agent::send_report(const pb::MemberReport& report) {
+void Agent::send(const pb::MemberReport& report) {
     (void)registry_.send(MessageType::member_report, report);
 }
 
-void Agent::send_drained(const pb::Drained& drained) {
+void Agent::send(const pb::Drained& drained) {
     (void)registry_.send(MessageType::drained, drained);
+}
+
+template <class Act>
+void Agent::with_member(const Key& key, Act act) {
+    if (const auto found = members_.find(key); found != members_.end()) {
+        act(*found->second);
+    } else if (const auto journaled = journaled_.find(key); journaled != journaled_.end()) {
+        act(*journaled->second);
+    }
 }
 
 void Agent::registry_up(const pb::Welcome& welcome) {
@@ -127,7 +136,7 @@ void Agent::registry_up(const pb::Welcome& welcome) {
             (void)registry_.send(question.type, Bytes(question.body));
         }
     }
-    for (auto& [key, local] : locals_) register_member(local);
+    for (auto& [key, member] : members_) member->registry_up();
     for (auto& [key, member] : journaled_) member->registry_up();
     for (const std::uint64_t id : directory_.watches()) watch(id);
     observer_.registry_changed(true, welcome.platform());
@@ -135,10 +144,7 @@ void Agent::registry_up(const pb::Welcome& welcome) {
 }
 
 void Agent::registry_down(const Error& reason) {
-    for (auto& [key, local] : locals_) {
-        local.request = 0;
-        local.member->link_lost();
-    }
+    for (auto& [key, member] : members_) member->registry_down();
     for (auto& [key, member] : journaled_) member->registry_down();
     std::vector<std::uint64_t> lost;
     for (auto& [request, question] : questions_) {
@@ -157,17 +163,15 @@ void Agent::registry_down(const Error& reason) {
 }
 
 void Agent::registry_nodes_changed() {
-    for (auto& [key, local] : locals_) local.member->registry_nodes(registry_.nodes());
+    for (auto& [key, member] : members_) member->registry_nodes(registry_.nodes());
 }
 
 void Agent::registry_heard(TimePoint sent) {
-    for (auto& [key, local] : locals_) {
-        if (local.request == 0 && !local.refused) local.member->renewed(sent);
-    }
+    for (auto& [key, member] : members_) member->renewed(sent);
 }
 
 void Agent::registry_beat() {
-    for (auto& [key, local] : locals_) local.member->beat();
+    for (auto& [key, member] : members_) member->beat();
 }
 
 void Agent::registry_message(MessageType type, Bytes body) {
@@ -175,58 +179,27 @@ void Agent::registry_message(MessageType type, Bytes body) {
         case MessageType::registered: {
             const auto registered = wire::decode_as<pb::Registered>(body);
             if (!registered) break;
-            if (JournaledMember* member =
-                    find_journaled(registered->config().family(), registered->member())) {
-                return member->registered(*registered);
-            }
-            Local* local = find(registered->config().family(), registered->member());
-            if (local == nullptr || local->request != registered->request()) return;
-            local->request = 0;
-            if (registered->has_failure()) {
-                return refused(*local, wire::from_failure(registered->failure()));
-            }
-            local->refused = false;
-            local->backoff.succeeded();
-            local->registry_id = directory_.registry_id();
-            local->member->registered(*registered, local->sent);
-            set_heartbeat();
-            return;
+            with_member({registered->config().family(), registered->member()},
+                        [&](auto& member) { member.registered(*registered); });
+            return set_heartbeat();
         }
         case MessageType::role_grant: {
             const auto grant = wire::decode_as<pb::RoleGrant>(body);
             if (!grant) break;
-            if (JournaledMember* member = find_journaled(grant->family(), grant->member())) {
-                return member->granted(*grant);
-            }
-            if (Local* local = find(grant->family(), grant->member())) {
-                local->member->granted(static_cast<Role>(grant->role()), Epoch{grant->epoch()},
-                                       grant->order());
-            }
-            return;
+            return with_member({grant->family(), grant->member()},
+                               [&](auto& member) { member.granted(*grant); });
         }
         case MessageType::revoked: {
             const auto revoked = wire::decode_as<pb::Revoked>(body);
             if (!revoked) break;
-            if (JournaledMember* member = find_journaled(revoked->family(), revoked->member())) {
-                return member->revoked();
-            }
-            if (Local* local = find(revoked->family(), revoked->member())) {
-                local->member->revoked(Epoch{revoked->epoch()});
-                register_member(*local);
-            }
-            return;
+            return with_member({revoked->family(), revoked->member()},
+                               [&](auto& member) { member.revoked(*revoked); });
         }
         case MessageType::drain: {
             const auto drain = wire::decode_as<pb::Drain>(body);
             if (!drain) break;
-            if (JournaledMember* member = find_journaled(drain->family(), drain->member())) {
-                return member->drain(*drain);
-            }
-            Local* local = find(drain->family(), drain->member());
-            if (local != nullptr && local->member->role().epoch().value == drain->epoch()) {
-                local->member->drain();
-            }
-            return;
+            return with_member({drain->family(), drain->member()},
+                               [&](auto& member) { member.drain(*drain); });
         }
         case MessageType::watch_image: {
             const auto image = wire::decode_as<pb::WatchImage>(body);
@@ -258,23 +231,15 @@ void Agent::registry_message(MessageType type, Bytes body) {
     log_.warn("agent.registry_message_ignored", {kv("type", static_cast<unsigned>(type))});
 }
 
-/// The reason may be temporary: the predecessor still runs, or the disk is full.
-void Agent::refused(Local& local, const Error& reason) {
-    local.refused = true;
-    local.member->refused(reason);
-    local.retry = runtime_.at(runtime_.now() + local.backoff.wait(runtime_.random()),
-                              [this, &local] { register_member(local); });
-}
-
 void Agent::families_changed(std::vector<std::string>& families) {
     std::sort(families.begin(), families.end());
     families.erase(std::unique(families.begin(), families.end()), families.end());
     for (const std::string& family : families) {
-        for (auto& [key, local] : locals_) {
+        for (auto& [key, member] : members_) {
             if (key.first != family) continue;
             const pb::ServiceInfo* service = directory_.find(family);
             if (service != nullptr && !service->active().empty()) {
-                local.member->set_known_active(service->active());
+                member->set_known_active(service->active());
             }
         }
         for (Proxy* proxy : std::set<Proxy*>(proxies_)) {

@@ -145,6 +145,18 @@ const pb::MemberInfo* Directory::active(const std::string& family) const {
     return find_member(*service, service->active());
 }
 
+pb::ActiveHint Directory::active_hint(const std::string& family) const {
+    pb::ActiveHint hint;
+    const pb::ServiceInfo* service = find(family);
+    if (service == nullptr) return hint;
+    hint.set_epoch(service->epoch());
+    if (const pb::MemberInfo* member = active(family)) {
+        hint.set_member(member->member());
+        *hint.mutable_endpoint() = member->endpoint();
+    }
+    return hint;
+}
+
 bool Directory::heard_epoch(const std::string& family, Epoch epoch) {
     Epoch& known = epochs_[family];
     if (epoch <= known) return false;

@@ -46,6 +46,9 @@ public:
     }
     [[nodiscard]] const wire::pb::MemberInfo* active(const std::string& family) const;
 
+    /// The active member, for a client that asks elsewhere; epoch 0: the service is not known.
+    [[nodiscard]] wire::pb::ActiveHint active_hint(const std::string& family) const;
+
     /// Returns whether `epoch` is higher than all before.
     bool heard_epoch(const std::string& family, Epoch epoch);
     [[nodiscard]] Epoch epoch(const std::string& family) const;

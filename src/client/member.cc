@@ -1,5 +1,7 @@
 #include "client/member.h"
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include <fmt/format.h>
@@ -13,13 +15,17 @@ namespace pb = wire::pb;
 using wire::MessageType;
 
 Member::Member(Runtime& runtime, Log& log, MemberOptions options, MemberObserver& observer,
-               Host& host)
+               Host host)
     : runtime_(runtime),
       log_(log),
-      refusals_(runtime, log),
       options_(std::move(options)),
       observer_(observer),
-      host_(host),
+      host_(std::move(host)),
+      enrolment_(runtime, log,
+                 {.family = options_.family,
+                  .member = options_.member,
+                  .refused_event = "member.refused"},
+                 static_cast<Enrolment::Applicant&>(*this), host_.registry),
       role_(options_.role),
       publisher_(*this) {}
 
@@ -68,7 +74,7 @@ void Member::answer(CallToken token, const Result<Bytes>& outcome) {
     if (client != links_.end() && call.answer == record::Answer::wanted) {
         record::RpcReply reply{.call = call.call, .outcome = Bytes{}};
         if (!acting()) {
-            // It ran, but our tenure may be over: only the next active member's word counts.
+            // It ran, but our tenure may be over: then only the next active member's answer counts.
             reply.outcome = Error{.code = Errc::not_active,
                                   .effect = Effect::unknown,
                                   .detail = "the member lost its role while the call ran"};
@@ -87,25 +93,44 @@ void Member::answer(CallToken token, const Result<Bytes>& outcome) {
     check_drained();
 }
 
-void Member::registered(const pb::Registered& registered, TimePoint sent) {
-    role_.set_options({.redundancy = static_cast<Redundancy>(registered.config().redundancy()),
-                       .lease = std::chrono::milliseconds(registered.config().lease_ms()),
-                       .on_registry_loss = static_cast<OnRegistryLoss>(
-                           registered.config().on_registry_loss())});
-    order_ = registered.order();
+void Member::describe(pb::Register& wanted) {
+    pb::ServiceConfig& config = *wanted.mutable_config();
+    config.set_redundancy(static_cast<std::uint32_t>(role_.options().redundancy));
+    config.set_lease_ms(static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(role_.options().lease).count()));
+    config.set_on_registry_loss(static_cast<std::uint32_t>(role_.options().on_registry_loss));
+    *wanted.mutable_endpoint() = wire::to_endpoint(host_.advertised);
+    wanted.set_known_registry(registry_id_);
+    wanted.set_known_order(order_);
+    const Epoch heard = role_.options().redundancy == Redundancy::load_balanced
+                            ? role_.epoch()
+                            : std::max(role_.epoch_heard(), host_.directory.epoch(family()));
+    wanted.set_known_epoch(heard.value);
+    wanted.set_holds_role(role_.role() == Role::active && role_.epoch() == heard);
+    wanted.set_known_active(known_active_);
+}
+
+void Member::enrolled(const pb::Registered& answer, TimePoint sent) {
+    registry_id_ = host_.directory.registry_id();
+    const pb::ServiceConfig& config = answer.config();
+    role_.set_options(
+        {.redundancy = static_cast<Redundancy>(config.redundancy()),
+         .lease = std::chrono::milliseconds(config.lease_ms()),
+         .on_registry_loss = static_cast<OnRegistryLoss>(config.on_registry_loss())});
+    order_ = answer.order();
     role_.link_up();
     role_.renewed(sent);
     observer_.registered(order_);
-    granted(static_cast<Role>(registered.role()), Epoch{registered.epoch()}, registered.order());
+    granted(static_cast<Role>(answer.role()), Epoch{answer.epoch()}, answer.order());
 }
 
-void Member::refused(const Error& reason) {
-    refusals_.heard("member.refused", kv("member", family() + "/" + name()), reason);
-    observer_.refused(reason);
+void Member::granted(const pb::RoleGrant& grant) {
+    granted(static_cast<Role>(grant.role()), Epoch{grant.epoch()}, grant.order());
 }
 
 void Member::granted(Role role, Epoch epoch, std::uint64_t order) {
-    if (role != Role::active && role != Role::standby) return;  // A newer registry's word.
+    // A newer registry may name a role that is not known here.
+    if (role != Role::active && role != Role::standby) return;
     order_ = order;
     const bool was_draining = role_.draining();
     changed(role_.granted(role, epoch));
@@ -113,22 +138,46 @@ void Member::granted(Role role, Epoch epoch, std::uint64_t order) {
     if (was_draining) notice_role(false);
 }
 
-void Member::revoked(Epoch epoch) {
+void Member::revoked(const pb::Revoked& revoked) {
     order_ = 0;
-    changed(role_.revoked(epoch));
+    changed(role_.revoked(Epoch{revoked.epoch()}));
     drain_told_ = false;
+    enrolment_.enter();
 }
 
-void Member::heard_epoch(Epoch epoch) { changed(role_.heard_epoch(epoch)); }
+// A client knows a higher epoch than ours. Another registry granted it, or ours has lost it.
+void Member::heard_epoch(Epoch epoch) {
+    if (epoch.value >= std::uint64_t{1} << 62) return;  // Invalid: no epoch is that high.
+    if (options_.hosted || role_.options().redundancy == Redundancy::load_balanced) return;
+    if (!host_.directory.heard_epoch(family(), epoch)) return;
+    log_.warn("member.higher_epoch",
+              {kv("service", family()), kv("member", name()), kv("epoch", epoch)});
+    changed(role_.heard_epoch(epoch));
+    enrolment_.enter();
+}
+
+// A journal tells the active member sooner than the registry, and also without it.
+pb::ActiveHint Member::active_hint() const {
+    pb::ActiveHint hint = host_.directory.active_hint(family());
+    const pb::ServiceInfo* service = host_.directory.find(family());
+    if (!options_.hosted || known_active_.empty() || service == nullptr) return hint;
+    if (role_.epoch_heard() <= Epoch{service->epoch()} && !hint.member().empty()) return hint;
+    hint.set_epoch(role_.epoch_heard().value);
+    if (const pb::MemberInfo* active = find_member(*service, known_active_)) {
+        hint.set_member(active->member());
+        *hint.mutable_endpoint() = active->endpoint();
+    }
+    return hint;
+}
 
 void Member::renewed(TimePoint sent) {
+    if (!enrolment_.in_line()) return;
     role_.renewed(sent);
     (void)acting();
 }
 
-void Member::link_up() { role_.link_up(); }
-
-void Member::link_lost() {
+void Member::registry_down() {
+    enrolment_.registry_down();
     role_.link_lost();
     (void)acting();
     arm_step_down();
@@ -143,16 +192,16 @@ void Member::arm_step_down() {
     });
 }
 
-void Member::drain() {
-    if (role_.role() != Role::active) return;
+void Member::drain(const pb::Drain& drain) {
+    if (role_.role() != Role::active || role_.epoch() != Epoch{drain.epoch()}) return;
     role_.drain();
     notice_role(true);
     check_drained();
 }
 
 void Member::changed(const std::optional<role::MemberMachine::Change>& change) {
-    // Before the application hears it, the platform acts on it: what an old tenure still says is
-    // held back first, what a new one says goes out under its own epoch.
+    // First the publisher learns of the change, then the application: what the application
+    // publishes for the old tenure is held back, and what it publishes now has the new epoch.
     update_acting(role_.may_act(runtime_.now()));
     if (!change) return;
     log_.info("member.role",
@@ -172,7 +221,7 @@ void Member::update_acting(bool acting) {
     }
     if (publisher_.epoch().value != 0) publisher_.stand_by();
     publisher_.activate(role_.epoch());
-    // Calls that were refused meanwhile wait in the proxies for this word.
+    // Proxies keep the calls that were refused in the meantime until this notice.
     if (std::exchange(acted_in_, role_.epoch()) == role_.epoch()) notice_role(false);
 }
 
@@ -181,7 +230,7 @@ void Member::notice_role(bool draining) {
     notice.set_role(static_cast<std::uint32_t>(role_.role()));
     notice.set_epoch(role_.epoch_heard().value);
     notice.set_draining(draining);
-    if (role_.role() != Role::active) *notice.mutable_active() = host_.active_hint(family());
+    if (role_.role() != Role::active) *notice.mutable_active() = active_hint();
     Buffer body;
     (void)wire::encode(notice, body);
     for (auto& [id, client] : links_) (void)client.link->send(MessageType::role_notice, body);
@@ -190,7 +239,11 @@ void Member::notice_role(bool draining) {
 void Member::check_drained() {
     if (!role_.draining() || drain_told_ || !calls_.empty()) return;
     drain_told_ = true;
-    host_.member_drained(*this);
+    pb::Drained drained;
+    drained.set_family(family());
+    drained.set_member(name());
+    drained.set_epoch(role_.epoch().value);
+    host_.registry.send(drained);
 }
 
 Result<pb::Welcome> Member::welcome(const pb::Hello& hello) {
@@ -198,14 +251,12 @@ Result<pb::Welcome> Member::welcome(const pb::Hello& hello) {
         return Error{.code = Errc::limit_exceeded,
                      .detail = fmt::format("{} clients of this member", links_max)};
     }
-    if (Epoch{hello.epoch()} > role_.epoch_heard()) {
-        host_.member_heard_epoch(*this, Epoch{hello.epoch()});
-    }
+    if (Epoch{hello.epoch()} > role_.epoch_heard()) heard_epoch(Epoch{hello.epoch()});
     pb::Welcome welcome;
     welcome.set_member(name());
     welcome.set_role(static_cast<std::uint32_t>(acting() ? Role::active : Role::standby));
     welcome.set_epoch(role_.epoch_heard().value);
-    *welcome.mutable_active() = host_.active_hint(family());
+    *welcome.mutable_active() = active_hint();
     return welcome;
 }
 
@@ -258,7 +309,7 @@ void Member::link_message(LinkId id, MessageType type, Bytes body) {
 void Member::rpc_request(LinkId id, Client& client, Bytes body) {
     const auto request = record::decode_rpc_request(body);
     if (!request) return client.link->finish(request.error());
-    if (request->epoch > role_.epoch_heard()) host_.member_heard_epoch(*this, request->epoch);
+    if (request->epoch > role_.epoch_heard()) heard_epoch(request->epoch);
     if (!acting() || role_.draining()) {
         return refuse_call(client, request->call, request->answer,
                            {.code = Errc::not_active,
