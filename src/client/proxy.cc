@@ -307,8 +307,16 @@ void Proxy::link_message(Link& link, MessageType type, Bytes body) {
             return type == MessageType::notices ? observer_.records_named(*names)
                                                 : observer_.rpcs_named(*names);
         }
-        default:
+        case MessageType::image:
+        case MessageType::delta:
+        case MessageType::absent:
+        case MessageType::removed:
+        case MessageType::subscribe_refused:
             return record_message(type, body);
+        default:
+            link.finish(
+                {.code = Errc::corrupt,
+                 .detail = fmt::format("message type {} to a proxy", static_cast<unsigned>(type))});
     }
 }
 
@@ -322,30 +330,11 @@ bool Proxy::stale(Epoch epoch) {
 }
 
 void Proxy::record_message(MessageType type, Bytes body) {
-    const auto pass = [&](const auto& decoded) {
-        if (!decoded) return link_->finish(decoded.error());
-        if constexpr (requires { decoded->epoch; }) {
-            if (stale(decoded->epoch)) return;
-        }
-        if (!subscriptions_.contains(decoded->subscription)) return;  // It was unsubscribed.
-        observer_.record_event(*decoded);
-    };
-    switch (type) {
-        case MessageType::image:
-            return pass(record::decode_image(body));
-        case MessageType::delta:
-            return pass(record::decode_delta(body));
-        case MessageType::absent:
-            return pass(record::decode_absent(body));
-        case MessageType::removed:
-            return pass(record::decode_removed(body));
-        case MessageType::subscribe_refused:
-            return pass(record::decode_subscribe_refused(body));
-        default:
-            link_->finish(
-                {.code = Errc::corrupt,
-                 .detail = fmt::format("message type {} to a proxy", static_cast<unsigned>(type))});
-    }
+    const auto event = record::decode_event(type, body);
+    if (!event) return link_->finish(event.error());
+    if (type != MessageType::subscribe_refused && stale(event->epoch)) return;
+    if (!subscriptions_.contains(event->subscription)) return;  // It was unsubscribed.
+    observer_.record_event(*event);
 }
 
 void Proxy::link_drained(Link&) {}

@@ -4,7 +4,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <variant>
 
 #include "base/log.h"
 #include "client/backoff.h"
@@ -29,16 +28,13 @@ struct ProxyStatus {
     friend bool operator==(const ProxyStatus&, const ProxyStatus&) = default;
 };
 
-/// A message of a record for one subscription. Views live as long as the call.
-using RecordEvent = std::variant<record::Image, record::Delta, record::Absent, record::Removed,
-                                 record::SubscribeRefused>;
-
 /// Calls to the proxy's owner, on the loop. They must not destroy the proxy.
 class ProxyObserver {
 public:
     virtual ~ProxyObserver() = default;
     virtual void status_changed(const ProxyStatus& status) = 0;
-    virtual void record_event(const RecordEvent& event) = 0;
+    /// Its bytes live as long as the call.
+    virtual void record_event(const record::Event& event) = 0;
     virtual void call_finished(CallId call, Result<Buffer> outcome) = 0;
     virtual void records_named(const record::Names& names) = 0;
     virtual void rpcs_named(const record::Names& names) = 0;

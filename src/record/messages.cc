@@ -14,6 +14,23 @@ constexpr std::uint8_t names_complete = 2;
 constexpr std::uint8_t reply_done = 0;
 constexpr std::uint8_t reply_refused = 1;
 
+using wire::MessageType;
+
+[[nodiscard]] bool has_epoch(MessageType type) { return type != MessageType::subscribe_refused; }
+[[nodiscard]] bool has_sequence(MessageType type) {
+    return has_epoch(type) && type != MessageType::absent;
+}
+
+[[nodiscard]] std::string_view name_of(MessageType type) {
+    switch (type) {
+        case MessageType::image: return "image";
+        case MessageType::delta: return "delta";
+        case MessageType::absent: return "absent";
+        case MessageType::removed: return "removed";
+        default: return "subscribe_refused";
+    }
+}
+
 ByteWriter begin(Buffer& out) {
     out.clear();
     return ByteWriter(out);
@@ -76,23 +93,19 @@ void encode(const Unsubscribe& message, Buffer& out) {
 }
 void encode(const Resync& message, Buffer& out) { encode_number(message.subscription.value, out); }
 
-void encode(const Absent& message, Buffer& out) {
+void encode(const Event& message, Buffer& out) {
     ByteWriter writer = begin(out);
     writer.varint(message.subscription.value);
-    writer.varint(message.epoch.value);
+    if (has_epoch(message.type)) writer.varint(message.epoch.value);
+    if (has_sequence(message.type)) writer.varint(message.sequence.value);
+    writer.raw(message.bytes);
 }
 
-void encode(const Removed& message, Buffer& out) {
-    ByteWriter writer = begin(out);
-    writer.varint(message.subscription.value);
-    writer.varint(message.epoch.value);
-    writer.varint(message.sequence.value);
-}
-
-void encode(const SubscribeRefused& message, Buffer& out) {
-    ByteWriter writer = begin(out);
-    writer.varint(message.subscription.value);
-    write(message.reason, writer);
+Buffer encode_reason(const Error& reason) {
+    Buffer out;
+    ByteWriter writer(out);
+    write(reason, writer);
+    return out;
 }
 
 void encode(const Names& message, Buffer& out) {
@@ -103,18 +116,6 @@ void encode(const Names& message, Buffer& out) {
         writer.varint(names->size());
         for (const std::string_view name : *names) writer.text(name);
     }
-}
-
-void encode(const Image& message, Buffer& out) {
-    ByteWriter writer = begin(out);
-    writer.varint(message.subscription.value);
-    writer.varint(message.epoch.value);
-    writer.varint(message.sequence.value);
-    writer.raw(message.image);
-}
-
-void encode(const Delta& message, Buffer& out) {
-    encode(Image{message.subscription, message.epoch, message.sequence, message.delta}, out);
 }
 
 void encode_head(const RpcRequest& message, Buffer& out) {
@@ -164,47 +165,28 @@ Result<Resync> decode_resync(Bytes body) {
     return Resync{US_TRY(decode_subscription(body, "resync"))};
 }
 
-Result<Absent> decode_absent(Bytes body) {
+Result<Event> decode_event(MessageType type, Bytes body) {
+    if (type < MessageType::image || type > MessageType::subscribe_refused) {
+        return bad_message("of another kind");
+    }
     ByteReader reader(body);
-    const auto subscription = reader.varint();
-    const auto epoch = reader.varint();
-    if (!reader.done()) return bad_message("absent");
-    return Absent{SubscriptionId{*subscription}, Epoch{*epoch}};
+    Event event{.type = type, .subscription = {reader.varint().value_or(0)}};
+    if (has_epoch(type)) event.epoch = {reader.varint().value_or(0)};
+    if (has_sequence(type)) event.sequence = {reader.varint().value_or(0)};
+    event.bytes = reader.rest();
+    const bool bare = type == MessageType::absent || type == MessageType::removed;
+    const bool whole = bare ? reader.done() : !reader.failed();
+    if (!whole || (type == MessageType::subscribe_refused && !read_error(reader))) {
+        return bad_message(name_of(type));
+    }
+    return event;
 }
 
-Result<Image> decode_image(Bytes body) {
-    ByteReader reader(body);
-    const auto subscription = reader.varint();
-    const auto epoch = reader.varint();
-    const auto sequence = reader.varint();
-    if (reader.failed()) return bad_message("image");
-    return Image{SubscriptionId{*subscription}, Epoch{*epoch}, Sequence{*sequence}, reader.rest()};
-}
-
-Result<Delta> decode_delta(Bytes body) {
-    ByteReader reader(body);
-    const auto subscription = reader.varint();
-    const auto epoch = reader.varint();
-    const auto sequence = reader.varint();
-    if (reader.failed()) return bad_message("delta");
-    return Delta{SubscriptionId{*subscription}, Epoch{*epoch}, Sequence{*sequence}, reader.rest()};
-}
-
-Result<Removed> decode_removed(Bytes body) {
-    ByteReader reader(body);
-    const auto subscription = reader.varint();
-    const auto epoch = reader.varint();
-    const auto sequence = reader.varint();
-    if (!reader.done()) return bad_message("removed");
-    return Removed{SubscriptionId{*subscription}, Epoch{*epoch}, Sequence{*sequence}};
-}
-
-Result<SubscribeRefused> decode_subscribe_refused(Bytes body) {
-    ByteReader reader(body);
-    const auto subscription = reader.varint();
+Error reason(const Event& refusal) {
+    ByteReader reader(refusal.bytes);
     auto reason = read_error(reader);
-    if (!reason) return bad_message("subscribe_refused");
-    return SubscribeRefused{SubscriptionId{*subscription}, std::move(*reason)};
+    US_ASSERT(reason);
+    return *std::move(reason);
 }
 
 Result<Names> decode_names(Bytes body) {

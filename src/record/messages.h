@@ -32,30 +32,15 @@ struct Unsubscribe {
 struct Resync {
     SubscriptionId subscription;
 };
-struct Image {
+
+/// What a member says about one record to one subscription: the messages image, delta, absent,
+/// removed and subscribe_refused.
+struct Event {
+    wire::MessageType type;
     SubscriptionId subscription;
-    Epoch epoch;
-    Sequence sequence;
-    Bytes image;  ///< codec.h
-};
-struct Delta {
-    SubscriptionId subscription;
-    Epoch epoch;
-    Sequence sequence;
-    Bytes delta;  ///< codec.h
-};
-struct Absent {
-    SubscriptionId subscription;
-    Epoch epoch;  ///< Of the member that sends this.
-};
-struct Removed {
-    SubscriptionId subscription;
-    Epoch epoch;
-    Sequence sequence;
-};
-struct SubscribeRefused {
-    SubscriptionId subscription;
-    Error reason;
+    Epoch epoch = {};        ///< Of the member that sends this. Not in subscribe_refused.
+    Sequence sequence = {};  ///< In image, delta and removed.
+    Bytes bytes = {};        ///< The image or the delta (codec.h), or the reason of the refusal.
 };
 
 /// A list of names: of records (notices) or of calls (rpc_names).
@@ -89,14 +74,13 @@ struct RpcReply {
 void encode(const Subscribe& message, Buffer& out);
 void encode(const Unsubscribe& message, Buffer& out);
 void encode(const Resync& message, Buffer& out);
-void encode(const Absent& message, Buffer& out);
-void encode(const Removed& message, Buffer& out);
-void encode(const SubscribeRefused& message, Buffer& out);
+void encode(const Event& message, Buffer& out);
 void encode(const Names& message, Buffer& out);
-void encode(const Image& message, Buffer& out);
-void encode(const Delta& message, Buffer& out);
 void encode(const RpcRequest& message, Buffer& out);
 void encode(const RpcReply& message, Buffer& out);
+
+/// The bytes of a refusal.
+[[nodiscard]] Buffer encode_reason(const Error& reason);
 
 /// The body without its bytes, for Channel::put(type, {head, bytes}) without a copy.
 void encode_head(const RpcRequest& message, Buffer& out);
@@ -105,11 +89,10 @@ void encode_head(const RpcReply& message, Buffer& out);
 [[nodiscard]] Result<Subscribe> decode_subscribe(Bytes body);
 [[nodiscard]] Result<Unsubscribe> decode_unsubscribe(Bytes body);
 [[nodiscard]] Result<Resync> decode_resync(Bytes body);
-[[nodiscard]] Result<Image> decode_image(Bytes body);
-[[nodiscard]] Result<Delta> decode_delta(Bytes body);
-[[nodiscard]] Result<Absent> decode_absent(Bytes body);
-[[nodiscard]] Result<Removed> decode_removed(Bytes body);
-[[nodiscard]] Result<SubscribeRefused> decode_subscribe_refused(Bytes body);
+/// Errors: corrupt, also if `type` is not that of an event.
+[[nodiscard]] Result<Event> decode_event(wire::MessageType type, Bytes body);
+/// Why a subscription was refused. Requires: a decoded event, a subscribe_refused.
+[[nodiscard]] Error reason(const Event& refusal);
 [[nodiscard]] Result<Names> decode_names(Bytes body);
 [[nodiscard]] Result<RpcRequest> decode_rpc_request(Bytes body);
 [[nodiscard]] Result<RpcReply> decode_rpc_reply(Bytes body);

@@ -5,6 +5,8 @@
 namespace understudy::record {
 namespace {
 
+using wire::MessageType;
+
 const Bytes some_bytes = as_bytes("some bytes");
 
 template <class Message>
@@ -33,15 +35,16 @@ TEST(RecordMessages, CutOrLengthenedOnesAreRefused) {
     expect_exact(encoded_message(Subscribe{subscription, "record", "token"}), decode_subscribe);
     expect_exact(encoded_message(Unsubscribe{subscription}), decode_unsubscribe);
     expect_exact(encoded_message(Resync{subscription}), decode_resync);
-    expect_exact(encoded_message(Absent{subscription, Epoch{1000}}), decode_absent);
-    expect_exact(encoded_message(Removed{subscription, Epoch{1000}, Sequence{70000}}),
-                 decode_removed);
+    for (const MessageType type : {MessageType::absent, MessageType::removed}) {
+        const Event event{type, subscription, Epoch{1000}, Sequence{70000}};
+        expect_exact(encoded_message(event), [&](Bytes body) { return decode_event(type, body); });
+    }
     expect_exact(encoded_message(Names{.added = {"a", "b"}, .removed = {"c"}}), decode_names);
     for (std::size_t size = 0; size < 4; ++size) {
         const Bytes zeros = as_bytes(std::string_view("\xff\xff\xff\xff", size));
-        EXPECT_FALSE(decode_image(zeros)) << size;
-        EXPECT_FALSE(decode_delta(zeros)) << size;
-        EXPECT_FALSE(decode_subscribe_refused(zeros)) << size;
+        EXPECT_FALSE(decode_event(MessageType::image, zeros)) << size;
+        EXPECT_FALSE(decode_event(MessageType::delta, zeros)) << size;
+        EXPECT_FALSE(decode_event(MessageType::subscribe_refused, zeros)) << size;
         EXPECT_FALSE(decode_rpc_request(zeros)) << size;
         EXPECT_FALSE(decode_rpc_reply(zeros)) << size;
     }
@@ -79,20 +82,24 @@ TEST(RecordMessages, AreReadAsWritten) {
               SubscriptionId{8});
     EXPECT_EQ(decode_resync(encoded_message(Resync{{9}}))->subscription, SubscriptionId{9});
 
-    const Buffer image_body = encoded_message(Image{{1}, {2}, {3}, some_bytes});
-    const auto image = decode_image(image_body);
-    EXPECT_EQ(image->epoch, Epoch{2});
-    EXPECT_EQ(image->sequence, Sequence{3});
-    EXPECT_EQ(as_text(image->image), "some bytes");
-    const Buffer delta_body = encoded_message(Delta{{1}, {2}, {UINT64_MAX}, some_bytes});
-    const auto delta = decode_delta(delta_body);
-    EXPECT_EQ(delta->sequence, Sequence{UINT64_MAX});
-    EXPECT_EQ(as_text(delta->delta), "some bytes");
-
-    const auto refused = decode_subscribe_refused(encoded_message(
-        SubscribeRefused{{4}, {.code = Errc::denied, .effect = Effect::none, .detail = "no"}}));
-    EXPECT_EQ(refused->reason.code, Errc::denied);
-    EXPECT_EQ(refused->reason.detail, "no");
+    for (const MessageType type : {MessageType::image, MessageType::delta}) {
+        const Buffer body = encoded_message(Event{type, {1}, {2}, {UINT64_MAX}, some_bytes});
+        const auto event = decode_event(type, body);
+        EXPECT_EQ(event->type, type);
+        EXPECT_EQ(event->subscription, SubscriptionId{1});
+        EXPECT_EQ(event->epoch, Epoch{2});
+        EXPECT_EQ(event->sequence, Sequence{UINT64_MAX});
+        EXPECT_EQ(as_text(event->bytes), "some bytes");
+    }
+    const Buffer why =
+        encode_reason({.code = Errc::denied, .effect = Effect::none, .detail = "no"});
+    const Buffer refused_body = encoded_message(
+        Event{.type = MessageType::subscribe_refused, .subscription = {4}, .bytes = why});
+    const auto refused = decode_event(MessageType::subscribe_refused, refused_body);
+    EXPECT_EQ(refused->subscription, SubscriptionId{4});
+    EXPECT_EQ(reason(*refused).code, Errc::denied);
+    EXPECT_EQ(reason(*refused).detail, "no");
+    EXPECT_FALSE(decode_event(MessageType::notices, refused_body));
 
     const Buffer names_body = encoded_message(
         Names{.restarts = true, .completes = true, .added = {"a", "b"}, .removed = {"c"}});

@@ -5,13 +5,26 @@
 
 namespace understudy::record {
 
+Result<Applied> Mirror::apply(const Event& event, RecordChange* change) {
+    switch (event.type) {
+        case wire::MessageType::image:
+            return apply_image(event.epoch, event.sequence, event.bytes, change);
+        case wire::MessageType::delta:
+            return apply_delta(event.epoch, event.sequence, event.bytes, change);
+        case wire::MessageType::removed: return apply_removed(event.epoch, event.sequence, change);
+        default: break;
+    }
+    US_ASSERT(event.type == wire::MessageType::absent);
+    return apply_absent(event.epoch, change);
+}
+
 Result<Applied> Mirror::apply_image(Epoch epoch, Sequence sequence, Bytes image,
                                     RecordChange* change) {
     if (epoch < epoch_) return Applied::stale_epoch;
     US_CHECK(decode_image(image, view_));
     begin(change, epoch, sequence);
     if (planted(Plant::image_merges)) {
-        apply(image_, view_, change);
+        record::apply(image_, view_, change);
         size_bytes_ = record::size_bytes(image_);
     } else {
         size_bytes_ = replace(image_, view_, change);
@@ -39,7 +52,7 @@ Result<Applied> Mirror::apply_delta(Epoch epoch, Sequence sequence, Bytes delta,
     }
     if (change != nullptr) stamp(*change, false, epoch, sequence);
     size_bytes_ = static_cast<std::size_t>(static_cast<std::ptrdiff_t>(size_bytes_) +
-                                           apply(image_, view_, change));
+                                           record::apply(image_, view_, change));
     stamp(epoch, sequence);
     return Applied::changed;
 }

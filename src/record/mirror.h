@@ -5,6 +5,7 @@
 
 #include "base/types.h"
 #include "record/codec.h"
+#include "record/messages.h"
 #include "understudy/record.h"
 #include "understudy/types.h"
 
@@ -30,6 +31,8 @@ enum class Applied : std::uint8_t {
 /// Bounds: record_size_max and fields_max; an image or a delta beyond them is limit_exceeded.
 class Mirror {
 public:
+    /// Applies an event as the functions below do. Requires: it is no subscribe_refused.
+    [[nodiscard]] Result<Applied> apply(const Event& event, RecordChange* change = nullptr);
     /// Applies an image. `change`, if not null, gets what changed: every field of the image as put,
     /// every field that it lacks as removed.
     /// Errors: corrupt, limit_exceeded; the mirror is unchanged.

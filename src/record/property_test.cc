@@ -267,39 +267,11 @@ private:
     }
 
     void take(Client& client, const Message& message) {
-        switch (message.type) {
-            case MessageType::image: {
-                const auto image = decode_image(message.body).value_or_throw();
-                return apply(client, image.subscription, [&](Mirror& mirror, RecordChange& change) {
-                    return mirror.apply_image(image.epoch, image.sequence, image.image, &change)
-                        .value_or_throw();
-                });
-            }
-            case MessageType::delta: {
-                const auto delta = decode_delta(message.body).value_or_throw();
-                ++deltas_;
-                return apply(client, delta.subscription, [&](Mirror& mirror, RecordChange& change) {
-                    return mirror.apply_delta(delta.epoch, delta.sequence, delta.delta, &change)
-                        .value_or_throw();
-                });
-            }
-            case MessageType::absent: {
-                const auto absent = decode_absent(message.body).value_or_throw();
-                return apply(client, absent.subscription,
-                             [&](Mirror& mirror, RecordChange& change) {
-                                 return mirror.apply_absent(absent.epoch, &change);
-                             });
-            }
-            case MessageType::removed: {
-                const auto removed = decode_removed(message.body).value_or_throw();
-                return apply(client, removed.subscription,
-                             [&](Mirror& mirror, RecordChange& change) {
-                                 return mirror.apply_removed(removed.epoch, removed.sequence,
-                                                             &change);
-                             });
-            }
-            default: FAIL() << "unexpected message";
-        }
+        const auto event = decode_event(message.type, message.body).value_or_throw();
+        if (event.type == MessageType::delta) ++deltas_;
+        apply(client, event.subscription, [&](Mirror& mirror, RecordChange& change) {
+            return mirror.apply(event, &change).value_or_throw();
+        });
     }
 
     template <class Apply>

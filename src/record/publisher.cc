@@ -339,13 +339,16 @@ void Publisher::send_image(Link& link, const Subscription& subscription) {
 }
 
 void Publisher::send_absent(Link& link, const Subscription& subscription) {
-    encode(Absent{subscription.id, epoch_}, body_);
-    send(link, wire::MessageType::absent, {body_});
+    constexpr auto type = wire::MessageType::absent;
+    encode(Event{.type = type, .subscription = subscription.id, .epoch = epoch_}, body_);
+    send(link, type, {body_});
 }
 
-void Publisher::send_refused(Link& link, SubscriptionId subscription, Error reason) {
-    encode(SubscribeRefused{subscription, std::move(reason)}, body_);
-    send(link, wire::MessageType::subscribe_refused, {body_});
+void Publisher::send_refused(Link& link, SubscriptionId subscription, const Error& reason) {
+    constexpr auto type = wire::MessageType::subscribe_refused;
+    const Buffer why = encode_reason(reason);
+    encode(Event{.type = type, .subscription = subscription, .bytes = why}, body_);
+    send(link, type, {body_});
 }
 
 // All names, in messages of bounded size.

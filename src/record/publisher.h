@@ -126,7 +126,7 @@ private:
     void answer(Link& link, Subscription& subscription);
     void send_image(Link& link, const Subscription& subscription);
     void send_absent(Link& link, const Subscription& subscription);
-    void send_refused(Link& link, SubscriptionId subscription, Error reason);
+    void send_refused(Link& link, SubscriptionId subscription, const Error& reason);
     void send_listing(Link& link);
     void send_behind(Link& link);
     void notify(std::string_view name, bool added);

@@ -56,37 +56,25 @@ private:
         return text;
     }
     static std::string line(MessageType type, Bytes body) {
-        const auto number = [](auto id) { return " #" + std::to_string(id.value); };
+        const auto event = decode_event(type, body);
+        const std::string number = event ? " #" + std::to_string(event->subscription.value) : "";
         switch (type) {
-            case MessageType::image: {
-                const auto image = *decode_image(body);
-                return "image" + number(image.subscription) + stamp(image.epoch, image.sequence) +
-                       text(to_image(image.image).value_or_throw());
-            }
+            case MessageType::image:
+                return "image" + number + stamp(event->epoch, event->sequence) +
+                       text(to_image(event->bytes).value_or_throw());
             case MessageType::delta: {
-                const auto delta = *decode_delta(body);
                 DeltaView view;
-                EXPECT_TRUE(decode_delta(delta.delta, view));
+                EXPECT_TRUE(decode_delta(event->bytes, view));
                 RecordImage puts;
                 apply(puts, view);
-                return "delta" + number(delta.subscription) + stamp(delta.epoch, delta.sequence) +
-                       text(puts);
+                return "delta" + number + stamp(event->epoch, event->sequence) + text(puts);
             }
-            case MessageType::absent: {
-                const auto absent = *decode_absent(body);
-                return "absent" + number(absent.subscription) + " " +
-                       std::to_string(absent.epoch.value);
-            }
-            case MessageType::removed: {
-                const auto removed = *decode_removed(body);
-                return "removed" + number(removed.subscription) +
-                       stamp(removed.epoch, removed.sequence);
-            }
-            case MessageType::subscribe_refused: {
-                const auto refused = *decode_subscribe_refused(body);
-                return "refused" + number(refused.subscription) + " " +
-                       std::string(name(refused.reason.code));
-            }
+            case MessageType::absent:
+                return "absent" + number + " " + std::to_string(event->epoch.value);
+            case MessageType::removed:
+                return "removed" + number + stamp(event->epoch, event->sequence);
+            case MessageType::subscribe_refused:
+                return "refused" + number + " " + std::string(name(reason(*event).code));
             case MessageType::notices: {
                 const auto names = *decode_names(body);
                 std::string text = "notices";

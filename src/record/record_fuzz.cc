@@ -28,6 +28,12 @@ void check_message(const Result<Message>& decoded, Decode decode) {
     US_ASSERT(once == twice);
 }
 
+void check_event(wire::MessageType type, Bytes body) {
+    const auto event = decode_event(type, body);
+    check_message(event, [type](Bytes bytes) { return decode_event(type, bytes); });
+    if (event && type == wire::MessageType::subscribe_refused) (void)reason(*event);
+}
+
 void check_image(Bytes input) {
     const auto image = to_image(input);
     if (!image) return;
@@ -78,18 +84,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         case 0: check_message(decode_subscribe(body), decode_subscribe); break;
         case 1: check_message(decode_unsubscribe(body), decode_unsubscribe); break;
         case 2: check_message(decode_resync(body), decode_resync); break;
-        case 3: check_message(decode_absent(body), decode_absent); break;
-        case 4: check_message(decode_removed(body), decode_removed); break;
-        case 5: check_message(decode_subscribe_refused(body), decode_subscribe_refused); break;
+        case 3: check_event(wire::MessageType::absent, body); break;
+        case 4: check_event(wire::MessageType::removed, body); break;
+        case 5: check_event(wire::MessageType::subscribe_refused, body); break;
         case 6: check_message(decode_names(body), decode_names); break;
         case 7: check_message(decode_rpc_request(body), decode_rpc_request); break;
         case 8: check_message(decode_rpc_reply(body), decode_rpc_reply); break;
-        case 9:
-            check_message(decode_image(body), [](Bytes bytes) { return decode_image(bytes); });
-            break;
-        case 10:
-            check_message(decode_delta(body), [](Bytes bytes) { return decode_delta(bytes); });
-            break;
+        case 9: check_event(wire::MessageType::image, body); break;
+        case 10: check_event(wire::MessageType::delta, body); break;
         case 11: check_image(body); break;
         case 12: check_mirror(body); break;
         default: (void)decode_arguments(body); break;

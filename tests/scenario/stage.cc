@@ -112,13 +112,11 @@ void ClientApp::status_changed(const client::ProxyStatus& now) {
                                      : "off");
 }
 
-void ClientApp::record_event(const client::RecordEvent& event) {
-    if (const auto* image = std::get_if<record::Image>(&event)) {
-        US_ASSERT(mirror.apply_image(image->epoch, image->sequence, image->image));
-        shown.push_back(mirror.image().text("from", "?"));
-    } else if (const auto* delta = std::get_if<record::Delta>(&event)) {
-        US_ASSERT(mirror.apply_delta(delta->epoch, delta->sequence, delta->delta));
-    }
+void ClientApp::record_event(const record::Event& event) {
+    const bool is_image = event.type == wire::MessageType::image;
+    if (!is_image && event.type != wire::MessageType::delta) return;
+    US_ASSERT(mirror.apply(event));
+    if (is_image) shown.push_back(mirror.image().text("from", "?"));
 }
 
 void ClientApp::call_finished(CallId call, Result<Buffer> outcome) {

@@ -249,21 +249,13 @@ void ClientApp::status_changed(const client::ProxyStatus& status) {
     status_ = status;
 }
 
-void ClientApp::record_event(const client::RecordEvent& event) {
+void ClientApp::record_event(const record::Event& event) {
+    const bool is_image = event.type == wire::MessageType::image;
+    // It is absent or was removed; this member does neither while it is active.
+    if (!is_image && event.type != wire::MessageType::delta) return;
+    const Epoch epoch = event.epoch;
     RecordChange change;
-    Result<record::Applied> applied = record::Applied::changed;
-    bool is_image = true;
-    Epoch epoch;
-    if (const auto* image = std::get_if<record::Image>(&event)) {
-        applied = mirror_.apply_image(image->epoch, image->sequence, image->image, &change);
-        epoch = image->epoch;
-    } else if (const auto* delta = std::get_if<record::Delta>(&event)) {
-        applied = mirror_.apply_delta(delta->epoch, delta->sequence, delta->delta, &change);
-        is_image = false;
-        epoch = delta->epoch;
-    } else {
-        return;  // It is absent or was removed; this member does neither while it is active.
-    }
+    const Result<record::Applied> applied = mirror_.apply(event, &change);
     if (!applied) return oracle_.broken("a record message does not decode");
     if (image_due_ && !is_image) {
         oracle_.broken(fmt::format("I4: {} got a delta before an image", plan_.name));

@@ -118,7 +118,7 @@ private:
     void registry_changed(bool, const std::string&) override {}
     void service_changed(const std::string& name) override;
     void status_changed(const client::ProxyStatus& status) override;
-    void record_event(const client::RecordEvent& event) override;
+    void record_event(const record::Event& event) override;
     void call_finished(CallId call, Result<Buffer> outcome) override;
     void records_named(const record::Names&) override {}
     void rpcs_named(const record::Names&) override {}

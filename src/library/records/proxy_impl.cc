@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <utility>
-#include <variant>
 
 #include <fmt/format.h>
 
@@ -22,32 +21,6 @@ using library::Inbox;
 namespace {
 
 constexpr std::size_t token_size_max = 255;
-
-[[nodiscard]] Inbox::Entry to_entry(const client::RecordEvent& event) {
-    return std::visit(
-        [](const auto& what) -> Inbox::Entry {
-            using Event = std::decay_t<decltype(what)>;
-            if constexpr (std::is_same_v<Event, record::Image>) {
-                return {.kind = Inbox::Kind::image, .epoch = what.epoch,
-                        .sequence = what.sequence, .bytes = what.image};
-            } else if constexpr (std::is_same_v<Event, record::Delta>) {
-                return {.kind = Inbox::Kind::delta, .epoch = what.epoch,
-                        .sequence = what.sequence, .bytes = what.delta};
-            } else if constexpr (std::is_same_v<Event, record::Removed>) {
-                return {.kind = Inbox::Kind::removed, .epoch = what.epoch,
-                        .sequence = what.sequence};
-            } else if constexpr (std::is_same_v<Event, record::Absent>) {
-                return {.kind = Inbox::Kind::absent, .epoch = what.epoch};
-            } else {
-                return {.kind = Inbox::Kind::refused};
-            }
-        },
-        event);
-}
-
-[[nodiscard]] SubscriptionId subscription_of(const client::RecordEvent& event) {
-    return std::visit([](const auto& what) { return what.subscription; }, event);
-}
 
 }  // namespace
 
@@ -180,7 +153,8 @@ void Proxy::Impl::end_read(const std::shared_ptr<Read>& read) {
 }
 
 // The bytes become an image here, because a read is one message and needs no mirror.
-void Proxy::Impl::finish_read(SubscriptionId id, const client::RecordEvent& event) {
+void Proxy::Impl::finish_read(const record::Event& event) {
+    const SubscriptionId id = event.subscription;
     const auto found = reads_.find(id.value);
     if (found == reads_.end()) return;
     const std::shared_ptr<Read> read = std::move(found->second);
@@ -189,10 +163,10 @@ void Proxy::Impl::finish_read(SubscriptionId id, const client::RecordEvent& even
     agent->loop.post([self = shared_from_this(), id] {
         if (self->client != nullptr) self->client->unsubscribe(id);
     });
-    if (const auto* image = std::get_if<record::Image>(&event)) {
-        read->set(record::to_image(image->image));
-    } else if (const auto* refused = std::get_if<record::SubscribeRefused>(&event)) {
-        read->set(refused->reason);
+    if (event.type == wire::MessageType::image) {
+        read->set(record::to_image(event.bytes));
+    } else if (event.type == wire::MessageType::subscribe_refused) {
+        read->set(record::reason(event));
     } else {
         read->set(Error{.code = Errc::not_found, .detail = family + " has no such record"});
     }
@@ -212,7 +186,7 @@ void Proxy::Impl::status_changed(const client::ProxyStatus& status) {
         ++connection_;
         new_line_ = !status.epochs_comparable;
     } else if (was_connected && !news.connected && !table_.empty()) {
-        put({.kind = Inbox::Kind::lost, .connection = connection_});
+        put({.event = {}, .connection = connection_});
         tell_lost(RunOn::loop_thread);
     }
     status_listeners.tell(news);
@@ -225,17 +199,16 @@ void Proxy::Impl::status_changed(const client::ProxyStatus& status) {
     }
 }
 
-void Proxy::Impl::record_event(const client::RecordEvent& event) {
-    const SubscriptionId id = subscription_of(event);
-    const auto found = table_.find(id.value);
-    if (found == table_.end()) return finish_read(id, event);
-    Inbox::Entry entry = to_entry(event);
-    entry.subscription = found->second.get();
-    entry.connection = connection_;
-    entry.new_line = new_line_;
+void Proxy::Impl::record_event(const record::Event& event) {
+    const auto found = table_.find(event.subscription.value);
+    if (found == table_.end()) return finish_read(event);
+    const Inbox::Entry entry{.event = event,
+                             .subscription = found->second.get(),
+                             .connection = connection_,
+                             .new_line = new_line_};
     if (entry.subscription->where == RunOn::callback_thread) return put(entry);
     // A listener that ends a subscription does so in a later turn.
-    if (entry.subscription->take(*agent->log, entry)) client->resync(id);
+    if (entry.subscription->take(*agent->log, entry)) client->resync(event.subscription);
 }
 
 void Proxy::Impl::put(const Inbox::Entry& entry) {
@@ -262,7 +235,7 @@ void Proxy::Impl::work_on_inbox() {
     Log& log = *agent->log;
     std::vector<Subscribed> behind;
     taken_.each([&](const Inbox::Entry& entry) {
-        if (entry.kind == Inbox::Kind::lost) return tell_lost(RunOn::callback_thread);
+        if (entry.subscription == nullptr) return tell_lost(RunOn::callback_thread);
         if (entry.subscription->take(log, entry)) {
             behind.push_back(entry.subscription->shared_from_this());
         }

@@ -54,7 +54,7 @@ struct US_HIDDEN Proxy::Impl final : client::ProxyObserver, std::enable_shared_f
 
     // client::ProxyObserver
     void status_changed(const client::ProxyStatus& status) override;
-    void record_event(const client::RecordEvent& event) override;
+    void record_event(const record::Event& event) override;
     void call_finished(CallId call, Result<Buffer> outcome) override;
     void records_named(const record::Names& names) override;
     void rpcs_named(const record::Names& names) override;
@@ -79,7 +79,7 @@ private:
     void remove_on_loop(const Subscribed& subscription);
     void put(const library::Inbox::Entry& entry);
     void tell_callbacks();
-    void finish_read(SubscriptionId id, const client::RecordEvent& event);
+    void finish_read(const record::Event& event);
 
     void work_on_inbox();
     /// Calls the listeners that run on that thread. Thread: that one.

@@ -9,14 +9,16 @@ namespace understudy {
 using library::guarded;
 using library::Inbox;
 using record::Applied;
+using wire::MessageType;
 
 bool Subscription::Impl::take(Log& log, const Inbox::Entry& entry) {
+    const MessageType type = entry.event.type;
     if (ended.load()) return false;
-    if (entry.kind == Inbox::Kind::refused) {
+    if (type == MessageType::subscribe_refused) {
         refused(log);
         return false;
     }
-    if (entry.kind == Inbox::Kind::delta) {
+    if (type == MessageType::delta) {
         // The loop has dropped an event after this one. An image with everything will come.
         if (lagging.load()) wants_image_ = true;
         if (wants_image_) {
@@ -31,12 +33,12 @@ bool Subscription::Impl::take(Log& log, const Inbox::Entry& entry) {
         case Applied::unchanged:
         case Applied::changed: break;
     }
-    if (entry.kind != Inbox::Kind::delta) {
+    if (type != MessageType::delta) {
         wants_image_ = false;
-        set_status(log, entry.kind == Inbox::Kind::image ? RecordStatus::connected
-                                                         : RecordStatus::absent);
+        set_status(log, type == MessageType::image ? RecordStatus::connected
+                                                   : RecordStatus::absent);
     }
-    if (change_.empty() && entry.kind != Inbox::Kind::image) return false;
+    if (change_.empty() && type != MessageType::image) return false;
     // Only this thread changes the mirror, so it may be read here without a lock.
     guarded(log, "record listener", [&] { listener(mirror.image(), change_); });
     return false;
@@ -52,24 +54,11 @@ Applied Subscription::Impl::apply(Log& log, const Inbox::Entry& entry) {
             if (entry.new_line) mirror.forget_epoch();
             connection_ = entry.connection;
         }
-        switch (entry.kind) {
-            case Inbox::Kind::image:
-                applied = mirror.apply_image(entry.epoch, entry.sequence, entry.bytes, &change_);
-                break;
-            case Inbox::Kind::delta:
-                applied = mirror.apply_delta(entry.epoch, entry.sequence, entry.bytes, &change_);
-                break;
-            case Inbox::Kind::removed:
-                applied = mirror.apply_removed(entry.epoch, entry.sequence, &change_);
-                break;
-            case Inbox::Kind::absent: applied = mirror.apply_absent(entry.epoch, &change_); break;
-            case Inbox::Kind::refused:
-            case Inbox::Kind::lost: US_ASSERT(false);
-        }
+        applied = mirror.apply(entry.event, &change_);
     }
     if (applied) return *applied;
     log.error("subscription.unreadable", {kv("record", record), kv("error", applied.error())});
-    return entry.kind == Inbox::Kind::delta ? Applied::gap : Applied::stale_epoch;
+    return entry.event.type == MessageType::delta ? Applied::gap : Applied::stale_epoch;
 }
 
 namespace {

@@ -6,6 +6,8 @@
 
 namespace understudy::library {
 
+using wire::MessageType;
+
 namespace {
 
 constexpr std::size_t inbox_kept_bytes_max = 1 * MiB;  // The memory of longer buffers is freed.
@@ -23,16 +25,16 @@ bool Inbox::put(const Entry& entry) {
 // While there is no room, the callback thread has been told, and will find the late events.
 bool Inbox::drop(const Entry& entry) {
     const bool full = entries_.size() >= size_max_bytes;
-    if (entry.kind == Kind::lost) {
+    if (entry.subscription == nullptr) {
         if (full) late_.lost = true;
         return full;
     }
-    if (entry.kind == Kind::refused) {
+    if (entry.event.type == MessageType::subscribe_refused) {
         if (full) late_.notes[entry.subscription].refused = true;
         return full;
     }
     Subscription::Impl& subscription = *entry.subscription;
-    const bool fresh = entry.kind != Kind::delta;
+    const bool fresh = entry.event.type != MessageType::delta;
     const bool lagging = subscription.lagging.load();
     if (!full && (fresh || !lagging)) {
         if (lagging) subscription.lagging.store(false);
@@ -45,13 +47,10 @@ bool Inbox::drop(const Entry& entry) {
 }
 
 void Inbox::keep(const Entry& entry) {
-    const Head head{.subscription = entry.subscription, .epoch = entry.epoch.value,
-                    .sequence = entry.sequence.value, .connection = entry.connection,
-                    .size = static_cast<std::uint32_t>(entry.bytes.size()), .kind = entry.kind,
-                    .new_line = entry.new_line};
-    const auto* raw = reinterpret_cast<const std::byte*>(&head);
-    entries_.insert(entries_.end(), raw, raw + sizeof head);
-    entries_.insert(entries_.end(), entry.bytes.begin(), entry.bytes.end());
+    const auto* raw = reinterpret_cast<const std::byte*>(&entry);
+    const Bytes bytes = entry.event.bytes;
+    entries_.insert(entries_.end(), raw, raw + sizeof entry);
+    entries_.insert(entries_.end(), bytes.begin(), bytes.end());
 }
 
 bool Inbox::retire(std::shared_ptr<Subscription::Impl> subscription) {

@@ -5,9 +5,11 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
-#include "base/types.h"
+#include "record/messages.h"
 #include "understudy/proxy.h"
 #include "understudy/types.h"
 
@@ -28,18 +30,15 @@ class Inbox {
 public:
     static constexpr std::size_t size_max_bytes = 4 * MiB;
 
-    enum class Kind : std::uint8_t { image, delta, absent, removed, refused, lost };
-
-    /// One event of one subscription. `lost` is for all of them.
+    /// One event of one subscription, or the loss of the connection for all of them.
     struct Entry {
-        Kind kind;
-        bool new_line = false;  ///< Epochs of earlier connections cannot be compared with it.
-        std::uint32_t connection = 0;  ///< Counts the connections of the proxy.
+        record::Event event;
+        /// Null: the connection is lost. There is no event.
         Subscription::Impl* subscription = nullptr;
-        Epoch epoch = {};
-        Sequence sequence = {};
-        Bytes bytes = {};  ///< For an image or a delta.
+        std::uint32_t connection = 0;  ///< Counts the connections of the proxy.
+        bool new_line = false;  ///< Epochs of earlier connections cannot be compared with it.
     };
+    static_assert(std::is_trivially_copyable_v<Entry>, "it is kept as bytes");
 
     /// Events that came when there was no room. They are handled after the entries.
     struct Late {
@@ -79,21 +78,11 @@ public:
     [[nodiscard]] bool take(Taken& taken);
 
 private:
-    struct Head {
-        Subscription::Impl* subscription;
-        std::uint64_t epoch;
-        std::uint64_t sequence;
-        std::uint32_t connection;
-        std::uint32_t size;
-        Kind kind;
-        bool new_line;
-    };
-
     void keep(const Entry& entry);
     [[nodiscard]] bool drop(const Entry& entry);
 
     std::mutex mutex_;
-    Buffer entries_;
+    Buffer entries_;  // Each entry as it is in memory, then its bytes.
     Late late_;
     std::vector<std::shared_ptr<Subscription::Impl>> retired_;
     bool told_ = false;  // The callback thread has been told, and will call take().
@@ -102,14 +91,12 @@ private:
 template <class Visitor>
 void Inbox::Taken::each(Visitor&& visit) const {
     for (std::size_t at = 0; at < entries_.size();) {
-        Head head;
-        std::memcpy(&head, entries_.data() + at, sizeof head);
-        at += sizeof head;
-        visit(Entry{.kind = head.kind, .new_line = head.new_line, .connection = head.connection,
-                    .subscription = head.subscription, .epoch = Epoch{head.epoch},
-                    .sequence = Sequence{head.sequence},
-                    .bytes = Bytes(entries_).subspan(at, head.size)});
-        at += head.size;
+        Entry entry;
+        std::memcpy(&entry, entries_.data() + at, sizeof entry);
+        at += sizeof entry;
+        entry.event.bytes = Bytes(entries_).subspan(at, entry.event.bytes.size());
+        at += entry.event.bytes.size();
+        visit(std::as_const(entry));
     }
 }
 

@@ -14,7 +14,7 @@ namespace {
 
 class InboxTest : public ::testing::Test {
 protected:
-    using Kind = Inbox::Kind;
+    using Kind = wire::MessageType;
     using Subscribed = std::shared_ptr<Subscription::Impl>;
 
     struct Call {
@@ -48,19 +48,24 @@ protected:
     }
     bool put(Kind kind, const Subscribed& to, std::uint64_t sequence, Bytes bytes = {},
              std::uint64_t epoch = 1) {
-        return inbox_.put({.kind = kind, .connection = 1, .subscription = to.get(),
-                           .epoch = Epoch{epoch}, .sequence = Sequence{sequence},
-                           .bytes = bytes});
+        return inbox_.put({.event = {.type = kind,
+                                     .subscription = {},
+                                     .epoch = Epoch{epoch},
+                                     .sequence = Sequence{sequence},
+                                     .bytes = bytes},
+                           .subscription = to.get(),
+                           .connection = 1});
     }
     /// Acts as the callback thread; returns the subscriptions that need a fresh image.
     std::vector<Subscription::Impl*> work() {
         std::vector<Subscription::Impl*> behind;
         while (inbox_.take(taken_)) {
             taken_.each([&](const Inbox::Entry& entry) {
-                if (entry.kind != Kind::lost && entry.subscription->take(log_, entry)) {
+                if (entry.subscription == nullptr) {
+                    ++lost_;
+                } else if (entry.subscription->take(log_, entry)) {
                     behind.push_back(entry.subscription);
                 }
-                if (entry.kind == Kind::lost) ++lost_;
             });
             if (taken_.late().lost) ++lost_;
             for (const auto& [subscription, note] : taken_.late().notes) {
@@ -130,9 +135,9 @@ TEST_F(InboxTest, ARefusalAndALostConnectionAreNeverForgotten) {
     const Subscribed refused = subscribe();
     (void)put(Kind::image, slow, 1, image(1));
     (void)fill(slow, 2);
-    (void)put(Kind::refused, refused, 0);
-    (void)inbox_.put({.kind = Kind::lost});
-    (void)inbox_.put({.kind = Kind::lost});
+    (void)put(Kind::subscribe_refused, refused, 0);
+    (void)inbox_.put({});
+    (void)inbox_.put({});
     (void)work();
     EXPECT_EQ(refused->status, RecordStatus::refused);
     EXPECT_EQ(lost_, 1);
@@ -160,9 +165,14 @@ TEST_F(InboxTest, WhatAnOlderTenureSaysIsIgnoredUnlessItsLineIsAnother) {
     (void)work();
     EXPECT_EQ(calls_.size(), 1U);
     const Buffer bytes = image(3);
-    (void)inbox_.put({.kind = Kind::image, .new_line = true, .connection = 2,
-                      .subscription = to.get(), .epoch = Epoch{4}, .sequence = Sequence{1},
-                      .bytes = bytes});
+    (void)inbox_.put({.event = {.type = Kind::image,
+                                .subscription = {},
+                                .epoch = Epoch{4},
+                                .sequence = Sequence{1},
+                                .bytes = bytes},
+                      .subscription = to.get(),
+                      .connection = 2,
+                      .new_line = true});
     (void)work();
     EXPECT_EQ(calls_.back(), (Call{3, true, 1}));
 }
