@@ -134,6 +134,7 @@ function(understudy_executable target)
         return()
     endif()
     add_executable(${target} ${arg_SOURCES})
+    target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
     target_link_libraries(${target} PRIVATE ${arg_MODULES} ${arg_LIBS} understudy_flags)
     set_property(GLOBAL APPEND PROPERTY understudy_wanted ${arg_MODULES})
 endfunction()
@@ -181,13 +182,15 @@ function(understudy_test_library)
 endfunction()
 
 # understudy_test(NAME journal_test SOURCES FILE... MODULES journal sim [LIBS ...]
-#                 [LABELS slow] [TIMEOUT 120] [SHARDS 4])
+#                 [LABELS slow] [TIMEOUT 120] [SHARDS 4] [PROGRAMS MEMBER_PROGRAM=member ...])
 #
 # One program with gtest's main; understudy_more_tests() adds to it. ctest runs it as SHARDS tests,
 # each with its part of the cases, one process for all of a part. A part that fails says which cases
-# failed. TIMEOUT is for a part, in seconds.
+# failed. TIMEOUT is for a part, in seconds. Of PROGRAMS each is a target that the test runs, built
+# before it, and the macro that has its path.
 function(understudy_test)
-    cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;TIMEOUT;SHARDS" "SOURCES;MODULES;LIBS;LABELS")
+    cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;TIMEOUT;SHARDS"
+                          "SOURCES;MODULES;LIBS;LABELS;PROGRAMS")
     if(NOT UNDERSTUDY_TESTS)
         return()
     endif()
@@ -205,10 +208,15 @@ function(understudy_test)
     if(NOT TARGET ${arg_NAME})
         return()
     endif()
-    target_include_directories(${arg_NAME} PRIVATE ${PROJECT_SOURCE_DIR})
     # Formats are tried with the examples in their documents.
     target_compile_definitions(${arg_NAME} PRIVATE UNDERSTUDY_SOURCE="${PROJECT_SOURCE_DIR}")
     understudy_test_body(${arg_NAME})
+    foreach(program IN LISTS arg_PROGRAMS)
+        string(REGEX MATCH "^(.+)=(.+)$" matched ${program})
+        target_compile_definitions(${arg_NAME} PRIVATE
+            ${CMAKE_MATCH_1}="$<TARGET_FILE:${CMAKE_MATCH_2}>")
+        add_dependencies(${arg_NAME} ${CMAKE_MATCH_2})
+    endforeach()
     math(EXPR last "${arg_SHARDS} - 1")
     foreach(shard RANGE ${last})
         set(name ${arg_NAME})

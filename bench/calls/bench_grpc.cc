@@ -235,9 +235,7 @@ int stream(char** arguments) {
     const Calls calls = std::string_view(arguments[1]) == "echo"
                             ? exchange_stream(*stub, request, spans)
                             : write_stream(*stub, request, spans);
-    if (calls.per_second <= 0 || !calls.latency.write(arguments[5])) return 1;
-    std::printf("%.1f %llu\n", calls.per_second, static_cast<unsigned long long>(calls.checksum));
-    return 0;
+    return say_calls(calls, arguments[5]);
 }
 
 int call(char** arguments) {
@@ -251,9 +249,7 @@ int call(char** arguments) {
         Echo::NewStub(grpc::CreateChannel(arguments[0], grpc::InsecureChannelCredentials()));
     const Calls calls = outstanding == 1 ? call_in_turn(*stub, request, spans)
                                          : call_many(*stub, request, outstanding, spans);
-    if (calls.per_second <= 0 || !calls.latency.write(arguments[5])) return 1;
-    std::printf("%.1f %llu\n", calls.per_second, static_cast<unsigned long long>(calls.checksum));
-    return 0;
+    return say_calls(calls, arguments[5]);
 }
 
 }  // namespace

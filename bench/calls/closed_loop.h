@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdio>
+#include <string>
 
 #include "bench/harness/checksum.h"
 #include "bench/harness/clock.h"
@@ -14,6 +16,23 @@ struct Calls {
     double per_second = 0;
     std::uint64_t checksum = 0;
 };
+
+/// What a program beside this one says of its calls: a line, and a file with each latency.
+/// Returns its exit code: 1 if a call failed.
+[[nodiscard]] inline int say_calls(const Calls& calls, const std::string& file) {
+    if (calls.per_second <= 0 || !calls.latency.write(file)) return 1;
+    std::printf("%.1f %llu\n", calls.per_second, static_cast<unsigned long long>(calls.checksum));
+    return 0;
+}
+/// The same, read. Errors: failed (none).
+[[nodiscard]] inline Result<Calls> read_calls(const std::string& line, const std::string& file) {
+    Calls calls;
+    calls.latency = US_TRY(Samples::read(file));
+    std::size_t end = 0;
+    calls.per_second = std::stod(line, &end);
+    calls.checksum = std::stoull(line.substr(end));
+    return calls;
+}
 
 /// Calls one after the other; what comes before `measured` has begun warms up.
 ///

@@ -138,12 +138,7 @@ Result<Calls> measure_grpc(Bench& bench, const Shape& shape, const Spans& spans,
                     .errors_file = place / "errors",
                     .processor = processor},
                    spans.warm_up + spans.measured + 10s));
-    Calls calls;
-    calls.latency = US_TRY(Samples::read(file));
-    std::size_t end = 0;
-    calls.per_second = std::stod(said, &end);
-    calls.checksum = std::stoull(said.substr(end));
-    return calls;
+    return read_calls(said, file);
 }
 
 Result<Peer> measure_peer(Bench& bench, const Spans& spans) {

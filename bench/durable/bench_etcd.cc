@@ -68,10 +68,7 @@ int run(char** arguments) {
             --live;
         }
     }
-    const Calls calls = counted.result();
-    if (calls.per_second <= 0 || !calls.latency.write(arguments[5])) return 1;
-    std::printf("%.1f %llu\n", calls.per_second, static_cast<unsigned long long>(calls.checksum));
-    return 0;
+    return say_calls(counted.result(), arguments[5]);
 }
 
 }  // namespace

@@ -69,15 +69,6 @@ Result<Calls> flush_loop(const Bench& bench, std::size_t bytes, const Spans& spa
     return calls;
 }
 
-Result<Calls> read_calls(const std::string& said, const std::string& file) {
-    Calls calls;
-    calls.latency = US_TRY(Samples::read(file));
-    std::size_t end = 0;
-    calls.per_second = std::stod(said, &end);
-    calls.checksum = std::stoull(said.substr(end));
-    return calls;
-}
-
 [[nodiscard]] std::string in_ms(Duration time) { return std::to_string(time / 1ms); }
 
 Result<Calls> load(JournalMembers& members, std::size_t bytes, std::size_t outstanding,

@@ -15,15 +15,6 @@ std::size_t window_of(std::size_t bytes) {
 
 std::string in_ms(Duration time) { return std::to_string(time / 1ms); }
 
-Result<Calls> read_calls(const std::string& said, const std::string& file) {
-    Calls calls;
-    calls.latency = US_TRY(Samples::read(file));
-    std::size_t end = 0;
-    calls.per_second = std::stod(said, &end);
-    calls.checksum = std::stoull(said.substr(end));
-    return calls;
-}
-
 Result<Calls> one_way(ImmortalPair& pair, std::size_t bytes, const Spans& spans) {
     US_CHECK(pair.push(bytes));
     std::this_thread::sleep_for(spans.warm_up);

@@ -18,9 +18,6 @@ struct Spans {
 [[nodiscard]] std::size_t window_of(std::size_t bytes);
 [[nodiscard]] std::string in_ms(Duration time);
 
-/// What a helper program said, and left in a file.
-[[nodiscard]] Result<Calls> read_calls(const std::string& said, const std::string& file);
-
 /// One-way calls of so many bytes, as many as go; each must have been carried out once.
 [[nodiscard]] Result<Calls> one_way(ImmortalPair& pair, std::size_t bytes, const Spans& spans);
 /// `verb`: "echo", between the two; "session", by a client's session.

@@ -69,16 +69,25 @@ void put_and_commit(benchmark::State& state) {
 }
 BENCHMARK(put_and_commit);
 
-void publish(benchmark::State& state) {
-    const auto subscribers = static_cast<std::uint64_t>(state.range(0));
-    Draft draft = ten_fields();
+struct Changes {
     Buffer image;
-    encode_image(draft.image(), image);
     std::vector<Buffer> deltas;
+};
+
+Changes thousand_changes() {
+    Changes made;
+    Draft draft = ten_fields();
+    encode_image(draft.image(), made.image);
     for (int i = 0; i < 1000; ++i) {
         (void)draft.put("field7", 1000 + i);
-        deltas.push_back(*draft.commit());
+        made.deltas.push_back(*draft.commit());
     }
+    return made;
+}
+
+void publish(benchmark::State& state) {
+    const auto subscribers = static_cast<std::uint64_t>(state.range(0));
+    const auto [image, deltas] = thousand_changes();
     Channels channels;
     Publisher publisher(channels);
     const RecordId record = publisher.create("record", image).value_or_throw();
@@ -100,14 +109,7 @@ BENCHMARK(publish)->Arg(1)->Arg(10)->Arg(100);
 
 void mirror(benchmark::State& state) {
     const bool wants_change = state.range(0) != 0;
-    Draft draft = ten_fields();
-    Buffer image;
-    encode_image(draft.image(), image);
-    std::vector<Buffer> deltas;
-    for (int i = 0; i < 1000; ++i) {
-        (void)draft.put("field7", 1000 + i);
-        deltas.push_back(*draft.commit());
-    }
+    const auto [image, deltas] = thousand_changes();
     Mirror mirror;
     (void)mirror.apply_image(Epoch{1}, Sequence{1}, image);
     RecordChange change;

@@ -27,6 +27,28 @@ protected:
             .value_or_throw();
     }
 
+    /// A listener there destroys both agents and the threads that they share.
+    void destroy_all_on(RunOn where) {
+        auto one = std::make_unique<Agent>(open_sharing("one"));
+        auto two = std::make_unique<Agent>(open_sharing("two"));
+        Service service = open_greeter(*one, "Bar1");
+        Proxy proxy = two->proxy("Foo").value_or_throw();
+        Heard<int> over;
+        proxy
+            .on_record("greeting",
+                       [&](const RecordImage&, const RecordChange&) {
+                           one.reset();
+                           two.reset();
+                           threads_.reset();
+                           over.add(1);
+                       },
+                       {.where = where})
+            .value_or_throw();
+        over.wait_for(1);
+        EXPECT_EQ(proxy.call("x", {}, {.deadline = patience}).error().code, Errc::closed);
+        EXPECT_EQ(service.record("x").error().code, Errc::closed);
+    }
+
     std::optional<Threads> threads_{std::in_place, quiet()};
 };
 
@@ -95,43 +117,11 @@ TEST_F(SharedThreads, AnAgentThatCannotBeOpenedLeavesThem) {
 }
 
 TEST_F(SharedThreads, AgentsAndTheThreadsThemselvesMayBeDestroyedInACallback) {
-    auto one = std::make_unique<Agent>(open_sharing("one"));
-    auto two = std::make_unique<Agent>(open_sharing("two"));
-    Service service = open_greeter(*one, "Bar1");
-    Proxy proxy = two->proxy("Foo").value_or_throw();
-    Heard<int> over;
-    proxy
-        .on_record("greeting",
-                   [&](const RecordImage&, const RecordChange&) {
-                       one.reset();
-                       two.reset();
-                       threads_.reset();
-                       over.add(1);
-                   })
-        .value_or_throw();
-    over.wait_for(1);
-    EXPECT_EQ(proxy.call("x").error().code, Errc::closed);
-    EXPECT_EQ(service.record("x").error().code, Errc::closed);
+    destroy_all_on(RunOn::callback_thread);
 }
 
 TEST_F(SharedThreads, AgentsAndTheThreadsThemselvesMayBeDestroyedOnTheLoop) {
-    auto one = std::make_unique<Agent>(open_sharing("one"));
-    auto two = std::make_unique<Agent>(open_sharing("two"));
-    Service service = open_greeter(*one, "Bar1");
-    Proxy proxy = two->proxy("Foo").value_or_throw();
-    Heard<int> over;
-    proxy
-        .on_record("greeting",
-                   [&](const RecordImage&, const RecordChange&) {
-                       one.reset();
-                       two.reset();
-                       threads_.reset();
-                       over.add(1);
-                   },
-                   {.where = RunOn::loop_thread})
-        .value_or_throw();
-    over.wait_for(1);
-    EXPECT_EQ(proxy.call("x", {}, {.deadline = patience}).error().code, Errc::closed);
+    destroy_all_on(RunOn::loop_thread);
 }
 
 TEST_F(SharedThreads, AStuckCallbackOfAnotherKeepsTheDestructorNoLongerThanItsOwn) {
