@@ -132,7 +132,7 @@ Result<void> Channel::take_hello(Bytes payload, Sink& sink) {
     }
     version_ = std::min(theirs.max, options_.versions.max);
 
-    // The first of theirs that is ours too. What we do not know was added after us.
+    // The first of the peer's that is known here. Unknown numbers are of a later release.
     const auto& ours = options_.compressions;
     for (const std::byte each : *wanted) {
         const auto compression = static_cast<Compression>(each);
@@ -183,7 +183,7 @@ Result<void> Channel::take_welcome(Bytes payload, Sink& sink) {
 void Channel::become_open() {
     US_ASSERT(state_ == State::waiting || state_ == State::answering);
     state_ = State::open;
-    // Messages put so far have waited; they follow in frames of their own.
+    // The messages that were put before follow in frames of their own.
     Buffer waited;
     waited.swap(waiting_);
     if (waited.empty()) return;
@@ -237,7 +237,7 @@ Result<void> Channel::put(MessageType type, std::span<const Bytes> parts) {
     return {};
 }
 
-// Room for one message in the frame being filled, or among those that wait for the handshake.
+// Room for one message, in the present frame or among those that wait for the handshake.
 std::byte* Channel::begin_message(std::size_t size) {
     if (state_ != State::open) [[unlikely]] {
         waiting_.resize(waiting_.size() + size);
@@ -255,7 +255,7 @@ std::byte* Channel::begin_message(std::size_t size) {
     return extend(size);
 }
 
-// The only place where out_ grows. The first growth after a flush replaces what was handed out.
+// The only place where out_ grows. After a flush, the first growth begins it again.
 std::byte* Channel::extend(std::size_t size) {
     if (flushed_) [[unlikely]] {
         flushed_ = false;
@@ -326,7 +326,7 @@ Compressor& Channel::compressor() {
 
 Result<void> Channel::receive(Bytes data, Sink& sink) {
     while (!data.empty() && state_ != State::closed) {
-        // The common case: whole frames, taken where they lie.
+        // The common case: whole frames, which are not copied.
         if (rest_.empty()) {
             auto frame = decode(data, payload_max());
             if (!frame) return fail(std::move(frame).error());
@@ -343,8 +343,8 @@ Result<void> Channel::receive(Bytes data, Sink& sink) {
     return {};
 }
 
-// Completes the frame that rest_ begins, and with no byte more than it needs: what follows it in
-// `data` is then taken where it lies.
+// Completes the frame that rest_ begins, with no byte more than it needs. The bytes that follow in
+// `data` are then not copied.
 Result<void> Channel::receive_rest(Bytes& data, Sink& sink) {
     const std::size_t more = std::min(missing(rest_), data.size());
     rest_.insert(rest_.end(), data.begin(), data.begin() + static_cast<std::ptrdiff_t>(more));
@@ -397,7 +397,7 @@ Result<void> Channel::take_messages(Bytes messages, Sink& sink) {
         messages = reader.rest();
 
         sink.message(static_cast<MessageType>(*type), *body);
-        if (state_ == State::closed) return {};  // By the sink: it wants no more.
+        if (state_ == State::closed) return {};  // The sink has closed it.
     }
     return {};
 }

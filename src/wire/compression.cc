@@ -15,21 +15,21 @@ namespace understudy::wire {
 
 namespace {
 
-constexpr int gzip_level = 1;             // Batches are small and in a hurry.
+constexpr int gzip_level = 1;             // Batches are small, and speed counts more.
 constexpr int zstd_level = 1;
 constexpr int gzip_window_bits = 15 + 16;  // 16: with gzip's header and trailer.
 constexpr std::size_t plain_size_field = sizeof(std::uint32_t);
 constexpr std::size_t compression_kept_size_max =
-    1 * MiB;  // Of a buffer, after an unusually big batch.
+    1 * MiB;  // Of a buffer, after a large batch.
 
 unsigned char* raw(std::byte* bytes) { return reinterpret_cast<unsigned char*>(bytes); }
 
-// zlib reads through a pointer to non-const unless told otherwise, but does not write.
+// zlib reads through a pointer to non-const, unless this is defined, but does not write.
 unsigned char* raw(Bytes bytes) {
     return const_cast<unsigned char*>(reinterpret_cast<const unsigned char*>(bytes.data()));
 }
 
-// Room for `size` bytes whose content does not matter; gives back what one big batch has taken.
+// Room for `size` bytes of any content. Frees the memory that a large batch has taken.
 void make_room(Buffer& buffer, std::size_t size) {
     if (buffer.size() >= size && buffer.size() <= compression_kept_size_max) return;
     if (size <= compression_kept_size_max && buffer.size() > compression_kept_size_max) {
@@ -61,7 +61,7 @@ std::optional<Compression> parse_compression(std::string_view text) {
     return std::nullopt;
 }
 
-// What the libraries keep between batches. Memory that cannot be had ends the process, as with new.
+// What the libraries keep between batches. Without memory the process ends, as with new.
 struct Compressor::Contexts {
     ~Contexts() {
         if (deflating) deflateEnd(&*deflating);
@@ -118,7 +118,7 @@ std::optional<Bytes> Compressor::compress(Compression compression, Bytes plain) 
     US_ASSERT(plain.size() <= std::numeric_limits<std::uint32_t>::max());
     if (plain.size() <= plain_size_field) return std::nullopt;
 
-    // Room for a result that is smaller than the input: anything longer is of no use anyway.
+    // Room for a result that is smaller than the input: a longer one is not used.
     make_room(compressed_, plain.size());
     const std::size_t room = plain.size() - plain_size_field - 1;
     std::size_t size = 0;
@@ -160,7 +160,7 @@ Result<Bytes> Compressor::restore(Compression compression, Bytes payload, std::s
                                            compressed.size(), *plain_size, ratio_max)};
     }
 
-    // One byte more than claimed, so that a batch which holds more is noticed and not cut.
+    // One byte more than the claimed size, so that a longer batch is noticed and not cut.
     make_room(plain_, *plain_size + std::size_t{1});
     std::size_t size = 0;
     if (compression == Compression::gzip) {

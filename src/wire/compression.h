@@ -16,13 +16,12 @@ inline constexpr std::uint8_t compression_max = 2;
 [[nodiscard]] std::string_view name(Compression compression);
 [[nodiscard]] std::optional<Compression> parse_compression(std::string_view text);
 
-/// Compresses and restores batches; each stands alone.
+/// Compresses and restores batches, each independent of the others.
 ///
-/// Holds the libraries' working memory (about 300 KiB for gzip, 1 MiB for zstd), made at first use
-/// and then reused: a batch allocates nothing. One serves any number of channels on one loop,
-/// since no batch depends on an earlier one.
+/// Has the working memory of the libraries (about 300 KiB for gzip, 1 MiB for zstd), which is made
+/// at first use and then reused: a batch allocates nothing. One serves all channels of a loop.
 ///
-/// Shape: a compressed payload is the plain size as u32 and then one gzip member (RFC 1952) or one
+/// Format: a compressed payload is the plain size as u32 and then one gzip member (RFC 1952) or one
 ///        zstd frame (RFC 8878).
 /// Bounds: the plain size is checked against `plain_max`, and beyond `plain_allowance` against
 ///         `ratio_max` times the compressed size, before memory for it is used. compress() keeps to
@@ -38,8 +37,8 @@ public:
     Compressor(const Compressor&) = delete;
     Compressor& operator=(const Compressor&) = delete;
 
-    /// The compressed payload, valid until the next call; nullopt if it would not be smaller, or so
-    /// much smaller that restore() would refuse it: send it plain.
+    /// The compressed payload, valid until the next call. Nullopt: send it plain, because it would
+    /// not be smaller, or so much smaller that restore() would refuse it.
     /// Requires: compression is not none; plain.size() is at most 32 bits.
     [[nodiscard]] std::optional<Bytes> compress(Compression compression, Bytes plain);
 

@@ -34,7 +34,7 @@ template <class Message>
     return failure;
 }
 
-/// A peer's failure as an Error. An effect we do not know is `unknown`: the safe side.
+/// A peer's failure as an Error. An effect that is not known here becomes `unknown`.
 [[nodiscard]] inline Error from_failure(const pb::Failure& failure) {
     return Error{.code = static_cast<Errc>(failure.code()),
                  .effect = failure.effect() == 0 ? Effect::none : Effect::unknown,

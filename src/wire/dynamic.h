@@ -14,11 +14,11 @@
 
 namespace understudy::wire {
 
-/// A tree of values whose shape is known only at run time: what a MessagePack value or a JSON text
-/// says. Arguments and results of calls are such trees.
+/// A tree of values whose types are known only at run time: the content of a MessagePack value or a
+/// JSON text. Arguments and results of calls are such trees.
 ///
-/// A whole number is held as int64 if it fits and as uint64 only if it does not, so that equal
-/// numbers compare equal.
+/// A whole number is an int64 if it fits, and a uint64 only if it does not. So equal numbers
+/// compare equal.
 ///
 /// Bounds: decoders refuse trees deeper than depth_max or of more than nodes_max values.
 /// Thread: the owner's.
@@ -57,7 +57,7 @@ public:
     [[nodiscard]] Kind kind() const { return static_cast<Kind>(state_.index()); }
     [[nodiscard]] bool is_nil() const { return kind() == Kind::nil; }
 
-    /// What is held, or null if it is of another kind.
+    /// The value, or null if it is of another kind.
     template <class Held>
     [[nodiscard]] const Held* as() const { return std::get_if<Held>(&state_); }
     template <class Held>

@@ -18,7 +18,7 @@ std::uint32_t checksum(Bytes checked_header, Bytes payload) {
     return crc32c(payload, crc32c(checked_header));
 }
 
-/// Seen in the first bytes: an end that speaks TLS refuses in fewer than a header has.
+/// Checked in the first bytes: a TLS alert is shorter than a header.
 [[nodiscard]] Result<void> check_begin(Bytes input) {
     if (input.size() < 2) return {};
     const auto first = std::to_integer<std::uint8_t>(input[0]);
@@ -50,7 +50,7 @@ Result<std::optional<Frame>> decode(Bytes input, std::size_t payload_max) {
     const auto length = *header.fixed<std::uint32_t>();
     const auto crc = *header.fixed<std::uint32_t>();
 
-    // Everything the peer claims is checked before it is used; the length above all.
+    // Everything that the peer sends is checked before it is used, the length above all.
     US_ASSERT(magic == frame_magic);
     if (version != frame_version) {
         return Error{.code = Errc::corrupt, .detail = fmt::format("frame version {}", version)};

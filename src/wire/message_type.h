@@ -4,7 +4,7 @@
 
 namespace understudy::wire {
 
-/// What a message in a batch is. The numbers are wire format: never reuse, never renumber.
+/// The type of a message in a batch. The numbers are wire format: never reuse or renumber one.
 ///
 /// 1 to 31: control messages (control.h). 32 to 63: records and calls (record/messages.h).
 /// 64 to 79: between nodes (replicated/messages.h, and prompts of shared journals). 80 to 95:
@@ -37,46 +37,46 @@ enum class MessageType : std::uint8_t {
     registry_nodes = 17,
 
     // Agent to registry.
-    member_report = 18,  ///< What a member is by the word of its journal, and how far it is.
+    member_report = 18,  ///< The role of a member by its journal, and how far it is.
 
     // Records and calls, between proxies and members.
-    subscribe = 32,          ///< Subscriber to publisher: send me this record.
-    unsubscribe = 33,        ///< Subscriber to publisher.
-    resync = 34,             ///< Subscriber to publisher: I missed a change, send an image.
-    image = 35,              ///< All fields of a record, replaces what the subscriber has.
-    delta = 36,              ///< One change of a record.
-    absent = 37,             ///< There is no such record yet; the subscription is kept.
-    removed = 38,            ///< The record was removed; the subscription is kept.
-    subscribe_refused = 39,  ///< The subscription was not taken; says why.
-    notices_wanted = 40,     ///< Subscriber to publisher: tell me which records there are.
-    notices = 41,            ///< Records added and removed.
+    subscribe = 32,         ///< Subscriber to publisher: asks for a record.
+    unsubscribe = 33,       ///< Subscriber to publisher.
+    resync = 34,            ///< Subscriber to publisher: asks for an image after a missing change.
+    image = 35,             ///< All fields of a record. Replaces what the subscriber has.
+    delta = 36,             ///< One change of a record.
+    absent = 37,            ///< There is no such record. The subscription is kept.
+    removed = 38,           ///< The record was removed. The subscription is kept.
+    subscribe_refused = 39,  ///< The subscription was refused, with the reason.
+    notices_wanted = 40,    ///< Subscriber to publisher: asks for the names of all records.
+    notices = 41,           ///< Records added and removed.
     rpc_request = 42,
     rpc_reply = 43,
-    rpc_names_wanted = 44,  ///< Caller to member: tell me which calls you answer.
+    rpc_names_wanted = 44,  ///< Caller to member: asks for the names of all calls.
     rpc_names = 45,         ///< Calls added and removed.
 
     // Between nodes, for replicated journals.
-    consensus = 64,    ///< One message of the consensus of one group.
-    found = 65,        ///< Founder to founder: I have nothing of this group.
-    founded = 66,      ///< The answer: its founding members, or that one must join.
-    join = 67,         ///< To whoever leads: this member is not in the group yet.
-    fetch = 68,        ///< Send me a checkpoint.
-    chunk = 69,        ///< A part of it.
-    chunk_taken = 70,  ///< That part is written; gives room for the next.
+    consensus = 64,       ///< One message of the consensus of one group.
+    found = 65,           ///< Founder to founder: the sender has nothing of this group.
+    founded = 66,         ///< The answer: the founding members, or that the sender must join.
+    join = 67,            ///< To the leader: this member is not in the group yet.
+    fetch = 68,           ///< Asks for a checkpoint.
+    chunk = 69,           ///< A part of a checkpoint.
+    chunk_taken = 70,     ///< That part is written: the next may be sent.
 
     // Between the members of a shared directory.
     prompt = 72,  ///< Active to standby: entries up to this one are committed.
 
     // Between immortals, and their clients.
-    calls = 80,          ///< A batch of numbered calls and replies.
-    calls_durable = 81,  ///< All up to this number are in the receiver's journal.
+    calls = 80,           ///< A batch of numbered calls and replies.
+    calls_durable = 81,   ///< All calls up to this number are in the receiver's journal.
 
     // Between clients and replicas.
     request = 96,  ///< A command of a session, under its number.
     request_answer = 97,
-    outcome_ask = 98,   ///< What became of this request?
-    outcome = 99,       ///< The answer.
-    session_end = 100,  ///< The client gives its session up.
+    outcome_ask = 98,   ///< Asks for the outcome of a request.
+    outcome = 99,       ///< The answer to that.
+    session_end = 100,  ///< The client ends its session.
 };
 
 inline constexpr std::uint8_t control_type_min = 1;
