@@ -111,6 +111,8 @@ public:
     /// Ends the tenure at once. After this only take_reserve() and told_space() are called.
     [[nodiscard]] Untold end();
 
+    /// Why ordinary appends are refused. Requires: space() is reserve_only.
+    [[nodiscard]] Error no_space() const { return batcher_.no_space(); }
     [[nodiscard]] Space space() const { return batcher_.space(); }
     [[nodiscard]] Space told_space() const { return told_space_; }  ///< By the last turn.
     [[nodiscard]] const Tail& tail() const { return batcher_.tail(); }

@@ -36,7 +36,7 @@ public:
     void append(std::vector<Draft> drafts, Urgency urgency, Appended done);
     [[nodiscard]] Result<void> admit(std::uint64_t bytes, Urgency urgency);
     void append_admitted(std::vector<Draft> drafts, Appended done);
-    [[nodiscard]] Error no_space() const { return batcher_.no_space(); }
+    [[nodiscard]] Error no_space() const { return appender_.no_space(); }
     void keep_from(std::uint64_t generation);
     [[nodiscard]] std::vector<std::uint64_t> segments() const;
     void look_if_due();
