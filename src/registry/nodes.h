@@ -8,7 +8,7 @@
 
 namespace understudy::registry {
 
-/// One process of a registry, and where agents find it.
+/// One node of a registry, and its address for agents.
 struct Node {
     std::string name;
     Address address;

@@ -5,44 +5,14 @@
 
 #include <fmt/format.h>
 
+#include "registry/answers.h"
+#include "registry/time.h"
 #include "wire/control.h"
 
 namespace understudy::registry {
 
 namespace pb = wire::pb;
 using wire::MessageType;
-
-namespace {
-
-[[nodiscard]] std::uint64_t to_ms(Duration duration) {
-    return static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
-}
-
-}  // namespace
-
-void fill_lookup(const State& state, const std::string& family, pb::LookupAnswer& answer) {
-    answer.set_revision(state.revision().value);
-    const auto add = [&](const Service& service) {
-        pb::ServiceInfo& info = *answer.add_services() = to_info(service);
-        info.set_waiting(waiting_of(service));
-    };
-    if (family.empty()) {
-        for (const auto& [name, service] : state.services()) add(service);
-    } else if (const Service* service = state.find(family)) {
-        add(*service);
-    }
-}
-
-void fill_platform(const State& state, pb::PlatformInfo& info) {
-    info.set_platform(state.platform());
-    info.set_registry_id(state.registry_id());
-    info.set_revision(state.revision().value);
-    info.set_services(state.services().size());
-    std::uint64_t members = 0;
-    for (const auto& [family, service] : state.services()) members += service.line.size();
-    info.set_members(members);
-}
 
 Standby::Effects Standby::greeted(TimePoint now, SessionId session, const pb::Hello& hello) {
     Effects out;
@@ -134,7 +104,7 @@ pb::Answer Standby::answer(TimePoint now, const pb::Ask& ask) const {
     return answer;
 }
 
-/// Monotone for whoever says what it has seen: a node that is behind that does not answer.
+/// A client that says which revision it has seen gets no older answer.
 void Standby::look_up(TimePoint now, const pb::LookupAsk& ask, pb::Answer& answer) const {
     if (!state_.founded() || state_.revision().value < ask.min_revision()) {
         *answer.mutable_failure() = wire::to_failure(

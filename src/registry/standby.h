@@ -8,28 +8,28 @@
 
 #include "base/types.h"
 #include "registry/nodes.h"
-#include "registry/state.h"
-#include "registry/watches.h"
+#include "registry/state/state.h"
+#include "registry/session_id.h"
 #include "wire/message_type.h"
 
 namespace understudy::registry {
 
-/// What a node of a registry does while it is not the active one: sends agents on to the node that
-/// is, and answers cached lookups from what it has applied.
+/// What a node of a registry does while it is not the active one: it redirects agents to the node
+/// that is, and answers cached lookups from the state that it has applied.
 ///
-/// An agent that comes while nobody is known to be active, or after it has itself found that node
-/// gone, is held at the door: it is let in here, or sent on, the moment it is decided who is next.
-/// So nobody has to ask again and again during a failover.
+/// An agent may connect while no node is known to be active, or after the agent itself has found
+/// that node gone. Its handshake is then held until it is decided which node is next; the agent is
+/// accepted here or redirected. So agents need not ask again and again during a failover.
 ///
 /// Sans-IO: events and the time in, effects out. Thread: loop only.
-/// Bounds: `held_max` at the door, `readers_max` sessions; one more is refused.
+/// Bounds: `held_max` handshakes held, `readers_max` sessions; one more is refused.
 /// Source: docs/protocols/control.md, "Several nodes".
 class Standby {
 public:
     struct Options {
         std::string name = "registry";
         std::string version = {};
-        Duration hold_max = 400ms;  ///< At the door; then the agent tries another node.
+        Duration hold_max = 400ms;  ///< Of a handshake; then the agent tries another node.
     };
 
     // Effects, in this order.
@@ -63,13 +63,13 @@ public:
     [[nodiscard]] Result<Effects> received(TimePoint now, SessionId session, wire::MessageType type,
                                            Bytes body);
     void closed(SessionId session);
-    /// Empty: nobody is known.
+    /// Empty: no node is known.
     [[nodiscard]] Effects active_changed(TimePoint now, const std::string& active);
     [[nodiscard]] Effects tick(TimePoint now);
     /// max() if tick() is not wanted.
     [[nodiscard]] TimePoint next_deadline() const;
 
-    /// Who waits at the door; they are nobody's any more. For the moment this node becomes active.
+    /// Takes the handshakes that are held. For the moment when this node becomes active.
     [[nodiscard]] std::map<SessionId, wire::pb::Hello> let_in();
 
     void set_nodes(std::vector<Node> nodes) { nodes_ = std::move(nodes); }
@@ -98,10 +98,5 @@ private:
     std::map<SessionId, Held> held_;
     std::set<SessionId> readers_;
 };
-
-/// The services that a lookup asks for. Used by active and standby nodes alike.
-void fill_lookup(const State& state, const std::string& family, wire::pb::LookupAnswer& answer);
-/// The part of PlatformInfo that the state alone knows.
-void fill_platform(const State& state, wire::pb::PlatformInfo& info);
 
 }  // namespace understudy::registry

@@ -7,7 +7,7 @@ namespace understudy::registry {
 
 inline constexpr Duration lease_min = 100ms;
 inline constexpr Duration lease_max = 60s;
-/// Far above any real epoch and far below the end of the number: no report can make it wrap.
+/// Far above any real epoch, and far below the largest number, so that no report can overflow it.
 inline constexpr std::uint64_t epoch_max = std::uint64_t{1} << 62;
 
 /// Is this request well-formed? Names become paths, so they are checked before anything is written.

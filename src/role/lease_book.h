@@ -8,12 +8,12 @@
 
 namespace understudy::role {
 
-/// The granter's side of leases: who has been silent for longer than their lease.
+/// The granter's side of leases: which holders have been silent for longer than their lease.
 ///
-/// A lease is counted from the *receipt* of a sign of life; the holder counts it from the
-/// *sending*, so the holder always gives up first. Time the granter itself did not run (paused,
-/// starved, suspended) is not held against anyone: every lease is extended by it, because signs of
-/// life may lie unread in our sockets. Silence is a defined state, not a proof; the epoch fences.
+/// The granter counts a lease from the *receipt* of a heartbeat. The holder counts it from the
+/// *sending*, so the holder always gives up first. While the granter itself does not run (paused,
+/// starved, suspended), heartbeats may lie unread in its sockets, so every lease is extended by
+/// that time. Silence is a defined state, not a proof. The epoch fences.
 ///
 /// Sans-IO. Thread: loop only. Bounds: one row per agent.
 class LeaseBook {
@@ -24,9 +24,9 @@ public:
     /// To be called first in every turn of the loop, at least each stall_max.
     void turn(TimePoint now);
 
-    /// A full lease from now. A holder that is already in the book keeps the later end.
+    /// A full lease from now. A holder that is already in the book keeps the shorter lease.
     void open(Incarnation holder, Duration lease, TimePoint now);
-    /// A sign of life. No effect on a holder that is not in the book.
+    /// A heartbeat or another message. No effect on a holder that is not in the book.
     void heard(Incarnation holder, TimePoint now);
     void close(Incarnation holder);
 

@@ -31,7 +31,7 @@ TEST(LeaseBook, ASignOfLifeRenews) {
     EXPECT_EQ(book.next_lapse(), book_start + 300ms);
 }
 
-// The granter was stopped for ten seconds: heartbeats may lie unread, so nobody has lapsed yet.
+// The granter was stopped for ten seconds. Heartbeats may lie unread, so no lease has lapsed yet.
 TEST(LeaseBook, TheGrantersOwnPauseIsNotHeldAgainstHolders) {
     LeaseBook book(book_start, 100ms);
     book.open(a, 300ms, book_start);

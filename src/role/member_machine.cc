@@ -15,7 +15,7 @@ namespace {
 
 std::optional<MemberMachine::Change> MemberMachine::granted(Role role, Epoch epoch) {
     US_ASSERT(role == Role::active || role == Role::standby);
-    if (epoch < epoch_heard_) return std::nullopt;  // A late copy of an old word.
+    if (epoch < epoch_heard_) return std::nullopt;  // Late.
     epoch_heard_ = epoch;
     draining_ = false;
     return become(role, epoch);

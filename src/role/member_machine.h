@@ -14,7 +14,8 @@ namespace understudy::role {
 /// standby hears standby before active; the same role and epoch is never told twice in a row.
 /// A member whose lease has lapsed does not answer until it has heard the registry again, or
 /// until its link to the registry is known to be lost and the policy says keep. A process that
-/// was paused wakes up in exactly that state: lapsed, link apparently fine, not answering.
+/// was paused resumes in exactly that state: its lease has lapsed, its link seems to be intact, and
+/// it does not answer.
 ///
 /// Sans-IO. Thread: loop only.
 /// Source: docs/protocols/roles.md.
@@ -34,23 +35,23 @@ public:
 
     explicit MemberMachine(const Options& options) : options_(options) {}
 
-    /// The registry's word. A word of an epoch below one already heard is a late copy: ignored.
+    /// A grant by the registry. One of an epoch below one already heard is late and is ignored.
     [[nodiscard]] std::optional<Change> granted(Role role, Epoch epoch);
-    /// The registry no longer counts us in. An active member hears standby.
+    /// The registry has removed the member from the line. An active member hears standby.
     [[nodiscard]] std::optional<Change> revoked(Epoch epoch);
-    /// Anyone showed an epoch of this service; above our own, we are not active any more.
+    /// Somebody showed an epoch of this service. Above its own, the member is not active any more.
     [[nodiscard]] std::optional<Change> heard_epoch(Epoch epoch);
 
-    /// The lease may have ended: who steps down then hears standby.
+    /// The lease may have ended: a member that steps down then hears standby.
     [[nodiscard]] std::optional<Change> check_lease(TimePoint now);
-    /// When check_lease() has something to say; nullopt: never.
+    /// When check_lease() returns a change; nullopt: never.
     [[nodiscard]] std::optional<TimePoint> steps_down_at() const;
 
     /// The registry acknowledged a heartbeat that was *sent* at `sent`.
     void renewed(TimePoint sent);
     void link_up() { link_lost_ = false; }
     void link_lost() { link_lost_ = true; }
-    /// Between the registry's request to drain and its next word nothing new is taken on.
+    /// The registry asks for a handover: until its next grant the member takes no new calls.
     void drain() { draining_ = true; }
 
     /// May this member act as active now? Checked before each reply and each publication.
@@ -59,15 +60,15 @@ public:
     [[nodiscard]] Role role() const { return role_; }
     /// Of the role held; for fencing what it does.
     [[nodiscard]] Epoch epoch() const { return epoch_; }
-    /// Highest epoch heard of, by whomever it is held.
+    /// The highest epoch heard of, whichever member holds it.
     [[nodiscard]] Epoch epoch_heard() const { return epoch_heard_; }
     [[nodiscard]] bool draining() const { return draining_; }
     [[nodiscard]] bool decided() const { return role_ != Role::joining; }
     [[nodiscard]] const Options& options() const { return options_; }
     void set_options(const Options& options) { options_ = options; }
-    /// How many nodes the registry has that was last heard.
+    /// The number of nodes that the registry has, as last heard.
     void set_registry_nodes(std::size_t nodes) { registry_nodes_ = nodes; }
-    /// What the options come to: never by_registry.
+    /// What applies now: never by_registry.
     [[nodiscard]] OnRegistryLoss on_registry_loss() const;
 
 private:

@@ -35,7 +35,7 @@ TEST(I3RoleOrder, TheSameWordTwiceIsToldOnce) {
     EXPECT_FALSE(machine.granted(Role::active, Epoch{1}));
 }
 
-// I1: a grant that was overtaken by a newer epoch does not make anyone active.
+// I1: a grant that arrives after a newer epoch makes no member active.
 TEST(I1Fencing, ALateGrantIsIgnored) {
     MemberMachine machine = member();
     ASSERT_TRUE(machine.granted(Role::standby, Epoch{3}));
@@ -52,7 +52,7 @@ TEST(I1Fencing, AHigherEpochFromAnyoneEndsTheRole) {
     EXPECT_FALSE(machine.may_act(start));
 }
 
-// I29: a process that was stopped wakes up with a lapsed lease and a link that looks fine.
+// I29: a process that was stopped resumes with a lapsed lease and a link that seems intact.
 TEST(I29Pause, AResumedActiveDoesNotAnswerBeforeItHeardTheRegistry) {
     MemberMachine machine = member();
     ASSERT_TRUE(machine.granted(Role::active, Epoch{1}));
@@ -79,7 +79,7 @@ TEST(RegistryLoss, StepDownStopsWhenTheLeaseLapses) {
     EXPECT_FALSE(machine.may_act(start + 1s));
 }
 
-// With several nodes a registry that is away is there for the others.
+// A registry of several nodes that one member cannot reach still serves the others.
 TEST(RegistryLoss, ByRegistryDependsOnHowManyNodesItHas) {
     MemberMachine machine = member(OnRegistryLoss::by_registry);
     ASSERT_TRUE(machine.granted(Role::active, Epoch{1}));
@@ -96,7 +96,7 @@ TEST(RegistryLoss, ByRegistryDependsOnHowManyNodesItHas) {
     EXPECT_TRUE(machine.may_act(start + 60s));
 }
 
-// Stopping is not a secret: the application hears it, and hears it when the role is back.
+// The application is told when the member steps down and when it has its role again.
 TEST(RegistryLoss, SteppingDownIsToldAndSoIsComingBack) {
     MemberMachine machine = member(OnRegistryLoss::step_down);
     ASSERT_TRUE(machine.granted(Role::active, Epoch{1}));
@@ -111,7 +111,7 @@ TEST(RegistryLoss, SteppingDownIsToldAndSoIsComingBack) {
     EXPECT_EQ(machine.granted(Role::active, Epoch{1})->role, Role::active);
 }
 
-// The holder counts from sending and leaves a margin for drift: it stops before the granter acts.
+// The holder counts from the sending, less a margin for drift, so it stops before the granter acts.
 TEST(RegistryLoss, TheHolderGivesUpBeforeTheGranter) {
     MemberMachine machine = member(OnRegistryLoss::step_down);
     ASSERT_TRUE(machine.granted(Role::active, Epoch{1}));

@@ -147,7 +147,8 @@ StartOrder::Changes StartOrder::changes() {
     return changes;
 }
 
-/// The earliest that is whole and has no other duty; then whoever stands in; then the last resort.
+/// The earliest that is whole and has no other duty; then the stand-in; then, as the last resort,
+/// the checkpointer.
 void StartOrder::elect() {
     if (!active_.empty() || !majority_) return;
     const auto choose = [this](auto&& fits) {
@@ -171,7 +172,7 @@ void StartOrder::elect() {
     if (active_ == stand_in_) stand_in_.clear();
 }
 
-/// Whoever has taken it over keeps it: what it has begun is worth something.
+/// A stand-in keeps the duty, so that a checkpoint that it has begun is not lost.
 void StartOrder::share_out_duty() {
     if (!checkpointer_.empty()) {
         stand_in_.clear();
@@ -184,7 +185,7 @@ void StartOrder::share_out_duty() {
     if (last != line_.rend()) stand_in_ = last->name;
 }
 
-/// Somebody else than `member` who runs could become active.
+/// Another member that runs could become active.
 bool StartOrder::other_electable(const std::string& member) const {
     return std::any_of(line_.begin(), line_.end(), [&](const Member& each) {
         return each.name != member && each.name != active_ && each.name != checkpointer_;

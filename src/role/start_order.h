@@ -33,17 +33,17 @@ struct Designated {
     friend bool operator==(const Designated&, const Designated&) = default;
 };
 
-/// Who is active and who takes checkpoints, from the order in which the members are started.
+/// Which member is active and which takes checkpoints, by the order in which they are started.
 ///
-/// On the first start ever the first is active and takes the first checkpoint, the second is the
-/// checkpointer, later ones are standbys. After a full stop the first is the checkpointer, the
-/// second active, further ones standbys: the checkpointer has the least to catch up with, and the
-/// active member never has to. A service of one registered copy is exempt: it is active.
+/// On the first start ever, the first member is active and takes the first checkpoint, the second
+/// is the checkpointer, later ones are standbys. After a full stop, the first is the checkpointer,
+/// the second is active, later ones are standbys. A service of one registered copy is an exception:
+/// that copy is active.
 ///
-/// The checkpointer never becomes active unless as a last resort: it lags by a checkpoint. If it
-/// ends, the standby that was started last takes over the duty at once. It gives up electability
-/// only while another electable standby remains; if it is promoted all the same, it drops what it
-/// has begun. With no standby at all the active member takes its own.
+/// The checkpointer becomes active only as a last resort. If it ends, the standby that was started
+/// last takes over the duty at once. That standby is not electable only while another electable
+/// standby remains. If it is promoted all the same, it drops the checkpoint that it has begun.
+/// Without any standby the active member takes its own checkpoints.
 ///
 /// With a shared checkpointer all copies are electable. The first that is started is active, also
 /// after a full stop, and when it ends, the earliest of the others. The standby that was started
@@ -59,8 +59,8 @@ public:
         bool had_checkpoint = false;  ///< The service has been started before.
     };
     using Changes = std::vector<Designated>;
-    /// What it remembers beside who runs. Who lacks entries, and whether a majority runs, it is
-    /// told anew.
+    /// What it remembers beside the members that run. Which members lack entries, and whether a
+    /// majority runs, it is told anew.
     struct Saved {
         bool has_checkpoint = false;
         std::vector<std::string> copies = {};
@@ -78,8 +78,8 @@ public:
           shared_(options.checkpointer == Checkpointer::shared),
           founded_(options.had_checkpoint) {}
 
-    /// As it was when this was saved, with these running, in the order of starting: it goes on as
-    /// if nothing had been. What does not fit together is left out.
+    /// As it was when this was saved, with these members running, in the order of starting. Parts
+    /// that contradict each other are left out.
     [[nodiscard]] static StartOrder restored(Options options, const Saved& saved,
                                              const std::vector<std::string>& line);
     [[nodiscard]] Saved save() const;
@@ -90,14 +90,14 @@ public:
     /// Requires: registered. A member that runs is not started again.
     Changes started(const std::string& member);
     Changes stopped(const std::string& member);
-    /// The journal has made this member active, whoever was designated: what has happened is taken
-    /// over. No effect if it does not run.
+    /// The journal has made this member active, whichever was designated. No effect if it does not
+    /// run.
     Changes elected(const std::string& member);
-    /// It gave its role away: of those that run it is the last to get it again.
+    /// It was active until a switchover: of those that run it is the last to be active again.
     void to_the_back(const std::string& member);
 
-    /// Has this member every committed entry? It is not promoted before. A member counts as caught
-    /// up until told otherwise.
+    /// Has this member every committed entry? It is not promoted before. Until told otherwise, a
+    /// member has.
     Changes caught_up(const std::string& member, bool whole);
     /// On a replicated journal nobody is promoted unless a majority of the voters runs. Holds until
     /// told otherwise.
@@ -107,9 +107,9 @@ public:
     [[nodiscard]] bool founded() const { return founded_; }
     [[nodiscard]] const std::set<std::string>& copies() const { return copies_; }
     Changes allow(LastResort last_resort);
-    /// Who has the duty keeps it, until it ends or becomes active.
+    /// The member that has the duty keeps it, until it ends or becomes active.
     Changes choose(Checkpointer checkpointer);
-    /// Nobody else has come for long enough: on a start after a full stop, time for a last resort.
+    /// No other member has started for long enough: a last resort is allowed from now on.
     Changes waited();
 
     /// Null: it does not run.
@@ -141,13 +141,13 @@ private:
     bool shared_;  ///< The checkpointer.
     bool founded_;
     std::set<std::string> copies_;  ///< All that are registered.
-    std::vector<Member> line_;            ///< Who runs, in the order of starting.
+    std::vector<Member> line_;      ///< The members that run, in the order of starting.
     std::string active_;
     std::string checkpointer_;  ///< By the start order.
-    std::string stand_in_;      ///< Has taken over the duty.
+    std::string stand_in_;      ///< The standby that has taken over the duty.
     bool first_start_ = false;  ///< This run is the first ever.
     bool had_checkpointer_ = false;  ///< This run.
-    bool may_resort_ = false;        ///< There was an active member in this run, or long waiting.
+    bool may_resort_ = false;  ///< There was an active member in this run, or waited() was called.
     bool majority_ = true;
 };
 

@@ -235,8 +235,8 @@ TEST(StartOrder, TellsOnlyWhatHasChanged) {
     EXPECT_EQ(service.order.stopped("D").size(), 0U);
 }
 
-// Whatever comes and goes: one active at most, one with the duty if anybody runs, never a
-// checkpointer of the start order promoted, and nobody idle who could be active.
+// Whichever members come and go: at most one is active, one has the duty if any runs, the
+// checkpointer is never promoted, and somebody is active if anybody could be.
 TEST(StartOrder, HoldsItsPromisesUnderRandomComingsAndGoings) {
     for (std::uint64_t seed = 1; seed <= 200; ++seed) {
         Random random(seed);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/plant.h"
+
 namespace understudy::session {
 
 SessionId Table::open(Duration time) {
@@ -81,7 +82,7 @@ void Table::end(Line::iterator session) {
     line_.erase(session);
 }
 
-/// Moves the session to the back of the line, ours alone. Null if there is none.
+/// Moves the session to the end of the line and makes it this table's own. Null if there is none.
 Table::Session* Table::use(SessionId id, Duration time) {
     const auto found = by_id_.find(id);
     if (found == by_id_.end()) return nullptr;
@@ -116,8 +117,8 @@ void Table::forget_first(Session& session) {
     session.slots.pop_front();
 }
 
-/// Ends those longest unused; of `newest`, which was used last, goes only what there is no room
-/// for.
+/// Ends the sessions that are longest unused. `newest`, which was used last, only loses the replies
+/// for which there is no room.
 void Table::keep_bounds(SessionId newest) {
     while (line_.size() > limits_.sessions_max) end(line_.begin());
     while (bytes_ > limits_.bytes_max && line_.front()->id != newest) end(line_.begin());

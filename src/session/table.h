@@ -15,10 +15,11 @@
 
 namespace understudy::session {
 
-/// How much a table keeps. Part of what all members agree on: other figures are another format.
+/// How much a table keeps. All members must use the same figures: others are another format.
 struct Limits {
-    std::size_t sessions_max = 16'384;        ///< One more ends the one longest unused.
-    /// Of one session; one more forgets the lowest number.
+    /// With one more, the session that is longest unused ends.
+    std::size_t sessions_max = 16'384;
+    /// Of one session. With one more, the reply of the lowest number is forgotten.
     std::size_t replies_max = 1'024;
     std::size_t bytes_max = 32 * MiB;         ///< Of all replies, each counted reply_cost() long.
     Duration idle_max = std::chrono::hours(1);       ///< A session that is not used ends.
@@ -27,49 +28,51 @@ struct Limits {
 
 /// What a table knows of one request.
 enum class Known : std::uint8_t {
-    fresh,      ///< Never carried out, and may be.
-    answered,   ///< Carried out once; the reply is kept.
-    abandoned,  ///< Never carried out, and never will be.
-    forgotten,  ///< Below the window: it may have been carried out. Will not be any more.
-    no_session, ///< The session has ended, or never was.
+    fresh,       ///< Never carried out, and may be.
+    answered,    ///< Carried out once; the reply is kept.
+    abandoned,   ///< Never carried out, and never will be.
+    forgotten,   ///< Below the window: it may have been carried out, and never will be again.
+    no_session,  ///< The session has ended, or never was.
 };
 
-/// What a table knows, and the reply if it is kept: until the table changes.
+/// What a table knows, and the reply if it is kept. Valid until the table changes.
 struct Finding {
     Known known = Known::fresh;
     Bytes reply = {};
 };
 
-/// What has been answered to whom: each request is carried out at most once.
+/// The requests that were carried out, by session, and their replies. Each request is carried out
+/// at most once.
 ///
 /// A session's window holds the numbers above its *floor*. A number is carried out only if it lies
-/// in the window and has no reply yet; forgetting a reply raises the floor over its number. So
-/// forgetting can make a request expire, never be carried out twice. (The idea of the floor told by
-/// the client: RIFL, SOSP 2015, section 3.)
+/// in the window and has no reply yet. Forgetting a reply raises the floor to its number. So a
+/// forgotten request may expire, but is never carried out twice. (The floor that the client tells
+/// is an idea of RIFL, SOSP 2015, section 3.)
 ///
-/// Deterministic: time is what the entries of the journal say. Equal histories give equal tables.
+/// Deterministic: times come from the entries of the journal. Equal histories give equal tables.
 /// Bounds: Limits. Thread: loop only.
 /// Source: docs/formats/session.md.
 class Table {
 public:
     explicit Table(Limits limits = {}) : limits_(limits) {}
 
-    /// What a reply of `bytes` takes of Limits::bytes_max.
+    /// The share of Limits::bytes_max that a reply of `bytes` takes.
     [[nodiscard]] static constexpr std::size_t reply_cost(std::size_t bytes) { return bytes + 32; }
 
-    /// A new session, which no session before had the id of.
+    /// A new session. Its id was never used before.
     [[nodiscard]] SessionId open(Duration time);
-    /// Ends it; what it knew is forgotten.
+    /// Ends the session and forgets its replies.
     void close(SessionId session);
-    /// Comes before a request is carried out: counts as use of its session, forgets what the client
-    /// has the answers to, and says whether to go on: `fresh` is to be followed by finish().
+    /// To be called before a request is carried out. Counts as use of its session, forgets replies
+    /// that the client has received, and tells what is known. After `fresh`, carry out the request
+    /// and call finish().
     [[nodiscard]] Finding begin(const Request& request, Duration time);
     /// Keeps the reply. Requires: begin() has just said `fresh`.
     void finish(const Request& request, Bytes reply, Duration time);
-    /// As begin(); a fresh request is never carried out from now on.
+    /// As begin(), but a fresh request is never carried out from now on.
     [[nodiscard]] Finding abandon(const Request& request, Duration time);
 
-    /// What is known now. Changes nothing.
+    /// What is known now. Does not change the table.
     [[nodiscard]] Finding find(const Request& request) const;
 
     [[nodiscard]] std::size_t sessions() const { return by_id_.size(); }
@@ -80,11 +83,11 @@ public:
     /// Aborts if the table contradicts itself.
     void check_invariants() const;
 
-    /// The table as it was when this was made, in pieces, whatever the table does meanwhile.
+    /// A copy of the table at the time of image(), in pieces. The table may change meanwhile.
     class Image;
     [[nodiscard]] std::unique_ptr<Image> image() const;
 
-    /// Replaces the table by that of an image, which comes in its pieces, in order.
+    /// Replaces the table by an image. Its pieces must come in order.
     /// Errors: corrupt (none).
     [[nodiscard]] Result<void> restore_piece(Bytes piece, bool first);
 
@@ -101,7 +104,7 @@ private:
         RequestNo floor;
         std::deque<Slot> slots;  ///< By number, all above the floor.
     };
-    /// Shared with images; who changes it while an image has it too, changes a copy.
+    /// Shared with images. While an image has it too, the table changes a copy.
     using SessionPtr = std::shared_ptr<Session>;
     using Line = std::list<SessionPtr>;  ///< In order of use, longest unused first.
 
@@ -122,8 +125,8 @@ private:
 /// Thread: the table's.
 class Table::Image {
 public:
-    /// Appends the next piece, about `bytes_about` long, or one session if that is longer. False if
-    /// it was the last.
+    /// Appends the next piece. It is about `bytes_about` long, or one session if that is longer.
+    /// False: it was the last piece.
     [[nodiscard]] bool next(Buffer& out, std::size_t bytes_about);
 
 private:

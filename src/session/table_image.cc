@@ -48,7 +48,7 @@ bool Table::Image::next(Buffer& out, std::size_t bytes_about) {
             writer.varint(slot.abandoned ? 0 : slot.reply.size() + 1);
             writer.raw(as_bytes(slot.reply));
         }
-        sessions_[at_++].reset();  // From now on the table changes its own.
+        sessions_[at_++].reset();  // The table need not copy it any more.
     }
     return at_ < sessions_.size();
 }

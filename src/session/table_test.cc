@@ -18,7 +18,7 @@ constexpr Limits small = {.sessions_max = 4,
                           .idle_max = 100ms,
                           .reply_age_max = 40ms};
 
-/// Carries out a request as a replica does; what it was answered with, or why not.
+/// Carries out a request as a replica does. Returns the answer, or why there is none.
 std::string carry_out(Table& table, const Request& request, std::string_view reply,
                       Duration time = {}) {
     const Finding found = table.begin(request, time);
@@ -38,7 +38,7 @@ std::string carry_out(Table& table, const Request& request, std::string_view rep
     return "";
 }
 
-/// The same table, by way of an image in pieces of about `bytes_about`.
+/// A table restored from an image in pieces of about `bytes_about`.
 Result<void> copy(const Table& from, Table& to, std::size_t bytes_about = 64) {
     const auto image = from.image();
     bool first = true;
@@ -222,14 +222,14 @@ TEST(SessionTable, EveryPrefixAndEveryFlippedByteOfAnImageIsRefusedOrHarmless) {
     EXPECT_EQ(bounded.restore_piece(whole, true).error().code, Errc::corrupt);
 }
 
-/// A table that is never wrong, for it forgets nothing: what was ever carried out.
+/// The model: it forgets nothing, and knows every request that was ever carried out.
 struct Truth {
     std::set<std::pair<SessionId, RequestNo>> carried_out;
     std::map<std::pair<SessionId, RequestNo>, std::string> replies;
 };
 
-// Whatever happens, in whatever order, across images taken at any moment: no request is carried out
-// twice, and a reply that is given is the one of that execution.
+// In any order of events, and across images taken at any moment, no request is carried out twice,
+// and each reply is the one of that execution.
 TEST(SessionTable, NothingIsEverCarriedOutTwice) {
     for (std::uint64_t seed = 1; seed <= 40; ++seed) {
         Random random(seed);

@@ -115,8 +115,9 @@ void DesignationOracle::look_at_start(const registry::Service& service,
 }
 
 void DesignationOracle::look(const registry::Service& service) {
-    if (!service.start_order) return;
-    const role::StartOrder::Saved saved = service.start_order->save();
+    const role::StartOrder* order = service.election().start_order();
+    if (order == nullptr) return;
+    const role::StartOrder::Saved saved = order->save();
     look_at_start(service, saved);
     const Line line = line_of(service);
     std::erase_if(checkpointers_, [&](const auto& each) { return !line.contains(each); });
@@ -140,8 +141,8 @@ void DesignationOracle::look(const registry::Service& service) {
     }
     const registry::Member* active = service.active_member();
     const bool by_journal = active != nullptr && active->name == saved.active;
-    const bool handing = service.handing.has_value();
-    if (saved.active != active_ && !by_journal && !handing && !was_handing_ &&
+    const bool switching = service.election().switchover() != nullptr;
+    if (saved.active != active_ && !by_journal && !switching && !was_switching_ &&
         saved.active == giver_.first && incarnation(saved.active) == giver_.second) {
         for (const auto& [name, number] : before_giver_) {
             if (incarnation(name) != number || name == saved.checkpointer) continue;
@@ -151,7 +152,7 @@ void DesignationOracle::look(const registry::Service& service) {
         }
     }
     active_ = saved.active;
-    was_handing_ = handing;
+    was_switching_ = switching;
 }
 
 void DesignationOracle::given(const registry::Service& service, const std::string& giver) {

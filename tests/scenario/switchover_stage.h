@@ -89,7 +89,7 @@ private:
     ImmortalOracle& broken_;
     bool was_empty_ = false;
     std::string active_;
-    bool was_handing_ = false;
+    bool was_switching_ = false;
     Line checkpointers_;
     std::pair<std::string, std::uint64_t> giver_;
     Line before_giver_;

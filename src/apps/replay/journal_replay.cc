@@ -96,12 +96,12 @@ namespace {
                          {"noticed_us", remove.noticed_us()},
                          {"suspects", fmt::format("{}", fmt::join(remove.suspects(), ","))}});
         }
-        case pb::RegistryCommand::kHandOver:
+        case pb::RegistryCommand::kSwitchover:
             return told({{"do", "hand_over"},
-                         {"service", command.hand_over().family()},
-                         {"from", command.hand_over().from()},
-                         {"to", command.hand_over().to()},
-                         {"epoch", command.hand_over().epoch()}});
+                         {"service", command.switchover().family()},
+                         {"from", command.switchover().from()},
+                         {"to", command.switchover().to()},
+                         {"epoch", command.switchover().epoch()}});
         case pb::RegistryCommand::kRaise:
             return told({{"do", "raise_epoch"},
                          {"service", command.raise().family()},

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "apps/view/journal_view.h"
-#include "registry/state.h"
+#include "registry/state/state.h"
 #include "replica/checkpoint_stream.h"
 #include "runtime/disk.h"
 

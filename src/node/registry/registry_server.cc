@@ -14,7 +14,7 @@ using wire::MessageType;
 
 namespace {
 
-constexpr std::size_t links_max = registry::Machine::sessions_max + 1000;
+constexpr std::size_t links_max = registry::Sessions::size_max + 1000;
 constexpr Duration standby_turn =
     50ms;  // How often a node that is not active looks at its journal.
 constexpr Duration waiting_patience = 1s;  // Before it is logged.
@@ -195,28 +195,28 @@ void RegistryServer::watch(const registry::WatchProcess& wanted) {
     const Incarnation agent = wanted.agent;
     auto watch = runtime_.host().watch(to_process_id(wanted.process), [this, agent] {
         const auto ended = watches_.extract(agent);
-        driver_.tell([&](Machine& machine) {
-            return machine.process_gone(runtime_.now(), runtime_.host().wall_ms(), agent);
+        driver_.tell([&](Tenure& tenure) {
+            return tenure.process_gone(runtime_.now(), runtime_.host().wall_ms(), agent);
         });
     });
     if (watch != nullptr) {
         watches_[agent] = std::move(watch);
         return;
     }
-    driver_.tell([agent](Machine& machine) {
-        machine.unprovable(agent);
+    driver_.tell([agent](Tenure& tenure) {
+        tenure.unprovable(agent);
         return registry::Effects{};
     });
 }
 
 void RegistryServer::change_nodes(const registry::ChangeNodes& wanted) {
-    journal_->change(
-        wanted.change, driver_.guarded([this, token = wanted.token](const Result<void>& result) {
-            driver_.tell([&](Machine& machine) {
-                return machine.nodes_changed(runtime_.now(), token, result);
-            });
-            look_at_journal();
-        }));
+    journal_->change(wanted.change,
+                     driver_.guarded([this, token = wanted.token](const Result<void>& result) {
+                         driver_.tell([&](Tenure& tenure) {
+                             return tenure.nodes_changed(runtime_.now(), token, result);
+                         });
+                         look_at_journal();
+                     }));
 }
 
 /// An answer that is too long for a message is replaced by a failure, so that the agent does not
@@ -248,7 +248,7 @@ void RegistryServer::after_commit(const Result<void>& result) {
     if (!result && !options_.several) tell_opened(result.error());
 }
 
-/// The machines know of the journal what they are told here.
+/// Tells the tenure and the standby what they show of the journal.
 void RegistryServer::look_at_journal() {
     if (options_.several && journal_->up_to_date()) standby_.set_heard(runtime_.now());
     standby_.set_nodes(journal_->nodes());
@@ -256,11 +256,11 @@ void RegistryServer::look_at_journal() {
     standby_.set_journal(info);
     say_waiting(info.waiting());
     if (driver_.tenure() == nullptr) return;
-    driver_.tell([&](Machine& machine) {
+    driver_.tell([&](Tenure& tenure) {
         const bool has_space = journal_->replica()->space() == replica::Space::ok;
-        machine.set_space(has_space ? "ok" : "reserve_only");
-        machine.set_journal(info);
-        return machine.set_nodes(journal_->nodes());
+        tenure.set_space(has_space ? "ok" : "reserve_only");
+        tenure.set_journal(info);
+        return tenure.set_nodes(journal_->nodes());
     });
 }
 

@@ -12,21 +12,21 @@
 #include "node/registry/registry_journal.h"
 #include "node/registry/shared_port.h"
 #include "node/registry/standby_desk.h"
-#include "registry/machine.h"
 #include "registry/standby.h"
-#include "registry/state.h"
+#include "registry/state/state.h"
+#include "registry/tenure/tenure.h"
 #include "runtime/runtime.h"
 
 namespace understudy::node {
 
-/// A node of a registry on this machine. It binds registry::Machine and registry::Standby to the
+/// A node of a registry on this machine. It binds registry::Tenure and registry::Standby to the
 /// journal, the port and the processes of the machine. A registry that runs alone is a node that is
 /// always active.
 ///
 /// Shell. Thread: loop only.
 /// If the disk fails, the callback of on_failed() is called and the port is closed. A restart
 /// recovers what was durable. No operation is retried on a file that failed.
-class RegistryServer final : private hosting::TenureDriver<registry::Machine>::Binding {
+class RegistryServer final : private hosting::TenureDriver<registry::Tenure>::Binding {
 public:
     struct Options {
         Address listen{"127.0.0.1", 22222};
@@ -34,7 +34,7 @@ public:
         link::Link::Options link;
         std::string directory;
         std::uint64_t segment_size_bytes = 1 * MiB;
-        registry::Machine::Options machine;
+        registry::Tenure::Options machine;
         /// The content of a backup file (BackupAsk). A new directory is filled with it, and agents
         /// are not served before the next start. Refused for a directory that holds a platform.
         std::optional<Buffer> restore;
@@ -63,13 +63,13 @@ public:
     }
     [[nodiscard]] const registry::State& state() const { return state_; }
     /// Null if this node is not active.
-    [[nodiscard]] const registry::Machine* machine() const { return driver_.tenure(); }
+    [[nodiscard]] const registry::Tenure* machine() const { return driver_.tenure(); }
     /// Whether agents are served here.
     [[nodiscard]] bool serving() const { return serving_; }
     [[nodiscard]] const RegistryJournal& journal() const { return *journal_; }
 
 private:
-    using Machine = registry::Machine;
+    using Tenure = registry::Tenure;
 
     [[nodiscard]] hosting::SessionServer::Options session_options();
     [[nodiscard]] RegistryJournal::Options journal_options() const;
@@ -109,7 +109,7 @@ private:
     registry::Standby standby_;
     hosting::SessionServer sessions_;
     StandbyDesk desk_;
-    hosting::TenureDriver<Machine> driver_;
+    hosting::TenureDriver<Tenure> driver_;
     bool serving_ = false;
     bool stopping_ = false;
     std::unique_ptr<Timer> failing_;
