@@ -35,6 +35,7 @@ Courier::Line& Courier::line(const std::string& peer) {
 
 void Courier::erase(Line& line) {
     std::erase(marked_, &line);
+    std::replace(sending_.begin(), sending_.end(), &line, static_cast<Line*>(nullptr));
     lines_.erase(lines_.find(line.peer));
 }
 
@@ -83,6 +84,7 @@ void Courier::forget(const std::string& peer, const Error& reason) {
 void Courier::drop_all() {
     hellos_.clear();
     marked_.clear();
+    std::fill(sending_.begin(), sending_.end(), nullptr);
     for (auto& [peer, line] : lines_) {
         line.marked = false;
         line.watch.reset();
@@ -158,11 +160,15 @@ void Courier::mark(Line& line) {
 }
 
 void Courier::send_marked() {
-    // Lines that are marked meanwhile are handled later.
-    for (Line* line : std::exchange(marked_, {})) {
+    // Lines that are marked during the loop have their turn later. To send may erase lines.
+    sending_.swap(marked_);
+    for (std::size_t i = 0; i < sending_.size(); ++i) {
+        Line* const line = sending_[i];
+        if (line == nullptr) continue;
         line->marked = false;
         send(*line);
     }
+    sending_.clear();
 }
 
 void Courier::send(Line& line) {

@@ -194,6 +194,7 @@ private:
     link::Acceptor acceptor_;
     std::map<GuestId, ImmortalHello> hellos_;  ///< Of the guests.
     std::vector<Line*> marked_;
+    std::vector<Line*> sending_;  ///< Of this turn; null: erased meanwhile.
     TurnEnd send_marked_;
     Counters counters_;
     Lifetime life_;
