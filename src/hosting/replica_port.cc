@@ -14,6 +14,7 @@ ReplicaPort::ReplicaPort(Runtime& runtime, Log& log, Options options, Locator& l
       connections_(runtime, log,
                    {.link = {.handshake_limit = options_.handshake_limit},
                     .links_max = connections_max,
+                    .unread_max_bytes = link::Link::backlog_max_bytes,
                     .refused_event = "replica.client_refused"}) {
     connections_.serve(static_cast<SessionServer::Desk&>(*this));
 }
