@@ -189,7 +189,7 @@ private:
             on.entered_ = true;
             on.naming_.emplace(observer, on.members_);
             node_ = on.world_.nodes.enter(
-                on.world_.runtime, on.world_.log, on.node_options(), on.world_.engine,
+                on.world_.runtime, on.node_options(), on.world_.engine,
                 [this, &on, opened = std::move(opened)](Result<replicated::Node*> node) {
                     if (!node) return opened(std::move(node).error());
                     on.node_ = *node;

@@ -51,7 +51,7 @@ private:
 
 ProcessNodes::~ProcessNodes() { life_.end(); }
 
-std::unique_ptr<journal::Opening> ProcessNodes::enter(Runtime& runtime, Log& log,
+std::unique_ptr<journal::Opening> ProcessNodes::enter(Runtime& runtime,
                                                       replicated::Node::Options options,
                                                       consensus::MakeCore make_core,
                                                       Opened opened) {
@@ -71,7 +71,6 @@ std::unique_ptr<journal::Opening> ProcessNodes::enter(Runtime& runtime, Log& log
         entry->waiting.push_back(waiting.get());
     } else {
         entry = std::make_unique<Entry>(Entry{.runtime = runtime,
-                                              .log = log,
                                               .options = std::move(options),
                                               .make_core = std::move(make_core),
                                               .failed = {},
@@ -86,7 +85,7 @@ std::unique_ptr<journal::Opening> ProcessNodes::enter(Runtime& runtime, Log& log
 
 void ProcessNodes::open(Entry& entry) {
     entry.opening =
-        replicated::Node::open(entry.runtime, entry.log, entry.options, entry.make_core,
+        replicated::Node::open(entry.runtime, log_, entry.options, entry.make_core,
                                [this, &entry](Result<std::unique_ptr<replicated::Node>> result) {
                                    const std::string directory = entry.options.directory;
                                    if (!result) {

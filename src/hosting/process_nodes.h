@@ -27,7 +27,8 @@ class ProcessNodes {
 public:
     using Opened = std::function<void(Result<replicated::Node*>)>;
 
-    ProcessNodes() = default;
+    /// The log outlives it: a node may outlive the user that it was opened for.
+    explicit ProcessNodes(Log& log) : log_(log) {}
     ~ProcessNodes();
     ProcessNodes(const ProcessNodes&) = delete;
     ProcessNodes& operator=(const ProcessNodes&) = delete;
@@ -36,7 +37,7 @@ public:
     /// call, unless the returned opening is destroyed before. The user calls leave() in any case.
     /// Errors: bad_config (none): the node is open here with another name, port or list of peers;
     ///         those of replicated::Node::open().
-    [[nodiscard]] std::unique_ptr<journal::Opening> enter(Runtime& runtime, Log& log,
+    [[nodiscard]] std::unique_ptr<journal::Opening> enter(Runtime& runtime,
                                                           replicated::Node::Options options,
                                                           consensus::MakeCore make_core,
                                                           Opened opened);
@@ -48,7 +49,6 @@ private:
     class Waiting;
     struct Entry {
         Runtime& runtime;
-        Log& log;
         const replicated::Node::Options options;
         const consensus::MakeCore make_core;
         std::size_t users = 0;
@@ -63,6 +63,7 @@ private:
     void closed(const std::string& directory);
     void answer(const std::string& directory, const Result<replicated::Node*>& result);
 
+    Log& log_;
     std::map<std::string, std::unique_ptr<Entry>> entries_;  ///< By directory.
     Lifetime life_;
 };

@@ -61,7 +61,7 @@ private:
     bool closing_ = false;
     std::optional<Error> error_;
     std::string said_;
-    hosting::ProcessNodes nodes_;
+    hosting::ProcessNodes nodes_{log_};
     std::unique_ptr<hosting::Places> places_;
     std::unique_ptr<Coordinator> coordinator_;
     std::unique_ptr<platform::Signals> signals_;

@@ -57,7 +57,7 @@ private:
     const ImmortalMember::Classes classes_;
     Address listen_;
     std::unique_ptr<immortal::LinkedApplication> application_;  ///< As new when the journal opens.
-    hosting::ProcessNodes nodes_;
+    hosting::ProcessNodes nodes_{log_};
     std::unique_ptr<hosting::Places> places_;
     std::unique_ptr<hosting::Copy> copy_;
     bool closing_ = false;

@@ -17,9 +17,13 @@ namespace understudy::library {
 
 /// The threads of one agent, or of several.
 struct ThreadPair {
-    explicit ThreadPair(const std::shared_ptr<Log>& log)
-        : loop(log, "us-loop"), callbacks(std::make_shared<CallbackThread>("us-callback")) {}
+    explicit ThreadPair(const std::shared_ptr<Log>& its_log)
+        : log(its_log),
+          nodes(*log),
+          loop(log, "us-loop"),
+          callbacks(std::make_shared<CallbackThread>("us-callback")) {}
 
+    const std::shared_ptr<Log> log;
     hosting::ProcessNodes nodes;  ///< Loop only; outlives the loop.
     LoopThread loop;
     const std::shared_ptr<CallbackThread> callbacks;
