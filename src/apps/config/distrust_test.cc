@@ -46,8 +46,8 @@ TEST(Distrust, PlainAgainstTlsIsSaidEitherWay) {
 }
 
 TEST(Distrust, OfSeveralRegistriesEachOnesReasonIsListed) {
-    EXPECT_EQ(told("a:1: no; b:2: never").substr(0, 51),
-              "no registry at h:7 is of use: a:1: no; b:2: never\nt");
+    EXPECT_EQ(told("a:1: no; b:2: never").substr(0, 53),
+              "no registry at h:7 can be used: a:1: no; b:2: never\nt");
 }
 
 }  // namespace

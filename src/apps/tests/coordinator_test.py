@@ -497,7 +497,7 @@ class Refusals(CoordinatorCase):
         result = run("coordinator", "--instance", "server", "--log", self.directory, "--app-host",
                      "0.0.0.0")
         self.assertEqual(result.returncode, USAGE)
-        self.assertIn("in the clear", result.stderr)
+        self.assertIn("without encryption", result.stderr)
         result = run("coordinator", "--instance", "server", "--log", self.directory, "--port",
                      "65536")
         self.assertEqual(result.returncode, USAGE)
