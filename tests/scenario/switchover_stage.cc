@@ -57,7 +57,7 @@ public:
         : log_(log), designated_(std::move(designated)) {}
     void write(LogLevel level, std::string_view event,
                std::initializer_list<LogField> fields) override {
-        if (event == "immortal.designated") {
+        if (event == "copy.designated") {
             for (const LogField& field : fields) {
                 if (field.key == "role") *designated_ = field.value == name(Role::active);
             }
