@@ -137,8 +137,9 @@ void Service::Impl::take_entry(Outbox::Kind kind, std::uint64_t number, Bytes by
 }
 
 Result<void> Service::Impl::put_in_journal(Outbox::Kind kind, Record::Impl& record, Bytes bytes) {
-    ByteWriter writer(record.scratch);
     record.scratch.clear();
+    record.scratch.reserve(2 * sizeof record.reset + record.name.size() + bytes.size());
+    ByteWriter writer(record.scratch);
     writer.fixed(record.reset);
     writer.text(record.name);
     writer.raw(bytes);
