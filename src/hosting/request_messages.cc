@@ -1,14 +1,14 @@
 #include "hosting/request_messages.h"
 
 #include "base/bytes.h"
+#include "link/mark.h"
 #include "understudy/limits.h"
 
 namespace understudy::hosting {
 
 namespace {
 
-constexpr std::string_view request_mark = "USRQ";
-constexpr std::uint8_t request_version = 1;
+constexpr link::Mark request_mark{.text = "USRQ", .version = 1, .between = "clients and replicas"};
 constexpr std::uint8_t greeting_welcome = 1;
 constexpr std::uint8_t greeting_elsewhere = 2;
 constexpr std::uint8_t answer_error = 0xff;  // Else a fate.
@@ -16,26 +16,6 @@ constexpr std::size_t host_bytes_max = 255;
 
 Error not_a_request(const char* what) {
     return {.code = Errc::corrupt, .detail = std::string("between client and replica: ") + what};
-}
-
-void write_mark(ByteWriter& writer) {
-    writer.raw(as_bytes(request_mark));
-    writer.fixed(request_version);
-}
-
-Result<void> check_mark(ByteReader& reader) {
-    const auto found = reader.raw(request_mark.size());
-    if (!found || as_text(*found) != request_mark) {
-        return Error{.code = Errc::refused, .detail = "the other end speaks another protocol"};
-    }
-    const auto spoken = reader.fixed<std::uint8_t>();
-    if (!spoken || *spoken != request_version) {
-        return Error{
-            .code = Errc::refused,
-            .detail = "the other end speaks version " + std::to_string(spoken.value_or(0)) +
-                      " between clients and replicas, not " + std::to_string(request_version)};
-    }
-    return {};
 }
 
 [[nodiscard]] std::optional<std::string> bounded_text(ByteReader& reader, std::size_t bytes_max) {
@@ -49,7 +29,7 @@ Result<void> check_mark(ByteReader& reader) {
 Buffer encode(const RequestHello& hello) {
     Buffer out;
     ByteWriter writer(out);
-    write_mark(writer);
+    link::write_mark(writer, request_mark);
     writer.text(hello.service);
     writer.fixed(hello.session.value);
     writer.fixed(hello.epoch.value);
@@ -58,7 +38,7 @@ Buffer encode(const RequestHello& hello) {
 
 Result<RequestHello> decode_request_hello(Bytes bytes) {
     ByteReader reader(bytes);
-    US_CHECK(check_mark(reader));
+    US_CHECK(link::check_mark(reader, request_mark));
     auto service = bounded_text(reader, identifier_size_max);
     const auto session = reader.fixed<std::uint64_t>();
     const auto epoch = reader.fixed<std::uint64_t>();
@@ -69,7 +49,7 @@ Result<RequestHello> decode_request_hello(Bytes bytes) {
 Buffer encode(const RequestGreeting& greeting) {
     Buffer out;
     ByteWriter writer(out);
-    write_mark(writer);
+    link::write_mark(writer, request_mark);
     if (const auto* welcome = std::get_if<RequestWelcome>(&greeting)) {
         writer.fixed(greeting_welcome);
         writer.text(welcome->member);
@@ -88,7 +68,7 @@ Buffer encode(const RequestGreeting& greeting) {
 
 Result<RequestGreeting> decode_request_greeting(Bytes bytes) {
     ByteReader reader(bytes);
-    US_CHECK(check_mark(reader));
+    US_CHECK(link::check_mark(reader, request_mark));
     const auto kind = reader.fixed<std::uint8_t>();
     auto member = bounded_text(reader, identifier_size_max);
     const auto epoch = reader.fixed<std::uint64_t>();

@@ -1,14 +1,14 @@
 #include "node/immortal/immortal_handshake.h"
 
 #include "base/bytes.h"
+#include "link/mark.h"
 #include "understudy/limits.h"
 
 namespace understudy::node {
 
 namespace {
 
-constexpr std::string_view mark = "USIM";
-constexpr std::uint8_t handshake_version = 1;
+constexpr link::Mark mark{.text = "USIM", .version = 1, .between = "immortals"};
 constexpr std::uint8_t kind_welcome = 1;
 constexpr std::uint8_t kind_elsewhere = 2;
 constexpr std::uint8_t flag_resuming = 1;
@@ -18,26 +18,6 @@ constexpr std::size_t host_size_max = 255;
 
 Error corrupt(const char* what) {
     return {.code = Errc::corrupt, .detail = std::string("between immortals: ") + what};
-}
-
-void open(ByteWriter& writer) {
-    writer.raw(as_bytes(mark));
-    writer.fixed(handshake_version);
-}
-
-Result<void> check_opening(ByteReader& reader) {
-    const auto found = reader.raw(mark.size());
-    if (!found || as_text(*found) != mark) {
-        return Error{.code = Errc::refused, .detail = "the other end speaks another protocol"};
-    }
-    const auto spoken = reader.fixed<std::uint8_t>();
-    if (!spoken || *spoken != handshake_version) {
-        return Error{.code = Errc::refused,
-                     .detail = "the other end speaks version " +
-                               std::to_string(spoken.value_or(0)) + " between immortals, not " +
-                               std::to_string(handshake_version)};
-    }
-    return {};
 }
 
 std::string short_text(ByteReader& reader, std::size_t size_max) {
@@ -60,7 +40,7 @@ void number(ByteReader& reader, Strong<Tag>& into) {
 Buffer encode(const ImmortalHello& hello) {
     Buffer out;
     ByteWriter writer(out);
-    open(writer);
+    link::write_mark(writer, mark);
     writer.text(hello.service);
     writer.text(hello.name);
     writer.text(hello.member);
@@ -75,7 +55,7 @@ Buffer encode(const ImmortalHello& hello) {
 
 Result<ImmortalHello> decode_hello(Bytes bytes) {
     ByteReader reader(bytes);
-    US_CHECK(check_opening(reader));
+    US_CHECK(link::check_mark(reader, mark));
     ImmortalHello hello;
     hello.service = short_text(reader, identifier_size_max);
     hello.name = short_text(reader, identifier_size_max);
@@ -97,7 +77,7 @@ Result<ImmortalHello> decode_hello(Bytes bytes) {
 Buffer encode(const ImmortalAnswer& answer) {
     Buffer out;
     ByteWriter writer(out);
-    open(writer);
+    link::write_mark(writer, mark);
     if (const auto* welcome = std::get_if<ImmortalWelcome>(&answer)) {
         writer.fixed(kind_welcome);
         writer.text(welcome->member);
@@ -119,7 +99,7 @@ Buffer encode(const ImmortalAnswer& answer) {
 
 Result<ImmortalAnswer> decode_answer(Bytes bytes) {
     ByteReader reader(bytes);
-    US_CHECK(check_opening(reader));
+    US_CHECK(link::check_mark(reader, mark));
     const std::uint8_t kind = reader.fixed<std::uint8_t>().value_or(0);
     if (kind == kind_welcome) {
         ImmortalWelcome welcome;
