@@ -1,6 +1,8 @@
 // Three members of a service of our own, which a registry knows, in processes of their own: killed,
 // hung and switched over while clients count. No client sees an error, and each count is exact.
 
+#include "tests/counter/counter.h"
+
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
@@ -14,8 +16,7 @@
 
 #include <gtest/gtest.h>
 
-#include "platform/asio_runtime.h"
-#include "tests/counter/counter.h"
+#include "platform/free_address_test.h"
 #include "tests/process/process.h"
 #include "understudy/replica_client.h"
 
@@ -90,13 +91,6 @@ private:
     std::thread thread_;
 };
 
-std::uint16_t port_of_our_own() {
-    NullLog log;
-    platform::AsioRuntime runtime(log);
-    auto listener = runtime.network().listen({"127.0.0.1", 0}, std::nullopt, [](auto) {});
-    return listener ? (*listener)->address().port : std::uint16_t{0};
-}
-
 class CounterService : public ::testing::TestWithParam<std::string> {
 protected:
     void SetUp() override {
@@ -108,8 +102,7 @@ protected:
         address_ = registry_->expect("registry ready on").word(3);
         address_.pop_back();
         for (const std::string& member : names) {
-            nodes_ += (nodes_.empty() ? "" : ",") + member + "=127.0.0.1:" +
-                      std::to_string(port_of_our_own());
+            nodes_ += (nodes_.empty() ? "" : ",") + member + "=" + platform::free_address();
         }
         for (const std::string& member : names) start(member);
         ASSERT_TRUE(eventually([this] { return active().has_value(); }));

@@ -11,7 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "base/random.h"
-#include "platform/asio_runtime.h"
+#include "platform/free_address_test.h"
 #include "tests/process/descriptors.h"
 #include "tests/process/immortal_parts.h"
 #include "tests/process/process.h"
@@ -20,14 +20,6 @@
 
 namespace understudy::process {
 namespace {
-
-[[nodiscard]] std::string free_address() {
-    NullLog log;
-    platform::AsioRuntime runtime(log);
-    auto listener = runtime.network().listen({"127.0.0.1", 0}, std::nullopt, [](auto) {});
-    if (!listener) throw Broken("no free port");
-    return to_string((*listener)->address());
-}
 
 class Immortals : public ::testing::Test {
 protected:
@@ -56,9 +48,9 @@ protected:
     }
 
     TemporaryDirectory directory_;
-    std::map<Key, std::string> listen_{{{"server", "A"}, free_address()},
-                                       {{"server", "B"}, free_address()},
-                                       {{"client", "A"}, free_address()}};
+    std::map<Key, std::string> listen_{{{"server", "A"}, platform::free_address()},
+                                       {{"server", "B"}, platform::free_address()},
+                                       {{"client", "A"}, platform::free_address()}};
     std::map<Key, std::unique_ptr<Process>> copies_;
 };
 
@@ -148,8 +140,8 @@ protected:
     }
 
     TemporaryDirectory directory_;
-    const std::string address_ = free_address();
-    const std::string applications_ = free_address();
+    const std::string address_ = platform::free_address();
+    const std::string applications_ = platform::free_address();
     std::unique_ptr<Process> coordinator_;
 };
 

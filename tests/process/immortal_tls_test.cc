@@ -15,8 +15,7 @@
 #include "base/eventually_test.h"
 #include "base/scratch_test.h"
 #include "library/engine.h"
-#include "platform/asio_runtime.h"
-#include "platform/log.h"
+#include "platform/free_address_test.h"
 #include "tests/contract/certificates.h"
 #include "tests/process/immortal_parts.h"
 #include "understudy/immortal_client.h"
@@ -24,16 +23,6 @@
 
 namespace understudy::process {
 namespace {
-
-[[nodiscard]] std::string free_address() {
-    platform::LineLog log({.level = LogLevel::error});
-    platform::AsioRuntime runtime(log);
-    const auto listener =
-        runtime.network().listen({"127.0.0.1", 0}, std::nullopt, [](auto connection) {
-            connection.reset();
-        });
-    return to_string((*listener)->address());
-}
 
 /// The log of a member or client; outlives it.
 class Lines {
@@ -108,8 +97,8 @@ protected:
     const Scratch directory_;
     const contract::TestAuthority authority_{directory_.path, "authority"};
     const contract::TestAuthority stranger_{directory_.path, "stranger"};
-    const std::string server_ = free_address();
-    const std::string client_ = free_address();
+    const std::string server_ = platform::free_address();
+    const std::string client_ = platform::free_address();
     int journals_ = 0;
 };
 
@@ -207,7 +196,7 @@ TEST_F(ImmortalTls, AReplicatedJournalTakesTheSameCertificates) {
     Lines lines;
     std::vector<ReplicatedGroup::Node> nodes;
     for (const char* const name : {"A", "B", "C"}) {
-        nodes.push_back({.name = name, .address = free_address()});
+        nodes.push_back({.name = name, .address = platform::free_address()});
     }
     std::vector<ImmortalMember> members;
     const std::vector<std::string> shown{"server/A", "server/*"};

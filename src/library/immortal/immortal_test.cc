@@ -12,7 +12,7 @@
 
 #include "base/eventually_test.h"
 #include "base/scratch_test.h"
-#include "platform/asio_runtime.h"
+#include "platform/free_address_test.h"
 #include "understudy/immortal_client.h"
 #include "understudy/immortal_member.h"
 
@@ -84,19 +84,11 @@ public:
     std::int64_t wrong = 0;
 };
 
-std::string free_address() {
-    NullLog log;
-    platform::AsioRuntime runtime(log);
-    auto listener = runtime.network().listen({"127.0.0.1", 0}, std::nullopt, [](auto) {});
-    US_ASSERT(listener);
-    return to_string((*listener)->address());
-}
-
 /// Addresses of a server and a client that do not exist yet.
 struct Stage {
-    std::string server_a = free_address();
-    std::string server_b = free_address();
-    std::string client = free_address();
+    std::string server_a = platform::free_address();
+    std::string server_b = platform::free_address();
+    std::string client = platform::free_address();
     Scratch scratch;
 
     [[nodiscard]] ImmortalOptions options(const std::string& service, const std::string& member,

@@ -13,18 +13,10 @@
 #include "base/eventually_test.h"
 #include "library/engine.h"
 #include "library/platform_test.h"
-#include "platform/asio_runtime.h"
+#include "platform/free_address_test.h"
 
 namespace understudy::library {
 namespace {
-
-/// A port that was free a moment ago.
-std::uint16_t idle_port() {
-    NullLog log;
-    platform::AsioRuntime runtime(log);
-    auto listener = runtime.network().listen({"127.0.0.1", 0}, std::nullopt, [](auto) {});
-    return listener ? (*listener)->address().port : std::uint16_t{0};
-}
 
 class SurvivingRecords : public PlatformTest {
 protected:
@@ -147,7 +139,7 @@ TEST_F(SurvivingRecords, OnAReplicatedJournalToo) {
     const std::vector<std::string> names{"A", "B", "C"};
     std::vector<ReplicatedGroup::Node> nodes;
     for (const std::string& name : names) {
-        nodes.push_back({.name = name, .address = "127.0.0.1:" + std::to_string(idle_port())});
+        nodes.push_back({.name = name, .address = platform::free_address()});
     }
     std::map<std::string, std::unique_ptr<Copy>> copies;
     const auto open = [&](const std::string& name) {

@@ -14,38 +14,12 @@
 #include "library/engine.h"
 #include "library/platform_test.h"
 #include "library/registry/admin.h"
-#include "platform/asio_runtime.h"
+#include "library/replica/sum_test.h"
+#include "platform/free_address_test.h"
 #include "wire/control.h"
 
 namespace understudy::library {
 namespace {
-
-/// Adds what it is told, and says what that comes to.
-class RunningTotal final : public SmallStateMachine {
-public:
-    void apply(const Command& command, Buffer& reply) override {
-        total += std::stoull(std::string(as_text(command.body)));
-        const std::string text = std::to_string(total);
-        reply.assign(as_bytes(text).begin(), as_bytes(text).end());
-    }
-    void snapshot(Buffer& out) const override {
-        const std::string text = std::to_string(total);
-        out.insert(out.end(), as_bytes(text).begin(), as_bytes(text).end());
-    }
-    Result<void> restore(Bytes state) override {
-        total = std::stoull(std::string(as_text(state)));
-        return {};
-    }
-    std::uint64_t total = 0;
-};
-
-/// A port that was free a moment ago.
-std::uint16_t unused_port() {
-    NullLog log;
-    platform::AsioRuntime runtime(log);
-    auto listener = runtime.network().listen({"127.0.0.1", 0}, std::nullopt, [](auto) {});
-    return listener ? (*listener)->address().port : std::uint16_t{0};
-}
 
 std::string text_of(const Result<Buffer>& reply) {
     return reply ? std::string(as_text(*reply)) : to_string(reply.error());
@@ -54,14 +28,14 @@ std::string text_of(const Result<Buffer>& reply) {
 class ReplicaPlatform : public PlatformTest {
 protected:
     struct Copy {
-        std::shared_ptr<RunningTotal> machine;
+        std::shared_ptr<Sum> machine;
         Replica replica;
         Heard<Role> roles;
     };
     std::unique_ptr<Copy> open_copy(ReplicaOptions options) {
         options.registry = {registry_.address()};
         options.log = quiet();
-        auto machine = std::make_shared<RunningTotal>();
+        auto machine = std::make_shared<Sum>();
         auto copy = std::make_unique<Copy>(
             Copy{machine, Replica::open(std::move(options), machine).value_or_throw(), {}});
         copy->replica.on_role(
@@ -203,7 +177,7 @@ TEST_F(ReplicaPlatform, ReplicasOfOneProcessShareANode) {
     const std::vector<std::string> nodes{"n1", "n2", "n3"};
     std::vector<std::string> addresses;
     for (std::size_t i = 0; i < nodes.size(); ++i) {
-        addresses.push_back("127.0.0.1:" + std::to_string(unused_port()));
+        addresses.push_back(platform::free_address());
     }
     std::vector<Threads> threads;
     std::vector<std::unique_ptr<Copy>> copies;
@@ -221,7 +195,7 @@ TEST_F(ReplicaPlatform, ReplicasOfOneProcessShareANode) {
                                .registry = {registry_.address()},
                                .threads = threads[i],
                                .log = quiet()};
-        auto machine = std::make_shared<RunningTotal>();
+        auto machine = std::make_shared<Sum>();
         copies.push_back(std::make_unique<Copy>(
             Copy{machine, Replica::open(std::move(options), machine).value_or_throw(), {}}));
         copies.back()->replica.on_role(
@@ -261,7 +235,7 @@ TEST_F(ReplicaPlatform, ReplicasOfOneProcessShareANode) {
                                 .journal = wrong,
                                 .threads = threads[0],
                                 .log = quiet()},
-                               std::make_shared<RunningTotal>())
+                               std::make_shared<Sum>())
                      .value_or_throw();
     const auto opened = third.wait_open();
     ASSERT_FALSE(opened);

@@ -16,38 +16,13 @@
 #include "base/eventually_test.h"
 #include "base/scratch_test.h"
 #include "library/engine.h"
-#include "platform/asio_runtime.h"
+#include "library/replica/sum_test.h"
+#include "platform/free_address_test.h"
 
 namespace understudy {
 namespace {
 
-/// Adds its commands, and answers with the sum.
-class Sum final : public SmallStateMachine {
-public:
-    void apply(const Command& command, Buffer& reply) override {
-        total += std::stoull(std::string(as_text(command.body)));
-        const std::string text = std::to_string(total);
-        reply.assign(as_bytes(text).begin(), as_bytes(text).end());
-    }
-    void snapshot(Buffer& out) const override {
-        const std::string text = std::to_string(total);
-        out.insert(out.end(), as_bytes(text).begin(), as_bytes(text).end());
-    }
-    Result<void> restore(Bytes state) override {
-        total = std::stoull(std::string(as_text(state)));
-        return {};
-    }
-
-    std::uint64_t total = 0;
-};
-
-/// A port that was free a moment ago.
-std::uint16_t free_port() {
-    NullLog log;
-    platform::AsioRuntime runtime(log);
-    auto listener = runtime.network().listen({"127.0.0.1", 0}, std::nullopt, [](auto) {});
-    return listener ? (*listener)->address().port : std::uint16_t{0};
-}
+using library::Sum;
 
 /// One member and its state machine.
 struct Member {
@@ -280,7 +255,7 @@ TEST(PublicReplica, ThreeMembersKeepTheStateWithoutSharedStorage) {
     const Scratch scratch;
     std::vector<ReplicatedGroup::Node> nodes;
     for (const char* name : {"A", "B", "C"}) {
-        nodes.push_back({name, "127.0.0.1:" + std::to_string(free_port())});
+        nodes.push_back({name, platform::free_address()});
     }
     std::map<std::string, std::unique_ptr<Member>> members;
     for (const auto& node : nodes) {
