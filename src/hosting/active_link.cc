@@ -23,15 +23,6 @@ void ActiveLink::start() {
     dial();
 }
 
-void ActiveLink::stop() {
-    watch_.reset();
-    dial_.reset();
-    retry_.reset();
-    silence_.reset();
-    up_ = false;
-    link_.reset();
-}
-
 void ActiveLink::finish(std::function<void()> done) {
     watch_.reset();
     dial_.reset();
@@ -99,14 +90,11 @@ void ActiveLink::found(const std::vector<Locator::Place>& places) {
 }
 
 void ActiveLink::dial_failed(const Error& reason) {
-    // Nobody there, or not active: that is what the search is for. All else is told.
-    const bool usual = reason.code == Errc::unavailable || reason.code == Errc::timed_out ||
-                       reason.code == Errc::closed || reason.code == Errc::not_active ||
-                       reason.code == Errc::in_use;
-    if (!usual) refusals_.heard("replica.refused", kv("service", options_.service), reason);
+    const bool expected = ActiveSearch::expects(reason);
+    if (!expected) refusals_.heard("replica.refused", kv("service", options_.service), reason);
     search_.failed();
     dial();
-    if (!usual) owner_.link_refused(reason);
+    if (!expected) owner_.link_refused(reason);
 }
 
 Result<ActiveLink::Greeting> ActiveLink::read_greeting(const link::Link& link, Bytes opaque) {
@@ -148,7 +136,7 @@ void ActiveLink::answered(Result<link::Dial::Welcomed> result) {
     heard_ = since_;
     const Lifetime::Watch here = life_.watch();
     locator_.heard(options_.service, {.member = active.member, .address = asked_, .epoch = epoch_});
-    owner_.link_up();
+    owner_.link_up(result->opaque);
     if (!here.ended()) await(awaited_);
 }
 

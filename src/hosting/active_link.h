@@ -45,10 +45,11 @@ public:
     public:
         virtual ~Owner() = default;
         [[nodiscard]] virtual Buffer link_hello() = 0;
-        /// Reads the answer to the hello. An error: the member is not taken.
+        /// Reads the answer to the hello, and changes nothing: whether the other end is a member of
+        /// the service is checked after that. An error: the member is not taken.
         [[nodiscard]] virtual Result<Greeting> link_greeting(Bytes opaque) = 0;
-        /// The connection is usable.
-        virtual void link_up() = 0;
+        /// The connection is usable. `welcome` is what link_greeting() has read.
+        virtual void link_up(Bytes welcome) = 0;
         /// An error ends the connection; another is made.
         [[nodiscard]] virtual Result<void> link_message(wire::MessageType type, Bytes body) = 0;
         /// The backlog is empty again after full() was true.
@@ -64,8 +65,6 @@ public:
 
     /// Connects, and connects again, from now on.
     void start();
-    /// Ends the connection and all attempts.
-    void stop();
     /// Ends the connection as one that does not help; another is made.
     void drop(const Error& reason);
     /// Sends what there is, then ends; `done` comes last. Requires: called once, nothing after it.

@@ -38,6 +38,12 @@ ActiveSearch::Step ActiveSearch::next(Random& random) {
     return Ask{*asked_};
 }
 
+bool ActiveSearch::expects(const Error& reason) {
+    return reason.code == Errc::unavailable || reason.code == Errc::timed_out ||
+           reason.code == Errc::closed || reason.code == Errc::not_active ||
+           reason.code == Errc::in_use;
+}
+
 void ActiveSearch::failed() {
     if (!asked_) return;
     const auto at = std::find_if(places_.begin(), places_.end(), [this](const auto& place) {
@@ -59,7 +65,7 @@ void ActiveSearch::elsewhere(const Locator::Place& active) {
 void ActiveSearch::ended(Duration after) {
     hint_.reset();
     hints_ = 0;
-    // Whoever takes links and drops them at once is not to be asked without end.
+    // A member that accepts links and drops them at once must not be asked without a pause.
     if (after < settled_after) return failed();
     asked_in_round_ = 0;
     wait_ = wait_min;

@@ -10,17 +10,19 @@
 
 namespace understudy::hosting {
 
-/// Who is asked next for the active member of a service.
+/// Chooses which member is asked next when a client looks for the active member of a service.
 ///
-/// First whom somebody named, then all that are known in their order; who did not help goes to the
-/// back. After a whole round in vain it waits, longer each time, with jitter.
+/// First the member that another one named, then all known members in their order. A member that
+/// did not help goes to the end of the list. After a round without success the search waits, longer
+/// each time, with jitter.
 ///
 /// Machine. Thread: loop only.
 class ActiveSearch {
 public:
     static constexpr Duration wait_min = 10ms;
     static constexpr Duration wait_max = 500ms;
-    /// Members that name each other are believed so often in a round.
+    /// Bounds how often in a round the search follows the name that a member gives: two members may
+    /// name each other.
     static constexpr std::size_t hints_max = 3;
 
     struct Ask {
@@ -29,17 +31,21 @@ public:
     struct Wait {
         Duration time;
     };
-    struct Nobody {};  ///< Until somebody is found.
+    struct Nobody {};  ///< No member is known: found() has to come first.
     using Step = std::variant<Ask, Wait, Nobody>;
 
-    /// All that are known now. True if it says something new: then there is no reason to wait.
+    /// Takes all places that are known now. Returns true if they have changed: then there is no
+    /// reason to wait.
     bool found(const std::vector<Locator::Place>& places);
     [[nodiscard]] Step next(Random& random);
-    /// The last one asked did not answer, or not as it should.
+    /// Whether a search expects this failure: no process answers, or its member is not active. Any
+    /// other reason should be reported.
+    [[nodiscard]] static bool expects(const Error& reason);
+    /// The member that was asked last did not answer, or not correctly.
     void failed();
-    /// It is not active, and names who is; port 0: it does not know.
+    /// It is not active, and names the active member. Port 0: it does not know the address.
     void elsewhere(const Locator::Place& active);
-    /// It is the one, and was for so long.
+    /// It was the active member, and the connection to it lasted this long.
     void ended(Duration after);
 
 private:

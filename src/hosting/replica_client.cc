@@ -132,12 +132,14 @@ Result<ActiveLink::Greeting> ReplicaClient::link_greeting(Bytes opaque) {
                                                            .epoch = elsewhere->epoch}});
     }
     const auto& welcome = std::get<RequestWelcome>(greeting);
-    if (session_.value == 0) session_ = welcome.session;
     return ActiveLink::Greeting(
         ActiveLink::Active{.member = welcome.member, .epoch = welcome.epoch});
 }
 
-void ReplicaClient::link_up() {
+void ReplicaClient::link_up(Bytes welcome) {
+    if (session_.value == 0) {
+        session_ = std::get<RequestWelcome>(*decode_request_greeting(welcome)).session;
+    }
     trouble_.reset();
     sent_ = 0;
     send();

@@ -94,7 +94,7 @@ private:
     // ActiveLink::Owner
     Buffer link_hello() override;
     Result<ActiveLink::Greeting> link_greeting(Bytes opaque) override;
-    void link_up() override;
+    void link_up(Bytes welcome) override;
     Result<void> link_message(wire::MessageType type, Bytes body) override;
     void link_drained() override { send(); }
     void link_down() override { sent_ = 0; }

@@ -141,15 +141,12 @@ void Courier::found(Line& line, const std::vector<hosting::Locator::Place>& plac
 }
 
 void Courier::dial_failed(Line& line, const Error& reason) {
-    // No process answers, or the member is not active: then the search goes on. All other reasons
-    // are reported.
-    const bool usual = reason.code == Errc::unavailable || reason.code == Errc::timed_out ||
-                       reason.code == Errc::closed || reason.code == Errc::not_active ||
-                       reason.code == Errc::in_use;
-    if (!usual) acceptor_.refusals().heard("immortal.peer_refused", kv("peer", line.peer), reason);
+    const bool expected = hosting::ActiveSearch::expects(reason);
+    if (!expected)
+        acceptor_.refusals().heard("immortal.peer_refused", kv("peer", line.peer), reason);
     line.search.failed();
     dial(line);
-    if (!usual) owner_.link_refused(std::string(line.peer), reason);
+    if (!expected) owner_.link_refused(std::string(line.peer), reason);
 }
 
 void Courier::answered(Line& line, Result<link::Dial::Welcomed> result) {
