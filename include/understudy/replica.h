@@ -19,8 +19,8 @@ namespace understudy {
 
 /// Which member of a service takes checkpoints.
 enum class Checkpointer : std::uint8_t {
-    dedicated,  ///< A member of its own, which does not become active: it lags by a checkpoint.
-    shared,     ///< A standby, which may become active all the same: two members are a pair.
+    dedicated,  ///< A separate member, which never becomes active: it lags by a checkpoint.
+    shared,     ///< A standby, which may still become active: two members are a pair.
 };
 
 struct ReplicaOptions {

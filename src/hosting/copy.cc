@@ -15,9 +15,7 @@ Copy::Copy(World world, Names names, Owner& owner)
 Copy::~Copy() { life_.end(); }
 
 void Copy::later(void (Copy::*what)()) {
-    runtime_.post([this, what, here = life_.watch()] {
-        if (!here.ended()) (this->*what)();
-    });
+    runtime_.post(life_.guarded([this, what] { (this->*what)(); }));
 }
 
 // --- The registry --------------------------------------------------------------------------------
@@ -178,9 +176,7 @@ void Copy::close_member() {
     handover_.stop();
     closing_ = true;
     if (member_ != nullptr) {
-        return member_->close([this, here = life_.watch()] {
-            if (!here.ended()) later(&Copy::member_closed);
-        });
+        return member_->close(life_.guarded([this] { later(&Copy::member_closed); }));
     }
     owner_.copy_leaves();
     opening_.reset();
@@ -194,9 +190,7 @@ void Copy::member_closed() {
     opening_.reset();
     if (ended_ != nullptr) leave();
     if (journal_ == nullptr) return journal_closed();
-    journal_->close([this, here = life_.watch()] {
-        if (!here.ended()) later(&Copy::journal_closed);
-    });
+    journal_->close(life_.guarded([this] { later(&Copy::journal_closed); }));
 }
 
 void Copy::journal_closed() {

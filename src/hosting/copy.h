@@ -17,7 +17,7 @@
 
 namespace understudy::hosting {
 
-/// One copy of a journaled service in this process, whatever its kind, between its registry and its
+/// One copy of a journaled service of any kind in this process, between its registry and its
 /// journal: keeps it registered, hears its designation, opens the journal for that, reports how far
 /// it is, and takes part in switchovers.
 ///
@@ -106,7 +106,7 @@ public:
     /// Null while it is not open.
     [[nodiscard]] Hosted* member() { return closing_ ? nullptr : member_.get(); }
     [[nodiscard]] const Hosted* member() const { return closing_ ? nullptr : member_.get(); }
-    /// The journal knows of no checkpointer: that is a standby that is designated so.
+    /// A journal has no role of checkpointer: it is a standby with that designation.
     /// Requires: it is open.
     [[nodiscard]] Role role() const;
 

@@ -7,7 +7,7 @@
 
 namespace understudy::hosting {
 
-/// An open copy of a journaled service, whatever its kind: its replica, and whoever calls it.
+/// An open copy of a journaled service of any kind: its replica, and its callers.
 ///
 /// Destroying it gives up; close() is the orderly way. Both may be called in any callback.
 /// Thread: loop only.

@@ -57,7 +57,7 @@ journal::Open open_local(Runtime& runtime, Log& log, journal::DirectoryWanted wh
     };
 }
 
-// A journal in a directory that others mount too, who are told what is committed.
+// A journal in a directory that other members mount too. They are told what is committed.
 class InSharedDirectory final : public JournalChoice {
 public:
     InSharedDirectory(Runtime& runtime, Log& log, const std::string& member,
@@ -67,7 +67,7 @@ public:
         using Election = journal::SharedJournal::Election;
         options_.directory = where.path;
         options_.member = member;
-        // One that is granted is active only when somebody grants it: nobody does.
+        // Election::granted needs a grant, which never comes: the member stays a standby.
         options_.election =
             electable == Electable::yes ? Election::autonomous : Election::granted;
         options_.lease = where.lease;
@@ -110,7 +110,7 @@ private:
     return node.member.empty() ? node.name : node.member;
 }
 
-// Standings of a replicated journal name nodes; whoever hosts it knows members.
+// Translates the standings of a replicated journal: they name nodes, and the copy knows members.
 class NamingMembers final : public journal::Observer {
 public:
     NamingMembers(journal::Observer& observer, const std::map<std::string, std::string>& members)

@@ -54,10 +54,10 @@ public:
     /// member gives it (a replicated journal).
     enum class Handover : std::uint8_t { none, taken, given };
     [[nodiscard]] virtual Handover handover() const { return Handover::none; }
-    /// Of one that is taken: active in an epoch above this one, whoever was. `done` is called once.
-    /// Errors: as SharedJournal::take_over(); closed (none): the journal is not open.
+    /// For Handover::taken: makes this member active, in an epoch above this one. `done` is called
+    /// once. Errors: as SharedJournal::take_over(); closed (none): the journal is not open.
     virtual void take(Epoch above, Done done);
-    /// Of one that is given: `member` leads. Errors: as replicated::Node::transfer().
+    /// For Handover::given: makes `member` lead. Errors: as replicated::Node::transfer().
     virtual void give(const std::string& member, Done done);
     /// The journal has ended; `done` comes when what it ran on has, too.
     virtual void close(std::function<void()> done) = 0;

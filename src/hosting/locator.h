@@ -19,7 +19,7 @@ public:
         Epoch epoch = {};  ///< Of its tenure as active; 0: not known to be active.
         friend bool operator==(const Place&, const Place&) = default;
     };
-    /// Whoever is active first, if that is known; then others that may know better.
+    /// The active member first, if it is known, then other members, which may know a newer one.
     using Found = std::function<void(const std::vector<Place>&)>;
     class Watch {
     public:
@@ -31,7 +31,7 @@ public:
     /// may end the watch.
     [[nodiscard]] virtual std::unique_ptr<Watch> watch(const std::string& service,
                                                        Found found) = 0;
-    /// Somebody who should know says that this one is active. May call nobody back at once.
+    /// A member has said that this one is active. No callback comes within this call.
     virtual void heard(const std::string& /*service*/, const Place& /*active*/) {}
 };
 

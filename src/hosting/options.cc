@@ -1,6 +1,7 @@
 #include "hosting/options.h"
 
-#include <string>
+#include <utility>
+#include <variant>
 
 #include <fmt/format.h>
 
@@ -34,6 +35,21 @@ Result<Address> with_port(Runtime& runtime, Address listen) {
         US_TRY(runtime.network().listen(listen, std::nullopt, [](std::unique_ptr<Connection>) {}));
     listen.port = probe->address().port;
     return listen;
+}
+
+client::JournaledOptions place_in_line(const ReplicaOptions& options, Address endpoint,
+                                       const std::string& advertise) {
+    client::JournaledOptions how;
+    how.family = options.service;
+    how.member = options.member;
+    how.endpoint = std::move(endpoint);
+    if (!advertise.empty()) how.endpoint.host = advertise;
+    if (const auto* shared = std::get_if<SharedDirectory>(&options.journal)) {
+        how.lease = shared->lease;
+    }
+    how.checkpointer = options.checkpointer == Checkpointer::shared ? role::Checkpointer::shared
+                                                                    : role::Checkpointer::dedicated;
+    return how;
 }
 
 }  // namespace understudy::hosting

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/lifetime.h"
+#include "hosting/opening_member.h"
 #include "hosting/replica_port.h"
 
 namespace understudy::hosting {
@@ -15,7 +16,10 @@ namespace {
 class OpenReplica final : public ReplicaMember {
 public:
     OpenReplica(Runtime& runtime, Log& log, Options options, Locator& locator)
-        : runtime_(runtime), log_(log), options_(std::move(options)), submitter_(runtime) {
+        : runtime_(runtime),
+          log_(log),
+          options_(std::move(options)),
+          submitter_(runtime, options_.service) {
         if (!options_.listen) return;
         port_.emplace(runtime_, log_,
                       ReplicaPort::Options{.service = options_.service,
@@ -27,17 +31,13 @@ public:
     ~OpenReplica() override { life_.end(); }
 
     [[nodiscard]] Result<void> listen() { return port_ ? port_->listen() : Result<void>(); }
-    [[nodiscard]] std::unique_ptr<journal::Opening> open(const journal::Open& journal,
-                                                         replica::StateMachine& machine,
-                                                         Replica::Opened opened) {
-        return Replica::open(runtime_, log_, options_.replica, journal, machine, std::move(opened));
-    }
-    void begin(std::unique_ptr<Replica> replica) {
+    [[nodiscard]] Result<void> begin(std::unique_ptr<Replica> replica) {
         replica_ = std::move(replica);
         tenure_ = replica_->active() ? replica_->epoch() : Epoch{};
         submitter_.begin(*replica_);
         if (port_) port_->begin(*replica_);
         replica_->on_standing([this](const Standing& standing) { standing_changed(standing); });
+        return {};
     }
 
     [[nodiscard]] const Replica& replica() const override { return *replica_; }
@@ -71,11 +71,9 @@ public:
 
 private:
     [[nodiscard]] Submitter& submitter() override { return submitter_; }
-    void refuse_later(replica::Answered answered) override {
-        runtime_.post(life_.guarded([this, answered = std::move(answered)] {
-            answered(Error{.code = Errc::limit_exceeded,
-                           .detail = options_.service + " is being handed over"});
-        }));
+    void refuse_later(replica::Answered answered, Error error) override {
+        runtime_.post(life_.guarded(
+            [answered = std::move(answered), error = std::move(error)] { answered(error); }));
     }
     [[nodiscard]] Error not_active() const {
         return {.code = Errc::not_active, .detail = options_.service + " is not active here"};
@@ -102,49 +100,19 @@ private:
     Lifetime life_;
 };
 
-class OpeningReplica final : public journal::Opening {
-public:
-    OpeningReplica(Runtime& runtime, std::unique_ptr<OpenReplica> member,
-                   ReplicaMember::Opened opened)
-        : runtime_(runtime), member_(std::move(member)), opened_(std::move(opened)) {}
-
-    void begin(const journal::Open& journal, replica::StateMachine& machine) {
-        if (auto listening = member_->listen(); !listening) {
-            failing_ = runtime_.at(runtime_.now(), [this, error = listening.error()] {
-                const auto opened = std::move(opened_);
-                opened(error);
-            });
-            return;
-        }
-        opening_ =
-            member_->open(journal, machine, [this](Result<std::unique_ptr<Replica>> replica) {
-                // The callback may destroy this: everything it needs is moved out before.
-                const auto opened = std::move(opened_);
-                std::unique_ptr<OpenReplica> member = std::move(member_);
-                if (!replica) return opened(std::move(replica).error());
-                member->begin(*std::move(replica));
-                opened(std::unique_ptr<ReplicaMember>(std::move(member)));
-            });
-    }
-
-private:
-    Runtime& runtime_;
-    std::unique_ptr<OpenReplica> member_;
-    ReplicaMember::Opened opened_;
-    std::unique_ptr<Timer> failing_;
-    std::unique_ptr<journal::Opening> opening_;
-};
-
 }  // namespace
 
 std::unique_ptr<journal::Opening> ReplicaMember::open(Runtime& runtime, Log& log, Options options,
                                                       const journal::Open& journal,
                                                       replica::StateMachine& machine,
                                                       Locator& locator, Opened opened) {
-    auto member = std::make_unique<OpenReplica>(runtime, log, std::move(options), locator);
-    auto opening = std::make_unique<OpeningReplica>(runtime, std::move(member), std::move(opened));
-    opening->begin(journal, machine);
-    return opening;
+    const replica::Replica::Options how = options.replica;
+    return std::make_unique<OpeningMember<ReplicaMember, OpenReplica>>(
+        runtime, std::make_unique<OpenReplica>(runtime, log, std::move(options), locator),
+        [&](OpenReplica&, Replica::Opened replica_opened) {
+            return Replica::open(runtime, log, how, journal, machine, std::move(replica_opened));
+        },
+        std::move(opened));
 }
 
 }  // namespace understudy::hosting

@@ -45,7 +45,9 @@ public:
     /// the end of a handover.
     template <class Answered>
     void submit(const std::optional<Request>& request, Bytes command, Answered answered) {
-        if (submitter().holding() && submitter().full()) return refuse_later(std::move(answered));
+        if (auto room = submitter().check_room(); !room) {
+            return refuse_later(std::move(answered), room.error());
+        }
         submitter().submit(request, command, std::move(answered));
     }
     /// The same for a caller in this process that bounds what it submits itself.
@@ -61,7 +63,7 @@ public:
 
 private:
     [[nodiscard]] virtual Submitter& submitter() = 0;
-    virtual void refuse_later(replica::Answered answered) = 0;
+    virtual void refuse_later(replica::Answered answered, Error error) = 0;
 };
 
 }  // namespace understudy::hosting

@@ -49,11 +49,11 @@ void ReplicaPort::session_hello(LinkId id, Bytes opaque) {
 
 void ReplicaPort::open_session(LinkId id) {
     replica_->open_session(
-        submitter_.counted([this, here = life_.watch(), id](const Result<SessionId>& session) {
-            if (here.ended() || opening_.erase(id) == 0) return;
+        submitter_.counted(life_.guarded([this, id](const Result<SessionId>& session) {
+            if (opening_.erase(id) == 0) return;
             if (session) return welcome(id, *session);
             connections_.refuse(id, session.error());
-        }));
+        })));
 }
 
 void ReplicaPort::welcome(LinkId id, SessionId session) {
@@ -86,42 +86,40 @@ void ReplicaPort::submit(LinkId id, SessionId session, Bytes body) {
     const auto message = decode_submit(body);
     if (!message) return end(id, message.error());
     // To answer this one only would let those that follow it overtake it.
-    if (submitter_.holding() && submitter_.full()) {
-        return end(
-            id, {.code = Errc::unavailable, .detail = options_.service + " is being handed over"});
+    if (const auto room = submitter_.check_room(); !room) {
+        return end(id, {.code = Errc::unavailable, .detail = room.error().detail});
     }
     const Request request{
         .session = session, .number = message->number, .answered = message->answered};
-    submitter_.submit(request, message->command,
-                      [this, here = life_.watch(), id,
-                       number = message->number](const Result<replica::Reply>& reply) {
-                          if (here.ended()) return;
-                          AnswerMessage told{.number = number};
-                          if (reply) {
-                              told.reply = reply->bytes;
-                          } else {
-                              told.error = reply.error();
-                          }
-                          answer(id, MessageType::request_answer, told);
-                      });
+    submitter_.submit(
+        request, message->command,
+        life_.guarded([this, id, number = message->number](const Result<replica::Reply>& reply) {
+            AnswerMessage told{.number = number};
+            if (reply) {
+                told.reply = reply->bytes;
+            } else {
+                told.error = reply.error();
+            }
+            answer(id, MessageType::request_answer, told);
+        }));
 }
 
 void ReplicaPort::outcome(LinkId id, SessionId session, Bytes body) {
     const auto number = decode_outcome(body);
     if (!number) return end(id, number.error());
-    replica_->outcome({.session = session, .number = *number, .answered = {}},
-                      submitter_.counted([this, here = life_.watch(), id, number = *number](
-                                             const Result<replica::Replica::Outcome>& outcome) {
-                          if (here.ended()) return;
-                          AnswerMessage told{.number = number};
-                          if (outcome) {
-                              told.fate = outcome->fate;
-                              told.reply = outcome->reply;
-                          } else {
-                              told.error = outcome.error();
-                          }
-                          answer(id, MessageType::outcome, told);
-                      }));
+    replica_->outcome(
+        {.session = session, .number = *number, .answered = {}},
+        submitter_.counted(life_.guarded(
+            [this, id, number = *number](const Result<replica::Replica::Outcome>& outcome) {
+                AnswerMessage told{.number = number};
+                if (outcome) {
+                    told.fate = outcome->fate;
+                    told.reply = outcome->reply;
+                } else {
+                    told.error = outcome.error();
+                }
+                answer(id, MessageType::outcome, told);
+            })));
 }
 
 void ReplicaPort::answer(LinkId id, MessageType type, const AnswerMessage& message) {

@@ -11,6 +11,11 @@ void Submitter::pass_on(const std::optional<Request>& request, Bytes command,
     }
 }
 
+Result<void> Submitter::check_room() const {
+    if (!holding_ || waiting_.size() < held_max) return {};
+    return Error{.code = Errc::limit_exceeded, .detail = service_ + " is being handed over"};
+}
+
 void Submitter::hold(std::function<void()> held) {
     holding_ = true;
     held_ = std::move(held);

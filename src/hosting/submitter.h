@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <functional>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -21,7 +22,8 @@ class Submitter {
 public:
     static constexpr std::size_t held_max = 4096;  ///< Commands of callers that are kept.
 
-    explicit Submitter(Runtime& runtime) : runtime_(runtime) {}
+    Submitter(Runtime& runtime, std::string service)
+        : runtime_(runtime), service_(std::move(service)) {}
     ~Submitter() { life_.end(); }
     Submitter(const Submitter&) = delete;
     Submitter& operator=(const Submitter&) = delete;
@@ -40,8 +42,8 @@ public:
                             .answered = std::move(then)});
     }
 
-    /// For what reaches the journal in another way than a command: it counts as under way from now
-    /// until what is returned has been called.
+    /// For calls that reach the journal without submit(): counts one as under way from now until
+    /// the callback that is returned has been called.
     template <class Callback>
     [[nodiscard]] auto counted(Callback callback) {
         ++under_way_;
@@ -53,16 +55,17 @@ public:
         };
     }
 
-    /// Keeps what is submitted from now on. `held` is called once, never within this call, when
-    /// nothing that was submitted before is under way any more. It ends with release() or refuse().
+    /// Keeps commands that are submitted from now on. `held` is called once, never within this
+    /// call, when no earlier command is under way any more. It ends with release() or refuse().
     void hold(std::function<void()> held);
     /// Submits what was kept, in order.
     void release();
-    /// The tenure is over: what was kept is refused with this error, never within this call.
+    /// The tenure has ended: the kept commands are refused with this error, never within this call.
     void refuse(const Error& error);
     [[nodiscard]] bool holding() const { return holding_; }
-    /// No more commands of callers should be kept: they are refused with limit_exceeded.
-    [[nodiscard]] bool full() const { return waiting_.size() >= held_max; }
+    /// To be asked for each command of a caller. Errors: limit_exceeded (none): as many as may be
+    /// kept are kept.
+    [[nodiscard]] Result<void> check_room() const;
 
 private:
     struct Waiting {
@@ -75,6 +78,7 @@ private:
     void look();
 
     Runtime& runtime_;
+    const std::string service_;
     replica::Replica* replica_ = nullptr;
     bool holding_ = false;
     std::function<void()> held_;  ///< Null: it has been called.

@@ -19,7 +19,7 @@ namespace understudy::hosting {
 /// Runs the tenures of one copy, one after the other: tells each what happens, and carries out its
 /// effects against a replica and the sessions.
 ///
-/// Shell: decides nothing. What is answered after the end of a tenure is told to nobody.
+/// Shell: decides nothing. An answer that comes after the end of its tenure is dropped.
 /// Thread: loop only.
 template <replica::Tenure Tenure>
 class TenureDriver final : public SessionServer::Desk {

@@ -49,6 +49,21 @@ Result<std::optional<client::AgentOptions>> check_registry(const std::vector<std
     return std::optional(US_TRY(check({.registry = registry, .tls = tls})));
 }
 
+Result<hosting::Places::Options> check_places(const std::string& service,
+                                              const std::vector<std::string>& registry,
+                                              const std::vector<std::string>& members,
+                                              const std::optional<TlsFiles>& tls) {
+    US_CHECK(check_service_name(service));
+    if (registry.empty() && members.empty()) {
+        return bad_config("the place of the service is missing: give a registry or its members");
+    }
+    hosting::Places::Options places;
+    places.registry = US_TRY(check_registry(registry, tls));
+    if (!members.empty()) places.listed[service] = members;
+    US_CHECK(hosting::Places::check(places));
+    return places;
+}
+
 Result<client::AgentOptions> check(const AgentOptions& options) {
     client::AgentOptions out;
     out.name = options.name.empty() ? make_name() : options.name;

@@ -7,6 +7,7 @@
 
 #include "client/agent.h"
 #include "hosting/options.h"
+#include "hosting/places.h"
 #include "understudy/agent.h"
 #include "understudy/registry.h"
 
@@ -23,6 +24,12 @@ using hosting::to_options;
 /// Errors: as check().
 [[nodiscard]] Result<std::optional<client::AgentOptions>> check_registry(
     const std::vector<std::string>& registry, const std::optional<TlsFiles>& tls);
+
+/// Where a client finds the members of a service: by the registry, or in a list of HOST:PORT.
+/// Errors: bad_config (none): neither is given; as check().
+[[nodiscard]] Result<hosting::Places::Options> check_places(
+    const std::string& service, const std::vector<std::string>& registry,
+    const std::vector<std::string>& members, const std::optional<TlsFiles>& tls);
 
 /// The prefix of the platform's own records, members and agents. Those of applications must not
 /// have it.

@@ -14,15 +14,6 @@ namespace understudy {
 
 namespace {
 
-[[nodiscard]] Result<hosting::Places::Options> places_options(
-    const ImmortalClientOptions& options) {
-    hosting::Places::Options places;
-    places.registry = US_TRY(library::check_registry(options.registry, options.tls));
-    if (!options.members.empty()) places.listed[options.service] = options.members;
-    US_CHECK(hosting::Places::check(places));
-    return places;
-}
-
 /// A random number from the system, because two processes may start in the same state.
 [[nodiscard]] std::uint64_t new_session() {
     std::random_device device;
@@ -52,10 +43,10 @@ ImmortalClient::Impl::Impl(std::shared_ptr<Log> its_log, ImmortalClientOptions i
           [this]() -> TurnEnds& { return loop.runtime().turn_ends(); }),
       loop(log, "us-immortal") {}
 
-Result<void> ImmortalClient::Impl::begin() {
+Result<void> ImmortalClient::Impl::begin(hosting::Places::Options where) {
     Result<void> begun;
     (void)loop.run([&] {
-        auto opened = hosting::Places::open(loop.runtime(), *log, *places_options(options));
+        auto opened = hosting::Places::open(loop.runtime(), *log, std::move(where));
         if (!opened) {
             begun = opened.error();
             return;
@@ -154,17 +145,12 @@ void ImmortalClient::Impl::later(std::function<void()> task) {
 // --- Public functions ----------------------------------------------------------------------------
 
 Result<ImmortalClient> ImmortalClient::open(ImmortalClientOptions options) {
-    US_CHECK(check_service_name(options.service));
-    if (options.registry.empty() && options.members.empty()) {
-        return Error{
-            .code = Errc::bad_config,
-            .detail = "the place of the service is missing: give a registry or its members"};
-    }
-    if (auto places = places_options(options); !places) return places.error();
+    hosting::Places::Options where = US_TRY(
+        library::check_places(options.service, options.registry, options.members, options.tls));
     const std::uint64_t session = options.session != 0 ? options.session : new_session();
     auto impl =
         std::make_shared<Impl>(library::make_log(options.log), std::move(options), session);
-    if (auto begun = impl->begin(); !begun) {
+    if (auto begun = impl->begin(std::move(where)); !begun) {
         impl->close(library::Ending::close_max);
         return begun.error();
     }

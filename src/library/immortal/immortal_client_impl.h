@@ -25,7 +25,7 @@ struct US_HIDDEN ImmortalClient::Impl final : std::enable_shared_from_this<Impl>
          std::uint64_t its_session);
 
     /// Errors: in_use, bad_config (none).
-    [[nodiscard]] Result<void> begin();
+    [[nodiscard]] Result<void> begin(hosting::Places::Options where);
     void close(Duration limit);
 
     // Any thread.

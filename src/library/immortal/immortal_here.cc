@@ -16,6 +16,7 @@ namespace {
     return {.service = options.service,
             .member = options.member,
             .journal = options.journal,
+            .checkpointer = Checkpointer::dedicated,
             .checkpoint_every_bytes = options.checkpoint_every_bytes};
 }
 
@@ -71,10 +72,11 @@ void ImmortalHere::begin() {
     places_ = *std::move(places);
     listen_ = *check_listen(options_.listen, options_.tls.has_value(), options_.insecure);
     const bool registry = places_->agent() != nullptr;
-    Result<client::JournaledOptions> place =
-        registry ? place_in_line() : client::JournaledOptions{};
-    if (!place) return fail(place.error());
-
+    if (registry) {
+        auto listen = hosting::with_port(runtime_, listen_);
+        if (!listen) return fail(listen.error());
+        listen_ = *std::move(listen);
+    }
     hosting::Copy::World world{
         .runtime = runtime_,
         .log = log_,
@@ -89,22 +91,11 @@ void ImmortalHere::begin() {
         hosting::Copy::Names{.service = options_.service, .member = options_.member},
         static_cast<hosting::Copy::Owner&>(*this));
     if (registry) {
-        if (auto entered = copy_->enter(*std::move(place)); !entered) return fail(entered.error());
+        auto entered = copy_->enter(
+            hosting::place_in_line(replica_options(options_), listen_, options_.advertise));
+        if (!entered) return fail(entered.error());
     }
     open();
-}
-
-Result<client::JournaledOptions> ImmortalHere::place_in_line() {
-    listen_ = US_TRY(hosting::with_port(runtime_, listen_));
-    client::JournaledOptions how;
-    how.family = options_.service;
-    how.member = options_.member;
-    how.endpoint = listen_;
-    if (!options_.advertise.empty()) how.endpoint.host = options_.advertise;
-    if (const auto* shared = std::get_if<SharedDirectory>(&options_.journal)) {
-        how.lease = shared->lease;
-    }
-    return how;
 }
 
 void ImmortalHere::open() {
@@ -138,7 +129,7 @@ node::ImmortalMember* ImmortalHere::member() const {
 
 void ImmortalHere::fail(const Error& error) { observer_.failed(error); }
 
-/// Nobody may count on a copy that cannot go on: it gives its place in the line up.
+/// A copy that cannot go on leaves the line, so that no other process waits for it.
 void ImmortalHere::copy_failed(const Error& error) {
     fail(error);
     later([this] {

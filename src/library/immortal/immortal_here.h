@@ -33,7 +33,6 @@ public:
 
 private:
     void begin();
-    [[nodiscard]] Result<client::JournaledOptions> place_in_line();
     void open();
     void fail(const Error& error);
     void close_places();

@@ -2,9 +2,20 @@
 
 #include <utility>
 
+#include "hosting/options.h"
 #include "library/engine.h"
 
 namespace understudy::library {
+
+namespace {
+
+[[nodiscard]] ReplicaOptions replica_options(const ServiceOptions& options) {
+    ReplicaOptions how{.service = options.family, .member = options.member, .journal = {}};
+    std::visit([&](const auto& journal) { how.journal = journal; }, *options.journal);
+    return how;
+}
+
+}  // namespace
 
 JournaledService::JournaledService(const World& world, const ServiceOptions& options,
                                    client::Member& member, Observer& observer)
@@ -13,7 +24,7 @@ JournaledService::JournaledService(const World& world, const ServiceOptions& opt
       member_(member),
       observer_(observer),
       state_(member.publisher()),
-      nobody_(world.runtime),
+      no_places_(world.runtime),
       copy_({.runtime = world.runtime,
              .log = world.log,
              .agent = &world.agent,
@@ -23,39 +34,24 @@ JournaledService::JournaledService(const World& world, const ServiceOptions& opt
                                                           .log = world_.log,
                                                           .nodes = world_.nodes,
                                                           .engine = engine()},
-                                                         replica_options(), electable, {});
+                                                         replica_options(options_), electable, {});
                  }},
             {.service = options.family, .member = options.member},
             static_cast<hosting::Copy::Owner&>(*this)) {}
 
 JournaledService::~JournaledService() { life_.end(); }
 
-ReplicaOptions JournaledService::replica_options() const {
-    ReplicaOptions how{.service = options_.family, .member = options_.member, .journal = {}};
-    std::visit([&](const auto& journal) { how.journal = journal; }, *options_.journal);
-    return how;
-}
-
 Result<void> JournaledService::check(const ServiceOptions& options) {
     if (options.redundancy != Redundancy::fault_tolerant) {
         return Error{.code = Errc::bad_config,
                      .detail = "journal: only a fault-tolerant service has records that survive"};
     }
-    ReplicaOptions how{.service = options.family, .member = options.member, .journal = {}};
-    std::visit([&](const auto& journal) { how.journal = journal; }, *options.journal);
-    return hosting::JournalChoice::check(how, engine());
+    return hosting::JournalChoice::check(replica_options(options), engine());
 }
 
 Result<void> JournaledService::begin() {
-    client::JournaledOptions how;
-    how.family = options_.family;
-    how.member = options_.member;
-    how.endpoint = world_.agent.advertised();
-    how.checkpointer = role::Checkpointer::shared;
-    if (const auto* shared = std::get_if<SharedDirectory>(&*options_.journal)) {
-        how.lease = shared->lease;
-    }
-    US_CHECK(copy_.enter(std::move(how)));
+    US_CHECK(copy_.enter(
+        hosting::place_in_line(replica_options(options_), world_.agent.advertised(), {})));
     open();
     return {};
 }
@@ -69,7 +65,7 @@ void JournaledService::open() {
         how.replica.checkpoints.every_bytes = options_.checkpoint_every_bytes;
         how.replica.checkpoint_duty = duty.value_or(replica::CheckpointDuty::standbys);
         return hosting::ReplicaMember::open(
-            world_.runtime, world_.log, std::move(how), journal, state_, nobody_,
+            world_.runtime, world_.log, std::move(how), journal, state_, no_places_,
             hosting::Copy::passing_on<hosting::ReplicaMember>(std::move(opened)));
     });
 }
@@ -92,7 +88,7 @@ void JournaledService::copy_standing_changed() {
     member_.granted(active ? Role::active : Role::standby, standing.epoch, 0);
 }
 
-/// Nobody may count on a member that cannot go on: it gives its place in the line up.
+/// A member that cannot go on leaves the line, so that no other process waits for it.
 void JournaledService::copy_failed(const Error& error) {
     observer_.journal_failed(error);
     tenure_ = {};
@@ -114,12 +110,10 @@ void JournaledService::submit(Kind kind, std::string_view name, Bytes bytes) {
     }
     ++under_way_;
     record::State::encode(kind, name, bytes, command_);
-    replica()->submit_own(command_, [this, here = life_.watch()](
-                                        const Result<replica::Reply>& reply) {
-        if (here.ended()) return;
+    replica()->submit_own(command_, life_.guarded([this](const Result<replica::Reply>& reply) {
         --under_way_;
         answered(reply);
-    });
+    }));
 }
 
 void JournaledService::answered(const Result<replica::Reply>& reply) {

@@ -42,9 +42,9 @@ public:
     class Observer {
     public:
         virtual ~Observer() = default;
-        /// From now on the records in hand are to be those that are durable: a tenure begins here,
-        /// or a change was refused and none is under way any more. A change that was made before is
-        /// not to be submitted.
+        /// The Record objects must show the durable records from now on, and changes that were made
+        /// before must not be submitted: a tenure begins here, or a change was refused and no other
+        /// change is under way.
         virtual void records_reset() = 0;
         virtual void journal_failed(const Error& error) = 0;
         virtual void journal_registered() = 0;
@@ -63,14 +63,13 @@ public:
     [[nodiscard]] Result<void> begin();
     /// Submits a change. Where it cannot be made, records_reset() follows and the reason is logged.
     void submit(Kind kind, std::string_view name, Bytes bytes);
-    /// Calls `done` when everything that was submitted before has been answered, with the first
-    /// error of it since the last call that had one.
+    /// Calls `done` when every change that was submitted before has been answered, with the first
+    /// error that has not been reported yet.
     void when_durable(Done done);
     /// Leaves the journal to others; `done` comes last.
     void close(std::function<void()> done);
 
 private:
-    [[nodiscard]] ReplicaOptions replica_options() const;
     void open();
     [[nodiscard]] hosting::ReplicaMember* replica();
     void answered(const Result<replica::Reply>& reply);
@@ -91,9 +90,9 @@ private:
     client::Member& member_;
     Observer& observer_;
     record::State state_;
-    hosting::StaticLocator nobody_;  ///< Clients of records come to the agent's port.
+    hosting::StaticLocator no_places_;  ///< Subscribers connect to the port of the agent.
     hosting::Copy copy_;
-    Epoch tenure_;               ///< In which records were reset last; 0: not active.
+    Epoch tenure_;               ///< The tenure that goes on here; 0: none.
     std::size_t under_way_ = 0;  ///< Changes.
     std::optional<Error> refused_;
     std::vector<Done> waiting_;  ///< For the end of what is under way.

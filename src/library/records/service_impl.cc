@@ -138,7 +138,8 @@ void Service::Impl::take_entry(Outbox::Kind kind, std::uint64_t number, Bytes by
 
 Result<void> Service::Impl::put_in_journal(Outbox::Kind kind, Record::Impl& record, Bytes bytes) {
     record.scratch.clear();
-    record.scratch.reserve(2 * sizeof record.reset + record.name.size() + bytes.size());
+    constexpr std::size_t head_bytes_max = sizeof record.reset + sizeof(std::uint64_t);
+    record.scratch.reserve(head_bytes_max + record.name.size() + bytes.size());
     ByteWriter writer(record.scratch);
     writer.fixed(record.reset);
     writer.text(record.name);

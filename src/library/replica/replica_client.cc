@@ -11,14 +11,6 @@ namespace understudy {
 
 namespace {
 
-[[nodiscard]] Result<hosting::Places::Options> places_of(const ReplicaClientOptions& options) {
-    hosting::Places::Options places;
-    places.registry = US_TRY(library::check_registry(options.registry, options.tls));
-    if (!options.members.empty()) places.listed[options.service] = options.members;
-    US_CHECK(hosting::Places::check(places));
-    return places;
-}
-
 [[nodiscard]] Result<Buffer> kept(Result<Bytes> reply) {
     if (!reply) return std::move(reply).error();
     return Buffer(reply->begin(), reply->end());
@@ -97,15 +89,11 @@ void ReplicaClient::Impl::later(std::function<void()> task) {
 // --- The public face -----------------------------------------------------------------------------
 
 Result<ReplicaClient> ReplicaClient::open(ReplicaClientOptions options) {
-    US_CHECK(check_service_name(options.service));
-    if (options.registry.empty() && options.members.empty()) {
-        return Error{.code = Errc::bad_config,
-                     .detail = "say where the service is: a registry, or its members"};
-    }
+    hosting::Places::Options where = US_TRY(
+        library::check_places(options.service, options.registry, options.members, options.tls));
     if (options.next.value == 0) {
         return Error{.code = Errc::bad_config, .detail = "next: requests are numbered from 1"};
     }
-    hosting::Places::Options where = US_TRY(places_of(options));
     const std::shared_ptr<Log> log = library::make_log(options.log);
     auto threads = US_TRY(library::join_threads(options.threads, log));
     const bool shared = options.threads.has_value();

@@ -17,7 +17,7 @@
 
 namespace understudy {
 
-/// What stands behind a ReplicaClient; as Replica::Impl.
+/// The implementation of a ReplicaClient, built like Replica::Impl.
 struct US_HIDDEN ReplicaClient::Impl final : std::enable_shared_from_this<Impl> {
     /// Requires: the threads count it as a user already.
     Impl(std::shared_ptr<Log> its_log, ReplicaClientOptions its_options,

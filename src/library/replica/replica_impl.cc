@@ -55,24 +55,11 @@ Result<void> Replica::Impl::begin_on_loop() {
                                  }},
         hosting::Copy::Names{.service = options.service, .member = options.member},
         static_cast<hosting::Copy::Owner&>(*this));
-    if (registry) US_CHECK(copy->enter(US_TRY(place_in_line())));
+    if (registry) {
+        US_CHECK(copy->enter(hosting::place_in_line(options, *listen, options.advertise)));
+    }
     open();
     return {};
-}
-
-Result<client::JournaledOptions> Replica::Impl::place_in_line() {
-    client::JournaledOptions how;
-    how.family = options.service;
-    how.member = options.member;
-    how.endpoint = *listen;
-    if (!options.advertise.empty()) how.endpoint.host = options.advertise;
-    if (const auto* shared = std::get_if<SharedDirectory>(&options.journal)) {
-        how.lease = shared->lease;
-    }
-    how.checkpointer = options.checkpointer == Checkpointer::shared
-                           ? role::Checkpointer::shared
-                           : role::Checkpointer::dedicated;
-    return how;
 }
 
 void Replica::Impl::open() {
@@ -175,7 +162,7 @@ void Replica::Impl::failed(const Error& error) {
     board.fail(error);
 }
 
-/// Nobody may count on a member that cannot go on: it gives its place in the line up.
+/// A member that cannot go on leaves the line, so that no other process waits for it.
 void Replica::Impl::copy_failed(const Error& error) {
     failed(error);
     later([this] {

@@ -21,8 +21,8 @@
 
 namespace understudy {
 
-/// What stands behind a Replica: commands go to the loop, answers come back to the callback thread,
-/// each many at once.
+/// The implementation of a Replica. Commands go to the loop, and answers come back to the callback
+/// thread, both in batches.
 ///
 /// What runs on the loop keeps this alive; close() breaks the circle.
 struct US_HIDDEN Replica::Impl final : std::enable_shared_from_this<Impl>,
@@ -61,7 +61,6 @@ struct US_HIDDEN Replica::Impl final : std::enable_shared_from_this<Impl>,
 
 private:
     [[nodiscard]] Result<void> begin_on_loop();
-    [[nodiscard]] Result<client::JournaledOptions> place_in_line();
     void open();
     [[nodiscard]] std::unique_ptr<journal::Opening> open_member(
         const journal::Open& journal, std::optional<replica::CheckpointDuty> duty,

@@ -5,6 +5,7 @@
 
 #include "base/lifetime.h"
 #include "hosting/active_hint.h"
+#include "hosting/opening_member.h"
 #include "hosting/submitter.h"
 #include "node/immortal/immortal_images.h"
 #include "node/immortal/immortal_tenure.h"
@@ -38,7 +39,7 @@ public:
                     .tls = options_.tls,
                     .window_bytes = options_.unconfirmed_bytes_max},
                    locator, *this),
-          submitter_(runtime) {}
+          submitter_(runtime, options_.service) {}
     Member(const Member&) = delete;
     Member& operator=(const Member&) = delete;
     ~Member() override { life_.end(); }
@@ -304,10 +305,8 @@ private:
             return refuse_later(std::move(answered),
                                 {.code = broken_->code, .detail = broken_->detail});
         }
-        if (submitter_.holding() && submitter_.full()) {
-            return refuse_later(std::move(answered),
-                                {.code = Errc::limit_exceeded,
-                                 .detail = options_.service + " is being handed over"});
+        if (auto room = submitter_.check_room(); !room) {
+            return refuse_later(std::move(answered), room.error());
         }
         submitter_.submit({}, encode(command), std::move(answered));
     }
@@ -346,54 +345,18 @@ private:
     Lifetime life_;
 };
 
-class Starting final : public journal::Opening {
-public:
-    Starting(Runtime& runtime, std::unique_ptr<Member> member, ImmortalMember::Opened opened)
-        : runtime_(runtime), member_(std::move(member)), opened_(std::move(opened)) {}
-
-    void begin(const journal::Open& journal) {
-        if (auto listening = member_->listen(); !listening) {
-            failing_ = runtime_.at(runtime_.now(), [this, error = listening.error()] {
-                const auto opened = std::move(opened_);
-                opened(error);
-            });
-            return;
-        }
-        opening_ = member_->open(journal, [this](Result<std::unique_ptr<Replica>> replica) {
-            ended(std::move(replica));
-        });
-    }
-
-private:
-    // The callback may destroy this, so everything that it needs is moved out before.
-    void ended(Result<std::unique_ptr<Replica>> replica) {
-        const auto opened = std::move(opened_);
-        std::unique_ptr<Member> member = std::move(member_);
-        if (!replica) return opened(std::move(replica).error());
-        if (auto begun = member->begin(*std::move(replica)); !begun) {
-            return opened(std::move(begun).error());
-        }
-        opened(std::unique_ptr<ImmortalMember>(std::move(member)));
-    }
-
-    Runtime& runtime_;
-    std::unique_ptr<Member> member_;
-    ImmortalMember::Opened opened_;
-    std::unique_ptr<Timer> failing_;
-    std::unique_ptr<journal::Opening> opening_;
-};
-
 }  // namespace
 
 std::unique_ptr<journal::Opening> ImmortalMember::open(Runtime& runtime, Log& log, Options options,
                                                        const journal::Open& journal,
                                                        immortal::Application& application,
                                                        hosting::Locator& locator, Opened opened) {
-    auto member =
-        std::make_unique<Member>(runtime, log, std::move(options), application, locator);
-    auto starting = std::make_unique<Starting>(runtime, std::move(member), std::move(opened));
-    starting->begin(journal);
-    return starting;
+    return std::make_unique<hosting::OpeningMember<ImmortalMember, Member>>(
+        runtime, std::make_unique<Member>(runtime, log, std::move(options), application, locator),
+        [&](Member& member, Replica::Opened replica_opened) {
+            return member.open(journal, std::move(replica_opened));
+        },
+        std::move(opened));
 }
 
 }  // namespace understudy::node
