@@ -29,12 +29,13 @@ std::optional<TlsOptions> to_options(const std::optional<TlsFiles>& files) {
                       .authority_file = files->authority};
 }
 
-Result<Address> with_port(Runtime& runtime, Address listen) {
-    if (listen.port != 0) return listen;
-    const auto probe =
-        US_TRY(runtime.network().listen(listen, std::nullopt, [](std::unique_ptr<Connection>) {}));
-    listen.port = probe->address().port;
-    return listen;
+Result<OwnAddress> own_address(Network& network, Address listen) {
+    OwnAddress own{.address = std::move(listen), .held = nullptr};
+    if (own.address.port == 0 && !is_local(own.address)) {
+        own.held = US_TRY(network.hold_port(own.address.host));
+        own.address.port = own.held->address().port;
+    }
+    return own;
 }
 
 client::JournaledOptions place_in_line(const ReplicaOptions& options, Address endpoint,

@@ -1,11 +1,12 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "client/journaled.h"
-#include "runtime/runtime.h"
+#include "runtime/network.h"
 #include "understudy/replica.h"
 #include "understudy/tls.h"
 
@@ -19,9 +20,15 @@ namespace understudy::hosting {
 
 [[nodiscard]] std::optional<TlsOptions> to_options(const std::optional<TlsFiles>& files);
 
-/// The address with a port that is free now, if its port is 0: a registry is told the port before
-/// the journal is open, and it stays the same. Errors: as Network::listen().
-[[nodiscard]] Result<Address> with_port(Runtime& runtime, Address listen);
+/// Where a copy listens. The registry is told it before the journal is open, and it stays the same
+/// each time the journal is opened again.
+struct OwnAddress {
+    Address address;
+    std::unique_ptr<HeldPort> held;  ///< Set if the system chose the port.
+};
+
+/// Requires: an address of check_listen(). Errors: as Network::hold_port().
+[[nodiscard]] Result<OwnAddress> own_address(Network& network, Address listen);
 
 /// How a member with these options registers. `endpoint` is where its callers connect; an
 /// `advertise` that is not empty is the host that others are told.

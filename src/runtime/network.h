@@ -30,7 +30,7 @@ public:
         virtual ~Observer() = default;
         /// `data` lives as long as the call. Never empty.
         virtual void received(Bytes data) = 0;
-        /// The backlog is empty, after it was at least `high_water_bytes` long.
+        /// The backlog is empty again, after it was at least `high_water_bytes` long.
         virtual void drained() = 0;
         /// The last call. It comes once, never within a call to this connection. The reason is
         /// `closed` for an orderly end by the peer, `unavailable` for a reset, `denied` for a TLS
@@ -67,6 +67,13 @@ class Listener {
 public:
     virtual ~Listener() = default;
     [[nodiscard]] virtual const Address& address() const = 0;  ///< With the port the system chose.
+};
+
+/// A port that the system chose and keeps for this process. The destructor gives it back.
+class HeldPort {
+public:
+    virtual ~HeldPort() = default;
+    [[nodiscard]] virtual const Address& address() const = 0;
 };
 
 /// An attempt to connect. The destructor abandons it, and its callback is not called any more.
@@ -107,6 +114,13 @@ public:
     /// Errors: in_use, bad_config, bad_path, not_permitted, no_descriptors, limit_exceeded (none).
     [[nodiscard]] virtual Result<std::unique_ptr<Listener>> listen(
         const Address& address, const std::optional<TlsOptions>& tls, Accepted accepted) = 0;
+
+    /// Lets the system choose a free port of `host` and keeps it: until the result is destroyed,
+    /// the system chooses it for nothing else, and listen() may open and close it any number of
+    /// times. While nothing listens there, connections are refused. An empty host is 127.0.0.1. A
+    /// name is resolved within the call.
+    /// Errors: as listen().
+    [[nodiscard]] virtual Result<std::unique_ptr<HeldPort>> hold_port(const std::string& host) = 0;
 
     /// Resolves the name, tries each of its addresses, then calls `connected` once, never within
     /// this call. A peer may refuse our certificate later: then closed() comes with `denied`.

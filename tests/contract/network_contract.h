@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -129,6 +130,59 @@ TEST_P(NetworkContract, AListenerKnowsItsPortAndItsPortIsFreeAfterwards) {
                                               [](std::unique_ptr<Connection>) {});
         ASSERT_TRUE(again);
         EXPECT_EQ((*again)->address(), address);
+    });
+}
+
+TEST_P(NetworkContract, AHeldPortRefusesUntilItsListenerIsOpenAndOutlivesIt) {
+    std::unique_ptr<HeldPort> held;
+    on_loop(0, [&] {
+        auto chosen = node(0).network().hold_port(harness_->address(0).host);
+        ASSERT_TRUE(chosen);
+        held = *std::move(chosen);
+        EXPECT_NE(held->address().port, 0);
+    });
+
+    const auto connects = [&] {
+        std::optional<bool> connected;
+        on_loop(1, [&] {
+            attempt_ = node(1).network().connect(
+                held->address(), harness_->tls(), limit,
+                [&](Result<std::unique_ptr<Connection>> result) { connected = bool(result); });
+        });
+        EXPECT_TRUE(run_until([&] { return connected.has_value(); }));
+        return connected == true;
+    };
+    for (int life = 0; life < 2; ++life) {
+        EXPECT_FALSE(connects());
+        on_loop(0, [&] {
+            auto opened = node(0).network().listen(held->address(), harness_->tls(), [](auto) {});
+            ASSERT_TRUE(opened) << opened.error();
+            listener_ = *std::move(opened);
+            EXPECT_EQ(listener_->address(), held->address());
+        });
+        EXPECT_TRUE(connects());
+        on_loop(0, [this] { listener_.reset(); });
+    }
+    on_loop(0, [&] { held.reset(); });
+}
+
+TEST_P(NetworkContract, TheSystemChoosesAHeldPortForNothingElse) {
+    std::vector<std::unique_ptr<HeldPort>> held;
+    std::vector<std::unique_ptr<Listener>> open;
+    on_loop(0, [&] {
+        std::set<std::uint16_t> ports;
+        for (int i = 0; i < 100; ++i) {
+            auto chosen = node(0).network().hold_port(harness_->address(0).host);
+            auto listener = node(0).network().listen(harness_->address(0), {}, [](auto) {});
+            ASSERT_TRUE(chosen && listener);
+            ports.insert((*chosen)->address().port);
+            ports.insert((*listener)->address().port);
+            held.push_back(*std::move(chosen));
+            open.push_back(*std::move(listener));
+        }
+        EXPECT_EQ(ports.size(), 200u);
+        open.clear();
+        held.clear();
     });
 }
 

@@ -34,9 +34,12 @@ Coordinator::~Coordinator() { lifetime_.end(); }
 
 Result<std::unique_ptr<Coordinator>> Coordinator::open(World world, Options options,
                                                        Observer& observer) {
-    options.member.listen = US_TRY(hosting::with_port(world.copy.runtime, options.member.listen));
+    auto own = US_TRY(hosting::own_address(world.copy.runtime.network(),
+                                           std::move(options.member.listen)));
+    options.member.listen = own.address;
     std::unique_ptr<Coordinator> made(
         new Coordinator(std::move(world), std::move(options), observer));
+    made->held_port_ = std::move(own.held);
     made->port_ = US_TRY(immortal::ApplicationPort::open(
         made->runtime_, made->log_, made->options_.applications, made->options_.application));
     made->later(&Coordinator::wait);

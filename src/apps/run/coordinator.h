@@ -118,6 +118,7 @@ private:
     Log& log_;
     Options options_;
     Observer& observer_;
+    std::unique_ptr<HeldPort> held_port_;  ///< That of options_.member.listen.
     std::unique_ptr<immortal::ApplicationPort> port_;
 
     std::uint64_t life_ = 0;  ///< Counts applications; late callbacks belong to an earlier one.

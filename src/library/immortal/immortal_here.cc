@@ -70,12 +70,12 @@ void ImmortalHere::begin() {
     auto places = hosting::Places::open(runtime_, log_, *places_options(options_));
     if (!places) return fail(places.error());
     places_ = *std::move(places);
-    listen_ = *check_listen(options_.listen, options_.tls.has_value(), options_.insecure);
+    own_.address = *check_listen(options_.listen, options_.tls.has_value(), options_.insecure);
     const bool registry = places_->agent() != nullptr;
     if (registry) {
-        auto listen = hosting::with_port(runtime_, listen_);
-        if (!listen) return fail(listen.error());
-        listen_ = *std::move(listen);
+        auto own = hosting::own_address(runtime_.network(), std::move(own_.address));
+        if (!own) return fail(own.error());
+        own_ = *std::move(own);
     }
     hosting::Copy::World world{
         .runtime = runtime_,
@@ -92,7 +92,7 @@ void ImmortalHere::begin() {
         static_cast<hosting::Copy::Owner&>(*this));
     if (registry) {
         auto entered = copy_->enter(
-            hosting::place_in_line(replica_options(options_), listen_, options_.advertise));
+            hosting::place_in_line(replica_options(options_), own_.address, options_.advertise));
         if (!entered) return fail(entered.error());
     }
     open();
@@ -113,7 +113,7 @@ std::unique_ptr<journal::Opening> ImmortalHere::open_member(
     node::ImmortalMember::Options how;
     how.service = options_.service;
     how.member = options_.member;
-    how.listen = listen_;
+    how.listen = own_.address;
     how.tls = to_options(options_.tls);
     how.checkpoint_every_bytes = options_.checkpoint_every_bytes;
     how.checkpoint_duty =

@@ -6,6 +6,7 @@
 
 #include "base/lifetime.h"
 #include "hosting/copy.h"
+#include "hosting/options.h"
 #include "hosting/places.h"
 #include "hosting/process_nodes.h"
 #include "immortal/linked.h"
@@ -16,8 +17,9 @@ namespace understudy::library {
 
 /// A copy of an immortal with its journal and its connections in this process.
 ///
-/// With a registry, that one says before the journal is opened who takes checkpoints and who may
-/// become active; without one the members see to it among themselves. The journal elects.
+/// With a registry, the registry says before the journal is opened which member takes checkpoints
+/// and which may become active. Without a registry the members decide it among themselves. The
+/// journal elects the active member.
 class ImmortalHere final : public ImmortalBody, private hosting::Copy::Owner {
 public:
     ImmortalHere(Runtime& runtime, Log& log, const ImmortalOptions& options,
@@ -54,7 +56,7 @@ private:
     const ImmortalOptions& options_;
     Observer& observer_;
     const ImmortalMember::Classes classes_;
-    Address listen_;
+    hosting::OwnAddress own_;
     std::unique_ptr<immortal::LinkedApplication> application_;  ///< As new when the journal opens.
     hosting::ProcessNodes nodes_{log_};
     std::unique_ptr<hosting::Places> places_;

@@ -36,8 +36,8 @@ Result<void> Replica::Impl::begin_on_loop() {
     const bool registry = places->agent() != nullptr;
     const std::string address = options.listen.empty() && registry ? "127.0.0.1:0" : options.listen;
     if (!address.empty()) {
-        listen = US_TRY(hosting::with_port(
-            runtime,
+        own = US_TRY(hosting::own_address(
+            runtime.network(),
             US_TRY(library::check_listen(address, options.tls.has_value(), options.insecure))));
     }
     copy = std::make_unique<hosting::Copy>(
@@ -56,7 +56,7 @@ Result<void> Replica::Impl::begin_on_loop() {
         hosting::Copy::Names{.service = options.service, .member = options.member},
         static_cast<hosting::Copy::Owner&>(*this));
     if (registry) {
-        US_CHECK(copy->enter(hosting::place_in_line(options, *listen, options.advertise)));
+        US_CHECK(copy->enter(hosting::place_in_line(options, own->address, options.advertise)));
     }
     open();
     return {};
@@ -78,7 +78,7 @@ std::unique_ptr<journal::Opening> Replica::Impl::open_member(
     hosting::ReplicaMember::Options how;
     how.service = options.service;
     how.member = options.member;
-    how.listen = listen;
+    if (own) how.listen = own->address;
     how.tls = library::to_options(options.tls);
     how.replica.checkpoints.every_bytes = options.checkpoint_every_bytes;
     how.replica.checkpoint_duty =
@@ -137,7 +137,7 @@ ReplicaStatus Replica::Impl::status_on_loop() const {
     const replica::Standing& standing = replica.standing();
     status.role = copy->role();
     status.epoch = standing.epoch;
-    if (listen) status.address = to_string(member()->address());
+    if (own) status.address = to_string(member()->address());
     status.active = standing.active;
     status.applied = replica.applied();
     status.checkpoint = replica.checkpoint();

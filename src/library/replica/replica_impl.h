@@ -24,10 +24,10 @@ namespace understudy {
 /// The implementation of a Replica. Commands go to the loop, and answers come back to the callback
 /// thread, both in batches.
 ///
-/// What runs on the loop keeps this alive; close() breaks the circle.
+/// Tasks on the loop keep this object alive; close() ends that cycle.
 struct US_HIDDEN Replica::Impl final : std::enable_shared_from_this<Impl>,
                                        private hosting::Copy::Owner {
-    /// Requires: the threads count it as a user already.
+    /// Requires: the threads already count this as a user.
     Impl(std::shared_ptr<Log> its_log, ReplicaOptions its_options, MakeStateMachine its_make,
          std::shared_ptr<library::ThreadPair> its_threads);
 
@@ -37,7 +37,8 @@ struct US_HIDDEN Replica::Impl final : std::enable_shared_from_this<Impl>,
     // Any thread.
     void submit(const std::optional<Request>& request, Bytes command, Answered answered);
     [[nodiscard]] ReplicaStatus current();
-    /// Calls `begin` on the loop with what is to be called with the answer, and waits for it.
+    /// Calls `begin` on the loop with the function to be called with the answer, and waits for the
+    /// answer.
     template <class T, class Begin>
     [[nodiscard]] Result<T> await(Duration timeout, Begin begin) {
         return waiter.await<T>(timeout, [self = shared_from_this(), begin = std::move(begin)](
@@ -84,7 +85,7 @@ private:
     library::Submissions submissions;
 
     // Loop only.
-    std::optional<Address> listen;  ///< Where clients connect.
+    std::optional<hosting::OwnAddress> own;  ///< Where clients connect.
     std::shared_ptr<StateMachine> machine;
     std::unique_ptr<hosting::Places> places;
     std::unique_ptr<hosting::Copy> copy;

@@ -6,7 +6,8 @@
 
 namespace understudy::node {
 
-/// A connection whose first byte decides who gets it. After that byte it passes on everything.
+/// A connection. Its first byte decides whether it belongs to agents or to nodes. After that byte
+/// it passes on everything.
 class SharedPort::Visitor final : public Connection, private Connection::Observer {
 public:
     Visitor(SharedPort& port, std::uint64_t id, std::unique_ptr<Connection> connection)
@@ -97,6 +98,9 @@ public:
         }
         port_.nodes_ = std::move(accepted);
         return std::unique_ptr<Listener>(std::make_unique<Door>(port_));
+    }
+    Result<std::unique_ptr<HeldPort>> hold_port(const std::string& host) override {
+        return port_.runtime_.network().hold_port(host);
     }
     std::unique_ptr<Attempt> connect(const Address& address, const std::optional<TlsOptions>& tls,
                                      Duration timeout, Connected connected) override {

@@ -232,6 +232,28 @@ private:
     const LocalSocketFile file_;
 };
 
+/// Linux does not give the port of a bound socket to a socket that asks for any port. SO_REUSEADDR
+/// lets a second socket of this process listen there (ip(7), socket(7)).
+class BoundPort final : public HeldPort {
+public:
+    BoundPort(Fd socket, Address address)
+        : socket_(std::move(socket)), address_(std::move(address)) {}
+
+    const Address& address() const override { return address_; }
+
+private:
+    const Fd socket_;
+    const Address address_;
+};
+
+/// The numeric form of an address on which to listen.
+Result<SocketAddress> place_of(const Address& address) {
+    if (auto numeric = numeric_address(address)) return *numeric;
+    auto found = look_up(address);
+    if (!found) return Error{.code = Errc::bad_config, .detail = found.error().detail};
+    return found->front();
+}
+
 /// An open socket, its address, and its file if it has one.
 struct Opened {
     Fd socket;
@@ -248,13 +270,7 @@ Result<Opened> open(const Address& address) {
         opened.address.host = address.host;
         return opened;
     }
-    auto where = numeric_address(address);
-    if (!where) {
-        auto found = look_up(address);
-        if (!found) return Error{.code = Errc::bad_config, .detail = found.error().detail};
-        where = found->front();
-    }
-    opened.socket = US_TRY(open_listener(*where));
+    opened.socket = US_TRY(open_listener(US_TRY(place_of(address))));
     opened.address = US_TRY(local_address(opened.socket));
     return opened;
 }
@@ -284,6 +300,12 @@ Result<std::unique_ptr<Listener>> SocketNetwork::listen(const Address& address,
                                      std::move(opened.address), tls, std::move(accepted));
     accept_loop->await_clients();
     return std::make_unique<SocketListener>(std::move(accept_loop), std::move(opened.file));
+}
+
+Result<std::unique_ptr<HeldPort>> SocketNetwork::hold_port(const std::string& host) {
+    Fd socket = US_TRY(bind_listener(US_TRY(place_of({.host = host, .port = 0}))));
+    Address address = US_TRY(local_address(socket));
+    return std::make_unique<BoundPort>(std::move(socket), std::move(address));
 }
 
 }  // namespace understudy::platform

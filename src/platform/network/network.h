@@ -30,6 +30,7 @@ public:
     [[nodiscard]] Result<std::unique_ptr<Listener>> listen(const Address& address,
                                                            const std::optional<TlsOptions>& tls,
                                                            Accepted accepted) override;
+    [[nodiscard]] Result<std::unique_ptr<HeldPort>> hold_port(const std::string& host) override;
     [[nodiscard]] std::unique_ptr<Attempt> connect(const Address& address,
                                                    const std::optional<TlsOptions>& tls,
                                                    Duration timeout,

@@ -70,6 +70,10 @@ bool connected_to_itself(int socket) {
            std::memcmp(&own.storage, &peer.storage, own.size) == 0;
 }
 
+Error listen_error(const SocketAddress& address, int error) {
+    return system_error(listen_code(error), "listen on " + to_string(to_address(address)), error);
+}
+
 }  // namespace
 
 Result<Fd> open_socket(const SocketAddress& address) {
@@ -136,15 +140,17 @@ Address to_address(const SocketAddress& address) {
     return Address{host, static_cast<std::uint16_t>(std::stoul(port))};
 }
 
-Result<Fd> open_listener(const SocketAddress& address) {
+Result<Fd> bind_listener(const SocketAddress& address) {
     Fd socket = US_TRY(open_socket(address));
     const int on = 1;
     (void)::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    const std::string where = "listen on " + to_string(to_address(address));
-    if (::bind(socket.get(), address.raw(), address.size) != 0 ||
-        ::listen(socket.get(), SOMAXCONN) != 0) {
-        return system_error(listen_code(errno), where, errno);
-    }
+    if (::bind(socket.get(), address.raw(), address.size) != 0) return listen_error(address, errno);
+    return socket;
+}
+
+Result<Fd> open_listener(const SocketAddress& address) {
+    Fd socket = US_TRY(bind_listener(address));
+    if (::listen(socket.get(), SOMAXCONN) != 0) return listen_error(address, errno);
     return socket;
 }
 

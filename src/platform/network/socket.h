@@ -34,7 +34,11 @@ struct SocketAddress {
 
 // All sockets created here are non-blocking, closed on exec, and without Nagle's delay.
 
+/// A socket that is bound to the address and refuses connections. Another socket of open_listener()
+/// may listen on the same address meanwhile.
 /// Errors: in_use, not_permitted, bad_config, no_descriptors, no_memory (none).
+[[nodiscard]] Result<Fd> bind_listener(const SocketAddress& address);
+/// Errors: as bind_listener().
 [[nodiscard]] Result<Fd> open_listener(const SocketAddress& address);
 /// The actual address of a listener. Errors: bad_config (none).
 [[nodiscard]] Result<Address> local_address(const Fd& socket);

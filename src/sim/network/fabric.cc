@@ -56,6 +56,21 @@ struct Fabric::Open {
     std::vector<Waiting> queue = {};
 };
 
+class Fabric::SimHeldPort final : public HeldPort {
+public:
+    SimHeldPort(Fabric& fabric, Port port, Address address)
+        : fabric_(fabric), port_(std::move(port)), address_(std::move(address)) {}
+    SimHeldPort(const SimHeldPort&) = delete;
+    SimHeldPort& operator=(const SimHeldPort&) = delete;
+    ~SimHeldPort() override { fabric_.held_.erase(port_); }
+    [[nodiscard]] const Address& address() const override { return address_; }
+
+private:
+    Fabric& fabric_;
+    const Port port_;
+    const Address address_;
+};
+
 /// A connection attempt, from the dial to the call of its handler.
 struct Fabric::Dial {
     SimRuntime* runtime;
@@ -100,23 +115,41 @@ Fabric::Fabric(World& world)
 
 Fabric::~Fabric() = default;
 
+Result<void> Fabric::check_own(SimRuntime& runtime, const std::string& host) const {
+    if (!runtime.alive()) return Error{.code = Errc::closed, .detail = "the process is dead"};
+    if (is_any(host) || resolve(host, runtime.node()) == &runtime.node()) return {};
+    return Error{.code = Errc::bad_config,
+                 .detail = fmt::format("{}: not an address of this host", host)};
+}
+
+std::uint16_t Fabric::free_port(Node& node) {
+    for (;;) {
+        const Address next{.host = {}, .port = node.new_port()};
+        const Port port = port_of(node, next);
+        if (!ports_.contains(port) && !held_.contains(port)) return next.port;
+    }
+}
+
+Result<std::unique_ptr<HeldPort>> Fabric::hold_port(SimRuntime& runtime, const std::string& host) {
+    US_CHECK(check_own(runtime, host));
+    Address address{.host = host, .port = free_port(runtime.node())};
+    const Port port = port_of(runtime.node(), address);
+    held_.insert(port);
+    return std::unique_ptr<HeldPort>(
+        std::make_unique<SimHeldPort>(*this, port, std::move(address)));
+}
+
 Result<std::unique_ptr<Listener>> Fabric::listen(SimRuntime& runtime, const Address& address,
                                                  const std::optional<TlsOptions>& tls,
                                                  Network::Accepted accepted) {
+    US_CHECK(check_own(runtime, address.host));
     Node& node = runtime.node();
-    if (!runtime.alive()) return Error{.code = Errc::closed, .detail = "the process is dead"};
-    if (!is_any(address.host) && resolve(address.host, node) != &node) {
-        return Error{.code = Errc::bad_config,
-                     .detail = fmt::format("{}: not an address of this host", address.host)};
-    }
     Address bound = address;
     if (is_local(address)) {
         US_CHECK(check_local_path(address));
         bound.port = 0;
-    } else {
-        while (bound.port == 0 || (address.port == 0 && ports_.contains(port_of(node, bound)))) {
-            bound.port = node.new_port();
-        }
+    } else if (bound.port == 0) {
+        bound.port = free_port(node);
     }
     const std::uint64_t id = ++last_id_;
     if (!ports_.emplace(port_of(node, bound), id).second) {
@@ -175,7 +208,7 @@ void Fabric::syn(std::uint64_t id) {
                      std::make_unique<Stream>(*this, dial.stream, *dial.runtime, *open.runtime));
     Node& from = dial.runtime->node();
     const bool has_path = is_local(open.address);
-    Address peer = has_path ? open.address : Address{from.name(), from.new_port()};
+    Address peer = has_path ? open.address : Address{from.name(), free_port(from)};
     open.queue.push_back({dial.stream, std::move(peer), std::nullopt});
     if (!open.tls) {
         answer_later(id, std::nullopt, 1);

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -49,6 +50,8 @@ public:
                                                            const Address& address,
                                                            const std::optional<TlsOptions>& tls,
                                                            Network::Accepted accepted);
+    [[nodiscard]] Result<std::unique_ptr<HeldPort>> hold_port(SimRuntime& runtime,
+                                                              const std::string& host);
     [[nodiscard]] std::unique_ptr<Attempt> dial(SimRuntime& runtime, Dialling dialling,
                                                 Network::Connected connected);
 
@@ -82,6 +85,7 @@ public:
 
 private:
     class SimListener;
+    class SimHeldPort;
     class SimAttempt;
     struct Link {
         Duration base = Duration::zero();
@@ -113,6 +117,10 @@ private:
     void hand_over(std::uint64_t stream, std::uint64_t open);
     void close(std::uint64_t open);
     [[nodiscard]] Stream* find(std::uint64_t stream);
+    /// Whether the process may listen at such a host. Errors: closed, bad_config (none).
+    [[nodiscard]] Result<void> check_own(SimRuntime& runtime, const std::string& host) const;
+    /// A port of the host that no process has.
+    [[nodiscard]] std::uint16_t free_port(Node& node);
     [[nodiscard]] static Port port_of(const Node& node, const Address& address);
     [[nodiscard]] Node* resolve(const std::string& host, Node& from) const;
     [[nodiscard]] Link& link(const Node& from, const Node& to);
@@ -122,6 +130,7 @@ private:
     std::vector<std::vector<Link>> links_;  // [from][to]
     std::map<std::uint64_t, OpenPtr> open_;
     std::map<Port, std::uint64_t> ports_;
+    std::set<Port> held_;
     std::map<std::uint64_t, Dial> dials_;
     std::map<std::uint64_t, std::unique_ptr<Stream>> streams_;
     std::vector<std::uint64_t> over_;

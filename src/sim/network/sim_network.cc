@@ -15,6 +15,10 @@ Result<std::unique_ptr<Listener>> SimNetwork::listen(const Address& address,
     return runtime_.world().fabric().listen(runtime_, address, tls, std::move(accepted));
 }
 
+Result<std::unique_ptr<HeldPort>> SimNetwork::hold_port(const std::string& host) {
+    return runtime_.world().fabric().hold_port(runtime_, host);
+}
+
 std::unique_ptr<Attempt> SimNetwork::connect(const Address& address,
                                              const std::optional<TlsOptions>& tls, Duration timeout,
                                              Connected connected) {
