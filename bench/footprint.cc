@@ -21,6 +21,7 @@
 #include "bench/harness/clock.h"
 #include "bench/harness/place.h"
 #include "bench/harness/process.h"
+#include "platform/free_port.h"
 
 namespace understudy::bench {
 
@@ -58,7 +59,7 @@ Result<Footprint> measure(Bench& bench, const Program& program, std::size_t star
     Footprint found;
     for (std::size_t i = 0; i < starts; ++i) {
         const Place place = US_TRY(Place::make(bench.directory));
-        const std::uint16_t port = US_TRY(free_port());
+        const std::uint16_t port = platform::free_port();
         const auto command = program.command(port, place);
         const TimePoint before = now();
         Child child = US_TRY(Child::start({.command = command, .errors_file = place / "errors"}));

@@ -2,9 +2,9 @@
 //
 // The caller submits to the active member in its own process; a command is answered when it is
 // durable where its journal promises it and has been applied. One at a time, and 4,096 under way,
-// by the public API. Beside it the cost of one write and fdatasync of as many bytes on the same
-// disk, which is what one command at a time is bound by, and etcd's puts, one server, 1 and 1,000
-// clients' worth outstanding over one gRPC channel.
+// by the public API. For comparison: one write and fdatasync of as many bytes on the same disk,
+// which bounds one command at a time; and puts of etcd with one server, with 1 and with 1,000
+// outstanding over one gRPC channel.
 // Bound by: one at a time, the flush, and on three nodes two flushes side by side and two messages;
 //   many at once, the processors: about 1 us for each command on the loop, another to answer it.
 // Estimate before it was run: one at a time 0.8 of the bare flushes on one node, half on three;
@@ -26,6 +26,7 @@
 #include "bench/durable/members.h"
 #include "bench/harness/bench.h"
 #include "bench/harness/fd.h"
+#include "platform/free_port.h"
 
 namespace understudy::bench {
 
@@ -47,7 +48,7 @@ struct Spans {
     return {.code = Errc::failed, .detail = std::string(what) + ": " + std::strerror(errno)};
 }
 
-/// As a log is written: one place behind the other, in a file that was written before.
+/// Writes as a log does: one place after the other, in a file that was written before.
 Result<Calls> flush_loop(const Bench& bench, std::size_t bytes, const Spans& spans) {
     constexpr std::size_t file_bytes = 16 * MiB;
     const Place place = US_TRY(Place::make(bench.directory));
@@ -104,8 +105,8 @@ Result<Figures> measure_etcd(Bench& bench, const Spans& spans) {
     Figures figures;
     if (!bench.with_peers) return figures;
     const Place place = US_TRY(Place::make(bench.directory));
-    const std::string client = "127.0.0.1:" + std::to_string(US_TRY(free_port()));
-    const std::string peer = "http://127.0.0.1:" + std::to_string(US_TRY(free_port()));
+    const std::string client = "127.0.0.1:" + std::to_string(platform::free_port());
+    const std::string peer = "http://127.0.0.1:" + std::to_string(platform::free_port());
     auto server = Child::start(
         {.command = {"etcd", "--data-dir", place / "data", "--listen-client-urls",
                      "http://" + client, "--advertise-client-urls", "http://" + client,

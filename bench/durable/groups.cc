@@ -17,6 +17,7 @@
 #include "bench/harness/bench.h"
 #include "bench/harness/child.h"
 #include "bench/harness/place.h"
+#include "platform/free_port.h"
 
 namespace understudy::bench {
 
@@ -36,7 +37,7 @@ Result<Nodes> start(const Bench& bench, std::size_t groups) {
     const auto name_of = [](std::size_t i) { return std::string(1, static_cast<char>('a' + i)); };
     std::string addresses;
     for (std::size_t i = 0; i < nodes_count; ++i) {
-        const std::uint16_t port = US_TRY(free_port());
+        const std::uint16_t port = platform::free_port();
         addresses += (i == 0 ? "" : ",") + name_of(i) + "=127.0.0.1:" + std::to_string(port);
     }
     for (std::size_t i = 0; i < nodes_count; ++i) {

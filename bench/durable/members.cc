@@ -3,6 +3,7 @@
 #include <csignal>
 
 #include "bench/harness/clock.h"
+#include "platform/free_port.h"
 
 namespace understudy::bench {
 
@@ -16,7 +17,7 @@ Result<JournalMembers> JournalMembers::start(const Bench& bench, const Journaled
     Place place = US_TRY(Place::make(bench.directory));
     JournalMembers all(std::move(place), bench.helper("bench_replica"), journaled);
     for (std::size_t i = 0; journaled.kind == "group" && i < journaled.members; ++i) {
-        const std::uint16_t port = US_TRY(free_port());
+        const std::uint16_t port = platform::free_port();
         all.nodes_ += (i == 0 ? "" : ",") + std::string(1, static_cast<char>('a' + i)) +
                       "=127.0.0.1:" + std::to_string(port);
     }

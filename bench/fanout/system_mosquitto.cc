@@ -6,6 +6,7 @@
 #include "bench/fanout/subscriber.h"
 #include "bench/fanout/system.h"
 #include "bench/harness/child.h"
+#include "platform/free_port.h"
 
 namespace understudy::bench {
 
@@ -45,7 +46,7 @@ private:
 
 // QoS 0, nothing persistent; queues are not limited, so that nothing is lost.
 Result<std::unique_ptr<System>> start_mosquitto(const Bench&, const Place& place) {
-    const std::uint16_t port = US_TRY(free_port());
+    const std::uint16_t port = platform::free_port();
     const std::string address = "127.0.0.1:" + std::to_string(port);
     US_CHECK(write_file(place / "mosquitto.conf",
                         "listener " + std::to_string(port) +

@@ -7,6 +7,7 @@
 #include "bench/fanout/subscriber.h"
 #include "bench/fanout/system.h"
 #include "bench/harness/child.h"
+#include "platform/free_port.h"
 
 namespace understudy::bench {
 
@@ -66,7 +67,7 @@ private:
 }  // namespace
 
 Result<std::unique_ptr<System>> start_redis(const Bench&, const Place& place) {
-    const std::uint16_t port = US_TRY(free_port());
+    const std::uint16_t port = platform::free_port();
     Child server = US_TRY(
         Child::start({.command = {"redis-server", "--port", std::to_string(port), "--bind",
                                   "127.0.0.1", "--save", "", "--appendonly", "no", "--dir",

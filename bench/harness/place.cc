@@ -68,17 +68,6 @@ std::string last_lines(const std::string& path) {
     return text->size() <= shown_max ? *text : text->substr(text->size() - shown_max);
 }
 
-Result<std::uint16_t> free_port() {
-    const Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in address = loopback(0);
-    socklen_t size = sizeof address;
-    auto* any = reinterpret_cast<sockaddr*>(&address);
-    if (::bind(socket.get(), any, size) != 0 || ::getsockname(socket.get(), any, &size) != 0) {
-        return Error{.code = Errc::failed, .detail = "no free port"};
-    }
-    return ntohs(address.sin_port);
-}
-
 bool accepts(std::uint16_t port) {
     const Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     const sockaddr_in address = loopback(port);

@@ -33,8 +33,6 @@ private:
 /// The end of a file, for messages; nothing if it is empty or missing.
 [[nodiscard]] std::string last_lines(const std::string& path);
 
-/// A free TCP port of 127.0.0.1, for programs that cannot choose one themselves.
-[[nodiscard]] Result<std::uint16_t> free_port();
 [[nodiscard]] bool accepts(std::uint16_t port);
 /// Errors: timed_out (none).
 [[nodiscard]] Result<void> wait_accepts(std::uint16_t port, Duration limit);

@@ -22,6 +22,7 @@
 #include "bench/harness/bench.h"
 #include "bench/immortal/load.h"
 #include "bench/immortal/pair.h"
+#include "platform/free_port.h"
 
 namespace understudy::bench {
 
@@ -154,7 +155,7 @@ Result<void> immortal(Bench& bench) {
 Result<void> immortal_recovery(Bench& bench) {
     const std::size_t mebibytes = bench.tiny() ? 8 : 1024;
     const Place place = US_TRY(Place::make(bench.directory));
-    const std::string nowhere = "127.0.0.1:" + std::to_string(US_TRY(free_port()));
+    const std::string nowhere = "127.0.0.1:" + std::to_string(platform::free_port());
     const Child::Options options{
         .command = {bench.helper("bench_immortal"), "server", "A", "local", place / "journal",
                     "127.0.0.1:0", nowhere, nowhere},

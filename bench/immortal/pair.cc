@@ -6,6 +6,7 @@
 
 #include "bench/harness/clock.h"
 #include "bench/harness/process.h"
+#include "platform/free_port.h"
 
 namespace understudy::bench {
 
@@ -14,7 +15,7 @@ namespace {
 [[nodiscard]] Result<std::vector<std::string>> addresses(std::size_t count) {
     std::vector<std::string> made;
     while (made.size() < count) {
-        made.push_back("127.0.0.1:" + std::to_string(US_TRY(free_port())));
+        made.push_back("127.0.0.1:" + std::to_string(platform::free_port()));
     }
     return made;
 }
@@ -88,7 +89,7 @@ Result<ImmortalPair> ImmortalPair::start(const Bench& bench, const Options& opti
     return pair;
 }
 
-/// Their lines end with the address for applications.
+/// The lines of the coordinators end with the address for applications.
 Result<void> ImmortalPair::start_coordinators(const Bench& bench) {
     const std::string peers =
         "server=" + server_addresses_[0] + ",client=" + client_addresses_[0];

@@ -1,11 +1,12 @@
-// Three members of a service of our own, which a registry knows, in processes of their own: killed,
-// hung and switched over while clients count. No client sees an error, and each count is exact.
+// Three members of a service, in separate processes, with a registry. They are killed, hang and are
+// switched over while clients count. No client sees an error, and each count is exact.
 
 #include "tests/counter/counter.h"
 
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <iostream>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -16,7 +17,7 @@
 
 #include <gtest/gtest.h>
 
-#include "platform/free_address_test.h"
+#include "platform/free_port.h"
 #include "tests/process/process.h"
 #include "understudy/replica_client.h"
 
@@ -29,7 +30,7 @@ using process::eventually;
 using process::patience;
 using process::Process;
 
-/// Adds 1 to a counter of its own, some requests at once, and looks whether each reply is the next
+/// Adds 1 to its own counter, with some requests at once, and checks whether each reply is the next
 /// value.
 class Counting {
 public:
@@ -105,7 +106,12 @@ protected:
             nodes_ += (nodes_.empty() ? "" : ",") + member + "=" + platform::free_address();
         }
         for (const std::string& member : names) start(member);
-        ASSERT_TRUE(eventually([this] { return active().has_value(); }));
+        // A client that opens earlier may know of one member only when the registry goes away.
+        ASSERT_TRUE(eventually([this] {
+            return active() && std::all_of(names.begin(), names.end(), [this](const auto& name) {
+                       return role_of(name) == "active" || role_of(name) == "standby";
+                   });
+        }));
         for (int i = 0; i < 2; ++i) {
             clients_.push_back(
                 std::make_unique<Counting>(address_, "c" + std::to_string(i)));
@@ -132,6 +138,7 @@ protected:
         }
         for (const auto& [name, member] : members_) {
             const std::string errors = process::contents(directory_ / (name + ".log"));
+            if (HasFailure()) std::cerr << name << " wrote:\n" << errors << '\n';
             EXPECT_EQ(errors.find("Sanitizer"), std::string::npos) << errors;
             EXPECT_EQ(errors.find("runtime error"), std::string::npos) << errors;
         }
@@ -152,8 +159,8 @@ protected:
         const auto said = members_.at(member)->lines("role");
         return said.empty() ? std::string() : said.back().word(1);
     }
-    /// Of several that say so, one that was stopped may not know better yet: the newest epoch
-    /// counts.
+    /// If several members report that they are active, one that was stopped may not know yet that
+    /// it was replaced. The newest epoch counts.
     [[nodiscard]] std::optional<std::string> active() const {
         std::optional<std::string> found;
         std::uint64_t epoch = 0;
@@ -169,7 +176,7 @@ protected:
         return *std::find_if(names.begin(), names.end(),
                              [&](const std::string& name) { return name != member; });
     }
-    /// Each client gets answers to what it submits from now on.
+    /// Each client must get answers to the requests that it submits from now on.
     void expect_progress() {
         for (const auto& client : clients_) {
             const std::int64_t before = client->answered();

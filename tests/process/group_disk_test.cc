@@ -96,22 +96,26 @@ TEST_F(I3GroupDisk, ALeaderWhoseDiskIsFullHandsOnAndCatchesUpWhenThereIsRoom) {
     {
         const FullDisk ballast(disks[leader]->place() + "/ballast");
         recorder().fault("the disk is full", member(leader).name);
-        // The reserve is used up, so there is no room for changes.
+        // The reserve is used up, until there is no room for changes. On a busy machine the lead may
+        // have moved before; then the next leader sends it the rest.
         Caller caller;
-        const MemberSocket socket{.name = member(leader).name, .path = member(leader).socket};
-        const auto session = caller.ask(socket, "session", patience);
+        const auto socket = [this] {
+            const auto& now = member(active());
+            return MemberSocket{.name = now.name, .path = now.socket};
+        };
+        const auto session = caller.ask(socket(), "session", patience);
         ASSERT_EQ(session.kind, Caller::Kind::ok) << session.text;
-        Caller::Answer told;
-        for (int number = 1; number < 400; ++number) {
-            told = caller.ask(
-                socket, "submit " + session.text + ' ' + std::to_string(number) + " pad 500000",
-                patience);
-            if (told.kind != Caller::Kind::ok) break;
+        bool full = false;
+        for (int number = 1; number < 400 && !full; ++number) {
+            (void)caller.ask(socket(),
+                             "submit " + session.text + ' ' + std::to_string(number) +
+                                 " pad 500000",
+                             patience);
+            full = status(leader, "full") == "1";
         }
-        EXPECT_NE(told.kind, Caller::Kind::ok) << "the disk was never full";
+        EXPECT_TRUE(full) << "the disk was never full";
         (void)active_other_than(leader);
         run_for(1s);
-        EXPECT_TRUE(eventually([&] { return status(leader, "full") == "1"; }));
         EXPECT_TRUE(member(leader).process->running());
     }
     recorder().fault("heal", member(leader).name);

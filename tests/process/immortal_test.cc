@@ -11,7 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "base/random.h"
-#include "platform/free_address_test.h"
+#include "platform/free_port.h"
 #include "tests/process/descriptors.h"
 #include "tests/process/immortal_parts.h"
 #include "tests/process/process.h"

@@ -15,7 +15,7 @@
 #include "base/eventually_test.h"
 #include "base/scratch_test.h"
 #include "library/engine.h"
-#include "platform/free_address_test.h"
+#include "platform/free_port.h"
 #include "tests/contract/certificates.h"
 #include "tests/process/immortal_parts.h"
 #include "understudy/immortal_client.h"

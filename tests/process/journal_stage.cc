@@ -6,8 +6,8 @@
 
 #include <unistd.h>
 
+#include "platform/free_port.h"
 #include "tests/history/judge.h"
-#include "tests/process/network.h"
 
 namespace understudy::process {
 
@@ -71,13 +71,12 @@ JournalStage::Member& JournalStage::add_member(const std::string& name, Options 
 void JournalStage::add_group(std::size_t count,
                              const std::vector<std::pair<std::string, int>>& hosts,
                              const std::function<Options(const std::string& name)>& more) {
-    const auto ports = free_ports(count);
     Options nodes;
     const auto name_of = [](std::size_t i) { return "n" + std::to_string(i + 1); };
     for (std::size_t i = 0; i < count; ++i) {
         const std::string host = hosts.empty() ? "127.0.0.1" : hosts[i].first;
-        nodes.insert(nodes.end(),
-                     {"--node", name_of(i) + "=" + host + ":" + std::to_string(ports[i])});
+        const std::string port = std::to_string(platform::free_port());
+        nodes.insert(nodes.end(), {"--node", name_of(i) + "=" + host + ":" + port});
     }
     for (std::size_t i = 0; i < count; ++i) {
         Options options = nodes;

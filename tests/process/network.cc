@@ -66,25 +66,6 @@ std::string NetworkNamespace::path() const {
     return "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(descriptor());
 }
 
-std::vector<std::uint16_t> free_ports(std::size_t count) {
-    std::vector<Descriptor> held;
-    std::vector<std::uint16_t> ports;
-    while (ports.size() < count) {
-        held.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t size = sizeof address;
-        auto* const raw = reinterpret_cast<sockaddr*>(&address);
-        if (::bind(held.back().get(), raw, size) != 0 ||
-            ::getsockname(held.back().get(), raw, &size) != 0) {
-            throw Broken("no free port");
-        }
-        ports.push_back(ntohs(address.sin_port));
-    }
-    return ports;
-}
-
 Cable::Cable() {
     run_inside(left_, {ip_program, "link", "add", "cable", "type", "veth", "peer", "name", "cable",
                        "netns", right_.path()});

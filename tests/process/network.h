@@ -23,10 +23,6 @@ private:
     Descriptor descriptor_;
 };
 
-/// Free ports of loopback; all are searched at once, so they differ.
-/// Throws Broken.
-[[nodiscard]] std::vector<std::uint16_t> free_ports(std::size_t count);
-
 /// The networks of two hosts and one cable between them, which can be cut in either direction.
 ///
 /// Nothing has a name that others could see, so all of it disappears with the test, however that

@@ -6,8 +6,8 @@
 #include <optional>
 #include <thread>
 
+#include "platform/free_port.h"
 #include "tests/process/descriptors.h"
-#include "tests/process/network.h"
 #include "tests/process/stage.h"
 
 namespace understudy::process {
@@ -22,11 +22,10 @@ protected:
         (void)leading();
     }
     void choose_addresses(std::size_t count = 3) {
-        const auto ports = free_ports(count + 1);  // One more, for a node that is added.
         std::string peers;
         std::string all;
-        for (std::size_t i = 0; i < ports.size(); ++i) {
-            addresses_.push_back("127.0.0.1:" + std::to_string(ports[i]));
+        for (std::size_t i = 0; i <= count; ++i) {  // One more, for a node that is added.
+            addresses_.push_back(platform::free_address());
             if (i == count) break;
             peers += (i == 0 ? "" : ",") + name_of(i) + "=" + addresses_[i];
             all += (i == 0 ? "" : ",") + addresses_[i];
@@ -49,7 +48,7 @@ protected:
     Process& node(std::size_t i) { return *nodes_[i]; }
 
     [[nodiscard]] Finished status() { return understudy({"registry", "status", "-o", "json"}); }
-    /// As the active node reports.
+    /// True if the active node reports that all nodes are connected.
     [[nodiscard]] bool all_connected() {
         const std::string said = status().output;
         return said.find("\"active_node\"") != std::string::npos &&

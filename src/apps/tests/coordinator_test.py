@@ -11,17 +11,11 @@ import threading
 import time
 import unittest
 
-from program import Case, ROOT, USAGE, environment, run
+from program import Case, ROOT, USAGE, environment, free_port, run
 
 EXAMPLE = ROOT / "examples" / "coordinator_hello.py"
 sys.path.insert(0, str(EXAMPLE.parent))
 import coordinator_hello as protocol  # noqa: E402
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class CoordinatorCase(Case):

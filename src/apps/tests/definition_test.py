@@ -15,7 +15,7 @@ class Definitions(Case):
         return self.ask(self.address, "service", *line, code=code)
 
     def show(self, name="server"):
-        return self.ask_json(self.address, "service", "show", name, code=NO)  # Nobody runs.
+        return self.ask_json(self.address, "service", "show", name, code=NO)  # No copy runs.
 
     def three_copies(self):
         """A service and two more copies, with ports."""

@@ -8,8 +8,8 @@ import subprocess
 import threading
 import unittest
 
-from coordinator_test import CoordinatorCase, free_port
-from program import Case, DONE, USAGE, environment, main, run
+from coordinator_test import CoordinatorCase
+from program import Case, DONE, USAGE, environment, free_address, free_port, main, run
 
 REPLICA = os.environ.get("UNDERSTUDY_TEST_REPLICA", "")
 
@@ -20,7 +20,7 @@ class OneNode(Case):
     def setUp(self):
         super().setUp()
         self.node = self.directory / "node"
-        result = subprocess.run([REPLICA, "node", str(self.node), "5", f"127.0.0.1:{free_port()}"],
+        result = subprocess.run([REPLICA, "node", str(self.node), "5", free_address()],
                                 capture_output=True, text=True, timeout=60, env=environment(),
                                 stdin=subprocess.DEVNULL)
         if "has no replicated journal" in result.stderr:

@@ -10,8 +10,8 @@ import threading
 import time
 import unittest
 
-from coordinator_test import EXAMPLE, CoordinatorCase, free_port
-from program import NO, environment, main, run
+from coordinator_test import EXAMPLE, CoordinatorCase
+from program import NO, environment, free_port, main, run
 
 
 class Told:

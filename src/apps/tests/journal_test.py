@@ -2,20 +2,13 @@
 
 import json
 import os
-import socket
 import subprocess
 import unittest
 
-from program import Case, DONE, NO, USAGE, environment, main, run
+from program import Case, DONE, NO, USAGE, environment, free_address, main, run
 
 REPLICA = os.environ.get("UNDERSTUDY_TEST_REPLICA", "")
 DENIED = 77
-
-
-def free_address():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
 def listing(directory):

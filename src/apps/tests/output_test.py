@@ -6,8 +6,8 @@ import subprocess
 import unittest
 
 from command_line_test import every_command
-from coordinator_test import free_port
-from program import Case, DONE, IO_FAILED, LIMIT, NO, PROGRAM, environment, main, run
+from program import Case, DONE, IO_FAILED, LIMIT, NO, PROGRAM, environment, \
+    free_address, free_port, main, run
 
 FULL = "No space left on device"
 CLOSED = "it is closed"
@@ -220,7 +220,7 @@ class Output(Case):
     @unittest.skipUnless(os.environ.get("UNDERSTUDY_RAFT", "") in ("ON", "1", "TRUE"),
                          "built without the replicated journal")
     def test_so_do_the_commands_that_change_the_nodes_of_a_registry(self):
-        at = {f"r{number}": f"127.0.0.1:{free_port()}" for number in (1, 2, 3, 4)}
+        at = {f"r{number}": free_address() for number in (1, 2, 3, 4)}
         founders = ",".join(f"{name}={at[name]}" for name in ("r1", "r2", "r3"))
         for name, more in [("r1", ()), ("r2", ()), ("r3", ()), ("r4", ("--advertise", at["r4"]))]:
             self.start("registry", "--name", name, "--peers", founders, "--data",

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -30,6 +31,23 @@ def environment(extra=None):
 def run(*arguments, env=None, cwd=None, program=PROGRAM):
     return subprocess.run([program, *map(str, arguments)], capture_output=True, text=True,
                           timeout=LIMIT, env=environment(env), cwd=cwd, stdin=subprocess.DEVNULL)
+
+
+held_ports = []
+
+
+def free_port():
+    """A port that the system gives to no other process while this program runs. A program that is
+    started may listen on it, and again after its end: its sockets have SO_REUSEADDR too."""
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    held_ports.append(held)
+    return held.getsockname()[1]
+
+
+def free_address():
+    return f"127.0.0.1:{free_port()}"
 
 
 class Running:

@@ -12,7 +12,7 @@
 
 #include "base/eventually_test.h"
 #include "base/scratch_test.h"
-#include "platform/free_address_test.h"
+#include "platform/free_port.h"
 #include "understudy/immortal_client.h"
 #include "understudy/immortal_member.h"
 

@@ -13,7 +13,7 @@
 #include "base/eventually_test.h"
 #include "library/engine.h"
 #include "library/platform_test.h"
-#include "platform/free_address_test.h"
+#include "platform/free_port.h"
 
 namespace understudy::library {
 namespace {

@@ -15,7 +15,7 @@
 #include "library/platform_test.h"
 #include "library/registry/admin.h"
 #include "library/replica/sum_test.h"
-#include "platform/free_address_test.h"
+#include "platform/free_port.h"
 #include "wire/control.h"
 
 namespace understudy::library {
@@ -161,7 +161,7 @@ TEST_F(ReplicaPlatform, ClientsAreToldWhatIsWrong) {
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, Errc::limit_exceeded);
     EXPECT_EQ(refused.error().effect, Effect::none);
-    // A session that nobody has opened.
+    // A session that was never opened.
     auto stranger =
         ReplicaClient::open(
             {.service = "sum", .registry = {registry_.address()}, .session = {999}, .log = quiet()})
@@ -212,7 +212,7 @@ TEST_F(ReplicaPlatform, ReplicasOfOneProcessShareANode) {
     auto second = open_client("second");
     EXPECT_EQ(text_of(first.submit(as_bytes("3"))), "3");
     EXPECT_EQ(text_of(second.submit(as_bytes("5"))), "5");
-    // What is active is told by the name of the member, not of its node.
+    // The status names the active member, and not its node.
     const std::string active = copies[0]->replica.status().active;
     EXPECT_TRUE(active.starts_with("first-n")) << active;
 
@@ -226,7 +226,7 @@ TEST_F(ReplicaPlatform, ReplicasOfOneProcessShareANode) {
     // A replica that ends leaves the node to the others.
     copies[0].reset();
     EXPECT_EQ(text_of(second.submit(as_bytes("5"))), "10");
-    // Another name for the same node is a mistake.
+    // The same node with another name is an error.
     ReplicatedGroup wrong{.directory = directory_.path + "/n1",
                           .nodes = {{"m1", addresses[0]}, {"n2", addresses[1]}}};
     wrong.node = "m1";

@@ -17,7 +17,7 @@
 #include "base/scratch_test.h"
 #include "library/engine.h"
 #include "library/replica/sum_test.h"
-#include "platform/free_address_test.h"
+#include "platform/free_port.h"
 
 namespace understudy {
 namespace {
