@@ -16,8 +16,8 @@ NodeApp::NodeApp(Runtime& runtime, Log& log, const std::string& name, const std:
     options.listen = {name, registry_port};
     options.directory = directory;
     options.segment_size_bytes = 256 * KiB;
-    options.machine.name = name;
-    options.machine.platform = "stage";
+    options.tenure.name = name;
+    options.tenure.platform = "stage";
     options.several.emplace();
     options.several->founders = founders;
     options.several->address = {name, registry_port};

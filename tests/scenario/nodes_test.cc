@@ -33,7 +33,7 @@ struct Three {
                 }
             }
             return seen().agent->registry_up() &&
-                   stage.node(leading).server->machine()->sessions() >= 1;
+                   stage.node(leading).server->tenure()->sessions() >= 1;
         });
     }
     /// Checks what a failover of the registry must not change.

@@ -35,8 +35,8 @@ RegistryApp::RegistryApp(Runtime& runtime, Log& log, const std::string& host,
     options.segment_size_bytes = 64 * KiB;
     if (!founders.empty()) {
         options.segment_size_bytes = 256 * KiB;
-        options.machine.name = host;
-        options.machine.platform = "swarm";
+        options.tenure.name = host;
+        options.tenure.platform = "swarm";
         options.several.emplace();
         options.several->founders = founders;
         options.several->address = {host, registry_port};
@@ -225,7 +225,7 @@ void ClientApp::service_changed(const std::string& name) {
     if (active > 1) oracle_.broken(fmt::format("I1: {} sees {} active", plan_.name, active));
 }
 
-/// I2: a member that joins, or returns after its removal, is behind all that ever joined.
+/// I2: a member that joins, or returns after its removal, comes after all members that ever joined.
 void ClientApp::check_order(const wire::pb::ServiceInfo& service) {
     const std::uint64_t before = order_max_;
     std::map<std::uint64_t, std::uint64_t> line;

@@ -215,7 +215,7 @@ RegistryApp* Cluster::serving() {
 void Cluster::supervise() {
     for (Process* process : registries_) {
         if (!process->alive() || process->paused()) continue;
-        if (process->app<RegistryApp>().server().machine() != nullptr) rotten_.opened(*process);
+        if (process->app<RegistryApp>().server().tenure() != nullptr) rotten_.opened(*process);
         if (!process->app<RegistryApp>().ended()) continue;
         const auto& refusal = process->app<RegistryApp>().refusal();
         if (refusal && rotten_.ended(*process, *refusal)) {
@@ -543,8 +543,8 @@ SwarmResult Cluster::run() {
         if (++events % 256 != 0) return;
         for (Process* process : registries_) {
             if (!process->alive()) continue;
-            if (const auto* machine = process->app<RegistryApp>().server().machine()) {
-                machine->check_invariants();
+            if (const auto* tenure = process->app<RegistryApp>().server().tenure()) {
+                tenure->check_invariants();
             }
         }
     });

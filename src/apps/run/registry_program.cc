@@ -71,9 +71,9 @@ Result<RegistryServer::Options> registry_options(const RegistrySettings& setting
     options.link.compressions = {wire::Compression::zstd, wire::Compression::gzip};
     options.directory = settings.data;
     options.segment_size_bytes = settings.segment_size_bytes;
-    options.machine.name = settings.name;
-    options.machine.platform = settings.platform;
-    options.machine.version = version();
+    options.tenure.name = settings.name;
+    options.tenure.platform = settings.platform;
+    options.tenure.version = version();
     return options;
 }
 

@@ -118,9 +118,9 @@ Result<Registry> Registry::open(RegistryOptions options) {
     wanted.link.compressions = {wire::Compression::zstd, wire::Compression::gzip};
     wanted.directory = options.data;
     wanted.segment_size_bytes = options.segment_size;
-    wanted.machine.platform = options.platform;
+    wanted.tenure.platform = options.platform;
     US_CHECK(check_identifier("registry", options.name));
-    wanted.machine.name = options.name;
+    wanted.tenure.name = options.name;
     if (!options.peers.empty()) wanted.several = US_TRY(library::to_several(options));
     auto impl = std::make_shared<Impl>(library::make_log(std::move(options.log)));
     US_CHECK(impl->open(std::move(wanted)));

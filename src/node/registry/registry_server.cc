@@ -33,7 +33,7 @@ RegistryServer::RegistryServer(Runtime& runtime, Log& log, Options options, Open
       log_(log),
       options_(std::move(options)),
       opened_(std::move(opened)),
-      standby_({.name = options_.machine.name, .version = options_.machine.version}, state_),
+      standby_({.name = options_.tenure.name, .version = options_.tenure.version}, state_),
       sessions_(runtime, log, session_options()),
       desk_(runtime, sessions_, standby_, [this] { look_at_journal(); }),
       driver_(runtime, sessions_, *this) {
@@ -69,8 +69,8 @@ hosting::SessionServer::Options RegistryServer::session_options() {
 
 RegistryJournal::Options RegistryServer::journal_options() const {
     RegistryJournal::Options journal;
-    journal.name = options_.machine.name;
-    journal.platform = options_.machine.platform;
+    journal.name = options_.tenure.name;
+    journal.platform = options_.tenure.platform;
     journal.directory = options_.directory;
     journal.segment_size_bytes = options_.segment_size_bytes;
     journal.tls = options_.tls;
@@ -94,7 +94,7 @@ void RegistryServer::journal_opened(const Result<void>& result) {
     if (!result) return tell_opened(result);
     if (!options_.several) return;
     log_.info("registry.listening",
-              {kv("address", to_string(address())), kv("node", options_.machine.name),
+              {kv("address", to_string(address())), kv("node", options_.tenure.name),
                kv("nodes", journal_->nodes().size())});
     look_at_journal();
     arm();
@@ -139,7 +139,7 @@ void RegistryServer::restore() {
 }
 
 void RegistryServer::begin_tenure() {
-    driver_.begin(*journal_->replica(), options_.machine, state_, log_, runtime_.now());
+    driver_.begin(*journal_->replica(), options_.tenure, state_, log_, runtime_.now());
     if (driver_.tenure()->serving()) serve();
 }
 

@@ -34,7 +34,7 @@ public:
         link::Link::Options link;
         std::string directory;
         std::uint64_t segment_size_bytes = 1 * MiB;
-        registry::Tenure::Options machine;
+        registry::Tenure::Options tenure;
         /// The content of a backup file (BackupAsk). A new directory is filled with it, and agents
         /// are not served before the next start. Refused for a directory that holds a platform.
         std::optional<Buffer> restore;
@@ -63,7 +63,7 @@ public:
     }
     [[nodiscard]] const registry::State& state() const { return state_; }
     /// Null if this node is not active.
-    [[nodiscard]] const registry::Tenure* machine() const { return driver_.tenure(); }
+    [[nodiscard]] const registry::Tenure* tenure() const { return driver_.tenure(); }
     /// Whether agents are served here.
     [[nodiscard]] bool serving() const { return serving_; }
     [[nodiscard]] const RegistryJournal& journal() const { return *journal_; }
