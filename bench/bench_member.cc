@@ -2,9 +2,9 @@
 // benchmarks.
 //
 // Prints "role ROLE" on its standard output when its role changes. Ends with its standard input.
-//   record "state"      who published it, and a count that goes up every TICK_MS (0: never)
-//   call "who"          the member's name and its epoch
-//   calls "echo", "echo_on_loop"   give back what they were given, on either thread
+//   record "state"                 its publisher, and a count that grows every TICK_MS (0: never)
+//   call "who"                     the member's name and its epoch
+//   calls "echo", "echo_on_loop"   return their arguments, on either thread
 
 #include <cstdint>
 #include <cstdio>

@@ -2,9 +2,9 @@
 // bench_grpc call ADDRESS OUTSTANDING SIZE WARM_UP_MS MEASURED_MS SAMPLES_FILE
 // bench_grpc stream ADDRESS one_way|echo SIZE WARM_UP_MS MEASURED_MS SAMPLES_FILE
 //
-// The gRPC echo beside our calls, in processes of its own. `serve` says "ready PORT" and ends with
-// its standard input; `call` and `stream` (which needs `serve sync`) say their calls per second and
-// a checksum.
+// The gRPC echo that our calls are compared with, in separate processes. `serve` prints "ready
+// PORT" and ends with its standard input. `call` and `stream` (which needs `serve sync`) print
+// their calls per second and a checksum.
 
 #include <atomic>
 #include <cstdint>
@@ -27,7 +27,7 @@ namespace understudy::bench {
 
 namespace {
 
-constexpr std::size_t calls_armed = 128;  // Of the async server: more than are outstanding.
+constexpr std::size_t calls_armed = 128;  // In the async server; more than are outstanding.
 constexpr std::size_t stream_window = 1000;  // Echoes of a stream that are outstanding.
 
 class SyncEcho final : public Echo::Service {
@@ -51,7 +51,7 @@ class SyncEcho final : public Echo::Service {
     }
 };
 
-/// One call of the async server, from waiting for it to its end; then it waits anew.
+/// One call of the async server: it waits for a call, answers it, and then waits for the next.
 class AsyncCall {
 public:
     AsyncCall(Echo::AsyncService& service, grpc::ServerCompletionQueue& queue)
@@ -112,7 +112,7 @@ int serve(std::string_view kind) {
     }
     std::thread([] {
         wait_for_end_of_input();
-        std::_Exit(0);  // Calls that wait for a client would have to be unwound one by one.
+        std::_Exit(0);  // An orderly end would have to end each waiting call.
     }).detach();
     std::vector<std::unique_ptr<AsyncCall>> calls;
     for (std::size_t i = 0; i < calls_armed; ++i) {
@@ -174,7 +174,7 @@ Calls call_many(Echo::Stub& stub, const Data& request, std::size_t outstanding,
     return counted.result();
 }
 
-/// What was written, at the pace at which the stream takes it; the server must have had it all.
+/// Writes as fast as the stream takes the messages. The server must have received all of them.
 Calls write_stream(Echo::Stub& stub, const Data& request, const Spans& spans) {
     grpc::ClientContext context;
     Data response;

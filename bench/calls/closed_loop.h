@@ -10,21 +10,21 @@
 
 namespace understudy::bench {
 
-/// How fast calls went.
+/// The measured calls.
 struct Calls {
     Samples latency;
     double per_second = 0;
     std::uint64_t checksum = 0;
 };
 
-/// What a program beside this one says of its calls: a line, and a file with each latency.
-/// Returns its exit code: 1 if a call failed.
+/// Reports the calls of a helper program: a line on standard output, and a file with each latency.
+/// Returns the exit code: 1 if a call failed.
 [[nodiscard]] inline int say_calls(const Calls& calls, const std::string& file) {
     if (calls.per_second <= 0 || !calls.latency.write(file)) return 1;
     std::printf("%.1f %llu\n", calls.per_second, static_cast<unsigned long long>(calls.checksum));
     return 0;
 }
-/// The same, read. Errors: failed (none).
+/// Reads that report. Errors: failed (none).
 [[nodiscard]] inline Result<Calls> read_calls(const std::string& line, const std::string& file) {
     Calls calls;
     calls.latency = US_TRY(Samples::read(file));
@@ -34,10 +34,10 @@ struct Calls {
     return calls;
 }
 
-/// Calls one after the other; what comes before `measured` has begun warms up.
+/// Makes calls one after the other. Calls that begin during `warm_up` are not counted.
 ///
-/// `call` makes one call and gives the size of its answer, or 0 if it failed.
-/// Errors: what `call` says is failed by 0 ends it early: per_second is 0.
+/// `call` makes one call and returns the size of its answer, or 0 if it failed.
+/// Errors: if a call fails, this ends at once, and per_second is 0.
 template <class Call>
 [[nodiscard]] Calls one_at_a_time(Duration warm_up, Duration measured, Call&& call) {
     Calls calls;
@@ -62,7 +62,7 @@ template <class Call>
     return calls;
 }
 
-/// The same bookkeeping where many calls are outstanding: begin() and done() of each.
+/// Counts calls of which many are outstanding: begin() and done() are called for each.
 ///
 /// Thread: one at a time.
 class Outstanding {
@@ -70,7 +70,7 @@ public:
     Outstanding(Duration warm_up, Duration measured)
         : start_(now() + warm_up), end_(start_ + measured) {}
 
-    /// Counts one that is done; false: do not begin another in its place.
+    /// Counts a call that is done. Returns false if no further call must begin.
     bool done(TimePoint begun, std::size_t size) {
         last_ = now();
         if (size == 0) failed_ = true;

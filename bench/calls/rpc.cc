@@ -1,13 +1,13 @@
 // How many calls per second does a client get answered, one at a time and with 100 outstanding?
 //
-// A member in another process gives back the text it is sent. Once its handler runs on the callback
-// thread (the default), once on the loop thread. Beside it a gRPC echo of the same shape: unary
-// calls, a blocking client and the sync server one at a time, completion queues at both ends with
-// 100 outstanding; one at a time also with both on one core, where nobody has to be woken on
-// another, and the better of the two is what ours is compared with. Ours runs where the kernel puts
-// it. Bound by: wake-ups. One at a time crosses from the caller to its loop, over the socket to the
-//   member's loop, to its callback thread, and back: 6 wake-ups, 4 on the loop thread. With 100
-//   outstanding: by the two processors.
+// A member in another process sends back the text that it gets. Its handler runs on the callback
+// thread (the default) in one series, and on the loop thread in another. For comparison, a gRPC
+// echo of the same shape: unary calls, with a blocking client and the sync server one at a time,
+// and with completion queues at both ends with 100 outstanding. One at a time is also measured with
+// both on one core, where no thread on another core has to be woken. Ours is compared with the
+// better of the two, and runs where the kernel places it. Bound by: wake-ups. One at a time, a call
+// goes from the caller to its loop, over the socket to the member's loop, to its callback thread,
+// and back: 6 wake-ups, 4 on the loop thread. With 100 outstanding: by the two processors.
 // Estimate before it was run: one at a time 20 us on the loop thread where the client spins, 50 us
 //   on the callback thread; 100 outstanding: 250 k/s.
 // Target: 1.5 times gRPC one at a time, 16 B.

@@ -1,7 +1,7 @@
 // bench_etcd ADDRESS OUTSTANDING SIZE WARM_UP_MS MEASURED_MS SAMPLES_FILE
 //
-// Puts of etcd beside our durable commands: says its puts per second and a checksum. Keys come from
-// a set of 1,000, as users overwrite what is there.
+// The puts of etcd that our durable commands are compared with. Prints its puts per second and a
+// checksum. Keys come from a set of 1,000, because users overwrite existing values.
 
 #include <cstdio>
 #include <cstdlib>

@@ -1,10 +1,11 @@
 // bench_groups DIRECTORY NAME NAME=HOST:PORT,... GROUPS
 //
-// One node of three with many services on it, each a sum on a replicated journal of its own: what a
-// node does that holds partitions. Says "ready" when each service has an active member.
+// One of three nodes, with many services on it. Each service is a sum on its own replicated
+// journal, as on a node that holds partitions. Prints "ready" when each service has an active
+// member.
 // Reads from its standard input, and ends with it:
 //   load BYTES WINDOW WARM_UP_MS MEASURED_MS FILE   says "loaded PER_SECOND CHECKSUM"
-// The load is on the services whose active member is here, WINDOW commands under way on each.
+// The load is on the services whose active member is here, with WINDOW commands under way on each.
 
 #include <cstdio>
 #include <cstdlib>

@@ -2,9 +2,9 @@
 // bench_replica shared DIRECTORY NAME LEASE_MS
 // bench_replica group DIRECTORY NAME NAME=HOST:PORT,...
 //
-// One member of a service whose state is a sum, on a journal of either kind. Says "opened MS", then
-// "role NAME EPOCH" with each change, and as active "answered NANOSECONDS" when its first command
-// is durable, by the monotonic clock.
+// One member of a service whose state is a sum, on a journal of either kind. Prints "opened MS",
+// then "role NAME EPOCH" with each change. When it is active and its first command is durable, it
+// prints "answered NANOSECONDS", the time of the monotonic clock.
 // Reads from its standard input, and ends with it:
 //   load BYTES WINDOW WARM_UP_MS MEASURED_MS FILE   says "loaded PER_SECOND CHECKSUM"
 //   fill BYTES COUNT                                says "filled"

@@ -50,7 +50,7 @@ public:
 
     /// How often a member with an epoch below a known one was heard since watch(). For the record,
     /// the epochs that it has brought are known. For a call, those that were heard before the call
-    /// began are known, because nobody can say when an outstanding call was answered.
+    /// began are known, because it is not known when an outstanding call was answered.
     [[nodiscard]] std::uint64_t strays() const;
     [[nodiscard]] std::uint64_t answers() const { return answers_; }
     /// The number of calls that failed since watch(), and the last reason.

@@ -1,11 +1,11 @@
-// How many changes of a record per second reach 1 and 100 subscribers, each of them and without
+// How many changes of a record per second reach each of 1 and of 100 subscribers, without
 // coalescing?
 //
 // This process publishes. The subscribers have a connection each and are in separate processes
 // (one, or four with 25 each; all of a process are on one loop, with their listeners). A change has
 // 100 bytes of text. Acknowledgements go through shared memory and are not measured. In turn: a
 // change is published when all have received the one before. Saturated: a change is published when
-// no subscriber is more than a window behind (1,000 with one, 100 with 100), so that nothing is
+// no subscriber lacks more changes than a window (1,000 with one, 100 with 100), so that nothing is
 // coalesced; the benchmark fails if a number is missing. For comparison, opaque messages of 100
 // bytes over mosquitto (QoS 0) and Redis (pub/sub) with the same window.
 // Bound by: in turn, wake-ups: publisher, loop, subscriber's loop: 2 of 22 us; with 100, a send and

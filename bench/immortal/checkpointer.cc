@@ -1,14 +1,15 @@
 // What do the checkpoints of an immortal with a large state cost, and what do they delay?
 //
-// A server with an active copy, a standby and the checkpointer that the registry has designated,
-// its state some hundred MiB in rows of 1 KiB; echoes of 1 KiB, each of which replaces a row, as
-// many as go, while checkpoints come and go. Rounds of a second in which a checkpoint was being
-// written are kept apart from the others; when it was is what its file says, from its creation to
-// its renaming. The processor time of the copies is counted over whole cycles, from the end of a
-// checkpoint to the end of another; then once more with one-way calls of 16 B.
+// A server has an active copy, a standby and the checkpointer that the registry has designated. Its
+// state is some hundred MiB in rows of 1 KiB. A client makes echoes of 1 KiB, each of which
+// replaces a row, as fast as possible, while checkpoints are taken. Rounds of a second in which a
+// checkpoint was being written are counted apart from the others. The times of the file, from its
+// creation to its renaming, say when that was. The processor time of the copies is counted over
+// whole cycles, from the end of one checkpoint to the end of another; then once more with one-way
+// calls of 16 B.
 // Bound by: the checkpointer packs the rows, in slices between calls, and writes them; a checkpoint
-//   is as long as the state, and due when there were as many bytes of calls. On these two
-//   processors whatever the checkpointer does is taken away from the calls.
+//   is as long as the state, and due when there were as many bytes of calls. There are two
+//   processors, so the work of the checkpointer leaves less time for the calls.
 // Estimate before it was run: 400 MB/s; processor time of the checkpointer twice that of the
 //   standby for 1 KiB; calls half as fast meanwhile, the longest 20 ms.
 
@@ -36,7 +37,7 @@ constexpr std::size_t row_bytes = 1024;  // In the helper's state.
 constexpr std::size_t small_bytes = 16;
 constexpr double million = 1e6;
 
-/// In the clock of file times.
+/// Two times of the clock that file times use.
 struct Span {
     double begun = 0;
     double ended = 0;
@@ -121,7 +122,7 @@ void report_used(Bench& bench, const std::string& name, const Used& before, cons
     add("checkpointer", after.checkpointer - before.checkpointer);
 }
 
-/// Echoes of rounds of one kind.
+/// The echoes of all rounds of one kind.
 struct Rounds {
     Samples latency;
     double per_second = 0;
@@ -138,7 +139,7 @@ public:
     struct Options {
         ImmortalPair::Options pair;
         std::uint64_t state_mebibytes = 0;
-        bool one_way = false;  ///< Too.
+        bool one_way = false;  ///< One-way calls too.
     };
 
     Measurement(Bench& bench, Options options, ImmortalPair& pair)
@@ -220,7 +221,7 @@ private:
 
     Result<void> one_way_calls() {
         US_CHECK(pair_.push(small_bytes));
-        // From one checkpoint to the next.
+        // The time runs from one checkpoint to the next.
         US_CHECK(wait_for_checkpoint());
         const Used before = US_TRY(used(pair_));
         US_CHECK(wait_for_checkpoint());

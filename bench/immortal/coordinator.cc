@@ -1,9 +1,9 @@
 // What does it cost if the application of an immortal is a separate process?
 //
-// Two immortals, each on a journal in a local directory: linked into one process with it, and
-// beside a coordinator that speaks to the application by its local protocol; the same class, by one
-// option. One-way calls and echoes between them, echoes by a client's session, one at a time and
-// streamed, and the processor time of all processes of a service per million calls.
+// Two immortals, each on a journal in a local directory. They are measured linked into one process
+// with it, and beside a coordinator that uses the local protocol. One option selects this for the
+// same class. Measured are one-way calls and echoes between them, echoes by a client's session, one
+// at a time and streamed, and the processor time of all processes of a service per million calls.
 // Bound by: one at a time, two more hops between processes at each end; streamed, the processors:
 //   each call is encoded, copied through a socket and decoded twice more, and so is what it makes.
 // Estimate before it was run: streamed 0.4 of linked, one at a time 0.7; twice the processor time.

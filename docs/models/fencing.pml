@@ -4,8 +4,8 @@
  *
  * A life is a process from its start to its end: it claims an epoch, takes over, appends. A process
  * that hangs, is cut off or killed is one that is not scheduled for a while, or never again. A loss
- * of power ends all lives and keeps what is durable, and of the rest what it likes. A step of a life
- * is one look at the directory or one change of it. -D with a name below plants a shortcut.
+ * of power ends all lives. It keeps what is durable, and any part of the rest. A step of a life is
+ * one look at the directory or one change of it. -D with a name below plants a shortcut.
  */
 
 #ifndef LIVES
@@ -40,9 +40,9 @@ byte named;                      /* first[e], a bit for each. */
 byte value[SEGMENTS * COLUMNS];  /* log[e]: 4 e + number of the command, 4 e is the tenure entry. */
 byte point[SEGMENTS * COLUMNS];  /* What the entry says was committed when it was written. */
 byte seal_old[SEGMENTS];         /* The seal: up to seal_at the segment seal_old counts, */
-byte seal_at[SEGMENTS];          /* behind it this one. */
+byte seal_at[SEGMENTS];          /* after it this one. */
 
-/* ---- What of it is durable. ---- */
+/* ---- The part of the directory that is durable. ---- */
 
 byte claimed_durable;
 byte published_durable;
@@ -53,17 +53,17 @@ byte named_before[SEGMENTS];  /* A rename that is durable makes those before it 
 #endif
 byte rotten;  /* Segments of which a sync failed: the kernel takes their lost pages for clean. */
 
-/* ---- What anybody was told. ---- */
+/* ---- What clients and standbys were told. ---- */
 
 byte told[COLUMNS];  /* By index, the entry that was acknowledged, read or applied; 0 for none. */
-byte prompt_epoch;   /* The last prompt of an active. */
+byte prompt_epoch;   /* The last prompt of an active member. */
 byte prompt_index;
 
 byte boot;
 byte started;
 byte failures;
 
-/* Scratch within one step, no part of the state. */
+/* Used only within one step; not part of the state. */
 hidden byte at, from, found, next, last, top, whole;
 
 #ifdef NO_DIRECTORY_SYNC
@@ -73,7 +73,7 @@ hidden byte at, from, found, next, last, top, whole;
                                 named_durable = named }
 #endif
 
-/* R2: found = the entry at index `n` for who starts from segment `start`; 0 if none. */
+/* R2: found = the entry at index `n` for a reader that starts from segment `start`; 0 if none. */
 inline look(start, n) {
     from = start;
     do
@@ -81,7 +81,7 @@ inline look(start, n) {
     :: else -> break
     od;
 #ifdef NO_SEAL
-    /* The old segment to its end. */
+    /* Reads the old segment to its end. */
     do
     :: from != 0 && seal_old[from] != 0 && value[AT(seal_old[from], n)] != 0 ->
         from = seal_old[from]
@@ -101,7 +101,7 @@ inline head() {
     od
 }
 
-/* last = the last index for who starts from segment `start`. */
+/* last = the last index for a reader that starts from segment `start`. */
 inline tail(start) {
     last = 0;
     do
@@ -117,7 +117,7 @@ inline tail(start) {
 }
 
 /* next = the highest index that segment `start` says was committed: what counts in T6. R3 counts
- * only what stands behind the tenure entry. */
+ * only entries after the tenure entry. */
 inline point_in(start, behind_tenure) {
     next = (behind_tenure -> 0 : seal_at[start]);
     at = 1;
@@ -135,8 +135,8 @@ inline point_in(start, behind_tenure) {
     at = 0
 }
 
-/* What was told is there, in its place, for whoever would take over now; epochs never fall along
- * the journal; what is said to be committed is there: else it would be taken for damage. */
+/* What was told is there, in its place, for a process that takes over now. Epochs never fall along
+ * the journal. What is said to be committed is there: otherwise it would count as damage. */
 inline check() {
     head();
     whole = top;
@@ -157,7 +157,7 @@ inline check() {
     at = 0; next = 0; found = 0; last = 0; top = 0; whole = 0
 }
 
-/* Somebody hears the entries up to index `n`, as who starts from `start` holds them. */
+/* The entries up to index `n`, as read from segment `start`, are acknowledged or passed on. */
 inline tell(start, n) {
     at = 1;
     do
@@ -267,7 +267,7 @@ proctype life(byte mine) {
     known = written;
 #endif
 
-    /* T7: the file, under a name that nobody reads, */
+    /* T7: the file, under a name that no reader uses, */
 #ifdef NAMED_BEFORE_WHOLE
     named = named | BIT(epoch);
 #endif

@@ -16,14 +16,14 @@ namespace understudy {
 struct ImmortalClientOptions {
     /// How long the service keeps an answer.
     enum class Answers : std::uint8_t {
-        until_told,      ///< Until it has been told here.
-        until_released,  ///< Until release(): it can still be had after a restart of this process.
+        until_told,      ///< Until it has been delivered here.
+        until_released,  ///< Until release(), so also after a restart of this process.
     };
 
     std::string service;
-    std::vector<std::string> registry = {};  ///< Where the service is to be found ...
+    std::vector<std::string> registry = {};  ///< Addresses of the registry ...
     std::vector<std::string> members = {};   ///< ... or HOST:PORT of its copies.
-    std::uint64_t session = 0;       ///< 0: a new one. The same id is never used by two at once.
+    std::uint64_t session = 0;       ///< 0: a new one. Two processes must never use one id at once.
     Answers answers = Answers::until_told;
     /// Calls that an earlier process of this session made and whose answers it has not used:
     /// resume() gives them. The answers to all other calls of that process are dropped.

@@ -100,8 +100,7 @@ public:
 
     /// Waits until the journal has been replayed.
     /// Errors: timed_out, closed, in_use, corrupt, disk_failed, bad_config, bad_path,
-    /// not_permitted,
-    ///         no_descriptors, no_memory (none).
+    ///         not_permitted, no_descriptors, no_memory (none).
     [[nodiscard]] Result<void> wait_open(Duration timeout = 30s);
     /// Waits until this copy is active. Errors: as above.
     [[nodiscard]] Result<void> wait_active(Duration timeout = 30s);

@@ -38,7 +38,7 @@ struct RegistryOptions {
 /// How certain a lookup is.
 enum class Consistency : std::uint8_t {
     /// The registry's active node answers after it has made sure that it is still active. The
-    /// answer contains everything that was acknowledged to anybody before the question.
+    /// answer contains everything that was acknowledged to any client before the question.
     linearizable,
     /// Any node answers from what it has. This works without a majority. The answer may be old and
     /// says how old. Answers to one agent never go back in time.

@@ -33,7 +33,7 @@ struct ReplicaOptions {
     /// asked.
     std::vector<std::string> registry = {};
     /// HOST:PORT where clients (ReplicaClient) connect; port 0 is any. Empty: 127.0.0.1:0 with a
-    /// registry, else nowhere.
+    /// registry, otherwise nowhere.
     std::string listen = {};
     std::string advertise = {};        ///< Host told to others: containers, several addresses.
     std::optional<TlsFiles> tls = {};  ///< For clients and the registry.
@@ -41,8 +41,8 @@ struct ReplicaOptions {
     /// With a registry. The same for all members.
     Checkpointer checkpointer = Checkpointer::shared;
     std::optional<Threads> threads = {};  ///< Shared with others. Empty: its own.
-    /// A checkpoint is due after so many bytes of commands, and not before there are as many as
-    /// the last one was long.
+    /// A checkpoint is due after this many bytes of commands, but not before there are as many
+    /// bytes as the last checkpoint had.
     std::uint64_t checkpoint_every_bytes = 64 * MiB;
     LogSink log = {};  ///< Empty: warnings and errors go to stderr.
 };
@@ -96,9 +96,9 @@ public:
     /// Errors: bad_config (none).
     [[nodiscard]] static Result<Replica> open(ReplicaOptions options,
                                               std::shared_ptr<StateMachine> machine);
-    /// The same for a member that may have to open its journal again, with another state machine
-    /// that is as new: with a registry and Checkpointer::dedicated, when its designation changes.
-    /// `make` is called on the loop thread, and returns one.
+    /// The same for a member that may have to open its journal again when its designation changes,
+    /// with a registry and Checkpointer::dedicated. It then needs another state machine in its
+    /// initial state. `make` is called on the loop thread, and returns such a state machine.
     [[nodiscard]] static Result<Replica> open(ReplicaOptions options, MakeStateMachine make);
     Replica(Replica&&) noexcept;
     Replica& operator=(Replica&&) noexcept;
@@ -106,8 +106,7 @@ public:
 
     /// Waits until all entries of the journal have been applied.
     /// Errors: timed_out, closed, in_use, corrupt, disk_failed, bad_config, bad_path,
-    /// not_permitted,
-    ///         no_descriptors, no_memory (none).
+    ///         not_permitted, no_descriptors, no_memory (none).
     [[nodiscard]] Result<void> wait_open(Duration timeout = 30s);
     /// Waits until this member is active. Errors: as above.
     [[nodiscard]] Result<void> wait_active(Duration timeout = 30s);

@@ -51,7 +51,7 @@ enum class Errc : std::uint16_t {
     corrupt = 5,          ///< Bytes contradict their checksum or their format.
     disk_failed = 6,      ///< A write, read or sync returned an error.
     bad_config = 7,       ///< An option or argument is wrong; `detail` says which.
-    unavailable = 8,      ///< Nobody answers there now.
+    unavailable = 8,      ///< Nothing answers there now.
     refused = 9,          ///< The peer understood and refused; `detail` says why.
     not_found = 10,       ///< No such service, member, record or call.
     already_exists = 11,  ///< The name is in use by a live member or by a file.

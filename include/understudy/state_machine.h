@@ -53,7 +53,7 @@ public:
     virtual ~StateMachine();
 
     /// Carries out one command. `reply` is empty; what is appended to it goes to the client.
-    /// A command was proposed by a member, but may be years old. If it makes no sense, apply()
+    /// A member has proposed the command, but it may be years old. If it makes no sense, apply()
     /// leaves the state as it is, always in the same way.
     virtual void apply(const Command& command, Buffer& reply) = 0;
 

@@ -19,7 +19,7 @@ namespace understudy {
     return {.code = Errc::bad_config, .detail = std::move(detail)};
 }
 
-/// The same error with effect none, for an operation that left nothing behind when it failed.
+/// The same error with effect none, for an operation that had no effect when it failed.
 [[nodiscard]] inline Error without_effect(Error error) {
     error.effect = Effect::none;
     return error;

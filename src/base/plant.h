@@ -42,7 +42,7 @@ enum class Plant : std::uint8_t {
     naive_host,     ///< The engine is used without our guards.
     vote_not_kept,  ///< A vote is not on the disk, so a restarted node votes again in the same
                     ///< term.
-    term_not_kept,  ///< The disk is always one term behind.
+    term_not_kept,  ///< The disk always has the term before.
     no_barrier,     ///< A new leader has no entry of its own term.
     sent_before_durable,    ///< Votes and answers are sent before they are on the disk.
     told_before_committed,  ///< A leader counts its own entries as committed.

@@ -25,11 +25,11 @@ public:
         Incarnation incarnation;
     };
 
-    /// Which member a client means.
+    /// Finds the member that a client asks for.
     class Router {
     public:
         virtual ~Router() = default;
-        /// An empty member means whichever is here of that family. Null: none.
+        /// If `member` is empty, any member of that family that is here. Null: there is none.
         virtual Member* find_member(const std::string& family, const std::string& member) = 0;
     };
 
@@ -41,7 +41,7 @@ public:
     [[nodiscard]] const Address& address() const { return listener_->address(); }
     /// Cuts the links of a member that is going away.
     void forget(const Member& member);
-    /// Takes no more links and closes those there are.
+    /// Accepts no more links, and closes the present ones.
     void close();
 
 private:

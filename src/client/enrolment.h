@@ -27,9 +27,9 @@ public:
 
 /// Keeps one local member in the line of its service.
 ///
-/// It registers the member, waits for the answer, and tries again after a refusal: what is in the
-/// way may go away, such as a predecessor that dies or a disk that is full. Between refusals it
-/// waits longer each time, up to a bound.
+/// It registers the member, waits for the answer, and tries again after a refusal, because the
+/// reason may pass: for example, a predecessor dies, or a full disk has room again. After each
+/// refusal it waits longer, up to a bound.
 ///
 /// Thread: loop only.
 class Enrolment {

@@ -63,7 +63,7 @@ public:
     ~RegistryLink() override = default;
 
     void start();
-    /// Sends what there is, then closes. It is not made again.
+    /// Sends what is not sent yet, then closes the connection for good.
     void stop();
 
     template <class Message>

@@ -10,12 +10,13 @@
 
 namespace understudy::hosting {
 
-/// What a member that is not active tells its callers: which member is, and where it listens.
+/// What a member that is not active tells its callers: which member is active, and where that
+/// member listens.
 ///
 /// Thread: loop only.
 class ActiveHint {
 public:
-    /// All outlive it.
+    /// All arguments outlive this object.
     ActiveHint(Locator& locator, const std::string& service, std::string member)
         : member_(std::move(member)),
           watch_(locator.watch(
@@ -23,7 +24,8 @@ public:
     ActiveHint(const ActiveHint&) = delete;
     ActiveHint& operator=(const ActiveHint&) = delete;
 
-    /// The member is empty if it is not known or is this one, the port 0 if its address is not.
+    /// The member is empty if it is not known or is this one. The port is 0 if its address is not
+    /// known.
     [[nodiscard]] Locator::Place active(const journal::Standing& standing) const {
         Locator::Place active;
         if (standing.active.empty() || standing.active == member_) return active;

@@ -83,7 +83,7 @@ void ActiveLink::dial() {
 void ActiveLink::found(const std::vector<Locator::Place>& places) {
     if (!search_.found(places)) return;
     if (up_ && places.front().epoch > epoch_) {
-        return lost(true);  // Another member is active.
+        return lost(true);  // Another member is active now.
     }
     retry_.reset();
     dial();

@@ -17,10 +17,10 @@
 
 namespace understudy::hosting {
 
-/// One connection to the active member of a service: finds the member, connects, and follows when
-/// another becomes active, for as long as its owner wants it.
+/// One connection to the active member of a service. It finds the member and connects to it. When
+/// another member becomes active, it connects to that one. It does so until its owner ends it.
 ///
-/// Knows no protocol: the owner says what is in the handshake.
+/// It knows no protocol: its owner provides the contents of the handshake.
 /// Thread: loop only. The owner may destroy it in any callback.
 class ActiveLink final : private link::Link::Observer {
 public:
@@ -31,7 +31,8 @@ public:
         Duration handshake_limit = 2s;
         Duration silence_max = 2s;  ///< While an answer is awaited.
     };
-    /// What the other end is: the active member in this epoch, or one that names another.
+    /// What the other end is: the active member in this epoch, or a member that names the active
+    /// one.
     struct Active {
         std::string member;
         Epoch epoch;
@@ -45,38 +46,39 @@ public:
     public:
         virtual ~Owner() = default;
         [[nodiscard]] virtual Buffer link_hello() = 0;
-        /// Reads the answer to the hello, and changes nothing: whether the other end is a member of
-        /// the service is checked after that. An error: the member is not taken.
+        /// Reads the answer to the hello. It must not change anything, because the identity of the
+        /// other end is checked only after this call. If it returns an error, the search goes on.
         [[nodiscard]] virtual Result<Greeting> link_greeting(Bytes opaque) = 0;
         /// The connection is usable. `welcome` is what link_greeting() has read.
         virtual void link_up(Bytes welcome) = 0;
-        /// An error ends the connection; another is made.
+        /// If it returns an error, the connection ends and a new one is made.
         [[nodiscard]] virtual Result<void> link_message(wire::MessageType type, Bytes body) = 0;
         /// The backlog is empty again after full() was true.
         virtual void link_drained() {}
         virtual void link_down() {}
-        /// A member refuses, and not because it is not active. Others are asked.
+        /// A member refuses for another reason than that it is not active. Other members are asked.
         virtual void link_refused(const Error& /*reason*/) {}
     };
 
-    /// All outlive it.
+    /// All arguments outlive this object.
     ActiveLink(Runtime& runtime, Log& log, Options options, Locator& locator, Owner& owner);
     ~ActiveLink() override;
 
-    /// Connects, and connects again, from now on.
+    /// Connects. From now on a lost connection is replaced by a new one.
     void start();
-    /// Ends the connection as one that does not help; another is made.
+    /// Ends the connection because it is of no use. A new one is made.
     void drop(const Error& reason);
-    /// Sends what there is, then ends; `done` comes last. Requires: called once, nothing after it.
+    /// Sends what is not sent yet, then closes the connection; `done` is called last. Requires:
+    /// this is the last call, and the only one.
     void finish(std::function<void()> done);
 
-    /// An answer is awaited from now on, or no more: a member that says nothing for too long
-    /// meanwhile is given up.
+    /// Says whether the owner waits for an answer. While it does, a connection on which nothing
+    /// arrives for `silence_max` is dropped.
     void await(bool awaited);
 
     /// Null: there is no connection.
     [[nodiscard]] link::Link* link() { return up_ ? link_.get() : nullptr; }
-    [[nodiscard]] Epoch epoch() const { return epoch_; }  ///< The highest heard of.
+    [[nodiscard]] Epoch epoch() const { return epoch_; }  ///< The highest known.
 
 private:
     void dial();
@@ -103,7 +105,7 @@ private:
     Address asked_;
     Epoch epoch_;
     std::unique_ptr<link::Dial> dial_;
-    std::unique_ptr<link::Link> link_;  ///< In use, or on its way to its end.
+    std::unique_ptr<link::Link> link_;  ///< In use, or ending.
     bool up_ = false;                   ///< It is in use.
     TimePoint since_;
     bool awaited_ = false;

@@ -6,7 +6,7 @@
 namespace understudy::hosting {
 
 namespace {
-constexpr Duration settled_after = 1s;  // A link that lived so long was no failure.
+constexpr Duration settled_after = 1s;  // A link that lasted this long is not a failure.
 }
 
 bool ActiveSearch::found(const std::vector<Locator::Place>& places) {

@@ -12,17 +12,17 @@ namespace understudy::hosting {
 
 /// Chooses which member is asked next when a client looks for the active member of a service.
 ///
-/// First the member that another one named, then all known members in their order. A member that
-/// did not help goes to the end of the list. After a round without success the search waits, longer
-/// each time, with jitter.
+/// It first asks the member that another member has named, then all known members in their order. A
+/// member that did not help goes to the end of the list. After a round without success the search
+/// waits, longer each time, with jitter.
 ///
 /// Machine. Thread: loop only.
 class ActiveSearch {
 public:
     static constexpr Duration wait_min = 10ms;
     static constexpr Duration wait_max = 500ms;
-    /// Bounds how often in a round the search follows the name that a member gives: two members may
-    /// name each other.
+    /// How often in one round the search asks a member that another member has named. It is bounded
+    /// because two members may name each other.
     static constexpr std::size_t hints_max = 3;
 
     struct Ask {
@@ -31,7 +31,7 @@ public:
     struct Wait {
         Duration time;
     };
-    struct Nobody {};  ///< No member is known: found() has to come first.
+    struct Nobody {};  ///< No member is known: call found() first.
     using Step = std::variant<Ask, Wait, Nobody>;
 
     /// Takes all places that are known now. Returns true if they have changed: then there is no

@@ -22,7 +22,7 @@ TEST(ActiveSearch, NobodyIsAskedBeforeSomebodyIsKnown) {
     EXPECT_EQ(asked(search.next(random)), "nobody");
     EXPECT_FALSE(search.found({}));
     EXPECT_TRUE(search.found({a}));
-    EXPECT_FALSE(search.found({a}));  // No news.
+    EXPECT_FALSE(search.found({a}));  // Nothing has changed.
     EXPECT_EQ(asked(search.next(random)), "a");
 }
 

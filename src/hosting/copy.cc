@@ -58,9 +58,9 @@ void Copy::designated(const role::Designation& what, Epoch known) {
     designation_ = what;
     if (ended_ != nullptr) return;
     handover_.designated(what);
-    if (closing_ || open_ == nullptr) return;  // open() looks.
+    if (closing_ || open_ == nullptr) return;  // open() checks the designation.
     if (member_ != nullptr) return follow();
-    if (opening_ == nullptr) later(&Copy::open_member);  // Else opened() looks.
+    if (opening_ == nullptr) later(&Copy::open_member);  // Otherwise opened() checks it.
 }
 
 void Copy::follow() {
@@ -183,7 +183,7 @@ void Copy::close_member() {
     later(&Copy::member_closed);
 }
 
-/// The others hear that it has stopped when nothing of this copy is in the journal any more.
+/// The others are told that this copy has stopped only when it no longer uses the journal.
 void Copy::member_closed() {
     owner_.copy_leaves();
     member_.reset();

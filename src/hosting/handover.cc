@@ -50,7 +50,8 @@ void Handover::designated(const role::Designation& what) {
     if (!going_) return;
     const bool active = what.role == Role::active;
     if (active == going_->gives) {
-        // The registry says that it stays active, or that it no longer is.
+        // The active copy is designated active again, or the successor is no longer designated
+        // active.
         if (going_->gives || going_->acts) over("cancelled");
         return;
     }

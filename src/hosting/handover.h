@@ -14,7 +14,8 @@
 
 namespace understudy::hosting {
 
-/// A copy's part in a switchover that its registry steers: it gives its role up, or takes one over.
+/// A copy's part in a switchover that its registry directs: it gives up its role, or takes over
+/// one.
 ///
 /// The active copy makes callers wait, and reports when none of its proposals is under way. It goes
 /// on as before if the registry cancels the switchover or is silent for too long. The successor

@@ -7,9 +7,9 @@
 
 namespace understudy::hosting {
 
-/// An open copy of a journaled service of any kind: its replica, and its callers.
+/// An open copy of a journaled service of any kind: its replica and its callers.
 ///
-/// Destroying it gives up; close() is the orderly way. Both may be called in any callback.
+/// close() ends it in order; the destructor ends it at once. Both may be called in any callback.
 /// Thread: loop only.
 class Hosted {
 public:
@@ -21,16 +21,17 @@ public:
     Hosted& operator=(const Hosted&) = delete;
 
     [[nodiscard]] virtual const replica::Replica& replica() const = 0;
-    /// Calls `done` when the state has all that anybody was told of before this call.
+    /// Calls `done` when the state contains everything that was acknowledged to any client before
+    /// this call.
     /// Errors: as replica::Replica::read().
     virtual void read(Done done) = 0;
-    /// Another member takes checkpoints, or this one does.
+    /// Says whether this member or another one takes checkpoints.
     virtual void set_checkpoint_duty(bool mine) = 0;
 
-    /// Whatever comes from now on waits here. `held` is called, never within this call, when
-    /// nothing that came before is on its way into the journal any more. Callers notice no more
-    /// than a pause. It ends with release(), in order, or with the tenure: what waits is refused
-    /// then (not_active, none).
+    /// Commands that arrive from now on wait here. `held` is called, never within this call, when
+    /// no earlier command is under way to the journal any more. Callers notice only a pause. It
+    /// ends with release(), which submits the waiting commands in order, or with the tenure, whose
+    /// end refuses them (not_active, none).
     virtual void hold(std::function<void()> held) = 0;
     virtual void release() = 0;
 

@@ -35,7 +35,7 @@ journal::DirectoryWanted wanted(const ReplicaOptions& options, std::string direc
     return wanted;
 }
 
-// A journal in a directory runs on nothing but that.
+// A journal in a directory needs nothing else to run.
 class InDirectory final : public JournalChoice {
 public:
     explicit InDirectory(journal::Open open) : open_(std::move(open)) {}
@@ -57,7 +57,8 @@ journal::Open open_local(Runtime& runtime, Log& log, journal::DirectoryWanted wh
     };
 }
 
-// A journal in a directory that other members mount too. They are told what is committed.
+// A journal in a directory that other members mount too. If it has an address to listen on, it
+// tells them what is committed.
 class InSharedDirectory final : public JournalChoice {
 public:
     InSharedDirectory(Runtime& runtime, Log& log, const std::string& member,
@@ -101,7 +102,7 @@ private:
     journal::SharedJournal::Ear ear_;
 };
 
-/// Member and node are one for a group that shares its node with no other.
+/// If a group does not share its node, the node has the name of the member.
 [[nodiscard]] std::string node_of(const ReplicatedGroup& group, const std::string& member) {
     return group.node.empty() ? member : group.node;
 }
@@ -110,7 +111,7 @@ private:
     return node.member.empty() ? node.name : node.member;
 }
 
-// Translates the standings of a replicated journal: they name nodes, and the copy knows members.
+// Translates the standings of a replicated journal, which name nodes, into names of members.
 class NamingMembers final : public journal::Observer {
 public:
     NamingMembers(journal::Observer& observer, const std::map<std::string, std::string>& members)
@@ -134,7 +135,7 @@ private:
     const std::map<std::string, std::string>& members_;
 };
 
-// A journal on a replicated node of this process: one group, that of the service.
+// A journal on a replicated node of this process. It is the group of the service.
 class OnNode final : public JournalChoice {
 public:
     OnNode(const World& world, const ReplicaOptions& options, Electable electable,
@@ -182,7 +183,7 @@ public:
     }
 
 private:
-    // First the node, then the journal on it.
+    // Opens the node, then the journal on it.
     class Opening final : public journal::Opening {
     public:
         Opening(OnNode& on, journal::Observer& observer, journal::Opened opened) {
@@ -206,7 +207,7 @@ private:
         replicated::Node::Options options;
         options.platform = "understudy";
         options.name = name_;
-        // A certificate of a node that several services share names the node.
+        // If several services share a node, its certificate names the node and not a service.
         if (group_.node.empty()) options.family = service_;
         options.directory = group_.directory;
         options.identities = identities_;

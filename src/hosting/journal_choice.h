@@ -15,8 +15,8 @@
 
 namespace understudy::hosting {
 
-/// The journal that an application chose, whatever its kind, and what it needs to run.
-/// Thread: loop only, but check().
+/// The journal that an application has chosen, of any kind, and what it needs to run.
+/// Thread: loop only, except check().
 class JournalChoice {
 public:
     /// May this member become active? On a replicated journal the list of founders says so.
@@ -24,24 +24,25 @@ public:
 
     virtual ~JournalChoice() = default;
 
-    /// What it is opened in. All outlive it.
+    /// What the journal uses. All of it outlives the journal.
     struct World {
         Runtime& runtime;
         Log& log;
         ProcessNodes& nodes;
-        consensus::MakeCore engine;  ///< Of replicated journals; null: this build has none.
+        consensus::MakeCore engine;  ///< For replicated journals. Null: this build has none.
     };
-    /// What runs on it, and where: the directory says so, and is checked.
+    /// What the journal is used for. Its directory records this, and the record is checked.
     struct Purpose {
         journal::DirectoryUse use = journal::DirectoryUse::replica;
-        /// Of an immortal whose copies have directories in it; empty: they have not.
+        /// The directory that contains the directories of an immortal's copies. Empty: there is
+        /// none.
         std::string copies_in = {};
     };
 
     /// Errors: bad_config (none).
     [[nodiscard]] static Result<void> check(const ReplicaOptions& options,
                                             const consensus::MakeCore& engine);
-    /// Requires: check() had nothing to say.
+    /// Requires: check() succeeded.
     [[nodiscard]] static std::unique_ptr<JournalChoice> make(const World& world,
                                                              const ReplicaOptions& options,
                                                              Electable electable,
@@ -50,8 +51,8 @@ public:
     /// For Replica::open(). This outlives the journal.
     [[nodiscard]] virtual journal::Open open() = 0;
     using Done = std::function<void(Result<void>)>;
-    /// The member that becomes active takes the role itself (a shared directory), or the active
-    /// member gives it (a replicated journal).
+    /// taken: the member that becomes active takes the role itself (a shared directory). given: the
+    /// active member transfers the role (a replicated journal).
     enum class Handover : std::uint8_t { none, taken, given };
     [[nodiscard]] virtual Handover handover() const { return Handover::none; }
     /// For Handover::taken: makes this member active, in an epoch above this one. `done` is called
@@ -59,7 +60,8 @@ public:
     virtual void take(Epoch above, Done done);
     /// For Handover::given: makes `member` lead. Errors: as replicated::Node::transfer().
     virtual void give(const std::string& member, Done done);
-    /// The journal has ended; `done` comes when what it ran on has, too.
+    /// Called after the end of the journal. `done` is called when what the journal used has ended
+    /// too.
     virtual void close(std::function<void()> done) = 0;
 };
 

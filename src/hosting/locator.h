@@ -10,7 +10,7 @@
 
 namespace understudy::hosting {
 
-/// Where the copies of services are to be found. Thread: loop only.
+/// Finds the copies of services. Thread: loop only.
 class Locator {
 public:
     struct Place {
@@ -27,17 +27,17 @@ public:
     };
 
     virtual ~Locator() = default;
-    /// Calls `found` with what is known, never within this call, and whenever it changes. `found`
-    /// may end the watch.
+    /// Calls `found` with the known places, never within this call, and again whenever they change.
+    /// `found` may end the watch.
     [[nodiscard]] virtual std::unique_ptr<Watch> watch(const std::string& service,
                                                        Found found) = 0;
-    /// A member has said that this one is active. No callback comes within this call.
+    /// A member has reported that this member is active. No callback is called within this call.
     virtual void heard(const std::string& /*service*/, const Place& /*active*/) {}
 };
 
-/// Services whose copies are listed beforehand, and stay where they are.
+/// Services whose copies are listed in advance and do not move.
 ///
-/// When not to use it: for members that move. What it learns it forgets with the process.
+/// Do not use it for members that move. What it learns is lost when the process ends.
 class StaticLocator final : public Locator {
 public:
     explicit StaticLocator(Runtime& runtime);

@@ -10,7 +10,8 @@
 
 namespace understudy::hosting {
 
-/// A member that listens, then opens its replica, then begins. Face is what it is known as.
+/// A member that listens, then opens its replica, then begins. Face is the base class by which
+/// callers use it.
 ///
 /// Member has Result<void> listen() and Result<void> begin(std::unique_ptr<replica::Replica>).
 template <class Face, class Member>

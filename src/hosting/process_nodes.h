@@ -17,23 +17,23 @@
 
 namespace understudy::hosting {
 
-/// The replicated nodes of one process, each with its log and its port: one for each directory,
-/// used by all copies that name it. A node is opened for its first user and closed after its last
-/// one.
+/// The replicated nodes of one process, each with its log and its port. There is one node for each
+/// directory, and all copies that name the directory use it. A node is opened for its first user
+/// and closed after its last one.
 ///
-/// Destroying it gives up the nodes that are still open.
+/// The destructor ends the nodes that are still open at once.
 /// Thread: loop only.
 class ProcessNodes {
 public:
     using Opened = std::function<void(Result<replicated::Node*>)>;
 
-    /// The log outlives it: a node may outlive the user that it was opened for.
+    /// The log outlives this object: a node may outlive the user for which it was opened.
     explicit ProcessNodes(Log& log) : log_(log) {}
     ~ProcessNodes();
     ProcessNodes(const ProcessNodes&) = delete;
     ProcessNodes& operator=(const ProcessNodes&) = delete;
 
-    /// One more user of the node in `options.directory`. `opened` is called once, never within this
+    /// Adds a user of the node in `options.directory`. `opened` is called once, never within this
     /// call, unless the returned opening is destroyed before. The user calls leave() in any case.
     /// Errors: bad_config (none): the node is open here with another name, port or list of peers;
     ///         those of replicated::Node::open().
@@ -41,8 +41,8 @@ public:
                                                           replicated::Node::Options options,
                                                           consensus::MakeCore make_core,
                                                           Opened opened);
-    /// One user less. `done` is called, perhaps within this call: after the last user when the node
-    /// has ended, else at once.
+    /// Removes a user. For the last user `done` is called when the node has ended; otherwise it is
+    /// called at once, within this call.
     void leave(const std::string& directory, std::function<void()> done);
 
 private:

@@ -8,7 +8,7 @@ using wire::MessageType;
 
 namespace {
 
-/// The request may be answered otherwise by another member, or by this one later.
+/// True if another member, or the same one later, may answer the request in another way.
 [[nodiscard]] bool worth_another_try(const Error& error) {
     switch (error.code) {
         case Errc::not_active:
@@ -181,8 +181,8 @@ Result<void> ReplicaClient::take_answer(Bytes body) {
     return {};
 }
 
-/// A member may answer a request that was carried out earlier after one that it carries out now.
-/// May be destroyed within.
+/// Answers may arrive in another order: a member may answer a request that was carried out earlier
+/// after one that it carries out now. `this` may be destroyed within.
 void ReplicaClient::deliver() {
     const Lifetime::Watch here = life_.watch();
     while (!pending_.empty() && pending_.front().reply) {
@@ -217,7 +217,7 @@ Result<void> ReplicaClient::take_outcome(Bytes body) {
     return {};
 }
 
-/// May be destroyed within.
+/// `this` may be destroyed within.
 void ReplicaClient::expire(const Error& reason) {
     over_ = Error{.code = reason.code, .effect = Effect::unknown, .detail = reason.detail};
     const Lifetime::Watch here = life_.watch();

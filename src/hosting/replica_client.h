@@ -19,17 +19,17 @@
 
 namespace understudy::hosting {
 
-/// A client of a replica: has a session, and sends each of its requests until the active member has
-/// answered it, whichever member that is. So each is carried out once.
+/// A client of a replica. It has a session, and sends each of its requests until an active member
+/// has answered it. So each request is carried out once.
 ///
-/// Requests are sent in their order. After a connection is lost, all that have no answer are sent
-/// again, in their order, under the same numbers.
+/// Requests are sent in their order. After a connection is lost, all requests without an answer are
+/// sent again, in their order, under the same numbers.
 /// Thread: loop only. May be destroyed in any callback.
 /// Source: docs/protocols/requests.md.
 class ReplicaClient final : private ActiveLink::Owner {
 public:
-    /// On their way at once. A replica keeps the replies of more requests of a session than that,
-    /// so that none is forgotten before it has been told.
+    /// Requests that are under way at the same time. A replica keeps the replies of more requests
+    /// of a session than that, so no reply is forgotten before it has been delivered.
     static constexpr std::size_t window_max = 512;
     static constexpr std::size_t outstanding_bytes_max = 16 * MiB;
 
@@ -41,38 +41,38 @@ public:
     };
     struct Outcome {
         RequestFate fate;
-        Bytes reply;  ///< If applied. Lives as long as the call.
+        Bytes reply;  ///< Only if `fate` is applied. Lives as long as the call.
     };
     using Answered = std::function<void(Result<Bytes> reply)>;  ///< Lives as long as the call.
     using Told = std::function<void(Result<Outcome>)>;
 
-    /// All outlive it.
+    /// All arguments outlive this object.
     ReplicaClient(Runtime& runtime, Log& log, Options options, Locator& locator);
     ~ReplicaClient() override;
     ReplicaClient(const ReplicaClient&) = delete;
     ReplicaClient& operator=(const ReplicaClient&) = delete;
 
     /// Submits a command. `answered` is called once, never within this call, in the order of the
-    /// commands, unless the client is destroyed before. Returns its number, 0 if it is refused.
-    /// Errors: limit_exceeded (none: too long, or too much is outstanding; unknown: its reply is
-    /// too
-    ///         long), no_space, refused (none), session_expired (unknown).
+    /// commands, unless the client is destroyed before. Returns the number of the request; 0: it is
+    /// refused.
+    /// Errors: limit_exceeded (none: too long, or too much is outstanding; unknown: the reply is
+    ///         too long), no_space, refused (none), session_expired (unknown).
     RequestNo submit(Bytes command, Answered answered);
-    /// What became of a request of this session that has no answer here. One that has not been
-    /// applied never will be after this. Errors: bad_config (none): it is under way here;
+    /// The outcome of a request of this session that is not under way here. If the request has not
+    /// been applied, it never will be after this. Errors: bad_config (none): it is under way here;
     /// session_expired (unknown).
     void outcome(RequestNo number, Told told);
 
-    /// Called once there is a session, at once if there is one.
+    /// Sets a function that is called when there is a session; at once if there is one.
     void on_session(std::function<void(SessionId)> opened);
     [[nodiscard]] SessionId session() const { return session_; }
     [[nodiscard]] RequestNo next() const { return next_; }
     [[nodiscard]] std::size_t outstanding() const { return pending_.size(); }
-    /// Why nothing is answered, as far as a member has said so.
+    /// Why no request is answered, if a member has given a reason.
     [[nodiscard]] const std::optional<Error>& trouble() const { return trouble_; }
 
-    /// Gives up the session; `done` comes last. What has no answer gets none.
-    /// Requires: called once, and nothing after it.
+    /// Gives up the session; `done` is called last. Requests without an answer get none.
+    /// Requires: this is the last call, and the only one.
     void close(std::function<void()> done);
 
 private:
@@ -80,7 +80,7 @@ private:
         RequestNo number;
         Buffer command;
         Answered answered;
-        std::optional<Result<Buffer>> reply = {};  ///< It waits for those before it.
+        std::optional<Result<Buffer>> reply = {};  ///< It waits for earlier replies.
     };
 
     void send();
@@ -105,7 +105,7 @@ private:
     SessionId session_;
     RequestNo next_;
     std::deque<Pending> pending_;  ///< Numbers without a gap.
-    std::size_t sent_ = 0;         ///< Of them, on this connection.
+    std::size_t sent_ = 0;         ///< How many were sent on this connection.
     std::size_t bytes_ = 0;
     std::map<RequestNo, Told> outcomes_;
     std::optional<Error> over_;  ///< The session has ended.

@@ -93,7 +93,7 @@ private:
     const Options options_;
     std::function<void(const Standing&)> on_standing_;
     bool closing_ = false;
-    Epoch tenure_;  ///< That goes on here; 0: none.
+    Epoch tenure_;  ///< Of the present tenure here; 0: none.
     std::unique_ptr<Replica> replica_;
     Submitter submitter_;
     std::optional<ReplicaPort> port_;

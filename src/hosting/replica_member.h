@@ -25,7 +25,7 @@ public:
     struct Options {
         std::string service;
         std::string member;
-        std::optional<Address> listen = {};  ///< Where clients connect. Nothing: nowhere.
+        std::optional<Address> listen = {};  ///< Where clients connect. Empty: nowhere.
         std::optional<TlsOptions> tls = {};
         replica::Replica::Options replica = {};
     };
@@ -41,8 +41,8 @@ public:
                                                                 Locator& locator, Opened opened);
 
     /// As replica::Replica::submit(), with or without a request. `answered` takes a
-    /// Result<replica::Reply>. Errors: limit_exceeded (none) besides: too many commands wait for
-    /// the end of a handover.
+    /// Result<replica::Reply>. Errors: the same, and limit_exceeded (none): too many commands wait
+    /// for the end of a handover.
     template <class Answered>
     void submit(const std::optional<Request>& request, Bytes command, Answered answered) {
         if (auto room = submitter().check_room(); !room) {
@@ -50,7 +50,7 @@ public:
         }
         submitter().submit(request, command, std::move(answered));
     }
-    /// The same for a caller in this process that bounds what it submits itself.
+    /// The same for a caller in this process that itself bounds what it submits.
     template <class Answered>
     void submit_own(Bytes command, Answered answered) {
         submitter().submit(std::nullopt, command, std::move(answered));

@@ -62,7 +62,7 @@ void ReplicaPort::welcome(LinkId id, SessionId session) {
     if (connections_.open(id, greeting)) sessions_.emplace(id, session);
 }
 
-/// Sends what is to be sent; the connection ends when that has left.
+/// The connection is closed when everything that waits on it has been sent.
 void ReplicaPort::end(LinkId id, const Error& reason) {
     if (sessions_.erase(id) > 0) connections_.finish(id, reason);
 }
@@ -85,7 +85,7 @@ void ReplicaPort::session_message(LinkId id, MessageType type, Bytes body) {
 void ReplicaPort::submit(LinkId id, SessionId session, Bytes body) {
     const auto message = decode_submit(body);
     if (!message) return end(id, message.error());
-    // To answer this one only would let those that follow it overtake it.
+    // If only this request were refused, later requests would be carried out before it.
     if (const auto room = submitter_.check_room(); !room) {
         return end(id, {.code = Errc::unavailable, .detail = room.error().detail});
     }
@@ -131,7 +131,7 @@ void ReplicaPort::answer(LinkId id, MessageType type, const AnswerMessage& messa
         case SessionServer::Sent::gone:
             return;
         case SessionServer::Sent::unread:
-            // It asks again when it reads again.
+            // The client asks again when it reads again.
             sessions_.erase(id);
             return connections_.cut(id);
         case SessionServer::Sent::too_long: {

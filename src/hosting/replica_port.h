@@ -18,8 +18,8 @@
 
 namespace understudy::hosting {
 
-/// Where the clients of a replica connect: each has a session, and its requests are carried out
-/// once each. A member that is not active says which one is.
+/// The port where the clients of a replica connect. Each client has a session, and each of its
+/// requests is carried out once. A member that is not active names the active one.
 ///
 /// Connections end with the tenure: clients then look for the next active member.
 /// Thread: loop only. Source: docs/protocols/requests.md.
@@ -35,17 +35,18 @@ public:
         Duration handshake_limit = 2s;
     };
 
-    /// All outlive it.
+    /// All arguments outlive this object.
     ReplicaPort(Runtime& runtime, Log& log, Options options, Locator& locator,
                 Submitter& submitter);
     ~ReplicaPort() override;
 
-    /// Listens. Clients are sent away until begin(). Errors: as Network::listen().
+    /// Listens. Until begin(), clients are told that this member is not active. Errors: as
+    /// Network::listen().
     [[nodiscard]] Result<void> listen();
     void begin(replica::Replica& replica) { replica_ = &replica; }
-    /// To be called when a tenure has begun or ended here: the sessions of the one before end.
+    /// To be called when a tenure has begun or ended here. Ends the sessions of the tenure before.
     void tenure_changed();
-    /// Takes no more connections, and ends all sessions.
+    /// Accepts no more connections, and ends all sessions.
     void close();
 
     [[nodiscard]] const Address& address() const { return connections_.listener()->address(); }
@@ -67,7 +68,7 @@ private:
     ActiveHint hint_;
     Submitter& submitter_;
     replica::Replica* replica_ = nullptr;
-    std::set<LinkId> opening_;  ///< Their session is on its way into the journal.
+    std::set<LinkId> opening_;  ///< Their session is not yet in the journal.
     std::map<LinkId, SessionId> sessions_;
     SessionServer connections_;
     Lifetime life_;

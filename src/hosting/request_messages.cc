@@ -11,7 +11,7 @@ namespace {
 constexpr link::Mark request_mark{.text = "USRQ", .version = 1, .between = "clients and replicas"};
 constexpr std::uint8_t greeting_welcome = 1;
 constexpr std::uint8_t greeting_elsewhere = 2;
-constexpr std::uint8_t answer_error = 0xff;  // Else a fate.
+constexpr std::uint8_t answer_error = 0xff;  // Otherwise the byte is a fate.
 constexpr std::size_t host_bytes_max = 255;
 
 Error not_a_request(const char* what) {
@@ -136,7 +136,7 @@ Result<AnswerMessage> decode_answer(Bytes bytes) {
     const auto code = reader.varint();
     const auto detail = reader.text();
     if (*kind != answer_error || !reader.done()) return not_a_request("the answer makes no sense");
-    // An effect that is not known here counts as unknown: the safe side.
+    // An effect that is not known here counts as `unknown`, which is always safe.
     message.error = Error{.code = static_cast<Errc>(*code),
                           .effect = *effect == 0 ? Effect::none : Effect::unknown,
                           .detail = std::string(*detail)};

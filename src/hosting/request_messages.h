@@ -11,14 +11,14 @@
 
 namespace understudy::hosting {
 
-/// The longest command that a client may send. With everything around it, it fits an entry.
+/// The longest command that a client may send. Together with its request it fits into an entry.
 inline constexpr std::size_t request_bytes_max = 1 * MiB;
 
 /// The first message of a client. Byte layout of all: docs/protocols/requests.md.
 struct RequestHello {
-    std::string service = {};  ///< Wanted.
+    std::string service = {};  ///< The wanted service.
     SessionId session = {};    ///< 0: a new one.
-    Epoch epoch = {};          ///< The highest that the client has heard of.
+    Epoch epoch = {};          ///< The highest that the client knows.
     friend bool operator==(const RequestHello&, const RequestHello&) = default;
 };
 
@@ -30,7 +30,7 @@ struct RequestWelcome {
     friend bool operator==(const RequestWelcome&, const RequestWelcome&) = default;
 };
 
-/// The answer of any other member: the connection ends after it.
+/// The answer of any other member. The connection ends after it.
 struct RequestElsewhere {
     std::string member = {};  ///< The active one; empty: not known.
     Epoch epoch = {};
@@ -40,17 +40,18 @@ struct RequestElsewhere {
 
 using RequestGreeting = std::variant<RequestWelcome, RequestElsewhere>;
 
-/// A command under the number that it keeps. `answered` is as Request::answered.
+/// A command and its number, which stays the same when it is sent again. `answered` is as
+/// Request::answered.
 struct SubmitMessage {
     RequestNo number;
     RequestNo answered;
     Bytes command;
 };
 
-/// The answer to one number. Of an outcome: what became of it.
+/// The answer to the request of one number, or to a question about its outcome.
 struct AnswerMessage {
     RequestNo number;
-    std::optional<Error> error = {};  ///< Then there is no reply.
+    std::optional<Error> error = {};  ///< If set, there is no reply.
     RequestFate fate = RequestFate::applied;
     Bytes reply = {};
 };
@@ -63,7 +64,7 @@ struct AnswerMessage {
 [[nodiscard]] Buffer encode_head(const AnswerMessage& message);
 [[nodiscard]] Buffer encode_outcome(RequestNo number);
 
-/// Errors, of all: corrupt; refused: another protocol, or a version of it that is not spoken here
+/// Errors of all: corrupt; refused: another protocol, or a version that is not supported here
 /// (none).
 [[nodiscard]] Result<RequestHello> decode_request_hello(Bytes bytes);
 [[nodiscard]] Result<RequestGreeting> decode_request_greeting(Bytes bytes);

@@ -62,7 +62,7 @@ TEST(RequestMessages, WhatMakesNoSenseIsRefused) {
     EXPECT_EQ(
         decode_request_hello(encode(RequestHello{.service = std::string(5000, 'x')})).error().code,
         Errc::corrupt);
-    // A number 0, and one that has its answer already.
+    // The number 0, and a number that has been answered already.
     EXPECT_FALSE(
         decode_submit(encode_head(SubmitMessage{.number = {0}, .answered = {}, .command = {}})));
     EXPECT_FALSE(

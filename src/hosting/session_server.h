@@ -14,14 +14,14 @@
 
 namespace understudy::hosting {
 
-/// The connections of the sessions of one copy of a service, and of peers that ask for one.
+/// The connections of one copy of a service: those with a session, and those that ask for one.
 ///
-/// One desk answers at a time: the tenure while this copy is active, else one that names the active
-/// copy. end_sessions() and serve() make the change.
+/// One desk answers at a time: the tenure while this copy is active, otherwise a desk that names
+/// the active copy. end_sessions() and serve() change it.
 ///
 /// Thread: loop only. The desk may destroy this in any callback.
-/// Bounds: those of link::Acceptor, with `links_max`. A session whose peer has left
-///         `unread_max_bytes` unread is told nothing more.
+/// Bounds: those of link::Acceptor, with `links_max`. If a peer has left `unread_max_bytes` unread,
+///         nothing more is sent to its session.
 class SessionServer final : private link::Acceptor::Observer {
 public:
     struct Options {
@@ -37,16 +37,17 @@ public:
         /// Answer by open(), send_away() or refuse(), now or later.
         virtual void session_hello(LinkId session, Bytes opaque) = 0;
         virtual void session_message(LinkId session, wire::MessageType type, Bytes body) = 0;
-        /// It has ended: by its peer, or by end_sessions(). It may have waited for an answer.
+        /// The session has ended, by its peer or by end_sessions(). It may have waited for an
+        /// answer.
         virtual void session_closed(LinkId session) = 0;
     };
 
-    /// What became of a message.
+    /// The result of sending a message.
     enum class Sent : std::uint8_t {
         taken,
         gone,      ///< There is no such session any more.
-        unread,    ///< The peer does not read what it is told. Nothing was sent.
-        too_long,  ///< The message is beyond its bound. Nothing was sent.
+        unread,    ///< The peer does not read. Nothing was sent.
+        too_long,  ///< The message exceeds its bound. Nothing was sent.
     };
 
     /// All outlive this.
@@ -55,37 +56,37 @@ public:
 
     /// Errors: those of Network::listen.
     [[nodiscard]] Result<void> listen(const Address& address, const std::optional<TlsOptions>& tls);
-    /// A connection has come to a port that another object listens on.
+    /// Takes a connection from a port on which another object listens.
     void accept(std::unique_ptr<Connection> connection) { acceptor_.accept(std::move(connection)); }
-    /// Of listen(). Null: it does not listen.
+    /// The listener of listen(). Null: there is none.
     [[nodiscard]] const Listener* listener() const { return listener_.get(); }
 
-    /// `desk` answers from now on. Requires: end_sessions() before, if another one did.
+    /// `desk` answers from now on. Requires: if another desk answered, end_sessions() was called.
     void serve(Desk& desk) { desk_ = &desk; }
-    /// All sessions end when what they were told has left. Peers that wait for an answer to their
-    /// hello go on waiting.
+    /// Ends all sessions; each connection is closed when what waits on it has been sent. Peers that
+    /// wait for an answer to their hello go on waiting.
     void end_sessions(const Error& reason);
-    /// Takes no more connections at the port of listen().
+    /// Accepts no more connections at the port of listen().
     void stop_listening() { listener_.reset(); }
     /// Closes all connections at once. The desk is not told.
     void clear();
 
     // Answers to a hello. They do nothing if the peer has gone.
 
-    /// False: it has gone.
+    /// False: the peer has gone.
     bool open(LinkId session, Bytes welcome);
     void send_away(LinkId session, Bytes welcome, const Error& reason) {
         acceptor_.send_away(session, welcome, reason);
     }
     void refuse(LinkId session, const Error& reason) { acceptor_.refuse(session, reason); }
 
-    // Of a session. The desk is not told of an end that it asks for itself.
+    // Calls about a session. If the desk ends a session, it is not told of that end.
 
     Sent send(LinkId session, wire::MessageType type, std::span<const Bytes> parts);
     Sent send(LinkId session, wire::MessageType type, Bytes body) {
         return send(session, type, std::span<const Bytes>(&body, 1));
     }
-    /// Ends it when what it was told has left.
+    /// Ends it when everything that waits on its connection has been sent.
     void finish(LinkId session, const Error& reason);
     /// Ends it at once.
     void cut(LinkId session);

@@ -18,22 +18,21 @@ namespace {
 constexpr Duration connect_timeout = 1s;
 constexpr Duration retry_min = 20ms;
 constexpr Duration retry_max = 2s;
-constexpr Duration owed_after = 5ms;  // Until a slow standby is told what it missed.
+constexpr Duration owed_after = 5ms;  // Then a slow standby gets the prompt that it missed.
 
-/// Whose prompts they are.
+/// The tenure to which the prompts belong.
 struct Tenure {
     Epoch epoch;
-    std::uint64_t number = 0;  ///< 0: nobody's.
+    std::uint64_t number = 0;  ///< 0: no tenure.
 
     [[nodiscard]] std::uint32_t asked() const { return static_cast<std::uint32_t>(number >> 32); }
     [[nodiscard]] std::uint32_t answered() const { return static_cast<std::uint32_t>(number); }
     friend bool operator==(const Tenure&, const Tenure&) = default;
 };
 
-// An address that means another machine on each.
 }  // namespace
 
-/// The active's part.
+/// The part of the active member.
 class SharedPrompts::Teller final : public link::Link::Observer {
 public:
     Teller(Runtime& runtime, Log& log, const Options& options)
@@ -68,7 +67,8 @@ public:
 
     void committed(Index index) {
         committed_ = index;
-        // At the end of the turn: what is committed later in it is told in the same message.
+        // The prompt is sent at the end of the turn, so it includes what is committed later in the
+        // turn.
         if (!links_.empty()) tell_all_.mark();
     }
 
@@ -133,7 +133,7 @@ private:
     std::unique_ptr<Listener> listener_;
 };
 
-/// A standby's part.
+/// The part of a standby.
 class SharedPrompts::Hearer final : public link::Link::Observer {
 public:
     Hearer(Runtime& runtime, Log& log, std::optional<TlsOptions> tls)
@@ -145,7 +145,8 @@ public:
     void set_directory(std::string directory) { directory_ = std::move(directory); }
     void set_ear(journal::SharedJournal::Ear ear) {
         ear_ = std::move(ear);
-        if (told_ != Index{}) ear_.prompt(told_, tenure_.epoch);  // While it opened.
+        // A prompt may have arrived while the journal was opening.
+        if (told_ != Index{}) ear_.prompt(told_, tenure_.epoch);
     }
 
     void follow(const Tenure& tenure) {
@@ -163,7 +164,7 @@ public:
 private:
     using Found = Result<std::optional<journal::Contact>>;
 
-    /// Nothing is under way any more.
+    /// Ends the connection and the attempt to connect.
     void drop() {
         link_.reset();
         attempt_.reset();
@@ -187,7 +188,7 @@ private:
         const journal::Contact& contact = **found;
         const bool elsewhere =
             contact.process && contact.process->boot != runtime_.host().self().boot;
-        if (elsewhere && is_loopback(contact.address.host)) return;  // Not for us: we poll.
+        if (elsewhere && is_loopback(contact.address.host)) return;  // Not our host, so we poll.
         dialled_ = contact.address;
         attempt_ = runtime_.network().connect(
             contact.address, tls_, connect_timeout,

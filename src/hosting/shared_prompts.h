@@ -13,16 +13,18 @@ namespace understudy::hosting {
 
 /// Prompts between the members of a shared directory.
 ///
-/// The active tells its standbys what is committed as soon as it is, so that they are a millisecond
-/// behind and not a polling interval. A connection that ends makes them look at once whether the
-/// active lives. Nothing rests on either: a standby that cannot reach the active polls.
+/// The active member tells its standbys at once what is committed. So they apply an entry about a
+/// millisecond after the commit, and not a polling interval after it. When a connection ends, the
+/// standby checks at once whether the active member is alive. Correctness depends on neither: a
+/// standby that cannot reach the active member polls.
 ///
-/// The active is found by its claim. Both ends show that they can read the directory: who connects
-/// says one half of the tenure's random number, who answers says the other.
+/// A standby finds the active member by its claim. Both ends prove that they can read the
+/// directory: the standby sends one half of the tenure's random number, the active member answers
+/// with the other half.
 ///
 /// Thread: loop only.
-/// Bounds: standbys_max connections, one more is closed. A standby that does not read is told less
-///         often; it is always the newest that it is told, and backlog_bytes_max is all that waits.
+/// Bounds: standbys_max connections; one more is closed. A standby that does not read gets fewer
+///         prompts, and always the newest one; at most about backlog_bytes_max wait for it.
 /// Source: docs/protocols/fencing.md, "Prompts".
 class SharedPrompts {
 public:
@@ -30,28 +32,27 @@ public:
     static constexpr std::size_t backlog_bytes_max = 4 * KiB;
 
     struct Options {
-        Address listen;  ///< What others connect to; port 0: the system chooses.
+        Address listen;  ///< Where others connect; port 0: the system chooses.
         std::optional<TlsOptions> tls = {};
     };
 
-    /// Listens; if that fails, the others must poll while this member is active, and the log says
-    /// so.
+    /// Listens. If that fails, it is logged, and the others must poll while this member is active.
     SharedPrompts(Runtime& runtime, Log& log, Options options);
     ~SharedPrompts();
     SharedPrompts(const SharedPrompts&) = delete;
     SharedPrompts& operator=(const SharedPrompts&) = delete;
 
-    /// A member's journal, bound to this: prompts_at, on_commit and on_standing are ours. `made` is
-    /// as that of SharedJournal::opener().
+    /// Opens a member's journal that is bound to this object, which sets prompts_at, on_commit and
+    /// on_standing. `made` is that of SharedJournal::opener().
     /// Requires: called once; this outlives the journal.
     [[nodiscard]] journal::Open opener(journal::SharedJournal::Options options,
                                        std::function<void(journal::SharedJournal&)> made = {});
 
-    /// Where standbys are told; nullopt: nowhere.
+    /// The address to which standbys connect; nullopt: none.
     [[nodiscard]] std::optional<Address> address() const;
-    /// How many standbys are being told.
+    /// The number of standbys that get prompts.
     [[nodiscard]] std::size_t standbys() const;
-    /// Is this a standby that is being told?
+    /// True if this member is a standby that gets prompts.
     [[nodiscard]] bool prompted() const;
 
 private:

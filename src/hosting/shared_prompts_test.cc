@@ -26,7 +26,7 @@ struct How {
     Duration poll = poll_interval;
 };
 
-/// A member of the service, which counts what it hears.
+/// A member of the service. It counts what it is told.
 class Member final : private journal::Observer {
 public:
     Member(Runtime& runtime, Log& log, const How& how) {
@@ -79,7 +79,7 @@ private:
     void failed(const Error& reason) override { ADD_FAILURE() << to_string(reason); }
 };
 
-/// Two members, "a" active; each on a machine of its own, or both on one.
+/// Two members, of which "a" is active. Each has its own machine, or both share one.
 class SharedPromptsTest : public testing::Test {
 protected:
     void start(bool one_machine = false, bool prompts = true, Duration b_polls = poll_interval) {
@@ -207,7 +207,7 @@ TEST_F(SharedPromptsTest, AStandbyThatWasStoppedHearsAllWhenItGoesOn) {
     EXPECT_TRUE(b_hears_all_within(20ms));
 }
 
-/// Says hello with what it was given, and remembers what became of it.
+/// Sends a hello with the given content, and records the answer.
 class Stranger final : public link::Link::Observer {
 public:
     Stranger(Runtime& runtime, const Address& address, Buffer hello) {

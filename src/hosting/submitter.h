@@ -16,11 +16,11 @@ namespace understudy::hosting {
 
 /// Submits commands to a replica, and keeps them while its role is being handed over.
 ///
-/// Everything that a copy submits goes through its submitter, so that one place knows when nothing
-/// is on its way into the journal any more. Thread: loop only.
+/// All commands of a copy go through its submitter, so that one object knows when no command is
+/// under way to the journal any more. Thread: loop only.
 class Submitter {
 public:
-    static constexpr std::size_t held_max = 4096;  ///< Commands of callers that are kept.
+    static constexpr std::size_t held_max = 4096;  ///< Commands of callers that may be kept.
 
     Submitter(Runtime& runtime, std::string service)
         : runtime_(runtime), service_(std::move(service)) {}
@@ -63,8 +63,8 @@ public:
     /// The tenure has ended: the kept commands are refused with this error, never within this call.
     void refuse(const Error& error);
     [[nodiscard]] bool holding() const { return holding_; }
-    /// To be asked for each command of a caller. Errors: limit_exceeded (none): as many as may be
-    /// kept are kept.
+    /// To be called for each command of a caller. Errors: limit_exceeded (none): held_max commands
+    /// are kept already.
     [[nodiscard]] Result<void> check_room() const;
 
 private:
@@ -83,7 +83,7 @@ private:
     bool holding_ = false;
     std::function<void()> held_;  ///< Null: it has been called.
     std::vector<Waiting> waiting_;
-    std::size_t under_way_ = 0;  ///< What is kept counts too.
+    std::size_t under_way_ = 0;  ///< Kept commands count too.
     Lifetime life_;
 };
 

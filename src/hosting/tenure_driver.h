@@ -16,8 +16,8 @@
 
 namespace understudy::hosting {
 
-/// Runs the tenures of one copy, one after the other: tells each what happens, and carries out its
-/// effects against a replica and the sessions.
+/// Runs the tenures of one copy, one after the other. It passes events to the tenure, and carries
+/// out its effects on a replica and on the sessions.
 ///
 /// Shell: decides nothing. An answer that comes after the end of its tenure is dropped.
 /// Thread: loop only.
@@ -29,7 +29,7 @@ public:
     using Hello = typename Tenure::Hello;
     using Applied = typename Tenure::Applied;
 
-    /// What only this kind of service has. Must not destroy the driver within these calls.
+    /// What is specific to one kind of service. These calls must not destroy the driver.
     class Binding {
     public:
         virtual ~Binding() = default;
@@ -37,13 +37,13 @@ public:
         [[nodiscard]] virtual Buffer write_welcome(const typename Tenure::Welcome& welcome) = 0;
         /// An effect that not every tenure has.
         virtual void carry_out(Effect& /*effect*/) {}
-        /// What the tenure wanted to send is longer than a message may be. It is not sent.
+        /// A message of the tenure exceeds the bound of a message. It is not sent.
         virtual void too_long(const replica::Send& /*message*/) {}
-        /// The tenure is about to hear a message, or to start or hear the time: it may be told what
-        /// it should know.
+        /// Called before the tenure gets a message, or before it starts or gets the time. The
+        /// binding can first give it what it must know.
         virtual void before_message(wire::MessageType /*type*/) {}
         virtual void before_tick() {}
-        /// A command has become of that, and the tenure has heard it.
+        /// A proposed command has this result, and the tenure has been told it.
         virtual void after_commit(const Result<void>& /*result*/) {}
     };
 
@@ -63,7 +63,7 @@ public:
         carry_out(tenure_->start(now(), wall_ms(), runtime_.random().next() | 1));
     }
 
-    /// Ends it: it says its last, then all sessions end with `reason`.
+    /// Ends it. Its last messages are sent, then all sessions end with `reason`.
     void end(const Error& reason) {
         life_.end();
         timer_.reset();
@@ -77,7 +77,7 @@ public:
         sessions_.end_sessions(reason);
     }
 
-    /// Ends it without a word. The sessions are left as they are.
+    /// Ends it without any message. The sessions are unchanged.
     void abandon() {
         life_.end();
         timer_.reset();
@@ -87,12 +87,12 @@ public:
     /// Null: there is none.
     [[nodiscard]] const Tenure* tenure() const { return tenure_ ? &*tenure_ : nullptr; }
 
-    /// Carries out the effects of what `event` tells the tenure. Requires: there is one.
+    /// Calls `event` with the tenure, and carries out the effects. Requires: there is a tenure.
     template <class Event>
     void tell(Event event) {
         carry_out(event(*tenure_));
     }
-    /// `callback`, which is called only while the present tenure lasts.
+    /// Returns `callback` in a form that does nothing after the end of the present tenure.
     template <class Callback>
     [[nodiscard]] auto guarded(Callback callback) const {
         return life_.guarded(std::move(callback));
@@ -148,7 +148,7 @@ private:
         arm();
     }
 
-    /// False: the session does not read what it is told.
+    /// False: the peer of the session does not read.
     [[nodiscard]] bool sent(const replica::Send& message) {
         const SessionServer::Sent result = sessions_.send(message.to, message.type, message.body);
         if (result == SessionServer::Sent::too_long) binding_.too_long(message);

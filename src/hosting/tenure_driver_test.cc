@@ -252,7 +252,7 @@ protected:
         EXPECT_TRUE(world.run_until([this] { return app().replica != nullptr; }, 5s));
     }
     [[nodiscard]] CounterApp& app() { return app_->app<CounterApp>(); }
-    /// What a callback of the program would do.
+    /// Runs a task on the loop, as a callback of the program would.
     void act(const std::function<void()>& task) {
         app_->runtime().post(task);
         world.run_for(5ms);

@@ -38,8 +38,8 @@ struct Peer {
 /// this produces are numbered as part of the state, so a replay makes them again with the same
 /// numbers. A message is kept until the receiver has confirmed that it is durable.
 ///
-/// An application that is not immediate lags behind the journal. Its state after entry N is then
-/// its image at an earlier position and the inputs since.
+/// An application that is not immediate lags: it carries out inputs some time after their entries.
+/// Its state after entry N is then its image at an earlier position and the inputs since.
 ///
 /// Deterministic. Thread: loop only. Source: docs/protocols/immortals.md.
 class Machine final : public StateMachine, private Stage {

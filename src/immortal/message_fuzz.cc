@@ -1,4 +1,4 @@
-// Messages that an immortal or a client sends over a link, or that a journal has recorded: an
+// Messages that an immortal or a client sends over a link, or that a journal has recorded. An
 // accepted batch has as many messages as it says, each within its bounds, and is encoded to the
 // same bytes again.
 //

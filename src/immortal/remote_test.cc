@@ -234,7 +234,8 @@ TEST_F(RemoteTest, AnImageTakesTheNextLifeToTheSamePoint) {
     EXPECT_EQ(desk().stage.image_at, Position{1501});
 }
 
-// A standby was far behind: the earlier position of the application has no meaning any more.
+// A standby lacked many entries and was restored: the earlier position of the application has no
+// meaning any more.
 TEST_F(RemoteTest, WhatItSaidBeforeItWasRestoredAgainIsNotHeard) {
     play();
     in(*coordinator, [&] {

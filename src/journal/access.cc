@@ -6,17 +6,18 @@ namespace understudy::journal {
 
 namespace {
 
-// A node's log and its groups lie in directories below.
+// A node keeps its log and its groups in subdirectories.
 constexpr int levels_max = 3;
 
-// Removed by whoever opens the journal, should we end before we do it.
+// If this process ends before it removes the file, the next opening of the journal removes it.
 constexpr std::string_view probe_name = "access";
 
 Result<void> check_files(Disk& disk, const std::string& directory, int levels) {
     for (const std::string& name : US_TRY(disk.list(directory))) {
         const std::string path = path_in(directory, name);
         const auto file = disk.open(path, Disk::Open::existing);
-        if (file || file.error().code == Errc::no_such_file) continue;  // Others may remove it.
+        // Another process may remove it.
+        if (file || file.error().code == Errc::no_such_file) continue;
         const bool below = file.error().code == Errc::bad_path && levels > 0;
         if (!below) return file.error();
         US_CHECK(check_files(disk, path, levels - 1));

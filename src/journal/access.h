@@ -6,11 +6,11 @@
 
 namespace understudy::journal {
 
-/// Looks whether this process may use all that is in a journal's directory, for whoever opens it
-/// later and should not find that out then: makes it if it is not there, opens each file, and makes
-/// one and removes it.
+/// Checks whether this process may use everything in a journal's directory, before the journal is
+/// opened. Makes the directory if it does not exist, opens each file in it, and creates and removes
+/// a test file.
 ///
-/// Thread: where one may block.
+/// Thread: one that may block.
 /// Errors: not_permitted, bad_path, no_space, a shortage (none).
 [[nodiscard]] Result<void> check_access(Disk& disk, const std::string& directory);
 

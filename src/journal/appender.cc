@@ -10,7 +10,7 @@ namespace understudy::journal {
 
 namespace {
 
-// When a batch is written again for which there was no descriptor.
+// After this time, a batch that found no descriptor or no memory is written again.
 constexpr Duration shortage_retry = 20ms;
 
 /// True once when `due` has come.
@@ -79,8 +79,8 @@ bool Appender::reserve_failed(const Error& error, TimePoint now) {
     making_reserve_ = false;
     reserve_retry_ = now + options_.reserve_retry_interval;
     // In a shortage the disk is not full, so appends that need the segment wait for the next try.
-    // in_use: a claimer took this owner for dead and removed its file. The next reading of the
-    // epoch will say so.
+    // in_use: another member took this owner for dead, claimed an epoch and removed its file. The
+    // next reading of the epoch shows that.
     const bool waits = is_shortage(error.code) || error.code == Errc::in_use;
     if (!waits) batcher_.reserve_failed(error.detail);
     return !std::exchange(reserve_failing_, true);

@@ -11,7 +11,7 @@ constexpr std::uint64_t appender_segment = 64 * KiB;
 constexpr Duration retry = 1s;
 constexpr Duration rest = 2s;
 
-/// An appender in a segment that has just been begun, and what it wants done.
+/// An appender in a segment that has just been begun, and the work that it requests.
 struct Appending : testing::Test {
     explicit Appending(Appender::ReserveTime reserve = Appender::ReserveTime::at_once)
         : appender({.generation = first_generation(1),
@@ -39,7 +39,7 @@ struct Appending : testing::Test {
         }
         return found;
     }
-    /// Of which the second begins a segment.
+    /// Two flushes. The second begins a segment.
     std::vector<std::shared_ptr<Flush>> two_flushes() {
         EXPECT_TRUE(offer(40'000));
         for (int i = 0; i < 2; ++i) EXPECT_TRUE(offer(full_batch_bytes / 2));
@@ -49,7 +49,7 @@ struct Appending : testing::Test {
         appender.reserve_made(*disk.open("/" + std::to_string(++files), Disk::Open::create_new),
                               false);
     }
-    /// Turns until nothing is to be written, and all of that is.
+    /// Takes turns until everything is written.
     void write_all() {
         for (auto found = flushes(); !found.empty(); found = flushes()) {
             for (const auto& flush : found) appender.reuse(appender.written(flush).flush->bytes);
@@ -88,7 +88,7 @@ TEST_F(AppendingWhenDue, AReserveIsWantedWhenAnAppendNeedsIt) {
     EXPECT_EQ(flushes().size(), 1U);
 }
 
-// Else it would say of the segment's first entries that they are durable.
+// The reserve would say that the first entries of the segment are durable, and they are not.
 TEST_F(Appending, NoReserveIsMadeWhileTheFirstEntriesOfASegmentAreInFlight) {
     ASSERT_TRUE(turn().make_reserve);
     make_reserve();
@@ -244,7 +244,7 @@ TEST_F(Appending, WhoLeavesDoesNotWaitForASegmentThatCannotBeMade) {
     EXPECT_TRUE(appender.drained());
 }
 
-// Admitted appends are not refused for want of space while the journal serves.
+// While the journal serves, admitted appends are not refused because the disk is full.
 TEST_F(Appending, WhoLeavesRefusesWhatWasAdmittedIfTheDiskStaysFull) {
     ASSERT_TRUE(turn().make_reserve);
     EXPECT_TRUE(appender.reserve_failed({.code = Errc::no_space}, now));

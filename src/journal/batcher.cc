@@ -73,7 +73,7 @@ Result<void> Batcher::admit(std::uint64_t bytes, Urgency urgency) {
 
 void Batcher::queue_admitted(Append append) {
     append.admitted = true;
-    append.urgency = Urgency::ordinary;  // Of one order with all that is admitted.
+    append.urgency = Urgency::ordinary;  // All admitted appends have one order.
     ordinary_.bytes += encoded_bytes(append);
     ordinary_.appends.push_back(std::move(append));
 }
@@ -85,8 +85,8 @@ Batcher::Formed Batcher::form() {
     batch.bytes = std::exchange(spare_, {});
     batch.bytes.reserve(static_cast<std::size_t>(std::min(waiting_bytes(), batch_bytes_max) +
                                                  segment_header_bytes));
-    // True of the disk by the time this batch reaches it: a batch is written only after the sync
-    // of the one before has returned.
+    // It is true when this batch reaches the disk: a batch is written only after the sync of the
+    // batch before it has returned.
     const Index synced = tail_.chain.last;
     for (Queue* line = next_queue(); line != nullptr; line = next_queue()) {
         const Append& head = line->appends.front();

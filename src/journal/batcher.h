@@ -11,15 +11,15 @@
 
 namespace understudy::journal {
 
-/// So many batches of a journal are being flushed at a time.
+/// How many batches of a journal are flushed at the same time, at most.
 inline constexpr std::size_t flushes_in_flight_max = 2;
 
-/// A second batch follows the first at once only if it has so many bytes. Up to this size every
-/// flush costs the same, so fewer bytes wait for more.
+/// A second batch follows the first at once only if it has at least this many bytes. Up to this
+/// size every flush costs the same, so a shorter batch waits for more entries.
 inline constexpr std::uint64_t full_batch_bytes = 64 * KiB;
 
-/// Longer batches run on the worker thread: there are many commands under way, and the loop has
-/// other work while one is written.
+/// Longer batches are flushed on the worker thread: many commands are under way then, and the loop
+/// has other work during the write.
 inline constexpr std::size_t inline_flush_bytes_max = 16 * KiB;
 
 /// The end of what is written, or is on its way to the disk.
@@ -30,12 +30,12 @@ struct Tail {
     Chain chain;
 };
 
-/// Entries that somebody wants next to each other.
+/// Entries that are appended together, next to each other.
 struct Append {
     std::vector<Draft> drafts;
     Urgency urgency = Urgency::ordinary;
     Journal::Appended done;  ///< Empty for a mark of our own.
-    bool admitted = false;   ///< By Batcher::admit(): it waits for space and is not refused.
+    bool admitted = false;  ///< By Batcher::admit(): the append waits for space and is not refused.
 };
 
 /// What one write and one sync make durable.
@@ -48,7 +48,7 @@ struct Batch {
         std::size_t body_bytes = 0;
     };
     struct Acknowledgement {
-        std::size_t entries = 0;  ///< How many of `placed` it is about, after those before.
+        std::size_t entries = 0;  ///< How many entries of `placed` belong to it.
         Journal::Appended done;
     };
 
@@ -66,17 +66,17 @@ struct Batch {
 /// to `batch_bytes_max`, promotions first. A batch lies in one segment. When the next append does
 /// not fit, the reserve becomes the segment and another reserve is wanted.
 ///
-/// Invariant, which is what keeps room for promotions on a full disk: either a reserve is ready, or
-/// ordinary appends have filled the segment no further than ordinary_limit().
+/// Invariant: either a reserve is ready, or ordinary appends have filled the segment no further
+/// than ordinary_limit(). This keeps room for promotions on a full disk.
 ///
 /// Thread: the owner's. Pure: no I/O, no clock.
-/// Bounds: `queue_bytes_max` encoded bytes wait per urgency; what exceeds it is refused.
+/// Bounds: at most `queue_bytes_max` encoded bytes wait per urgency; further appends are refused.
 /// Source: docs/formats/journal.md, section "Full disk".
 class Batcher {
 public:
-    /// The segment that comes after the present one, zeros only.
+    /// The segment that comes after the present one.
     enum class Reserve {
-        wanted,  ///< Not there. Appends that need it wait for what comes of making it.
+        wanted,  ///< Not made yet. Appends that need it wait until it is made or has failed.
         failed,  ///< Could not be made. Appends that need it are refused.
         ready,
     };
@@ -89,32 +89,33 @@ public:
     };
 
     struct Formed {
-        std::optional<Batch> batch;   ///< Nothing to write now if absent.
-        std::vector<Append> refused;  ///< There is no space; nothing of them was written.
+        std::optional<Batch> batch;   ///< Absent if there is nothing to write now.
+        std::vector<Append> refused;  ///< No space: nothing of them was written.
     };
 
     Batcher(const Tail& tail, Reserve reserve, Options options);
 
-    /// Takes over `append`, or leaves it as it is and says why not.
+    /// Takes over `append`. After an error `append` is unchanged.
     /// Requires: its drafts are not empty; commands and marks only.
     /// Errors: limit_exceeded, no_space (none).
     [[nodiscard]] Result<void> offer(Append& append);
 
-    /// Is there room for `bytes` encoded bytes more? For callers that must know at once: appends
-    /// that are queued as admitted are never refused and keep their order. If the reserve fails
-    /// later, they use the room of promotions, and wait for space when that is used up.
+    /// Checks whether there is room for `bytes` more encoded bytes. It is for callers that must
+    /// know at once: appends that are queued as admitted are never refused and keep their order. If
+    /// the reserve fails later, they use the room of promotions. When that is used up, they wait
+    /// for space.
     /// Errors: limit_exceeded, no_space (none).
     [[nodiscard]] Result<void> admit(std::uint64_t bytes, Urgency urgency);
     void queue_admitted(Append append);
 
-    /// Packs the next batch. Later ones are placed after it, as if it were written.
+    /// Packs the next batch. Later batches are placed after it, as if it were already written.
     [[nodiscard]] Formed form();
 
     void reserve_made();
-    void reserve_reused();  ///< It was made of a retired segment, so it is not zeros.
+    void reserve_reused();  ///< It was made of a retired segment, so it does not contain zeros.
     void reserve_failed(std::string why = {});  ///< `why` goes to the appends that are refused.
 
-    /// Takes the buffer of a batch that is no longer needed, for the next batch. To allocate a long
+    /// Takes the buffer of a batch that is no longer needed, for the next batch. Allocating a long
     /// buffer again, page by page, is expensive.
     void reuse(Buffer bytes);
 
@@ -126,8 +127,8 @@ public:
 
     [[nodiscard]] Space space() const { return space_; }
     [[nodiscard]] Reserve reserve() const { return reserve_; }
-    /// None is ready, and it will be needed soon: a quarter of the segment is used, or an append
-    /// waits for it.
+    /// No reserve is ready, and it is needed soon: a quarter of the segment is used, or an append
+    /// waits for the reserve.
     [[nodiscard]] bool reserve_is_due() const {
         const bool filling = tail_.used_bytes >= tail_.segment_bytes / 4;
         return reserve_ != Reserve::ready && (filling || awaited_);
@@ -139,7 +140,7 @@ public:
     [[nodiscard]] bool idle() const {
         return promotions_.appends.empty() && ordinary_.appends.empty();
     }
-    /// The last entry that was written is a mark; another one would have no use.
+    /// The last entry that was written is a mark. Another mark would have no use.
     [[nodiscard]] bool marked() const { return last_type_ == EntryType::mark; }
 
 private:
@@ -167,7 +168,7 @@ private:
     std::uint32_t seed_;
     Queue promotions_;
     Queue ordinary_;
-    Buffer spare_;  ///< Empty, with room.
+    Buffer spare_;  ///< Empty, with allocated memory.
 };
 
 }  // namespace understudy::journal

@@ -214,7 +214,7 @@ TEST(Batcher, ARefusalLastsUntilAReserveIsMade) {
     EXPECT_TRUE(batcher.form().batch);
 }
 
-// Whatever is offered, and whenever the disk fills up: promotions keep their room.
+// Promotions keep their room, whatever is offered and whenever the disk fills up.
 TEST(Batcher, RoomForPromotionsIsNeverEatenUp) {
     for (std::uint64_t seed = 1; seed <= 200; ++seed) {
         Random random(seed);

@@ -38,17 +38,19 @@ namespace {
 constexpr std::string_view log_directory = "log";
 constexpr std::string_view groups_directory = "groups";
 
-// How many directories below one of an immortal are looked into: it has a handful of copies.
+// How many subdirectories of an immortal's directory are looked into. An immortal has only a few
+// copies.
 constexpr std::size_t below_max = 64;
 
-/// No names if there is no such directory.
+/// Returns no names if the directory does not exist.
 Result<std::vector<std::string>> names_in(Disk& disk, const std::string& directory) {
     auto names = disk.list(directory);
     if (!names && names.error().code == Errc::no_such_file) return std::vector<std::string>();
     return names;
 }
 
-/// The same, also where a file stands: a directory of ours may hold anybody's.
+/// The same, but also returns no names if the path is a file: a data directory may contain files of
+/// other programs.
 Result<std::vector<std::string>> names_below(Disk& disk, const std::string& directory) {
     auto names = names_in(disk, directory);
     if (!names && names.error().code == Errc::bad_path) return std::vector<std::string>();
@@ -59,7 +61,7 @@ bool has_name(const std::vector<std::string>& names, std::string_view name) {
     return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-/// What the segments say, of a directory without an identity.
+/// Reads from the segments what a directory without an identity contains.
 Result<void> look_at_segments(Disk& disk, const std::string& directory,
                               const std::vector<std::string>& names, DirectoryContent& content) {
     for (const std::string& name : names) {
@@ -114,14 +116,15 @@ Result<DirectoryContent> look_around(Disk& disk, const DirectoryWanted& wanted, 
     return content;
 }
 
-/// True if its identity has yet to be written.
+/// Returns true if its identity has yet to be written.
 Result<bool> check_one(Disk& disk, const DirectoryWanted& wanted) {
     const auto found = US_TRY(read_identity(disk, wanted.directory));
     const auto content = US_TRY(look_around(disk, wanted, found.has_value()));
     return admit_directory(wanted, found, content);
 }
 
-/// Under a name of its own until it is whole: members of a shared directory may all write it.
+/// The file has a name of its own until it is complete: all members of a shared directory may write
+/// it at the same time.
 Result<void> write_identity(Disk& disk, const DirectoryWanted& wanted, std::uint64_t writer) {
     const std::string made = fmt::format("{}.{}", hex16(writer), identity_name);
     const std::string path = path_in(wanted.directory, made) + std::string(temporary_suffix);
@@ -165,12 +168,13 @@ Result<std::unique_ptr<DirectoryHold>> DirectoryHold::take(
     US_CHECK(hold->hold_directory(access));
     if (access == Access::exclusive) US_CHECK(hold->hold_lock());
     for (const DirectoryWanted& one : wanted) {
-        // Once more: until now somebody else might have made it his.
+        // Checked again: another process may have taken the directory before this one locked it.
         if (!US_TRY(check_one(disk, one))) continue;
         auto written = write_identity(disk, one, writer);
         if (written) continue;
-        // A journal that is there opens on a full disk, too; the next opening writes it. And an
-        // active member may have removed what looked left over.
+        // An existing journal must also open on a full disk; the next opening writes the identity.
+        // no_such_file: an active member may have removed the temporary file because it looked left
+        // over.
         const Errc why = written.error().code;
         if (why != Errc::no_space && why != Errc::no_such_file) return written.error();
     }
@@ -191,7 +195,7 @@ Result<void> DirectoryHold::hold_directory(Access access) {
     return {};
 }
 
-/// Which versions before this one lock, and nothing else; and what a network file system locks.
+/// Older versions lock only this file. On a network file system it may be the only lock.
 Result<void> DirectoryHold::hold_lock() {
     const std::string path = path_in(directory_, lock_name);
     auto file = US_TRY(disk_.open(path, Disk::Open::create));
@@ -208,9 +212,10 @@ Result<void> DirectoryHold::hold_identities(const std::vector<DirectoryWanted>& 
     for (const DirectoryWanted& one : wanted) {
         const std::string path = path_in(one.directory, identity_name);
         auto file = disk_.open(path, Disk::Open::existing);
-        if (!file && file.error().code == Errc::no_such_file) continue;  // No room for it.
+        // There was no room for it.
+        if (!file && file.error().code == Errc::no_such_file) continue;
         if (!file) return std::move(file).error();
-        // Whoever wrote it last has it, where two began at the same time.
+        // If two processes began at the same time, the identity is that of the last writer.
         const auto found = US_TRY(read_identity(disk_, one.directory));
         if (const auto admitted = admit_directory(one, found, {}); !admitted) {
             return admitted.error();
@@ -226,7 +231,8 @@ Result<void> DirectoryHold::hold_identities(const std::vector<DirectoryWanted>& 
     return {};
 }
 
-/// Members of a shared directory that begin at the same time all write its identity: the same.
+/// Members of a shared directory that begin at the same time all write the same identity. So a
+/// replaced identity file counts as gone only if its content is another one.
 bool DirectoryHold::is_gone(Held& held) {
     const auto there = held.file->is_at(held.path);
     if (!there || *there) return false;

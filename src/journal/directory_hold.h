@@ -13,49 +13,51 @@
 
 namespace understudy::journal {
 
-/// What a directory says that it is; nullopt if it says nothing.
+/// The identity that is written in a directory; nullopt if there is none.
 /// Errors: corrupt, bad_config, disk_failed (none).
 [[nodiscard]] Result<std::optional<DirectoryIdentity>> read_identity(Disk& disk,
                                                                      const std::string& directory);
 
-/// A data directory that a journal has open: what it is has been checked, others are kept out, and
-/// its end is noticed.
+/// A data directory that a journal has open. Its identity has been checked, other processes are
+/// kept out, and its removal or replacement is noticed.
 ///
-/// A lock holds a file, not a name: with its file deleted, or its directory moved away and another
-/// one in its place, it keeps nobody out any more. So the directory itself is locked where its file
-/// system can do that; and look() says whether the names still stand for what is held. Who hears
-/// that they do not ends: what it would write is nobody's any more.
+/// A lock holds a file, not a name. If the lock file is deleted, or the directory is moved away and
+/// replaced, the lock keeps no other process out. So the directory itself is locked where its file
+/// system supports that. look() tells whether the names still refer to the files that are held. If
+/// they do not, the journal must end: what it writes would be lost.
 ///
 /// Thread: a worker, one call at a time; made, moved and destroyed anywhere.
 class DirectoryHold {
 public:
     enum class Access : std::uint8_t {
-        exclusive,  ///< One process at a time: `lock` and the directory itself are locked.
-        shared,     ///< Of several members: only its end is looked for.
+        exclusive,  ///< One process at a time: the file `lock` and the directory itself are locked.
+        shared,     ///< Several members use it: only its removal is looked for.
     };
 
-    /// Reads only, so that nothing changes in a directory that is somebody else's.
+    /// Only reads, so that nothing changes in a directory that does not belong to this journal.
     /// Errors: bad_config, corrupt, disk_failed (none).
     [[nodiscard]] static Result<void> check(Disk& disk, const std::vector<DirectoryWanted>& wanted);
 
-    /// Takes `directory`, made if absent, then writes down what those in `wanted` are that have no
-    /// identity yet, durably. `writer` is a number that no other process has, for names of files.
+    /// Takes `directory`, and makes it if it does not exist. Then writes the identity of each
+    /// directory in `wanted` that has none yet, durably. `writer` is a number that no other process
+    /// has; it is used in file names.
     /// Errors: of check(); in_use, no_space (none).
     [[nodiscard]] static Result<std::unique_ptr<DirectoryHold>> take(
         Disk& disk, const std::string& directory, Access access,
         const std::vector<DirectoryWanted>& wanted, std::uint64_t writer);
 
-    /// Errors: no_such_file (none): the directory, its lock or its identity has been removed, or
-    ///         another stands in its place. What cannot be told is no error.
+    /// Errors: no_such_file (none): the directory, its lock or its identity was removed or
+    ///         replaced. If that cannot be determined, it is no error.
     [[nodiscard]] Result<void> look();
 
-    /// Directories, and the names in each, whose end look() notices.
+    /// The directories, and the names in each, whose removal look() notices.
     struct Watched {
         std::string directory;
         std::vector<std::string> names;
     };
     [[nodiscard]] const std::vector<Watched>& watched() const { return watched_; }
-    /// Asks the kernel to tell of their end by `changed`. Empty: it does not. Thread: loop only.
+    /// Asks the kernel to call `changed` when one of them changes. The result is empty if the
+    /// kernel cannot do that. Thread: loop only.
     [[nodiscard]] std::vector<std::unique_ptr<DirectoryWatch>> watch(
         Host& host, const std::function<void()>& changed) const;
 

@@ -1,5 +1,5 @@
-// A directory that is somebody else's is not opened, one that is ours is kept, and its end is
-// noticed: whatever happens at whichever disk call.
+// A directory of another owner is not opened, an own directory is held, and its removal is noticed,
+// whatever happens at whichever disk call.
 #include "journal/directory_hold.h"
 
 #include <gmock/gmock.h>
@@ -39,7 +39,7 @@ DirectoryWanted as(DirectoryForm form, std::string where = directory,
     return wanted;
 }
 
-/// A node's, and its log's.
+/// The identities of a node's directory and of its log.
 std::vector<DirectoryWanted> as_node() {
     return {as(DirectoryForm::node, whole_node),
             as(DirectoryForm::log, whole_node + "/log")};
@@ -156,7 +156,8 @@ TEST(DirectoryHold, FilesOfOthersThatAreCalledLikeDirectoriesOfOursAreLeftAlone)
             disk.put(path_in(directory, name), Buffer(3));
         }
         disk.set_fault([](std::string_view call, const std::string& path) -> std::optional<Errc> {
-            if (call == "list" && path != directory) return Errc::bad_path;  // As the kernel says.
+            // As the kernel answers.
+            if (call == "list" && path != directory) return Errc::bad_path;
             return {};
         });
         const auto refused =
@@ -175,8 +176,8 @@ TEST(DirectoryHold, ADamagedIdentityIsSaidToBeDamaged) {
     EXPECT_THAT(refused->detail, HasSubstr(path_in(directory, identity_name)));
 }
 
-/// At whichever call the making of a directory ends: its own kind opens it, and no other does that
-/// would find something of it.
+/// The process ends at each disk call while it makes a directory. After that, the same kind of
+/// journal opens the directory. No other kind opens it if it finds anything in it.
 void crash_everywhere(const std::string& where, const std::vector<DirectoryWanted>& identities) {
     std::uint64_t calls = 0;
     {
@@ -281,7 +282,7 @@ TEST(DirectoryHold, AClosedJournalLetsGoOfItsDirectory) {
     EXPECT_TRUE(second.opened().journal);
 }
 
-// --- The end of a directory that is open ---------------------------------------------------------
+// --- Removal or replacement of an open directory -------------------------------------------------
 
 struct DirectoryEnd {
     const char* name;
@@ -457,7 +458,7 @@ protected:
 
 TEST_F(SharedEnd, MembersThatBeginAtTheSameTimeAgreeOnWhatItIs) {
     bool moved = true;
-    while (moved) {  // In turns.
+    while (moved) {  // The two take turns.
         const bool one = first_->runtime.step();
         const bool other = second_->runtime.step();
         moved = (one || other) && !(first_->journal && second_->journal);

@@ -1,9 +1,9 @@
-// How many entries one core packs into batches, and reads back.
+// Measures how many entries one core packs into batches, and reads back.
 //
 // Resource: one core. Estimate before the first run: an entry of 100 bytes costs two copies, two
 // checksums of 136 bytes at 10 GB/s and an allocation: 100 ns, so 10 M/s; one of 1 KiB 250 ns, 4
-// M/s. Wanted by the design: 1 M durable commands of 100 bytes, 250 k of 1 KiB per second in all,
-// so this part may take a tenth of it.
+// M/s. The design wants 1 M durable commands of 100 bytes, or 250 k of 1 KiB, per second in total.
+// So this part may take a tenth of that.
 #include <benchmark/benchmark.h>
 
 #include "journal/batcher.h"
@@ -23,7 +23,7 @@ Batcher fresh_batcher() {
                    {.segment_bytes = segment_bytes, .queue_bytes_max = 64 * MiB});
 }
 
-// From the offer of a command to the bytes of its batch.
+// Measures the way from the offer of a command to the bytes of its batch.
 void pack(benchmark::State& state) {
     const auto body_bytes = static_cast<std::size_t>(state.range(0));
     Batcher batcher = fresh_batcher();
@@ -47,7 +47,7 @@ void pack(benchmark::State& state) {
     state.counters["checksum"] = static_cast<double>(checksum % 65536);
 }
 
-// What a replay does with a segment that is in memory.
+// Measures what a replay does with a segment that is in memory.
 void unpack(benchmark::State& state) {
     const Buffer body(static_cast<std::size_t>(state.range(0)));
     const std::uint32_t seed = checksum_seed(first_generation(1));

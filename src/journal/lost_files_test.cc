@@ -1,5 +1,5 @@
-// Files that a disk, a repair of the file system or a person has emptied, cut, filled with zeros or
-// removed: what was acknowledged is there, or the opening says that it is not.
+// A disk, a repair of the file system or a person has emptied, cut, removed or filled files with
+// zeros. Either everything that was acknowledged is there, or the opening reports that it is not.
 
 #include <algorithm>
 #include <functional>
@@ -24,7 +24,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-constexpr std::size_t long_command = 20'000;  // Three to a segment.
+constexpr std::size_t long_command = 20'000;  // Three fit into a segment.
 
 enum class Loss { emptied, halved, cut_by_a_byte, zeros, removed };
 constexpr Loss all_losses[] = {Loss::emptied, Loss::halved, Loss::cut_by_a_byte, Loss::zeros,
@@ -40,7 +40,7 @@ std::string to_text(Loss loss) {
     return {};
 }
 
-/// False if it changes nothing.
+/// Returns false if that changes nothing.
 bool lose(FakeDisk& disk, const std::string& path, Loss loss) {
     const Buffer before = disk.contents(path);
     Buffer after = before;
@@ -75,9 +75,10 @@ std::string damages_of(const Walked& found) {
 class LostFiles {
 public:
     virtual ~LostFiles() = default;
-    /// Fills it. `closed`: the process ends as it should, else it is killed.
+    /// Fills it. `closed`: the process ends in order; otherwise it is killed.
     virtual void make(FakeDisk& disk, bool closed) = 0;
-    /// What keeps it from being opened; without an error, all that was acknowledged is there.
+    /// Returns the error of the opening. Without an error, everything that was acknowledged is
+    /// there.
     virtual std::optional<Error> open(FakeDisk& disk) = 0;
     [[nodiscard]] virtual std::string where() const { return directory; }
 };
@@ -182,7 +183,7 @@ public:
             const std::uint64_t id = i % 5 == 0 ? 2 : 1;
             GroupWrite write;
             write.entries.push_back(entry_of(1, std::to_string(i) + std::string(9'000, 'x')));
-            // The first group keeps its newest entries only, so that segments are trimmed.
+            // The first group keeps only its newest entries, so that segments are trimmed.
             if (id == 1 && i > 4) write.trim = Index{static_cast<std::uint64_t>(i) - 4};
             model_.write(id, write);
             const auto position = session.log->write({id}, std::move(write), Urgency::ordinary);
@@ -211,7 +212,7 @@ private:
     NodeModel model_;
 };
 
-/// Each file, each loss.
+/// Tries each loss of each file.
 void expect_no_silent_loss(LostFiles& kind, std::size_t refusals_min) {
     for (const bool closed : {false, true}) {
         FakeDisk whole(1);
@@ -278,7 +279,7 @@ struct NewestSegment {
     WalkedSegment reserve;
 };
 
-/// Loses a file in all ways, and expects to hear which file it is.
+/// Loses a file in all ways, and expects an error that names the file.
 void expect_named(LostFiles& kind, const FakeDisk& whole, const std::string& file) {
     for (const Loss loss : all_losses) {
         SCOPED_TRACE(file + " " + to_text(loss));
@@ -304,7 +305,7 @@ TEST(LostFiles, TheNewestSegmentIsNamedWhateverBecameOfIt) {
     }
 }
 
-// A service that has just begun: there is one segment, and nothing else vouches for it.
+// A service has just begun: there is one segment, and no other file proves that it was begun.
 TEST(LostFiles, TheFirstSegmentOfAllIsMissedWhenItIsTheOnlyOne) {
     FakeDisk whole(1);
     {
@@ -357,7 +358,7 @@ TEST(LostFiles, TheOnlySegmentOfASharedJournalIsMissed) {
     }
 }
 
-// Segments of another epoch must not take the place of those that are gone.
+// Segments of another epoch must not take the place of the lost segments.
 TEST(LostFiles, AnEpochThatHasLostItsSegmentsIsNotSkipped) {
     LostShared kind(false);
     FakeDisk disk(1);
@@ -382,8 +383,8 @@ TEST(LostFiles, AnEpochThatHasLostItsSegmentsIsNotSkipped) {
     EXPECT_THAT(error->detail, HasSubstr(newest + ": it is missing"));
 }
 
-// The claim is written after the segment has been begun: it may still name the one before, which
-// may be removed by then.
+// The claim is written after the segment has been begun. So it may still name the segment before,
+// which may already be removed.
 TEST(LostFiles, AClaimThatIsBehindIsNoDamage) {
     LostShared kind(true);
     FakeDisk disk(1);
@@ -424,8 +425,8 @@ TEST(LostFiles, AMissingCheckpointIsToldAndLosesNothing) {
     }
 }
 
-// What an older version of the program has made: its reserves are zeros, and the next one may be
-// there before the first write to the one before.
+// An older version of the program makes reserves of zeros, and the next reserve may exist before
+// the first write to the one before.
 TEST(LostFiles, ReservesOfZerosAreReservesStill) {
     LostLocal kind(false);
     FakeDisk disk(1);
@@ -438,7 +439,8 @@ TEST(LostFiles, ReservesOfZerosAreReservesStill) {
     EXPECT_FALSE(kind.open(disk));
 }
 
-// A reserve of this version says what was durable: one more behind it is proof.
+// A reserve of this version says which entries were durable. So it proves that the segment before
+// it has lost its content.
 TEST(LostFiles, AReserveVouchesForTheSegmentBeforeIt) {
     LostLocal kind(false);
     FakeDisk disk(1);
@@ -456,7 +458,8 @@ TEST(LostFiles, AReserveVouchesForTheSegmentBeforeIt) {
     EXPECT_THAT(error->detail, HasSubstr(newest.begun.name + " does not hold it"));
 }
 
-// Removals that no sync followed may come back in any part: what nothing needs has gaps then.
+// After a power cut, any part of the removed files may be there again if no sync followed the
+// removal. So files that are no longer needed may have gaps.
 TEST(LostFiles, AGapInWhatNothingNeedsIsNoDamage) {
     std::vector<std::pair<std::string, Buffer>> early;
     FakeDisk disk(1);
@@ -482,7 +485,7 @@ TEST(LostFiles, AGapInWhatNothingNeedsIsNoDamage) {
 
 using LookAtShort = std::function<void(LostFiles&, FakeDisk&, const WalkedSegment&)>;
 
-/// Each kind, its newest begun segment short by so many bytes.
+/// Shortens the newest begun segment of each kind by `bytes`.
 void for_each_short(std::size_t bytes, const LookAtShort& look_at) {
     LostLocal local(false);
     LostShared shared(false);
@@ -532,7 +535,7 @@ TEST(LostFiles, WhatIsMoreThanPaddingIsNotRepaired) {
     kind.make(whole, true);
     const WalkedSegment newest = NewestSegment(walked_through(whole, directory)).begun;
     const std::string path = path_in(directory, newest.name);
-    // In the last entry, behind it, and so close behind it that another may have followed.
+    // Cut in the last entry, after it, and so close after it that another entry may have followed.
     for (const std::uint64_t size :
          {newest.used_bytes - 8, newest.used_bytes, newest.used_bytes + entry_header_bytes - 1}) {
         SCOPED_TRACE(size);

@@ -1,5 +1,5 @@
-// No descriptor is left, or no memory, at any call that opens something: nobody's tenure ends by
-// it.
+// No descriptor or no memory is left at a call that opens something. No tenure ends because of
+// that.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -12,7 +12,7 @@ namespace {
 
 using ::testing::IsEmpty;
 
-/// Some calls that need a descriptor find none. Calls are counted from 1.
+/// Some calls that need a descriptor do not get one. Calls are counted from 1.
 struct DescriptorsShort {
     std::uint64_t from = 0;
     std::uint64_t count = 0;
@@ -209,7 +209,7 @@ TEST_F(SharedShortage, AConfirmationIsRefusedAndTheTenureGoesOn) {
     EXPECT_TRUE(a->append());
 }
 
-// It serves nobody, so it must not look as if it did.
+// Such a member serves no client, so it must not look active.
 TEST_F(SharedShortage, AnActiveThatCannotReadTheEpochForALeaseIsSuperseded) {
     SharedJournal::Options options;
     options.election = SharedJournal::Election::autonomous;
@@ -275,7 +275,8 @@ TEST_F(SharedShortage, AStandbyHearsAllWhenThereAreDescriptorsAgain) {
     EXPECT_TRUE(a->append(4));
     a->runtime.advance(2s);
     begin_shortage();
-    b->runtime.advance(90s);  // It also looks whether damage is what it waits for.
+    // Meanwhile it also checks whether the entry that it waits for is damaged.
+    b->runtime.advance(90s);
     EXPECT_THAT(b->failures(), IsEmpty());
     store.set_fault({});
     b->runtime.advance(100ms);

@@ -33,7 +33,7 @@ void Acceptor::accept(std::unique_ptr<Connection> connection) {
     if (done) done();
 }
 
-/// Honest peers say hello at once, so the oldest silent one goes first.
+/// Honest peers say hello at once, so the oldest silent link is closed first.
 Acceptor::Done Acceptor::make_room() {
     if (rows_.size() < options_.links_max) return {};
     ++turned_away_;
@@ -49,7 +49,7 @@ void Acceptor::hello(Row& row, Bytes opaque) {
 }
 
 void Acceptor::closed(LinkId id, const Error& reason) {
-    const auto kept = extract(id);  // Until its own callback, which this is, has returned.
+    const auto kept = extract(id);  // It must live until this callback of its own returns.
     const Row& row = kept.mapped();
     if (row.stage == Stage::ending) {
         if (row.done) row.done();

@@ -18,11 +18,12 @@ namespace understudy::link {
 
 /// The links that others open to one port, each from its connection to its end.
 ///
-/// A link is silent until its peer has said hello. It then waits for the owner's answer: it is
-/// admitted and stays here, or it is released to the owner, or it is told something and ends. A
-/// link that ends is kept until what it was told has been sent. The owner hears no more of it.
+/// A link is silent until its peer has said hello. It then waits for the owner's answer: the link
+/// is admitted and stays here, or it is released to the owner, or it gets an answer and ends. A
+/// link that ends is kept until everything has been sent on it. The owner gets no more events of
+/// it.
 ///
-/// A peer that is to blame for the end of its link is reported once, by a log line (Refusals).
+/// If the peer caused the end of its link, that is logged once (Refusals).
 ///
 /// Thread: loop only. The observer may destroy this in any callback.
 /// Bounds: `links_max` links; released ones do not count. For one more, the oldest link that is
@@ -32,7 +33,7 @@ public:
     struct Options {
         Link::Options link = {};
         std::size_t links_max = 0;
-        std::string_view refused_event;  ///< Of the log line. Requires: a literal.
+        std::string_view refused_event;  ///< The name of the log event. Requires: a literal.
     };
 
     class Observer {
@@ -41,10 +42,11 @@ public:
         /// Answer by admit(), release(), send_away() or refuse(), now or later. `opaque` lives as
         /// long as the call.
         virtual void peer_hello(LinkId id, Bytes opaque) = 0;
-        // What follows comes of admitted links.
+        // The following events are those of admitted links.
         virtual void peer_message(LinkId /*id*/, wire::MessageType /*type*/, Bytes /*body*/) {}
         virtual void peer_drained(LinkId /*id*/) {}
-        /// A link that has said hello has ended, and not by a call to this. The last call for it.
+        /// A link that has said hello has ended, and not by a call to the acceptor. The last call
+        /// for it.
         virtual void peer_closed(LinkId /*id*/) {}
     };
     using Done = std::function<void()>;
@@ -55,25 +57,26 @@ public:
     Acceptor(const Acceptor&) = delete;
     Acceptor& operator=(const Acceptor&) = delete;
 
-    /// A connection has come to the port.
+    /// Takes a new connection of the port.
     void accept(std::unique_ptr<Connection> connection);
 
-    // Answers to a hello. They do nothing if the link does not wait for one any more.
+    // Answers to a hello. They do nothing if the link does not wait for an answer any more.
 
-    /// The link stays here. Null: it has gone.
+    /// The link stays here. Null: the link has ended.
     Link* admit(LinkId id, Bytes welcome);
-    /// The link is the owner's from now on, and `observer` hears of it. Null: it has gone.
+    /// Passes the link to the owner; `observer` gets its events from now on. Null: the link has
+    /// ended.
     [[nodiscard]] std::unique_ptr<Link> release(LinkId id, Bytes welcome, Link::Observer& observer);
-    /// Welcomes, then ends the link: the welcome says where to go instead.
+    /// Sends the welcome, which says where to connect instead, then ends the link.
     void send_away(LinkId id, Bytes welcome, const Error& reason);
     void refuse(LinkId id, const Error& reason);
 
-    // The end of a link. Each does nothing if it has ended.
+    // Calls that end a link. They do nothing if it has ended.
 
-    /// The link is closed when what it was told has been sent. Then `done` is called: once, and
-    /// also if the link had ended before.
+    /// Closes the link when everything has been sent on it. Then `done` is called, once, also if
+    /// the link had ended before.
     void finish(LinkId id, const Error& reason, Done done = {});
-    /// The same for a link that was released, or never was here.
+    /// The same for a link that was released, or that comes from elsewhere.
     void finish(std::unique_ptr<Link> link, const Error& reason, Done done = {});
     /// Closes at once. Nothing is reported.
     void cut(LinkId id);
@@ -82,16 +85,16 @@ public:
 
     /// A link that waits for an answer, or was admitted. Null: it has ended.
     [[nodiscard]] Link* find(LinkId id);
-    /// All that are here.
+    /// The number of all links that are here.
     [[nodiscard]] std::size_t size() const { return rows_.size(); }
-    /// How many were closed because there were too many.
+    /// The number of connections that were closed because there were too many.
     [[nodiscard]] std::uint64_t turned_away() const { return turned_away_; }
-    /// For what the owner itself has to report of peers.
+    /// For reports of the owner about peers.
     [[nodiscard]] Refusals& refusals() { return refusals_; }
 
 private:
     enum class Stage : std::uint8_t { silent, waiting, admitted, ending };
-    /// Hears its link. Whatever it calls may destroy it.
+    /// Observes its link. Each of its calls may destroy it.
     struct Row final : Link::Observer {
         Row(Acceptor& acceptor, LinkId id) : acceptor(acceptor), id(id) {}
 

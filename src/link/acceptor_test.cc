@@ -20,7 +20,7 @@ constexpr std::uint16_t acceptor_port = 7000;
 const Error denied{.code = Errc::denied, .detail = "not you"};
 const Error not_active{.code = Errc::not_active, .detail = "not active here"};
 
-/// A port with an acceptor, which notes all that it hears.
+/// A port with an acceptor. It records all events.
 class Door final : public Acceptor::Observer, private Link::Observer {
 public:
     Door(Runtime& runtime, Log& log, std::size_t links_max) {
@@ -68,7 +68,7 @@ private:
     std::unique_ptr<Listener> listener_;
 };
 
-/// Comes to the door, and says hello unless it is silent.
+/// Connects to the door, and says hello unless it is silent.
 class Visitor final : private Link::Observer {
 public:
     enum class Manners { says_hello, silent };
@@ -143,7 +143,7 @@ protected:
         return visitor;
     }
     static Visitor& in(sim::Process& process) { return process.app<Visitor>(); }
-    /// What a callback of a program would do.
+    /// Runs a task on the loop, as a callback of a program would.
     void act(const std::function<void()>& task) {
         door_->runtime().post(task);
         world.run_for(10ms);
@@ -264,7 +264,7 @@ TEST_F(AcceptorTest, WhatComesAtTheEndIsCalledOnceHoweverItEnds) {
     int done = 0;
     const auto count = [&done] { ++done; };
     const LinkId id = door().hellos.front();
-    act([&] { acceptor().finish(id, not_active, count); });  // It stays: its peer says nothing.
+    act([&] { acceptor().finish(id, not_active, count); });
     act([&] { acceptor().finish(id, not_active, count); });
     EXPECT_EQ(done, 2);
     (void)come();

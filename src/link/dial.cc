@@ -29,7 +29,7 @@ void Dial::link_welcome(Link&, Bytes opaque) {
     std::exchange(done_, nullptr)(Welcomed{.link = std::move(link_), .opaque = opaque});
 }
 
-// A channel hands over messages after the welcome only, and then another one observes the link.
+// A channel delivers messages only after the welcome, and from then on the owner observes the link.
 void Dial::link_message(Link&, wire::MessageType, Bytes) { US_ASSERT(false); }
 
 void Dial::link_drained(Link&) {}

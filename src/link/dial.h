@@ -11,7 +11,7 @@ namespace understudy::link {
 
 /// One attempt to open a link: connects, says hello and waits for the welcome.
 ///
-/// Destroying it gives up without a callback.
+/// The destructor abandons the attempt without a callback.
 /// Thread: loop only. The owner may destroy it in any callback.
 class Dial final : private Link::Observer {
 public:
@@ -25,15 +25,15 @@ public:
         std::unique_ptr<Link> link;  ///< To be observed before the callback returns, or destroyed.
         Bytes opaque;                ///< Lives as long as the callback.
     };
-    /// What is said first. Called when the connection has been made.
+    /// Returns the content of the hello. Called when the connection has been made.
     using Hello = std::function<Buffer()>;
-    /// Called once, never within the constructor. Errors: those of Network::connect, the reason for
-    /// which the link ended, the peer's refusal.
+    /// Called once, never within the constructor. Errors: those of Network::connect, the reason why
+    /// the link ended, the peer's refusal.
     using Done = std::function<void(Result<Welcomed>)>;
 
     Dial(Runtime& runtime, const Options& options, Hello hello, Done done);
 
-    /// When the hello was said. Nothing: there is no connection yet.
+    /// When the hello was sent. Empty: there is no connection yet.
     [[nodiscard]] std::optional<TimePoint> said_hello() const { return said_hello_; }
 
 private:

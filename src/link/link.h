@@ -59,7 +59,7 @@ public:
     /// Sends the reason, then closes the link. link_closed() follows.
     void refuse(const Error& reason);
 
-    /// Returns false, and sends nothing, if the message is longer than its bound.
+    /// Returns false and sends nothing if the message is longer than its bound.
     bool send(wire::MessageType type, std::span<const Bytes> parts);
     bool send(wire::MessageType type, Bytes body) {
         return send(type, std::span<const Bytes>(&body, 1));

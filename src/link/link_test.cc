@@ -103,7 +103,8 @@ TEST_F(LinkTest, IsFullUntilTheStreamHasSentItsBacklog) {
     EXPECT_EQ(drained_, 1);
 }
 
-// Half was the stream's backlog, half was not flushed yet: the stream itself never was full.
+// Half of it was the stream's backlog, half was not flushed yet. So the stream itself was never
+// full.
 TEST_F(LinkTest, OneThatOnlySeemedFullDoesNotStayFullForEver) {
     wire_.kernel_takes = false;
     send(Connection::high_water_bytes / 2);

@@ -8,7 +8,7 @@
 
 namespace understudy::link {
 
-/// How the opaque part of a handshake begins: which protocol the two ends speak, in which version.
+/// The beginning of the opaque part of a handshake: the protocol of the two ends and its version.
 ///
 /// Bytes: `text`, then version u8.
 struct Mark {
@@ -18,7 +18,7 @@ struct Mark {
 };
 
 void write_mark(ByteWriter& writer, const Mark& mark);
-/// Errors: refused (none): another protocol, or a version of it that is not spoken here.
+/// Errors: refused (none): another protocol, or a version of it that is not supported here.
 [[nodiscard]] Result<void> check_mark(ByteReader& reader, const Mark& mark);
 
 }  // namespace understudy::link

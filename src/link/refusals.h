@@ -8,13 +8,15 @@
 
 namespace understudy::link {
 
-/// Whether a connection ended because of what its peer is or sends, and not because of the network.
+/// True if a connection ended because of its peer's identity or messages, and not because of the
+/// network.
 [[nodiscard]] inline bool blames_peer(const Error& reason) {
     return reason.code == Errc::corrupt || reason.code == Errc::limit_exceeded ||
            reason.code == Errc::denied;
 }
 
-/// Reports about peers. The first of a kind is logged at once, and later the number of the others.
+/// Reports about peers. The first report of a kind is logged at once, the number of the others
+/// later.
 ///
 /// Thread: loop only.
 class Refusals {

@@ -1,4 +1,4 @@
-// The host of one server: what src/replicated does, in small, with a disk and a network that fail.
+// The host of one server: a small version of src/replicated, with a disk and a network that fail.
 #include <cstring>
 
 #include <fmt/format.h>
@@ -50,7 +50,7 @@ void Cluster::start(Node& node) {
                                                                   .electable = node.electable},
                                            options_.rules.guards);
     step(node, Start{.recovered = std::move(found)});
-    // A log that its checkpoint was to replace: the core has seen that.
+    // The checkpoint was to replace this log. The core has noticed that.
     node.log.trim(node.core->first());
     node.log.cut(node.core->last().next());
     node.log.first = node.core->first();
@@ -61,7 +61,8 @@ void Cluster::start(Node& node) {
 void Cluster::crash(Node& node) {
     ++figures_.crashes;
     node.alive = false;
-    // A prefix of what was under way is on the disk, and of the entries in the write after it.
+    // The first ones of the writes under way are on the disk, and perhaps the first entries of the
+    // write after them.
     std::uint64_t done = random_.below(node.writes.size() + 1);
     for (; done > 0; --done) finish(node);
     if (!node.writes.empty() && node.writes.front().entries && random_.chance(1, 2)) {
@@ -156,7 +157,7 @@ void Cluster::write(Node& node, DiskWrite to_disk) {
 }
 
 void Cluster::flush(Node& node) {
-    const std::size_t count = node.writes.size();  // What comes later waits for the next.
+    const std::size_t count = node.writes.size();  // Later writes wait for the next flush.
     const bool slow = node.slow_disk || (options_.harsh && !calm_);
     after(node, slow ? draw(5ms, 40ms) : draw(100us, 3ms),
           [this, &node, count] { written(node, count); });
@@ -205,7 +206,7 @@ void Cluster::written(Node& node, std::size_t count) {
 
 void Cluster::send(Node& node, Send out) {
     if (auto* request = std::get_if<AppendRequest>(&out.message)) {
-        // Nothing was trimmed that the core does not know of.
+        // The log was trimmed only as far as the core knows.
         for (std::uint32_t i = 0; i < request->count; ++i) {
             request->entries.push_back(node.log.at({request->prev_index.value + 1 + i}));
         }
@@ -248,7 +249,8 @@ void Cluster::acknowledge_proposals(Node& node, Index index, const LogEntry& ent
 void Cluster::maybe_checkpoint(Node& node) {
     const Index taken = node.log.checkpoint ? node.log.checkpoint->ref.index : Index{};
     if (node.checkpointing || node.applied.index.value < taken.value + checkpoint_every) return;
-    if (node.disk.last() < node.applied.index) return;  // It must not be ahead of the disk.
+    // A checkpoint must not be ahead of the disk.
+    if (node.disk.last() < node.applied.index) return;
     node.checkpointing = true;
     const ConfigurationAt at = node.core->configuration_at(node.applied.index);
     SnapshotRef ref{.index = node.applied.index,
@@ -277,7 +279,7 @@ void Cluster::fetch(Node& node, unsigned tries) {
                   {.hard = {}, .entries = {}, .installed = source.disk.checkpoint, .taken = {}});
         } else if (tries < 20) {
             fetch(node, tries + 1);
-        } else {  // Given up: another start from what is on the disk.
+        } else {  // Given up: starts again from what is on the disk.
             crash(node);
             start(node);
         }

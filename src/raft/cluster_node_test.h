@@ -8,7 +8,7 @@ struct Cluster::Node {
     consensus::ServerId id;
     bool alive = false;
     std::uint64_t life = 0;  // Counts its starts.
-    StoredLog disk;          // What a crash leaves.
+    StoredLog disk;          // What is left after a crash.
     bool slow_disk = false;
     bool electable = true;
 
@@ -17,12 +17,12 @@ struct Cluster::Node {
     StoredLog log;
     std::deque<DiskWrite> writes;  // Under way.
     std::uint64_t writes_begun = 0, writes_done = 0;
-    std::uint64_t hard_write = 0;  // The last that carries term or vote.
+    std::uint64_t hard_write = 0;  // The last write that contains term or vote.
     struct Held {
         std::uint64_t write;
         consensus::Send send;
     };
-    std::deque<Held> held;  // Until that write is done.
+    std::deque<Held> held;  // Messages that wait until their write is done.
     Applied applied;
     Index commit;
     TimePoint armed = TimePoint::max();

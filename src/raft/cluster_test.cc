@@ -1,4 +1,4 @@
-// The whole group in one thread, from many seeds, and hosts that break a rule.
+// Runs the whole group in one thread, with many seeds, and with hosts that break a rule.
 #include "raft/cluster_test.h"
 
 #include <chrono>
@@ -17,7 +17,7 @@ std::uint64_t number_from(const char* name, std::uint64_t otherwise) {
     return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
 }
 
-/// UNDERSTUDY_RAFT_SEED runs one seed, UNDERSTUDY_RAFT_SEEDS another number of them.
+/// UNDERSTUDY_RAFT_SEED runs only that seed. UNDERSTUDY_RAFT_SEEDS sets the number of seeds.
 struct Seeds {
     std::uint64_t first;
     std::uint64_t count;
@@ -62,7 +62,7 @@ void run_seeds(ClusterOptions options, std::uint64_t usual) {
         "{} transfers, {} campaigns; {:.2f} simulated hours per second\n",
         seeds.count, sum.acknowledged, sum.terms, sum.crashes, sum.installs, sum.changes,
         sum.transfers, sum.campaigns, simulated / 3600 / wall.count());
-    if (seeds.count >= 20) {  // Or the chaos is none.
+    if (seeds.count >= 20) {  // With this many seeds, there must have been enough faults.
         EXPECT_GT(sum.acknowledged, 1000 * seeds.count);
         if (options.faults) {
             EXPECT_GT(sum.terms, 5 * seeds.count);
@@ -121,7 +121,7 @@ TEST(Cluster, TheSameSeedIsTheSameRun) {
     EXPECT_NE(once.figures().trace, other.figures().trace);
 }
 
-/// How many seeds it takes until something is seen to be wrong; the bound is a promise.
+/// Expects that one of the first `within` seeds shows an error.
 void expect_caught(HostRules rules, std::uint64_t within) {
     for (std::uint64_t seed = 1; seed <= within; ++seed) {
         ClusterOptions options;

@@ -11,9 +11,9 @@
 
 namespace understudy::raft {
 
-/// Rules of the host that a test can break, to see that the oracle notices.
+/// Rules of the host. A test can break one, to see that the oracle notices it.
 struct HostRules {
-    bool gate_sends = true;   ///< Term and vote are durable before messages leave.
+    bool gate_sends = true;   ///< Term and vote are durable before messages are sent.
     bool honest_disk = true;  ///< Entries are reported when they are durable, not before.
     bool fresh_term = true;   ///< A start raises the term.
     Guards guards;
@@ -23,28 +23,30 @@ struct ClusterOptions {
     std::uint64_t seed = 1;
     Duration chaos = 20s;
     std::uint64_t voters = 3;
-    bool faults = true;      ///< Crashes, cuts, losses.
+    bool faults = true;      ///< Crashes, cut connections, lost messages.
     bool membership = true;  ///< Changes of configuration and transfers.
     bool harsh = false;      ///< All disks are slow, and a server that crashes is back at once.
     HostRules rules;
 };
 
-/// A whole group in one thread: servers 1 to `voters` vote, the next observes, one more joins.
+/// A whole group in one thread. Servers 1 to `voters` vote, the next one observes, and one more
+/// joins.
 ///
-/// Virtual time, network, disks and clients all follow from the seed.
+/// Virtual time, network, disks and clients follow from the seed.
 class Cluster {
 public:
     explicit Cluster(const ClusterOptions& options);
     ~Cluster();
 
-    /// Chaos, then healing, then the last checks. Empty: nothing is wrong.
+    /// Runs the faults, then heals everything, then makes the final checks. Returns what is wrong;
+    /// empty if nothing is.
     std::string run();
 
     struct Figures {
         std::uint64_t acknowledged = 0, terms = 0, steps = 0, crashes = 0, installs = 0,
                       changes = 0, transfers = 0, campaigns = 0;
         Duration simulated{};
-        std::uint64_t trace = 0;  ///< Hash of all that happened.
+        std::uint64_t trace = 0;  ///< Hash of everything that happened.
     };
     [[nodiscard]] const Figures& figures() const { return figures_; }
 
@@ -62,7 +64,8 @@ private:
 
     // Time.
     void after(Duration delay, std::function<void()> run);
-    void after(Node& node, Duration delay, std::function<void()> run);  // Not past its crash.
+    // Not run after a crash of the node.
+    void after(Node& node, Duration delay, std::function<void()> run);
     void run_until(TimePoint end);
     [[nodiscard]] Duration draw(Duration low, Duration high) { return random_.between(low, high); }
     void note(std::uint64_t what);
@@ -89,7 +92,7 @@ private:
         return !cut_.contains({from, to});
     }
 
-    // Clients and trouble.
+    // Clients and faults.
     void client();
     void trouble();
     void propose(Node& node, std::size_t count);

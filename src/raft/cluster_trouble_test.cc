@@ -1,4 +1,4 @@
-// What clients ask for, and what goes wrong meanwhile.
+// The requests of clients, and the faults.
 #include <cstring>
 
 #include "consensus/configuration.h"
@@ -9,7 +9,7 @@ namespace understudy::raft {
 using namespace consensus;
 
 void Cluster::client() {
-    // Every server that believes that it leads is asked, also one that is cut off.
+    // Each server that believes that it leads gets requests, even if it is cut off.
     for (const auto& node : nodes_) {
         if (node->alive && node->core->state() == State::leader) {
             propose(*node, static_cast<std::size_t>(random_.between(std::uint64_t{1}, 6)));
@@ -19,7 +19,8 @@ void Cluster::client() {
 }
 
 void Cluster::propose(Node& node, std::size_t count) {
-    if (node.core->last().value - node.core->commit().value > 256) return;  // Its credit.
+    // The server has no credit left.
+    if (node.core->last().value - node.core->commit().value > 256) return;
     Propose propose;
     std::vector<std::uint64_t> commands;
     for (std::size_t i = 0; i < count; ++i) {
@@ -32,7 +33,7 @@ void Cluster::propose(Node& node, std::size_t count) {
     }
     Index index = node.core->last();
     const Epoch term = node.core->term();
-    // A lone voter may apply within the step.
+    // A single voter may apply within the step.
     for (const std::uint64_t command : commands) {
         index = index.next();
         node.proposals[index] = {command, term};
@@ -68,7 +69,7 @@ void Cluster::trouble() {
             kill(any());
             break;
         case 5:
-            if (random_.chance(1, 3)) {  // All lose their power.
+            if (random_.chance(1, 3)) {  // All servers lose their power.
                 for (const auto& node : nodes_) kill(*node);
             }
             break;
@@ -82,7 +83,7 @@ void Cluster::trouble() {
             break;
         }
         case 8: {
-            // At most one does not stand.
+            // At most one server is not electable.
             Node& node = any();
             for (const auto& other : nodes_) {
                 other->electable = other->id != node.id || random_.chance(1, 2);
@@ -100,7 +101,7 @@ void Cluster::trouble() {
 
 void Cluster::cut_something() {
     Node& one = any();
-    if (random_.chance(1, 3)) {  // Alone.
+    if (random_.chance(1, 3)) {  // Cut from all others.
         for (const auto& other : nodes_) {
             cut_.insert({one.id, other->id});
             cut_.insert({other->id, one.id});
@@ -123,7 +124,7 @@ void Cluster::kill(Node& node) {
     });
 }
 
-// The survivors learn that their leader is dead, the second a little later.
+// The survivors learn that their leader is dead, each a little later than the one before.
 void Cluster::campaign_for(ServerId dead) {
     Duration delay = 1ms;
     for (const auto& node : nodes_) {

@@ -1,4 +1,4 @@
-// Time, the network, and the life of a group from chaos to calm.
+// Time, the network, and the run of a group from the faults to the final checks.
 #include <fmt/format.h>
 
 #include "consensus/configuration.h"
@@ -66,7 +66,7 @@ void Cluster::transmit(ServerId from, ServerId to, const Message& message) {
     }
     const auto* vote = std::get_if<VoteResult>(&message);
     if (options_.harsh && !calm_ && vote != nullptr && vote->granted && !vote->pre_vote &&
-        random_.chance(1, 2)) {  // The worst moment: its vote is on its way.
+        random_.chance(1, 2)) {  // The worst moment: its vote is being sent.
         Node& voter = *nodes_.at(from.value - 1);
         after(voter, 0ms, [this, &voter] { kill(voter); });
     }
@@ -78,7 +78,7 @@ void Cluster::transmit(ServerId from, ServerId to, const Message& message) {
         TimePoint& free = link_free_[{from, to}];
         at = free = std::max(at, free);
     }
-    // Every message goes through its bytes.
+    // Each message is encoded and decoded.
     auto frame = std::make_shared<Buffer>();
     encode(message, *frame);
     const bool twice = !calm_ && !in_order_ && random_.chance(2, 100);
@@ -147,7 +147,7 @@ Cluster::Node* Cluster::leader() {
     return found;
 }
 
-// Everyone in the configuration has all but what is on its way.
+// Each server in the configuration has everything but the entries that are being sent.
 bool Cluster::converged() {
     const Node* lead = leader();
     if (lead == nullptr) return false;

@@ -5,7 +5,7 @@
 
 namespace understudy::raft {
 
-/// Values as the engine's C interface wants them; valid as long as this object.
+/// Converts values for the engine's C interface. The results are valid as long as this object.
 class Converted {
 public:
     Converted() = default;
@@ -14,7 +14,7 @@ public:
 
     [[nodiscard]] us_configuration configuration(const consensus::Configuration& from);
     [[nodiscard]] us_snapshot snapshot(const consensus::SnapshotRef& from);
-    /// Configurations among the entries are decoded. Errors: corrupt (none).
+    /// Decodes the configurations among the entries. Errors: corrupt (none).
     [[nodiscard]] Result<const us_entry*> entries(const std::vector<consensus::LogEntry>& from);
 
 private:

@@ -26,7 +26,7 @@ inline consensus::LogEntry change(std::uint64_t term, const consensus::Configura
             .body = {.owner = body, .bytes = *body}};
 }
 
-/// One core, driven by hand: server 1. Its disk is as fast as the test wants.
+/// One core, server 1, driven step by step. The test decides when its disk has written.
 class Driver {
 public:
     explicit Driver(consensus::Recovered found, Guards guards = {}, bool electable = true)
@@ -73,7 +73,7 @@ public:
         now = std::max(now, core.next_deadline());
         must(consensus::Deadline{});
     }
-    /// All that the last step wrote is durable.
+    /// Everything that the last step wrote is durable.
     void persist() {
         std::uint64_t write = 0;
         for (const auto& one : all<consensus::PersistEntries>()) write = one.write;
@@ -112,7 +112,7 @@ public:
         hear(from, consensus::AppendResult{
                        .term = core.term(), .rejected = {}, .last_index = {last}, .capacity = 0});
     }
-    /// Stands, is elected by server 2, and its first entry is durable here and there.
+    /// Campaigns and is elected by server 2. Its first entry is durable at both servers.
     void lead() {
         wait();
         hear(2,

@@ -2,8 +2,8 @@
 
 /* C-Raft's step API as plain C, for one C++ class: raft.h itself does not compile as C++.
  *
- * Nothing is decided here but what can only be done inside the engine's own structures; each such
- * place names the defect. Entry bodies never come here, only configurations. */
+ * The code behind it decides only what must be done inside the engine's own structures; each such
+ * place names the defect. Entry bodies are never passed here, only configurations. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,7 +17,7 @@ struct us_engine;
 
 struct us_server {
     uint64_t id;
-    bool voter; /* Otherwise replicates only. */
+    bool voter; /* Otherwise it only replicates. */
 };
 
 struct us_configuration {
@@ -31,7 +31,7 @@ enum us_kind { US_COMMAND = 1, US_BARRIER = 2, US_CONFIGURATION = 3 };
 struct us_entry {
     uint64_t term;
     enum us_kind kind;
-    struct us_configuration configuration; /* Of US_CONFIGURATION only. */
+    struct us_configuration configuration; /* Only for US_CONFIGURATION. */
 };
 
 struct us_snapshot {
@@ -52,7 +52,7 @@ enum us_message_type {
 
 struct us_message {
     enum us_message_type type;
-    uint64_t peer; /* The server that sent it, or is to get it. */
+    uint64_t peer; /* The server that sent it, or that must get it. */
     uint64_t term;
     uint64_t index;      /* Of the last entry, the previous entry, or the snapshot. */
     uint64_t index_term; /* Of the entry at `index`. */
@@ -61,9 +61,9 @@ struct us_message {
     uint64_t commit;
     uint64_t rejected;
     unsigned short capacity;
-    const struct us_entry* entries; /* Received appends only. */
+    const struct us_entry* entries; /* Only in received appends. */
     unsigned n;
-    struct us_snapshot snapshot; /* Received installs only. */
+    struct us_snapshot snapshot; /* Only in received installs. */
 };
 
 enum us_result {
@@ -83,7 +83,7 @@ struct us_engine* us_engine_new(uint64_t id, uint32_t seed, unsigned election_ti
                                 unsigned inflight_max);
 void us_engine_free(struct us_engine* engine);
 
-/* One event each. What it changed is asked for below, and valid until the next. */
+/* Each function is one event. The functions below return what it changed, until the next event. */
 enum us_result us_engine_start(struct us_engine* engine, uint64_t now, uint64_t term, uint64_t vote,
                                const struct us_snapshot* snapshot, uint64_t first,
                                const struct us_entry* entries, size_t n);
@@ -100,13 +100,13 @@ enum us_result us_engine_submit(struct us_engine* engine, uint64_t now,
                                 const struct us_entry* entries, size_t n);
 enum us_result us_engine_catch_up(struct us_engine* engine, uint64_t now, uint64_t id);
 enum us_result us_engine_transfer(struct us_engine* engine, uint64_t now, uint64_t id);
-/* Campaigns at once, although a leader may be known. */
+/* Campaigns at once, even if a leader is known. */
 enum us_result us_engine_campaign(struct us_engine* engine, uint64_t now);
-/* The election timeout of a server that does not campaign: it only forgets its leader. */
+/* The election timeout of a server that does not campaign. It only forgets its leader. */
 void us_engine_forget_leader(struct us_engine* engine, uint64_t now);
 /* The next attempt of a candidate asks for pre-votes first, and disrupts no leader. */
 void us_engine_calm(struct us_engine* engine);
-/* Answers a vote request as a voter would, whatever the own log says about that. */
+/* Answers a vote request as a voter, even if the server's own log says that it does not vote. */
 enum us_result us_engine_receive_as_voter(struct us_engine* engine, uint64_t now,
                                           const struct us_message* message);
 /* A newer snapshot may take the place of the one being installed. */
@@ -119,7 +119,7 @@ unsigned us_engine_messages_n(const struct us_engine* engine);
 struct us_message us_engine_message(const struct us_engine* engine, unsigned i);
 bool us_engine_install_wanted(const struct us_engine* engine);
 
-/* What is. */
+/* The present state. */
 enum us_state us_engine_state(const struct us_engine* engine);
 uint64_t us_engine_term(const struct us_engine* engine);
 uint64_t us_engine_vote(const struct us_engine* engine);
@@ -130,7 +130,7 @@ uint64_t us_engine_last_stored(const struct us_engine* engine);
 uint64_t us_engine_offset(const struct us_engine* engine); /* The entry before the first. */
 uint64_t us_engine_snapshot_index(const struct us_engine* engine);
 uint64_t us_engine_snapshot_term(const struct us_engine* engine);
-uint64_t us_engine_term_of(const struct us_engine* engine, uint64_t index); /* 0: not there. */
+uint64_t us_engine_term_of(const struct us_engine* engine, uint64_t index); /* 0: no such entry. */
 /* The first entry of the log that has the term of the one at `index`. */
 uint64_t us_engine_term_begins(const struct us_engine* engine, uint64_t index);
 uint64_t us_engine_timeout_at(const struct us_engine* engine);

@@ -1,5 +1,6 @@
-// Each guard, by the defect that it holds back. Where the engine's own behaviour is defined, the
-// test shows it too, with the guard off: a newer engine that needs the guard no more is noticed.
+// Tests each guard by the defect that it guards against. If the engine's own behaviour is defined,
+// the test also shows it with the guard off. So a newer engine that does not need the guard is
+// noticed.
 #include "raft/driver_test.h"
 
 namespace understudy::raft {
@@ -27,7 +28,7 @@ TEST(Guards, AnOldRejectionTakesNothingBack) {
     EXPECT_EQ(leader.sent<AppendRequest>(2)[0].count, 1U);
 }
 
-Recovered compacted() {  // A checkpoint at 10, of which the last two entries are kept.
+Recovered compacted() {  // A checkpoint at 10. The last two entries before it are kept.
     Recovered found{.hard = {.term = {3}, .vote = {}},
                     .snapshot = SnapshotRef{.index = {10},
                                             .term = {2},
@@ -40,7 +41,8 @@ Recovered compacted() {  // A checkpoint at 10, of which the last two entries ar
 }
 
 TEST(Guards, WhatACheckpointCoversIsNotCompared) {
-    for (const std::uint64_t prev : {0U, 3U, 8U}) {  // Of 8, just before the log, no term is known.
+    // For 8, just before the log, no term is known.
+    for (const std::uint64_t prev : {0U, 3U, 8U}) {
         std::vector<LogEntry> entries;
         for (std::uint64_t i = prev + 1; i <= 12; ++i) entries.push_back(command(2));
 
@@ -88,7 +90,7 @@ TEST(Guards, WhoAsksWithAnOldTermIsToldOurs) {
     ASSERT_EQ(voter.sent<VoteRequest>(2).size(), 1U);
     EXPECT_EQ(voter.sent<VoteRequest>(2)[0].term, Epoch{5});
     EXPECT_EQ(voter.sent<VoteRequest>(2)[0].last_index, Index{});
-    // And what it does there: the asker takes the term, and gives no vote.
+    // The server that receives this takes the term, and gives no vote.
     Driver asker({2, 2, 2});
     asker.hear(3, voter.sent<VoteRequest>(2)[0].term == Epoch{5}
                       ? VoteRequest{{5}, {3}, {}, {}, false, false}
@@ -138,9 +140,9 @@ TEST(Guards, TheCommitNeverGoesBack) {
         Driver follower({2, 2, 2, 2, 2}, guards);
         follower.append(2, 3, 6, 2, {}, 6);
         EXPECT_EQ(follower.core.commit(), Index{6});
-        follower.append(2, 3, 3, 2, {}, 8);  // Ends before what is committed.
+        follower.append(2, 3, 3, 2, {}, 8);  // It ends before the commit index.
         EXPECT_EQ(follower.core.commit(), Index{6});
-        // A liar's entry for a committed place.
+        // A faulty leader sends another entry for a committed index.
         AppendRequest lie{{3}, {4}, {2}, {4}, 1, {command(3)}};
         return follower.refusal(Receive{.from = {2}, .message = lie});
     };
@@ -164,7 +166,7 @@ TEST(Guards, ACommittedChangeMakesRoomForTheNext) {
     EXPECT_EQ(second(Guards::without(Guard::committed_configuration)), Errc::refused);
 }
 
-// Two changes arrive together, the second is cut again: the first stays in force.
+// Two changes arrive together, and the second is cut again. The first stays in force.
 TEST(Guards, ARolledBackChangeLeavesTheOneBefore) {
     Driver follower({2});
     const auto four = voting({1, 2, 3, 4});
@@ -188,7 +190,7 @@ TEST(Guards, AWriteThatWasCutMakesNothingDurable) {
         follower.append(2, 3, 2, 2, {command(3)}, 1);
         const std::uint64_t first = follower.all<PersistEntries>().at(0).write;
         follower.append(3, 4, 2, 2, {command(4)}, 1);  // Cuts it.
-        follower.append(2, 5, 2, 2, {command(3)}, 1);  // And it comes back.
+        follower.append(2, 5, 2, 2, {command(3)}, 1);  // The entry comes back.
         const std::uint64_t third = follower.all<PersistEntries>().at(0).write;
         EXPECT_EQ(third, first + 2);
         follower.must(Persisted{first});
@@ -259,7 +261,7 @@ TEST(Guards, MessagesThatContradictThemselvesChangeNothing) {
     VoteRequest other{term.next(), {3}, {9}, {2}, false, false};
     EXPECT_EQ(leader.refusal(Receive{.from = {2}, .message = other}), Errc::corrupt);
     EXPECT_EQ(leader.core.state(), State::leader);
-    leader.hear(9, AppendResult{term, {}, {100}, 0});  // A stranger's consent.
+    leader.hear(9, AppendResult{term, {}, {100}, 0});  // Consent of a server that is not a member.
     EXPECT_LT(leader.core.commit(), Index{100});
 }
 

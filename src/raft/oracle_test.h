@@ -14,19 +14,21 @@ namespace understudy::raft {
     return (hash ^ term.value ^ command << 7) * 0x9e3779b97f4a7c15U + 1;
 }
 
-/// Judges a run by what all servers have at the same moment. Knows nothing of Raft's messages.
+/// Judges a run by what all servers have at the same moment. It knows nothing about Raft's
+/// messages.
 class Oracle {
 public:
-    /// At most one leader in a term.
+    /// Checks that a term has at most one leader.
     void leads(consensus::ServerId server, Epoch term);
-    /// A server applies the same entry at each index as all others, and no command twice.
+    /// Checks that a server applies the same entry at each index as all others, and no command
+    /// twice.
     void applies(consensus::ServerId server, Index index, Epoch term, std::uint64_t command);
-    /// What a server must never forget does not go back.
+    /// Checks that the state that a server must never forget does not go back.
     void stores(consensus::ServerId server, const consensus::HardState& hard);
     void commits(consensus::ServerId server, Index before, Index now);
     /// A client was told that its command is done.
     void acknowledges(std::uint64_t command, Index index);
-    /// At the end: all that was acknowledged is where it was said to be.
+    /// At the end: checks that each acknowledged command is at the index that was reported.
     void check_acknowledged();
 
     void fail(std::string what) {
@@ -35,7 +37,7 @@ public:
     [[nodiscard]] const std::string& failure() const { return failure_; }
     [[nodiscard]] std::size_t acknowledged() const { return acknowledged_.size(); }
     [[nodiscard]] std::size_t terms() const { return leaders_.size(); }
-    /// Hash of all entries up to `index`, which somebody has applied.
+    /// Hash of all entries up to `index`, which at least one server has applied.
     [[nodiscard]] std::uint64_t hash_at(Index index) const { return hashes_.at(index.value); }
     [[nodiscard]] Index highest() const { return {hashes_.size() - 1}; }
 

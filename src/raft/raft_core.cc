@@ -25,20 +25,20 @@ std::uint64_t to_ms(Duration duration) {
         std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
 }
 
-// The engine's random numbers begin alike for small seeds.
+// For small seeds the engine's random numbers begin with similar values.
 std::uint32_t fold(std::uint64_t seed) {
     seed ^= seed >> 33;
     seed *= 0xff51afd7ed558ccdU;
     return static_cast<std::uint32_t>(seed ^ seed >> 32);
 }
 
-// How long the engine waits before it offers a checkpoint again, and with it a newer one that makes
-// the server begin anew. Large ones take long; a server that lost the offer says so at the next
-// heartbeat.
+// How long the engine waits before it offers a checkpoint again. It then offers the newest one, and
+// the server would have to begin again. Large checkpoints take long. A server that did not get the
+// offer says so at the next heartbeat.
 constexpr unsigned install_timeout_ms = 600'000;
 
-/// What recovery found must be one log: no gap, no term that falls, nothing that a checkpoint
-/// contradicts.
+/// Checks that recovery found one log: no gap, no decreasing term, no contradiction to a
+/// checkpoint.
 Result<void> check(Recovered& found) {
     if (found.hard.term.value == 0) return corrupt("a server starts in term 0");
     if (found.first.value == 0) return corrupt("a log begins at 0");
@@ -66,7 +66,7 @@ Result<void> check(Recovered& found) {
     if (found.first.value > snapshot.index.value + 1) {
         return corrupt("entries are missing behind the checkpoint");
     }
-    // A log that the checkpoint was to replace: the crash came in between.
+    // The checkpoint was to replace this log, and the crash came before that.
     const bool reaches = found.first <= snapshot.index && snapshot.index.value < end;
     const bool agrees =
         reaches &&
@@ -158,7 +158,7 @@ Result<void> RaftCore::on(Persisted& persisted) {
 Result<void> RaftCore::on(SnapshotInstalled& installed) {
     if (!installing_ || installing_->snapshot.index != installed.index ||
         installing_->snapshot.term != installed.term) {
-        return {};  // Another has taken its place.
+        return {};  // Another checkpoint has taken its place.
     }
     snapshot_ = std::move(installing_->snapshot);
     installing_.reset();
@@ -197,7 +197,8 @@ Result<void> RaftCore::on(Deadline&) {
     const bool withheld = !electable_ && !needed_;
     if (withheld && state() == State::candidate) return {};
     if (state() == State::follower) {
-        // A server that cannot campaign votes for others, but not while it hears a leader.
+        // A server that does not campaign must vote for others, but it refuses to while it knows a
+        // leader. So it forgets the leader at its timeout.
         const bool unaware =
             !is_voter(configuration(), options_.id) && guards_.on(Guard::unaware_voter);
         if (withheld || unaware || us_engine_last_stored(engine_.get()) < last().value) {
@@ -262,7 +263,8 @@ Result<void> RaftCore::on(CatchUp& wanted) {
     if (state() != State::leader) return not_leading();
     const Server* server = find(configuration(), wanted.server);
     if (server == nullptr || server->membership == Membership::voter ||
-        wanted.server == options_.id) {  // A leader that gives up its vote is one for a while.
+        // A leader that gives up its vote is an observer for a while.
+        wanted.server == options_.id) {
         return refused("only another observer can catch up");
     }
     if (us_engine_promotee(engine_.get()) != 0) return refused("a server is catching up");
@@ -311,7 +313,7 @@ State RaftCore::state() const {
 Epoch RaftCore::term() const { return {us_engine_term(engine_.get())}; }
 
 ServerId RaftCore::leader() const {
-    // The engine keeps the leader of an older term in mind.
+    // The engine still reports the leader of an older term.
     if (state() == State::follower && leader_term_ != term()) return {};
     return {us_engine_leader(engine_.get())};
 }

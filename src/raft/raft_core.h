@@ -9,12 +9,13 @@
 
 namespace understudy::raft {
 
-/// C-Raft 0.22.1 as a ConsensusCore. Nothing else knows the engine.
+/// C-Raft 0.22.1 as a ConsensusCore. No other code knows the engine.
 ///
-/// The engine knows indexes, terms and configurations; entry bodies stay here and are matched again
-/// by index. Beyond ConsensusCore: a new leader begins its term with a barrier in the same step.
-/// A server that is not electable keeps voting; when a candidate is found to lack entries that this
-/// server has, it campaigns nevertheless at its next timeout, or no server could be elected.
+/// The engine knows indexes, terms and configurations. Entry bodies stay here and are matched by
+/// index. Beyond what ConsensusCore promises: a new leader begins its term with a barrier in the
+/// same step. A server that is not electable keeps voting. If a candidate lacks entries that this
+/// server has, this server campaigns at its next timeout nevertheless; otherwise no server could be
+/// elected.
 ///
 /// Bounds: memory in proportion to the changes of term and configuration in the log, and to the
 ///         writes that are not reported yet; not to entries.
@@ -62,12 +63,13 @@ private:
     Result<void> receive(ServerId from, consensus::TimeoutNow& now);
     Result<bool> is_stale(ServerId from, Epoch term, Index refused);
 
-    /// Where the bodies of entries come from that the engine wants to be persisted.
+    /// The source of the bodies of entries that the engine wants to be persisted.
     struct Fresh {
         Index first;
         std::vector<consensus::LogEntry>* entries = nullptr;
     };
-    /// Makes effects of what the last event did to the engine. Before the next event to it.
+    /// Makes effects of what the last event changed in the engine. To be called before the next
+    /// event.
     Result<void> collect(us_result result, Fresh fresh);
     Result<void> collect(us_result result) { return collect(result, Fresh{}); }
     void collect_hard_state();
@@ -94,17 +96,17 @@ private:
     bool started_ = false;
     bool ended_ = false;
     bool electable_;
-    bool needed_ = false;  // No other server can be elected: see above.
+    bool needed_ = false;  // No other server can be elected (see above).
     std::uint64_t now_ms_ = 0;
     std::uint64_t last_deadline_ms_ = 0;
 
     Index commit_;                    // Told to the host.
     consensus::HardState hard_;       // Told to the host.
     consensus::StateChanged told_{};  // Told to the host.
-    Epoch leader_term_;               // In which the engine's leader was heard.
+    Epoch leader_term_;               // The term in which the engine's leader was heard.
     std::map<Index, consensus::Configuration> configurations_;  // In the log, committed or not.
     consensus::ConfigurationAt base_;                           // In force before the log begins.
-    std::optional<consensus::SnapshotRef> snapshot_;            // The newest that is whole.
+    std::optional<consensus::SnapshotRef> snapshot_;            // The newest complete one.
     std::optional<consensus::InstallSnapshot> installing_;
     struct Offer {
         Index index;

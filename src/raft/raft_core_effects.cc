@@ -1,4 +1,4 @@
-// What goes out: the engine's updates as effects, and what it must be told in return.
+// Output: makes effects of the engine's updates, and tells the engine what it must know about them.
 #include <utility>
 
 #include "base/plant.h"
@@ -54,7 +54,7 @@ void RaftCore::collect_entries(Fresh fresh) {
     configurations_.erase(configurations_.lower_bound(from), configurations_.end());
     Index index = from;
     for (unsigned i = 0; i < us_engine_entries_n(engine_.get()); ++i, index = index.next()) {
-        if (fresh.entries == nullptr) {  // The engine's own.
+        if (fresh.entries == nullptr) {  // An entry that the engine made.
             persist.entries.push_back({.term = term(), .kind = EntryKind::barrier, .body = {}});
             continue;
         }
@@ -100,11 +100,11 @@ void RaftCore::collect_message(const us_message& message) {
                                 .last_index = index,
                                 .capacity = message.capacity};
             if (installing_ && guards_.on(Guard::offered_checkpoint)) {
-                result.rejected = {};  // It is here, and busy.
+                result.rejected = {};  // It only says that this server is alive.
                 result.last_index = {};
             }
             if (guards_.on(Guard::short_hints) && term_at(result.rejected).value != 0) {
-                // It is there, with another term: none of that term can be right.
+                // The entry is there with another term, so no entry of that term can be right.
                 const Index before{us_engine_term_begins(engine_.get(), message.rejected) - 1};
                 result.last_index = std::min(std::max(before, commit_), result.last_index);
             }
@@ -150,13 +150,14 @@ void RaftCore::send_append(const us_message& message) {
     } while (left > 0);
 }
 
-// While a server installs a checkpoint, the engine's heartbeats speak of its newest, and an answer
-// is understood only if it is about the one that was offered.
+// While a server installs a checkpoint, the engine's heartbeats name the newest checkpoint. But an
+// answer is understood only if it is about the checkpoint that was offered. So the heartbeat names
+// that one.
 void RaftCore::name_offer(ServerId to, AppendRequest& heartbeat) {
     const auto offer = offers_.find(to);
     if (offer == offers_.end() || !guards_.on(Guard::offered_checkpoint)) return;
     if (heartbeat.prev_index.value != us_engine_snapshot_index(engine_.get())) {
-        offers_.erase(offer);  // It is over.
+        offers_.erase(offer);  // The offer is over.
         return;
     }
     heartbeat.prev_index = offer->second.index;
@@ -166,7 +167,8 @@ void RaftCore::name_offer(ServerId to, AppendRequest& heartbeat) {
 Result<void> RaftCore::collect_commit() {
     const bool early = planted(Plant::told_before_committed) && state() == State::leader;
     const Index now = early ? last() : Index{us_engine_commit(engine_.get())};
-    // While a checkpoint is fetched, the engine counts what is not there yet.
+    // While a checkpoint is being fetched, the engine's commit index includes entries that are not
+    // there yet.
     if (installing_ || now <= commit_) return {};
     const Index before = commit_;
     commit_ = now;
@@ -187,8 +189,9 @@ Result<void> RaftCore::collect_commit() {
     return {};
 }
 
-// Only an entry of its own term tells a leader what is committed, and until then it may change
-// neither the configuration nor answer for the state. The engine adds one in some cases.
+// A leader knows what is committed only when an entry of its own term is committed. Until then it
+// must not change the configuration or answer reads. The engine adds such an entry only in some
+// cases.
 Result<void> RaftCore::begin_term() {
     if (term_at(last()) == term() || planted(Plant::no_barrier)) return {};
     std::vector<LogEntry> barrier(1);

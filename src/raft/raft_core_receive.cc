@@ -1,4 +1,4 @@
-// What comes in: each message is checked, and changed or held back where the engine would err.
+// Input: each message is checked, and changed or dropped where the engine would make an error.
 #include "base/errors.h"
 #include "consensus/configuration.h"
 #include "consensus/message.h"
@@ -31,7 +31,7 @@ Result<void> RaftCore::receive(ServerId from, VoteRequest& request) {
     if (request.candidate != from) return corrupt("a vote asked for another");
     const bool behind = request.last_term < term_at(last()) ||
                         (request.last_term == term_at(last()) && request.last_index < last());
-    // Empty positions are no candidates: they only teach a term.
+    // A request with an empty position comes from no candidate: it only tells a term.
     if (behind && request.last_index.value != 0 && leader().value == 0) needed_ = !electable_;
 
     const Epoch term_before = term();
@@ -40,8 +40,8 @@ Result<void> RaftCore::receive(ServerId from, VoteRequest& request) {
     message.index_term = request.last_term.value;
     message.flag = request.disrupt_leader;
     message.pre_vote = request.pre_vote;
-    // The log of this server may end before the entry that made it a voter, and its vote may be the
-    // one that is missing. The candidate's configuration decides which votes count.
+    // The log of this server may end before the entry that made it a voter, and the candidate may
+    // need its vote. The candidate's configuration decides which votes count.
     const us_result result = guards_.on(Guard::unaware_voter)
                                  ? us_engine_receive_as_voter(engine_.get(), now_ms_, &message)
                                  : us_engine_receive(engine_.get(), now_ms_, &message);
@@ -63,8 +63,8 @@ Result<void> RaftCore::receive(ServerId from, VoteResult& result) {
     return collect(us_engine_receive(engine_.get(), now_ms_, &message));
 }
 
-// The engine answers a request of an older term with a figure that it never set, and where nothing
-// comes before the entries, with what reads as consent: a later leader would count it.
+// The engine answers a request of an older term with a number that it never set. If the request has
+// no previous entry, the answer looks like consent, and a later leader would count it.
 Result<bool> RaftCore::is_stale(ServerId from, Epoch request_term, Index refused) {
     if (request_term == term() && state() == State::leader) return corrupt("a second leader");
     if (request_term >= term() || !guards_.on(Guard::stale_requests)) return false;
@@ -82,8 +82,8 @@ Result<void> RaftCore::receive(ServerId from, AppendRequest& request) {
     const Index covered{us_engine_snapshot_index(engine_.get())};
     if (guards_.on(Guard::compacted_prefix) && request.prev_index <= offset &&
         request.prev_index < covered) {
-        // All of this is committed, so that the sender has it as we do. The term of the entry
-        // before the first is not known either.
+        // All these entries are committed, so the sender has the same ones. The term of the entry
+        // before the first is not known here.
         const std::size_t known = std::min<std::size_t>(
             request.entries.size(),
             static_cast<std::size_t>(covered.value - request.prev_index.value));
@@ -127,7 +127,7 @@ Result<void> RaftCore::receive(ServerId from, AppendResult& result) {
     if (guards_.on(Guard::old_rejections) && result.term == term() && result.rejected.value != 0) {
         const Index known = match(from);
         if (result.rejected <= known) {
-            message.rejected = 0;  // An answer all the same: the server is there.
+            message.rejected = 0;  // It is still an answer: the server is there.
             message.index = known.value;
         } else if (result.last_index < known) {
             message.index = known.value;

@@ -1,4 +1,4 @@
-// What a ConsensusCore promises beyond Raft itself.
+// Tests what a ConsensusCore promises beyond Raft itself.
 #include "raft/driver_test.h"
 
 namespace understudy::raft {
@@ -60,7 +60,7 @@ TEST(Campaign, StandsAtOnceOverTheLeadersHead) {
     EXPECT_FALSE(requests[0].pre_vote);
     EXPECT_TRUE(requests[0].disrupt_leader);
 
-    // The other survivor gives its vote although it believes in the dead leader.
+    // The other survivor gives its vote, although it does not know yet that the leader is dead.
     Driver other({2});
     other.append(3, 3, 2, 2, {}, 2);
     VoteRequest request = requests[0];
@@ -125,7 +125,7 @@ TEST(Unelectable, StandsWhenItAloneHasTheNewestEntries) {
     EXPECT_FALSE(checkpointer.sent<VoteResult>(3).at(0).granted);
     checkpointer.wait();
     EXPECT_EQ(checkpointer.core.state(), State::candidate);
-    // Another leader was found meanwhile: no need any more.
+    // Another leader was found meanwhile, so this server need not campaign any more.
     checkpointer.append(3, 4, 3, 2, {}, 2);
     checkpointer.wait();
     EXPECT_EQ(checkpointer.core.state(), State::follower);
@@ -244,7 +244,7 @@ TEST(Checkpoints, FindAnotherSourceAndGiveWayToNewerOnes) {
     EXPECT_EQ(follower.core.commit(), Index{70});
 }
 
-// The engine would wait ten minutes.
+// Without the guard, the engine would wait ten minutes.
 TEST(Checkpoints, ALostOfferIsRepeatedThoughANewerOneWasTaken) {
     const auto offers_again = [](Guards guards) {
         Recovered found = Driver::founder({2, 2, 2, 2}, voting({1, 2, 3}));

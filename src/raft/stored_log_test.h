@@ -8,7 +8,8 @@
 
 namespace understudy::raft {
 
-/// What a state machine of the simulation holds: how far it is, and a hash of all it was given.
+/// The state of a state machine of the simulation: the last applied index, and a hash of everything
+/// that it was given.
 struct Applied {
     Index index;
     std::uint64_t hash = 0;
@@ -43,7 +44,7 @@ struct StoredLog {
     }
 };
 
-/// One step to the disk. They are done in order; a crash loses a suffix of them.
+/// One write to the disk. Writes are done in order, and a crash loses the last ones.
 struct DiskWrite {
     std::optional<consensus::HardState> hard;
     std::optional<consensus::PersistEntries> entries;

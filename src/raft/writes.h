@@ -7,13 +7,13 @@
 
 namespace understudy::raft {
 
-/// Writes that the host has not reported yet, and what each still says about the log.
+/// Writes that the host has not reported yet, and what each write still says about the log.
 ///
-/// An entry may be cut while its write is under way, and even come back under another leader: the
-/// report of the first write then says nothing about the second.
+/// An entry may be cut while its write is under way, and may even come back under another leader.
+/// The report of the first write then says nothing about the second.
 class Writes {
 public:
-    /// Entries up to `last` are written from `from` on. Returns the write's number.
+    /// Entries from `from` to `last` are written. Returns the number of the write.
     std::uint64_t add(Index from, Index last, bool cut_earlier = true) {
         if (cut_earlier) cut(from);
         pending_.push_back({++issued_, last});
@@ -25,7 +25,7 @@ public:
         for (Pending& write : pending_) write.last = std::min(write.last, Index{from.value - 1});
     }
 
-    /// How far the log is durable after all writes up to `write`; 0: they say nothing.
+    /// Up to which entry the log is durable after all writes up to `write`; 0: they say nothing.
     Index done(std::uint64_t write) {
         US_ASSERT(write <= issued_);
         Index last;

@@ -292,7 +292,8 @@ TEST(CallTable, RandomLivesEndOnceAndTruthfully) {
                 }
                 case 2: table.ready(Epoch{1}, now, effects); break;
                 case 3:
-                    // Calls under way ran at the lost member or not; nobody is told.
+                    // A call under way may have run at the lost member; the table is not told
+                    // whether it did.
                     for (const CallId id : at_member) lives.at(id).ran += random.chance(1, 2);
                     at_member.clear();
                     table.lost(now, effects);

@@ -16,9 +16,10 @@ namespace understudy::record {
 //
 //     value   type u8 (ValueType), then text, bytes: varint size, u8[size]; integer: i64; real: f64
 //     field   name (varint size, UTF-8), value
-//     image   varint count, field[count]; varint count, {name, varint count > 0,
-//     field[count]}[count] change  varint count, field[count] put; varint count, name[count]
-//     removed delta   change; varint count, {name, change not empty}[count]; not empty as a whole
+//     image   varint count, field[count];
+//             varint count, {name, varint count > 0, field[count]}[count]
+//     change  varint count, field[count] put; varint count, name[count] removed
+//     delta   change; varint count, {name, change not empty}[count]; not empty as a whole
 //
 // Fields, names and sub-maps stand in strictly ascending byte order of their names, and no name is
 // both put and removed: equal content has equal bytes.

@@ -93,7 +93,7 @@ public:
         }
     }
 
-    // Links everybody to the active member and delivers everything.
+    // Links all clients to the active member and delivers everything.
     void calm_down() {
         loses_ = false;
         for (auto& client : clients_) {

@@ -44,8 +44,8 @@ struct Publisher::Subscription {
     bool behind = false;  // The subscriber lacks something. It is in link.behind then.
 };
 
-// A connection to a subscriber. Invariant: while it is not full, no subscription is behind, and the
-// names are not.
+// A connection to a subscriber. Invariant: while it is not full, neither a subscription nor the
+// list of names is marked as behind.
 struct Publisher::Link {
     LinkId id;
     bool full = false;
@@ -53,7 +53,7 @@ struct Publisher::Link {
     bool names_behind = false;
     std::map<SubscriptionId, Subscription> subscriptions = {};
     std::set<SubscriptionId> behind = {};
-    SubscriptionId served_last = {};  // Of those behind. The next one after it is served next.
+    SubscriptionId served_last = {};  // Of those in `behind`. The next one after it is served next.
 
     void mark_behind(Subscription& subscription) {
         if (subscription.behind) return;
@@ -217,8 +217,8 @@ void Publisher::drained(LinkId id) {
     if (link == nullptr) return;
     link->full = false;
     if (epoch_.value == 0) {
-        // Subscriptions stay behind until there is something to send. The link is not full then,
-        // and activate() answers all of them.
+        // Subscriptions stay marked as behind until there is something to send. The link is not
+        // full then, and activate() answers all of them.
         return;
     }
     if (link->names_behind) send_listing(*link);

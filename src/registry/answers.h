@@ -6,7 +6,7 @@
 
 namespace understudy::registry {
 
-// What active and standby nodes answer alike.
+// The answers that active and standby nodes give in the same way.
 
 /// The services that a lookup asks for.
 void fill_lookup(const State& state, const std::string& family, wire::pb::LookupAnswer& answer);

@@ -63,7 +63,7 @@ pb::Welcome Standby::welcome() const {
 Result<Standby::Effects> Standby::received(TimePoint now, SessionId session, MessageType type,
                                            Bytes body) {
     Effects out;
-    if (!readers_.contains(session)) return out;  // Sent on in this very turn.
+    if (!readers_.contains(session)) return out;  // It was redirected in this turn.
     switch (type) {
         case MessageType::heartbeat:
             out.push_back(

@@ -39,10 +39,10 @@ public:
         apply(command);
     }
 
-    /// Who was answered, and with what, since the last call.
+    /// The sessions that were answered since the last call, and their answers.
     struct Answered {
-        std::vector<std::pair<SessionId, pb::Welcome>> last;     ///< Sent on.
-        std::vector<std::pair<SessionId, pb::Welcome>> readers;  ///< Let in for cached lookups.
+        std::vector<std::pair<SessionId, pb::Welcome>> last;     ///< Redirected.
+        std::vector<std::pair<SessionId, pb::Welcome>> readers;  ///< Accepted for cached lookups.
         std::vector<std::pair<SessionId, Error>> refused;
         std::vector<std::pair<SessionId, pb::Answer>> answers;
     };
@@ -111,7 +111,7 @@ TEST(Standby, HoldsAgentsUntilItIsDecidedWhoIsActive) {
     EXPECT_EQ(door.standby.next_deadline(), TimePoint::max());
 }
 
-// It has just seen r1 die: to be sent back there is of no use to it.
+// The agent has just seen r1 die, so a redirect to r1 would be useless.
 TEST(Standby, HoldsAnAgentThatFoundTheActiveNodeGone) {
     Door door;
     (void)door.active("r1");

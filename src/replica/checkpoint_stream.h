@@ -8,7 +8,7 @@
 
 namespace understudy::replica {
 
-/// What a replica keeps beside its state machine. A checkpoint holds both.
+/// What a replica keeps in addition to its state machine. A checkpoint holds both.
 struct Replicated {
     session::Table sessions;
     Duration time{};  ///< Log time of the newest entry.

@@ -20,7 +20,7 @@ public:
         Appended done;
     };
     struct Writer;
-    /// What outlives the journal: the test's view of it.
+    /// The test's view of the journal, which outlives the journal.
     struct World {
         journal::Observer* observer = nullptr;
         journal::Standing standing;
@@ -32,7 +32,7 @@ public:
         std::vector<journal::EntryType> types;
         std::vector<Buffer> bodies;  ///< Of all committed entries.
         Buffer checkpoint_bytes;
-        std::deque<Done> writes;     ///< And the finish.
+        std::deque<Done> writes;     ///< Including the finish.
         bool writing = false;
         std::optional<Error> refuse_checkpoint;
         bool hold_writes = false;
@@ -43,7 +43,7 @@ public:
             standing = {.role = role, .epoch = {epoch}, .active = std::move(active)};
             observer->standing_changed(standing);
         }
-        /// The next entry, whoever appended it.
+        /// Commits the next entry, whichever member appended it.
         void commit(journal::EntryType type, Buffer body) {
             committed = committed.next();
             types.push_back(type);

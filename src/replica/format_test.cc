@@ -1,4 +1,4 @@
-// The worked examples of docs/formats/session.md, both ways.
+// The worked examples of docs/formats/session.md, in both directions.
 #include <gtest/gtest.h>
 
 #include "replica/checkpoint_stream.h"

@@ -10,7 +10,7 @@
 
 namespace understudy::replica {
 
-/// What a client knows, whatever becomes of the processes.
+/// What a client knows, whatever happens to the processes.
 class Ledger {
 public:
     void offer(const std::string& command) { offered_.push_back(command); }
@@ -25,7 +25,8 @@ public:
         offered_.erase(found);
     }
 
-    /// The state is `commands` after a restart: all that is sure, then possibly what was offered.
+    /// Checks the state after a restart, which is `commands`: all commands that are certain, then
+    /// perhaps some of those that were offered.
     void check(const std::vector<std::string>& commands) const {
         ASSERT_GE(commands.size(), sure_.size()) << "acknowledged commands are lost";
         const auto end = commands.begin() + static_cast<std::ptrdiff_t>(sure_.size());
@@ -36,7 +37,7 @@ public:
         }
         ASSERT_EQ(rest, commands.end()) << "a command nobody offered, or a refused one, or twice";
     }
-    /// A replica serves with this state: from now on it is sure.
+    /// A replica serves with this state, so from now on it is certain.
     void agree(const std::vector<std::string>& commands) {
         sure_ = commands;
         offered_.clear();
@@ -44,11 +45,11 @@ public:
     [[nodiscard]] const std::vector<std::string>& sure() const { return sure_; }
 
     std::uint64_t next = 0;  ///< Number of the next command.
-    Epoch epoch;             ///< Highest that ever served.
+    Epoch epoch;             ///< The highest epoch that ever served.
 
 private:
     std::vector<std::string> sure_;
-    std::vector<std::string> offered_;  // Outcome open or unknown.
+    std::vector<std::string> offered_;  // Their outcome is open or unknown.
 };
 
 }  // namespace understudy::replica

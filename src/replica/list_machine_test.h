@@ -8,10 +8,10 @@
 
 namespace understudy::replica {
 
-/// The simplest machine that notices a command lost, doubled, changed or out of order.
+/// The simplest machine that notices if a command is lost, repeated, changed or out of order.
 class ListMachine final : public SmallStateMachine {
 public:
-    /// Replies with how many commands there have been.
+    /// Replies with the number of commands so far.
     void apply(const Command& command, Buffer& reply) override {
         US_ASSERT(reply.empty());
         US_ASSERT(command.index > last || (command.index == last && command.place == place + 1));

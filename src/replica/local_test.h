@@ -7,7 +7,7 @@
 
 namespace understudy::replica {
 
-/// A local journal, for who opens one without knowing of which kind.
+/// A local journal, for code that opens a journal of any kind.
 inline journal::Open local(Runtime& runtime, Log& log, journal::LocalJournal::Options options) {
     return [&runtime, &log, options = std::move(options)](journal::Observer& observer,
                                                           journal::Opened opened) {
@@ -15,7 +15,7 @@ inline journal::Open local(Runtime& runtime, Log& log, journal::LocalJournal::Op
     };
 }
 
-/// Checkpoints by number of commands only; 0: when asked.
+/// Takes checkpoints after a number of commands; 0: only when asked.
 inline Replica::Options every(std::uint64_t commands) {
     return {.checkpoints = {.every_commands = commands, .every_bytes = 0}};
 }

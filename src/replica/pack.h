@@ -28,7 +28,7 @@ struct Item {
 /// Log times are below this bound: a longer one would not fit a Duration.
 inline constexpr std::uint64_t time_ms_max = std::uint64_t{1} << 43;
 
-/// An encoded item has at most this many bytes beside its body.
+/// An encoded item has at most this many bytes without its body.
 inline constexpr std::size_t item_overhead_max = 40;
 
 /// Appends `item` to the pack `out`. If `out` is empty, the pack begins with `time`.

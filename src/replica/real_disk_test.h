@@ -12,7 +12,7 @@
 
 namespace understudy::replica {
 
-/// A replica over real threads and a real disk.
+/// A replica on real threads and a real disk.
 class RealReplica {
 public:
     RealReplica(StateMachine& machine, const Replica::Options& options,

@@ -1,9 +1,10 @@
-// How many durable commands a replica takes on one disk, alone and many at once.
+// Measures how many durable commands a replica takes on one disk, one at a time and many at once.
 //
-// Resource: the disk's flush for a lone command; one core and the disk together for many. Estimate
-// before the first run: lone, one flush (95 us on the machine of peers' figures) and 5 us of our
-// own: 10 k/s. With 1,024 under way, batches of 500 on average: 100 B, 1 us each on the loop and
-// the flushes beside it: 700 k/s; 1 KiB, a flush of 512 KiB takes 250 us: 500 k/s.
+// Resource: the flush of the disk if commands come one at a time; one core and the disk together if
+// many are under way. Estimate before the first run: one at a time, one flush (95 us on the host of
+// the peers' figures) and 5 us of our own: 10 k/s. With 1,024 under way, batches have 500 commands
+// on average. Commands of 100 B take 1 us each on the loop, and the flushes run beside it: 700 k/s.
+// With commands of 1 KiB, a flush of 512 KiB takes 250 us: 500 k/s.
 #include <algorithm>
 #include <chrono>
 #include <functional>
@@ -17,7 +18,7 @@
 namespace understudy::replica {
 namespace {
 
-/// Adds up what it is told: next to no work of its own.
+/// Adds up the lengths of its commands, with almost no work of its own.
 class SumMachine final : public SmallStateMachine {
 public:
     void apply(const Command& command, Buffer&) override { sum += command.body.size(); }
@@ -90,12 +91,12 @@ public:
     SnapshotMap<std::uint64_t, std::string> map;
 };
 
-// How long a command waits at most while a checkpoint of a large state is written, with 64 commands
-// of 1 KiB under way all the time, beside the same without a checkpoint.
+// Measures how long a command waits at most while a checkpoint of a large state is written, and
+// without a checkpoint. 64 commands of 1 KiB are under way all the time.
 //
-// Resource: the loop for a slice of 128 KiB (200 us), the disk for the flushes beside the
-// checkpoint's own. Estimate before the first run: a slice and a flush that meets a sync of 8 MiB,
-// 20 ms; a copy of 1 GiB at once would be 400 ms.
+// Resource: the loop for a slice of 128 KiB (200 us), and the disk for the flushes besides those of
+// the checkpoint. Estimate before the first run: a slice, and a flush at the same time as a sync of
+// 8 MiB, take 20 ms. A copy of 1 GiB at once would take 400 ms.
 void checkpoint_stall(benchmark::State& state) {
     const auto mib = static_cast<std::uint64_t>(state.range(0));
     const Scratch scratch;

@@ -1,6 +1,6 @@
-// Whatever happens to the process, the power or the disk, at whichever disk call: every command
-// that was acknowledged is there after a restart, in order, none twice; one that was refused never
-// shows up; and a state restored from a checkpoint equals one replayed from the beginning.
+// Whatever happens to the process, the power or the disk, at whichever disk call: after a restart
+// every acknowledged command is there, in order, and none twice. A refused command never appears. A
+// state that was restored from a checkpoint equals one that was replayed from the beginning.
 
 #include <algorithm>
 #include <memory>
@@ -42,7 +42,7 @@ public:
                                  });
     }
 
-    /// True if the replica serves.
+    /// Returns true if the replica serves.
     bool open() {
         runtime_.run_until([this] { return replica_ || error_; });
         if (!replica_) return false;
@@ -55,7 +55,7 @@ public:
 
     void work(int commands) {
         Random random(seed_ * 31);
-        bool burst = false;  // Enough at once for a second batch behind the first.
+        bool burst = false;  // Enough commands at once for a second batch after the first.
         for (int i = 0; i < commands; ++i) {
             propose(random.below(9000));
             if (random.chance(1, 10)) burst = !burst;
@@ -98,7 +98,7 @@ private:
     std::unique_ptr<journal::Opening> opening_;
 };
 
-/// Three processes after one another: the first closes, the second is killed, the third goes on.
+/// Three processes, one after another: the first closes, the second is killed, the third goes on.
 void live(FakeDisk& disk, Ledger& ledger, std::uint64_t seed) {
     for (std::uint64_t turn = 0; turn < 3 && !disk.dead(); ++turn) {
         Life life(disk, ledger, seed * 10 + turn);
@@ -116,12 +116,13 @@ std::uint64_t calls_of(std::uint64_t seed) {
     return disk.calls();
 }
 
-/// After a crash: the replica opens, holds what it must, works, and what it did then lasts too.
+/// After a crash: the replica opens, has what it must have, works, and what it does then is durable
+/// too.
 void expect_recovers(FakeDisk& disk, Ledger& ledger, std::uint64_t seed) {
     {
         Life life(disk, ledger, seed);
         ASSERT_TRUE(life.open()) << to_string(life.error().value_or(Error{Errc::timed_out}));
-        life.work(14);  // Into the next segment, whichever file that will be.
+        life.work(14);  // Enough to reach the next segment, whichever file that is.
     }
     disk.power_cut(Survival::none);
     Life last(disk, ledger, seed);
@@ -136,7 +137,8 @@ void expect_recovers(FakeDisk& disk, Ledger& ledger, std::uint64_t seed) {
     EXPECT_EQ(last.machine().hash(), replayed.hash());
 }
 
-// The power goes at every disk call, and each time an arbitrary part of what was not synced stays.
+// The power is cut at every disk call, and each time an arbitrary part of what was not synced
+// stays.
 TEST(ReplicaCrash, NothingAcknowledgedIsLostWhenThePowerGoesAtAnyDiskCall) {
     for (std::uint64_t seed = 1; seed <= 2; ++seed) {
         const std::uint64_t calls = calls_of(seed);
@@ -155,7 +157,7 @@ TEST(ReplicaCrash, NothingAcknowledgedIsLostWhenThePowerGoesAtAnyDiskCall) {
     }
 }
 
-// A killed process leaves all its writes with the kernel.
+// After a process is killed, the kernel keeps all its writes.
 TEST(ReplicaCrash, NothingAcknowledgedIsLostWhenTheProcessDiesAtAnyDiskCall) {
     const std::uint64_t calls = calls_of(3);
     for (std::uint64_t call = 1; call <= calls; ++call) {
@@ -169,7 +171,7 @@ TEST(ReplicaCrash, NothingAcknowledgedIsLostWhenTheProcessDiesAtAnyDiskCall) {
     }
 }
 
-// The power goes, at every disk call of the recovery from an earlier cut or kill.
+// The power is cut at every disk call of the recovery from an earlier power cut or kill.
 TEST(ReplicaCrash, ARecoveryThatIsInterruptedAtAnyDiskCallStartsOver) {
     const std::uint64_t calls = calls_of(4);
     for (std::uint64_t first = 1; first <= calls; first += 7) {
@@ -180,7 +182,7 @@ TEST(ReplicaCrash, ARecoveryThatIsInterruptedAtAnyDiskCallStartsOver) {
         if (first % 2 == 0) {
             broken.power_cut(survivals[first / 2 % 4]);
         } else {
-            broken.restart_process();  // What was not synced is still to be read.
+            broken.restart_process();  // What was not synced can still be read.
         }
         for (std::uint64_t second = 1;; ++second) {
             FakeDisk disk = broken;
@@ -199,7 +201,7 @@ TEST(ReplicaCrash, ARecoveryThatIsInterruptedAtAnyDiskCallStartsOver) {
     }
 }
 
-/// Which calls fail: the nth of `kinds` (any if empty), and perhaps all after it.
+/// Which calls fail: the nth call of `kinds` (any call if empty), and perhaps all later ones.
 struct Plan {
     std::uint64_t n = 0;
     Errc code = Errc::disk_failed;
@@ -265,7 +267,7 @@ TEST(ReplicaCrash, ADiskThatIsFullAtAnyCallLosesNothingAcknowledged) {
     }
 }
 
-// A real full disk: what has its blocks can be written, what needs new ones cannot.
+// A disk that is really full: blocks that exist can be written, and new blocks cannot.
 TEST(ReplicaCrash, ADiskOfAnySizeLosesNothingAcknowledged) {
     for (std::uint64_t size = 0; size <= 640 * KiB; size += 4 * KiB) {
         FakeDisk disk(size);

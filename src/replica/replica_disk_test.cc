@@ -1,4 +1,4 @@
-// The replica over real threads, files and locks. What it does when they fail is tested on fakes.
+// The replica on real threads, files and locks. What it does when they fail is tested with fakes.
 
 #include <gtest/gtest.h>
 

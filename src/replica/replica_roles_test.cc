@@ -1,5 +1,5 @@
-// What a replica does as its journal changes hands, step by step, on a journal that does only what
-// the test says.
+// What a replica does when the active member of its journal changes, step by step. The journal does
+// only what the test says.
 
 #include <string>
 #include <vector>
@@ -295,7 +295,7 @@ TEST(ReplicaRoles, AStandbyTakesTheCheckpointsAndTheActiveOnlyIfNobodyDoes) {
     HostedRole active(by_standbys, Role::active);
     commit_commands(active, 3);
     EXPECT_FALSE(active.world.writing);
-    active.world.checkpoint = {3};  // Somebody has taken one.
+    active.world.checkpoint = {3};  // Another member has taken one.
     commit_commands(active, 3);
     EXPECT_FALSE(active.world.writing);
     commit_commands(active, 4);
@@ -323,7 +323,7 @@ TEST(ReplicaRoles, ADutyThatIsGivenAndTakenIsObeyed) {
 }
 
 // The state is that of the moment at which the checkpoint was begun, whatever is applied while it
-// is written, and another member gets it back, however the journal cuts it.
+// is written. Another member restores it, wherever the journal cuts it into slices.
 TEST(ReplicaRoles, ACheckpointTakenWhileCommandsGoOnRestoresThatMoment) {
     HostedRole hosted({.checkpoints = {.every_bytes = 0, .slice_bytes = 16}});
     const SessionId session = hosted.session();
@@ -363,7 +363,7 @@ TEST(ReplicaRoles, ACheckpointTakenWhileCommandsGoOnRestoresThatMoment) {
     }
 }
 
-// Replayed from any checkpoint or from the beginning: the same state, the same replies.
+// A replay from any checkpoint or from the beginning gives the same state and the same replies.
 TEST(ReplicaRoles, ReplayFromEveryCheckpointEqualsTheOriginal) {
     HostedRole hosted;
     struct Kept {

@@ -1,6 +1,6 @@
-// The replica on the simulator's disk, which tears between sectors, forgets what a failed sync did
-// not write, stalls and fills up: kills, power cuts and disk faults at random, then a calm phase in
-// which everything must work.
+// The replica on the simulator's disk. The disk tears writes between sectors, loses what a failed
+// sync did not write, stalls and becomes full. Kills, power cuts and disk faults come at random.
+// Then follows a phase without faults, in which everything must work.
 
 #include <memory>
 #include <optional>
@@ -19,7 +19,7 @@
 namespace understudy::replica {
 namespace {
 
-/// A service of one member, which proposes to itself as long as it lives.
+/// A service of one member, which submits commands to itself as long as it runs.
 class Service {
 public:
     Service(Runtime& runtime, Log& log, Ledger& ledger) : runtime_(runtime), ledger_(ledger) {
@@ -85,7 +85,7 @@ private:
     std::unique_ptr<Timer> timer_;
 };
 
-/// What one run does to the machine, drawn once: a run without a fault is a run as well.
+/// The faults of one run, drawn once. A run may have no fault.
 sim::DiskOptions faults(Random& random) {
     sim::DiskOptions disk;
     disk.kill_loses_unsynced = random.chance(1, 2);

@@ -180,7 +180,7 @@ TEST(Replica, TakesACheckpointEverySoManyCommands) {
     EXPECT_EQ(next.machine.commands.size(), 35U);
 }
 
-// The same commands, once restored from a checkpoint and once replayed from the beginning.
+// The same commands, once with a restored checkpoint and once with a replay from the beginning.
 TEST(Replica, RestoringEqualsReplaying) {
     std::uint64_t hashes[2] = {};
     for (const std::uint64_t every : {0U, 7U}) {

@@ -15,8 +15,8 @@ namespace {
 using Map = SnapshotMap<int, std::string>;
 using Truth = std::map<int, std::string>;
 
-// Against a plain map, with a snapshot open now and then, read a little at a time: it shows the map
-// as it was when it was opened, in order.
+// Compares with a plain map. Sometimes a snapshot is open and is read in small pieces: it shows the
+// map as it was when it was opened, in order.
 TEST(SnapshotMap, ASnapshotIsTheMapAsItWasWhateverHappensMeanwhile) {
     for (std::uint64_t seed = 1; seed <= 200; ++seed) {
         Random random(seed);

@@ -9,7 +9,7 @@ namespace understudy {
 
 namespace {
 
-// A copy of the state, given out from front to back.
+// A copy of the state, given out from start to end.
 class CopiedSnapshot final : public Snapshot {
 public:
     explicit CopiedSnapshot(Buffer state) : state_(std::move(state)) {}

@@ -14,23 +14,24 @@ namespace understudy::replica {
 
 // The effects that every tenure may have.
 
-/// A session is told something. If it does not read what it is told, it is closed instead.
+/// Sends a message to a session. If the session does not read its messages, it is closed instead.
 struct Send {
     LinkId to;
     wire::MessageType type;
     Buffer body;
 };
-/// A session ends at once; the tenure is told by closed().
+/// Ends a session at once. The tenure is told by closed().
 struct Close {
     LinkId session;
 };
-/// A command is offered to the journal; committed() answers with the same token.
+/// Offers a command to the journal. committed() answers with the same token.
 struct Propose {
     std::uint64_t token;
     Buffer command;
-    bool urgent;  ///< A promotion, or what leads to one: may use the reserve of a full disk.
+    /// A promotion, or a command that leads to one. It may use the reserve of a full disk.
+    bool urgent;
 };
-/// It is to be made certain that the tenure still lasts; confirmed() answers with the same token.
+/// Asks for confirmation that the tenure still lasts. confirmed() answers with the same token.
 struct Confirm {
     std::uint64_t token;
 };
@@ -40,23 +41,24 @@ struct Confirm {
 /// A tenure turns what happens into commands for the service's State, and what the State decided
 /// into messages to its sessions. It is pure: events and the time in, effects out. It is created at
 /// the promotion and destroyed at the end of the role, so that nothing of an earlier tenure can get
-/// into a later one. What is answered after its end is not told to the next one.
+/// into a later one. Answers that come after its end are not told to the next tenure.
 ///
 /// Sessions are connections; each is numbered by its LinkId. In order:
 ///
-/// - start(): the first call. `random` is for what the tenure has to make up.
+/// - start(): the first call. `random` is a random number, for values that the tenure must choose.
 /// - welcome(): whether a peer may have a session, and what it is told; opened() follows.
 /// - received(): a message of a session. An error ends the session: its peer does not speak the
 ///   protocol.
 /// - closed(): a session has ended.
 /// - committed(), confirmed(): the answers to Propose and Confirm.
-/// - tick(): the time has come that next_deadline() said. That is asked after start() and after
-///   each tick(), so it may not be later than the tenure can wait, whatever happens meanwhile.
-/// - retire(): the last call. The effects but Send and Close are not carried out any more. After
-///   it, every session ends.
+/// - tick(): the time of next_deadline() has come. next_deadline() is called only after start() and
+///   after each tick(), so its result must not be later than the tenure can wait, whatever happens
+///   meanwhile.
+/// - retire(): the last call. Of its effects, only Send and Close are carried out. After it, every
+///   session ends.
 ///
 /// Effect is a variant of the effects above and of those that only this kind of service has.
-/// Applied is what the tenure wants to know of the reply of a command.
+/// Applied is what the tenure needs from the reply of a command.
 template <class T>
 concept Tenure = requires(T tenure, const T constant, TimePoint now, std::uint64_t number,
                           LinkId session, wire::MessageType type, Bytes bytes, Index index,

@@ -1,5 +1,5 @@
-// Three nodes under whatever a seed comes up with: kills, power cuts, pauses, cuts, sick disks.
-// Then all is healed, and whatever was acknowledged must be everywhere.
+// Three nodes, with the faults that a seed draws: kills, power cuts, pauses, cut connections, bad
+// disks. Then everything is healed, and everything that was acknowledged must be at each node.
 
 #include "replicated/cluster_test.h"
 #include "sim/faults.h"
@@ -10,7 +10,8 @@ namespace {
 void run(std::uint64_t seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     sim::Swarm swarm = sim::draw_swarm(seed);
-    // A node whose disk has failed stays down until it is started again: one at a time.
+    // A node whose disk has failed stays down until it is started again. So only one fault happens
+    // at a time.
     swarm.faults.at_once_max = 1;
     swarm.faults.between = 500ms;
     swarm.faults.lasts_max = 2s;

@@ -1,4 +1,4 @@
-// Three nodes in the simulator, with the real log and the real consensus inside.
+// Three nodes in the simulator, with the real log and the real consensus.
 
 #include "replicated/cluster_test.h"
 
@@ -165,9 +165,9 @@ TEST(ReplicatedCluster, WhoIsFarBehindIsSentTheCheckpoint) {
     EXPECT_EQ(cluster.world.verdict(), "");
 }
 
-// The source of a checkpoint dies at each moment of its way, and the next leader offers the same
-// one, or a newer one, or has none; the receiver's disk is slow, so that much waits to be durable
-// meanwhile.
+// The source of a checkpoint dies at each moment of the transfer. The next leader offers the same
+// checkpoint, or a newer one, or has none. The receiver's disk is slow, so that much is not durable
+// yet.
 TEST(ReplicatedCluster, TheSourceOfACheckpointMayDieAtAnyMomentOfItsWay) {
     for (int step = 0; step < 12; ++step) {
         SCOPED_TRACE(step);
@@ -260,7 +260,7 @@ TEST(ReplicatedCluster, AWitnessVotesAndKeepsEntriesButIsNeverActive) {
         ASSERT_NE(active, "") << "round " << round;
         cluster.world.run_for(700ms);
         const std::string other = active == "n1" ? "n2" : "n1";
-        // The other one misses entries that only the witness has besides the active.
+        // The other member misses entries that only the active member and the witness have.
         cluster.process(other).crash();
         cluster.world.run_for(200ms);
         cluster.process(active).crash();
@@ -293,7 +293,7 @@ TEST(ReplicatedCluster, OneMembersCheckpointsLetAllOthersGoOfTheirLogs) {
         cluster.start(what);
     }
     ASSERT_NE(cluster.wait_active({"n1", "n2"}), "");
-    // The active member too, and after a restart from what it was sent.
+    // The active member too, and again after a restart, from what it was sent.
     for (int round = 0; round < 3; ++round) {
         const std::string active = cluster.wait_active({"n1", "n2"});
         ASSERT_NE(active, "") << "round " << round;
@@ -338,7 +338,7 @@ TEST(ReplicatedCluster, ACheckpointerIsActiveOnlyAsALastResort) {
     ASSERT_TRUE(cluster.world.run_until([&] { return cluster.active({"n1"}) == "n1"; }, 10s));
     cluster.process("n2").resume();
     cluster.world.run_for(500ms);
-    // Alone with one that may not vote for itself, the checkpointer leads when it is allowed to.
+    // Only n2 and the checkpointer are left. The checkpointer takes the lead from n2 when it may.
     cluster.process("n1").pause();
     ASSERT_TRUE(cluster.world.run_until([&] { return cluster.active({"n2"}) == "n2"; }, 10s));
     EXPECT_TRUE(cluster.program("c").node->set_last_resort("s", true));

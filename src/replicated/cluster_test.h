@@ -20,7 +20,7 @@
 
 namespace understudy::replicated {
 
-/// What all members of one group together may never contradict.
+/// Facts that no member of a group may ever contradict.
 struct Oracle {
     struct Place {
         Epoch epoch;
@@ -47,7 +47,7 @@ struct Oracle {
     std::map<Epoch, std::string> actives;
     std::set<std::string> acknowledged;
     std::uint64_t next = 1;
-    bool quiet = false;  ///< Nobody proposes any more.
+    bool quiet = false;  ///< No member proposes any more.
 };
 
 /// The observer of a member of one group: keeps all commands, in order.
@@ -230,12 +230,12 @@ private:
     std::unique_ptr<Timer> timer_;
 };
 
-/// Several machines with a node each.
+/// Several hosts, each with one node.
 class Cluster {
 public:
     static constexpr std::uint16_t port = 7400;
 
-    /// Gets every trace line; for people.
+    /// Gets every trace line, for people.
     static inline std::function<void(std::string_view)> sink;
 
     explicit Cluster(std::uint64_t seed, sim::WorldOptions options = {})
@@ -292,7 +292,7 @@ public:
     [[nodiscard]] bool up(const std::string& name) {
         return process(name).alive() && member(name).journal != nullptr;
     }
-    /// The one whose tenure is the newest, if it knows.
+    /// The active member with the newest tenure; empty if no member is active.
     [[nodiscard]] std::string active(const std::vector<std::string>& names = {"n1", "n2", "n3"}) {
         std::string best;
         Epoch epoch;
@@ -311,7 +311,7 @@ public:
         world.run_until([&] { return !(name = active(names)).empty(); }, within);
         return name;
     }
-    /// All have heard the same, and all that was ever acknowledged.
+    /// Expects that all members were told the same, and everything that was ever acknowledged.
     void expect_agreement(const std::vector<std::string>& names = {"n1", "n2", "n3"}) {
         oracles["s"].quiet = true;
         const bool met = world.run_until(

@@ -8,14 +8,14 @@
 
 namespace understudy::replicated {
 
-// The parts that several of our formats have in common. Little-endian, as base/bytes.h writes.
+// Parts that several of our formats share. Little-endian, as base/bytes.h writes.
 // Source: docs/protocols/replication.md, section "Encodings".
 
 void write_address(ByteWriter& writer, const Address& address);
 [[nodiscard]] std::optional<Address> read_address(ByteReader& reader);
 
 void write_member(ByteWriter& writer, const Member& member);
-/// Nullopt also if it is not a member that could have been written.
+/// Also nullopt if no such member could have been written.
 [[nodiscard]] std::optional<Member> read_member(ByteReader& reader);
 
 void write_snapshot(ByteWriter& writer, const consensus::SnapshotRef& snapshot);

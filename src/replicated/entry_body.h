@@ -11,8 +11,8 @@ namespace understudy::replicated {
 
 /// What an entry of kind `command` is for.
 ///
-/// A body that does not begin with `escape_byte` is a command as it was drafted: the usual one
-/// costs neither a byte nor a copy. Otherwise the second byte says what the rest is. Source:
+/// A body that does not begin with `escape_byte` is a command as it was drafted: a usual command
+/// costs no byte and no copy. Otherwise the second byte says what the rest is. Source:
 /// docs/protocols/replication.md, section "Encodings".
 enum class BodyKind : std::uint8_t {
     command = 0,  ///< A command that begins with the escape byte.
@@ -29,11 +29,11 @@ struct EntryBody {
 
 /// Makes `content` a body. Commands that need no escape are left as they are.
 [[nodiscard]] Buffer encode_body(BodyKind kind, Buffer content);
-/// What is not known was written by a later version: corrupt (none).
+/// An unknown kind was written by a later version. Errors: corrupt (none).
 [[nodiscard]] Result<EntryBody> decode_body(Bytes body);
 
-/// A node's log keeps the kind of an entry together with its urgency: an entry that may use the
-/// reserve of a full disk may do so at each member.
+/// A node's log stores the kind of an entry together with its urgency, so that an urgent entry may
+/// use the reserve of a full disk at each member.
 inline constexpr std::uint8_t urgent_bit = 0x80;
 
 [[nodiscard]] constexpr std::uint8_t stored_kind(consensus::EntryKind kind, bool urgent) {

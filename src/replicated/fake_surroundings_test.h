@@ -94,7 +94,7 @@ public:
     journal::LogPosition written;
     journal::LogPosition durable_position;
     journal::Space space_now = journal::Space::ok;
-    bool full = false;  ///< Found out by the next ordinary write.
+    bool full = false;  ///< The next ordinary write notices it.
     Index cached_from;
     std::optional<Error> refuse;
 

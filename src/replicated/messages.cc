@@ -27,7 +27,8 @@ enum class Form : std::uint8_t {
 std::optional<std::vector<consensus::LogEntry>> read_entries(ByteReader& reader,
                                                              std::uint32_t count,
                                                              std::vector<bool>& urgent) {
-    // Each takes ten bytes at least: a count cannot make us allocate more than was sent.
+    // Each entry has ten bytes at least, so a false count cannot cause a larger allocation than the
+    // message allows.
     if (count > reader.rest().size() / 10) return std::nullopt;
     const auto copy = std::make_shared<const Buffer>(reader.rest().begin(), reader.rest().end());
     ByteReader from{Bytes(*copy)};
@@ -245,7 +246,7 @@ std::span<const Bytes> ConsensusEncoder::encode(GroupId group,
     US_ASSERT(!entries.empty());
     heads_.clear();
     parts_.clear();
-    // Parts point into it: it must not move while it grows.
+    // The parts point into it, so it must not move while it grows.
     heads_.reserve(head_bytes + entries.size() * entry_overhead_bytes);
     ByteWriter writer(heads_);
     writer.fixed(group.value);
@@ -274,7 +275,7 @@ Result<ConsensusMessage> decode_consensus(Bytes body) {
     if (reader.failed()) return damaged("head");
     ConsensusMessage result{.group = {*group}, .message = {}, .urgent = {}};
     if (static_cast<Form>(*form) == Form::plain) {
-        // Without entries nothing of it is kept beyond this call.
+        // Without entries, no view of the message is kept after this call.
         result.message = US_TRY(consensus::decode({.owner = nullptr, .bytes = reader.rest()}));
         const auto* request = std::get_if<consensus::AppendRequest>(&result.message);
         if (request != nullptr && !request->entries.empty()) return damaged("plain entries");

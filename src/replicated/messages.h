@@ -15,28 +15,28 @@
 namespace understudy::replicated {
 
 // The messages between nodes. The sender is known from the connection: its handshake named the node
-// and its disk, and with them the server that it is in each group.
+// and its disk. They determine the server that the node is in each group.
 // Source: docs/protocols/replication.md, section "Messages".
 
-/// The handshake, both ways.
+/// The handshake, in both directions.
 struct Hello {
     std::string platform;
     std::string name;
-    Address address;             ///< Where it can be dialled.
+    Address address;             ///< The address at which it can be dialled.
     std::uint64_t identity = 0;  ///< Of its log.
     ProcessId process;
     friend bool operator==(const Hello&, const Hello&) = default;
 };
 [[nodiscard]] Buffer encode(const Hello& hello);
-/// Errors: corrupt (none); refused (none): not a node of ours, or of another version.
+/// Errors: corrupt (none); refused (none): not a node of this product, or of another version.
 [[nodiscard]] Result<Hello> decode_hello(Bytes bytes);
 
-/// The sender has nothing of this group.
+/// The sender has no data of this group.
 struct Found {
     GroupId group;
     std::string service;
 };
-/// The answer. Without members: the group is there, begin empty and ask to join.
+/// The answer to Found. Without members: the group exists; begin empty and ask to join.
 struct Founded {
     GroupId group;
     std::optional<Members> members;
@@ -45,7 +45,8 @@ struct Join {
     GroupId group;
     Member member;
 };
-/// From `offset` of the state on. Index 0: the newest, if it is beyond `beyond`.
+/// Asks for a checkpoint, from `offset` of the state on. Index 0: the newest one, if it is newer
+/// than `beyond`.
 struct Fetch {
     GroupId group;
     Index index;
@@ -57,7 +58,7 @@ struct Chunk {
     GroupId group;
     Index index;
     std::uint64_t offset = 0;
-    Place place = Place::within;  ///< gone: there is no such checkpoint here any more.
+    Place place = Place::within;  ///< gone: this checkpoint does not exist here any more.
     std::uint32_t checksum = 0;   ///< crc32c of the state up to the end of this chunk.
     std::optional<consensus::SnapshotRef> snapshot;  ///< With the chunk at offset 0.
     Bytes bytes;
@@ -65,14 +66,14 @@ struct Chunk {
 struct ChunkTaken {
     GroupId group;
     Index index;
-    std::uint64_t offset = 0;  ///< All before it is written.
+    std::uint64_t offset = 0;  ///< All bytes before it are written.
 };
 
 [[nodiscard]] Buffer encode(const Found& message);
 [[nodiscard]] Buffer encode(const Founded& message);
 [[nodiscard]] Buffer encode(const Join& message);
 [[nodiscard]] Buffer encode(const Fetch& message);
-/// All but its bytes, which follow.
+/// Everything but its bytes, which follow.
 [[nodiscard]] Buffer encode_head(const Chunk& message);
 [[nodiscard]] Buffer encode(const ChunkTaken& message);
 // Errors of all: corrupt (none).
@@ -83,14 +84,14 @@ struct ChunkTaken {
 [[nodiscard]] Result<Chunk> decode_chunk(Bytes body);
 [[nodiscard]] Result<ChunkTaken> decode_chunk_taken(Bytes body);
 
-/// Puts messages of the consensus into parts for Link::send(), without copying bodies.
+/// Encodes messages of the consensus into parts for Link::send(), without copying bodies.
 class ConsensusEncoder {
 public:
-    // Valid until the next call, and as long as the entries.
+    // The results are valid until the next call, and as long as the entries exist.
 
-    /// Requires: no append request with entries.
+    /// Requires: `message` is no append request with entries.
     [[nodiscard]] std::span<const Bytes> encode(GroupId group, const consensus::Message& message);
-    /// `entries` follow prev_index; count and entries of `request` are not looked at.
+    /// `entries` follow prev_index. The fields count and entries of `request` are ignored.
     /// Requires: entries is not empty.
     [[nodiscard]] std::span<const Bytes> encode(GroupId group,
                                                 const consensus::AppendRequest& request,
@@ -101,7 +102,7 @@ private:
     std::vector<Bytes> parts_;
 };
 
-/// What each entry takes of a message besides its body, at most.
+/// The maximum size of an entry in a message without its body.
 inline constexpr std::size_t entry_overhead_bytes = 8 + 1 + 5;
 
 struct ConsensusMessage {
@@ -109,7 +110,7 @@ struct ConsensusMessage {
     consensus::Message message;
     std::vector<bool> urgent;  ///< Of each entry.
 };
-/// Bodies of entries are views of one copy of `body`, made if there are any.
+/// The bodies of entries are views of one copy of `body`, which is made if there are entries.
 /// Errors: corrupt (none).
 [[nodiscard]] Result<ConsensusMessage> decode_consensus(Bytes body);
 

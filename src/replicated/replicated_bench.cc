@@ -1,9 +1,10 @@
-// How many entries three nodes keep: each with its own log on this machine's disk, connected over
-// loopback, all three loops on one thread.
+// Measures how many entries three nodes store. Each has its own log on the disk of this host. They
+// are connected over loopback, and all three loops run on one thread.
 //
-// Resource: that one core, and three disks' flushes that are one disk here. Estimate before the
-// first run: per entry of 100 B, proposed once, sent twice, written three times, heard three times,
-// each 100 ns: 1 us: 1 M/s; flushes of three nodes beside it. A loop per core would be better.
+// Resource: one core, and one disk that does the flushes of three. Estimate before the first run:
+// an entry of 100 B is proposed once, sent twice, written three times and told three times, each
+// 100 ns: about 1 us, so 1 M/s. The flushes of three nodes come in addition. One loop per core
+// would be faster.
 #include <memory>
 #include <string>
 #include <vector>

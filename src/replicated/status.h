@@ -13,10 +13,13 @@ struct MemberStatus {
     ServerId id;
     bool joined = false;  ///< It is in the configuration.
     bool votes = false;
-    bool connected = false;  ///< Its node, with the disk that the group knows; true for oneself.
+    /// The node is connected, with the disk that the group knows. True for the asked member itself.
+    bool connected = false;
     bool leader = false;
-    Index match;            ///< What the leader knows it to have. Only the leader knows: else 0.
-    std::uint64_t lag = 0;  ///< Entries that it lacks up to the leader's last. As match.
+    /// The entries that the leader knows it has. Only the leader knows it; otherwise 0.
+    Index match;
+    /// Entries that it lacks up to the leader's last. Only the leader knows it; otherwise 0.
+    std::uint64_t lag = 0;
 };
 
 /// One group, as one of its members sees it.
@@ -29,12 +32,13 @@ struct GroupStatus {
     std::string leader;  ///< Empty: not known.
     Index last;
     Index commit;
-    Index applied;                      ///< What the observer has heard.
-    Index durable;                      ///< On the own disk.
+    Index applied;                      ///< What the observer was told.
+    Index durable;                      ///< On this member's disk.
     Index first;                        ///< The oldest entry that is kept.
     Index checkpoint;                   ///< 0: none.
     std::vector<MemberStatus> members;  ///< In joining order. Empty while it waits to be founded.
-    /// While it waits to be founded: the founders that have been heard, itself too, and the others.
+    /// While it waits to be founded: the founders that have been heard, including itself, and the
+    /// missing ones.
     std::vector<std::string> founders_here = {};
     std::vector<std::string> founders_missing = {};
     /// The leader says that this member is not among its members, or not any more.

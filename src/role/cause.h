@@ -7,7 +7,7 @@ namespace understudy::role {
 
 /// Why a member got or lost the active role. Numbers are stored in journals: never renumber.
 enum class Cause : std::uint8_t {
-    first_member = 1,     ///< Nobody was active when it joined.
+    first_member = 1,     ///< No member was active when it joined.
     process_gone = 2,     ///< The active member's process is proven dead.
     silence = 3,          ///< Its lease lapsed: hang, cut or dead host.
     new_incarnation = 4,  ///< The same member registered from a new process.

@@ -10,12 +10,12 @@ namespace understudy::role {
 
 /// The member's side of one role: what it tells the application, and whether it may answer.
 ///
-/// Promises: the first role heard is the one decided at registration; a member that was ever
-/// standby hears standby before active; the same role and epoch is never told twice in a row.
-/// A member whose lease has lapsed does not answer until it has heard the registry again, or
-/// until its link to the registry is known to be lost and the policy says keep. A process that
-/// was paused resumes in exactly that state: its lease has lapsed, its link seems to be intact, and
-/// it does not answer.
+/// Promises: the application is first told the role that was decided at registration; a member that
+/// was ever standby is told standby before active; the same role and epoch are never told twice in
+/// a row. A member whose lease has lapsed does not answer until it has heard the registry again, or
+/// until its link to the registry is known to be lost and the policy says keep. A process that was
+/// paused resumes in exactly that state: its lease has lapsed, its link seems to be intact, and it
+/// does not answer.
 ///
 /// Sans-IO. Thread: loop only.
 /// Source: docs/protocols/roles.md.
@@ -35,11 +35,12 @@ public:
 
     explicit MemberMachine(const Options& options) : options_(options) {}
 
-    /// A grant by the registry. One of an epoch below one already heard is late and is ignored.
+    /// A grant by the registry. If its epoch is below a known one, it is late and is ignored.
     [[nodiscard]] std::optional<Change> granted(Role role, Epoch epoch);
     /// The registry has removed the member from the line. An active member hears standby.
     [[nodiscard]] std::optional<Change> revoked(Epoch epoch);
-    /// Somebody showed an epoch of this service. Above its own, the member is not active any more.
+    /// A peer has shown an epoch of this service. If it is above the member's own epoch, the member
+    /// is not active any more.
     [[nodiscard]] std::optional<Change> heard_epoch(Epoch epoch);
 
     /// The lease may have ended: a member that steps down then hears standby.

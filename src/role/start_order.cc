@@ -147,8 +147,8 @@ StartOrder::Changes StartOrder::changes() {
     return changes;
 }
 
-/// The earliest that is whole and has no other duty; then the stand-in; then, as the last resort,
-/// the checkpointer.
+/// Chooses the earliest member that is whole and does not have the duty; if there is none, the
+/// stand-in; then, as the last resort, the checkpointer.
 void StartOrder::elect() {
     if (!active_.empty() || !majority_) return;
     const auto choose = [this](auto&& fits) {

@@ -9,10 +9,10 @@
 
 namespace understudy::role {
 
-/// May a checkpointer become active when nobody else can?
+/// May a checkpointer become active when no other member can?
 enum class LastResort { never, allow };
 
-/// Who takes the checkpoints of a service.
+/// Which member takes the checkpoints of a service.
 enum class Checkpointer {
     dedicated,  ///< A member that does nothing else, and does not become active.
     shared,     ///< A standby, which may become active like the others.
@@ -59,8 +59,8 @@ public:
         bool had_checkpoint = false;  ///< The service has been started before.
     };
     using Changes = std::vector<Designated>;
-    /// What it remembers beside the members that run. Which members lack entries, and whether a
-    /// majority runs, it is told anew.
+    /// What is saved besides the running members. After a restoration the owner must say again
+    /// which members lack entries, and whether a majority runs.
     struct Saved {
         bool has_checkpoint = false;
         std::vector<std::string> copies = {};
@@ -78,13 +78,14 @@ public:
           shared_(options.checkpointer == Checkpointer::shared),
           founded_(options.had_checkpoint) {}
 
-    /// As it was when this was saved, with these members running, in the order of starting. Parts
+    /// Restores the order from `saved` and the running members, in the order of starting. Parts
     /// that contradict each other are left out.
     [[nodiscard]] static StartOrder restored(Options options, const Saved& saved,
                                              const std::vector<std::string>& line);
     [[nodiscard]] Saved save() const;
 
-    /// A copy of the service is registered, or not any more. One that runs ends with that.
+    /// A copy of the service was registered or removed. If a removed copy runs, it counts as
+    /// stopped.
     Changes added(const std::string& member);
     Changes removed(const std::string& member);
     /// Requires: registered. A member that runs is not started again.
@@ -93,14 +94,15 @@ public:
     /// The journal has made this member active, whichever was designated. No effect if it does not
     /// run.
     Changes elected(const std::string& member);
-    /// It was active until a switchover: of those that run it is the last to be active again.
+    /// The member was active until a switchover: of the running members it is the last that becomes
+    /// active again.
     void to_the_back(const std::string& member);
 
-    /// Has this member every committed entry? It is not promoted before. Until told otherwise, a
-    /// member has.
+    /// Says whether this member has every committed entry (`whole`). It is not promoted before. A
+    /// member counts as whole until this says otherwise.
     Changes caught_up(const std::string& member, bool whole);
-    /// On a replicated journal nobody is promoted unless a majority of the voters runs. Holds until
-    /// told otherwise.
+    /// On a replicated journal no member is promoted unless a majority of the voters runs. The
+    /// value holds until the next call.
     Changes majority(bool runs);
     /// The first checkpoint exists: from now on a full start is one after a full stop.
     void has_checkpoint() { founded_ = true; }
@@ -114,7 +116,7 @@ public:
 
     /// Null: it does not run.
     [[nodiscard]] const Designation* find(std::string_view member) const;
-    [[nodiscard]] const std::string& active() const { return active_; }  ///< Empty: nobody.
+    [[nodiscard]] const std::string& active() const { return active_; }  ///< Empty: none.
     [[nodiscard]] std::string_view duty() const;                         ///< The same.
 
     /// Aborts if what is designated contradicts itself.

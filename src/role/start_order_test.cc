@@ -12,8 +12,9 @@
 namespace understudy::role {
 namespace {
 
-/// What runs, in the order of starting: "A=active+ B=checkpointer+ C=standby", where + has the duty
-/// of taking checkpoints and - is not electable beyond what its role says.
+/// The members that run, in the order of starting: "A=active+ B=checkpointer+ C=standby". A + means
+/// the duty of taking checkpoints. A - means that the member is not electable, although its role
+/// would allow it.
 class Service {
 public:
     explicit Service(StartOrder::Options options, const std::string& copies = "ABC")
@@ -21,8 +22,8 @@ public:
         for (const char copy : copies) order.added(std::string(1, copy));
     }
 
-    /// "+A" starts, "-A" stops, "aA" is registered, "rA" is not any more, "eA" was elected by the
-    /// journal, "w" has waited.
+    /// "+A": A starts; "-A": A stops; "aA": A is registered; "rA": A is removed; "eA": the journal
+    /// has elected A; "w": it has waited.
     std::string play(const std::string& story) {
         for (std::size_t at = 0; at < story.size(); ++at) {
             const char what = story[at];
@@ -235,8 +236,8 @@ TEST(StartOrder, TellsOnlyWhatHasChanged) {
     EXPECT_EQ(service.order.stopped("D").size(), 0U);
 }
 
-// Whichever members come and go: at most one is active, one has the duty if any runs, the
-// checkpointer is never promoted, and somebody is active if anybody could be.
+// For any members that start and stop: at most one is active, one has the duty if any runs, the
+// checkpointer is never promoted, and a member is active if one could be.
 TEST(StartOrder, HoldsItsPromisesUnderRandomComingsAndGoings) {
     for (std::uint64_t seed = 1; seed <= 200; ++seed) {
         Random random(seed);

@@ -73,7 +73,8 @@ public:
 
     enum class Loss : std::uint8_t { kill, power };
     void lose_unsynced(Owner owner, Loss loss);
-    /// The store behind a path, and the path inside it; null if the store cannot be reached.
+    /// The store to which a path leads, and the path inside it; null if the store cannot be
+    /// reached.
     [[nodiscard]] std::pair<DiskStore*, std::string> store_of(const std::string& path);
     [[nodiscard]] bool reaches(const DiskStore& store) const {
         return &store == &disk_ || !storage_cut_;

@@ -28,9 +28,9 @@ class World;
 
 /// One start of one simulated process: its loop, its clock, its view of network, disk and host.
 ///
-/// Everything that the process does happens in a *turn*. Each turn takes a little time, so a
-/// process with too much work falls behind. While it is paused, turns accumulate. After its death
-/// nothing that it does has an effect, so its objects can be destroyed safely. A dead runtime
+/// Everything that the process does happens in a *turn*. Each turn takes a little time, so the
+/// turns of a process with too much work come late. While it is paused, turns accumulate. After its
+/// death nothing that it does has an effect, so its objects can be destroyed safely. A dead runtime
 /// remains, empty, until its world ends, so pointers to it stay valid.
 class SimRuntime final : public Runtime {
 public:

@@ -132,7 +132,8 @@ Result<void> Channel::take_hello(Bytes payload, Sink& sink) {
     }
     version_ = std::min(theirs.max, options_.versions.max);
 
-    // The first of the peer's that is known here. Unknown numbers are of a later release.
+    // Chooses the first compression of the peer that is known here. Unknown numbers are of a later
+    // release.
     const auto& ours = options_.compressions;
     for (const std::byte each : *wanted) {
         const auto compression = static_cast<Compression>(each);

@@ -53,7 +53,7 @@ Buffer stream_of(ByteReader& input, bool sealed) {
     }
 }
 
-// What a channel makes of a stream; the same however the stream is cut.
+// The result of a channel for a stream. It does not depend on how the stream is cut.
 std::uint64_t outcome(Side side, Compression compression, Bytes stream, std::size_t piece) {
     Channel channel(side, {.versions = {1, 2}, .compressions = {compression}});
     Answering sink(channel);

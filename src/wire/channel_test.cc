@@ -20,7 +20,7 @@ struct Received {
     friend bool operator==(const Received&, const Received&) = default;
 };
 
-// Writes down what comes, and answers a hello as it was told to.
+// Records what arrives, and answers a hello as the test wants.
 class Notebook final : public Channel::Sink {
 public:
     explicit Notebook(Channel& channel) : channel_(channel) {}
@@ -51,7 +51,7 @@ private:
     Channel& channel_;
 };
 
-// Both ends of one connection; bytes move when told to.
+// Both ends of one connection. Bytes move when the test says so.
 struct Pair {
     explicit Pair(const Channel::Options& connecting = {}, const Channel::Options& accepting = {})
         : client(Side::connecting, connecting), server(Side::accepting, accepting) {}
@@ -156,7 +156,8 @@ TEST(Channel, WithoutACommonCompressionNoneIsUsed) {
     EXPECT_EQ(pair.server.compression(), Compression::none);
 }
 
-// What a later release can do is skipped; what it is then told must have been offered.
+// A compression of a later release is skipped in a hello. The one in a welcome must have been
+// offered.
 TEST(Channel, UnknownCompressionsAreSkippedInAHelloAndRefusedInAWelcome) {
     Channel server(Side::accepting, {.compressions = {Compression::gzip}});
     Notebook at_server(server);
@@ -229,7 +230,7 @@ TEST(Channel, FramesAtTheWrongTimeAreRefused) {
         EXPECT_EQ(pair.server.receive(frame_of(kind, hello), pair.at_server).error().code,
                   Errc::corrupt);
     }
-    {   // A compressed batch that nobody agreed to.
+    {   // A compressed batch without an agreed compression.
         Pair pair;
         pair.shake_hands();
         EXPECT_EQ(pair.client.receive(frame_of(FrameKind::batch_gzip, hello), pair.at_client)
@@ -238,7 +239,8 @@ TEST(Channel, FramesAtTheWrongTimeAreRefused) {
     }
 }
 
-// Before both agree, 8 KiB are the bound; the header alone is enough to refuse more.
+// Before the handshake is done, the bound is 8 KiB. The header alone is enough to refuse a longer
+// frame.
 TEST(Channel, OversizeBeforeTheHandshakeIsRefusedBeforeItArrives) {
     Channel server(Side::accepting, {});
     Notebook sink(server);
@@ -286,7 +288,7 @@ TEST(Channel, MalformedBatchesAreRefused) {
     EXPECT_EQ(refusal_of_batch({0, 0}), Errc::corrupt);            // Type 0.
     EXPECT_EQ(refusal_of_batch({2, 36, 1}), Errc::corrupt);        // Body cut.
     EXPECT_EQ(refusal_of_batch({0x80, 0x80}), Errc::corrupt);      // Size cut.
-    EXPECT_EQ(refusal_of_batch({0, 36, 5}), Errc::corrupt);        // Good, then cut.
+    EXPECT_EQ(refusal_of_batch({0, 36, 5}), Errc::corrupt);        // The second is cut.
     EXPECT_EQ(refusal_of_batch({0xff, 0xff, 0xff, 0x7f, 36}), Errc::limit_exceeded);
     EXPECT_EQ(refusal_of_batch({0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, 1}),
               Errc::corrupt);                                      // A size beyond 64 bits.
@@ -460,7 +462,7 @@ INSTANTIATE_TEST_SUITE_P(Each, CompressedChannel,
 
 // --- The stream cut in any way ---------------------------------------------------------------
 
-// All that a peer sends on a connection: handshake, then batches small and big.
+// Everything that a peer sends on a connection: the handshake, then small and big batches.
 Buffer stream_of(Compression compression, std::uint64_t seed) {
     Pair pair({.compressions = {compression}}, {.compressions = {compression}});
     Buffer stream;
@@ -514,8 +516,8 @@ TEST(Channel, ByteByByteEqualsAllAtOnce) {
     }
 }
 
-// One flipped bit anywhere in the stream: an error, or silence until more bytes come; never a
-// message that was not sent, and never one after the damage.
+// One bit is flipped anywhere in the stream. That gives an error, or nothing until more bytes come.
+// It never gives a message that was not sent, or a message after the damage.
 TEST(Channel, NoSingleBitFlipIsAccepted) {
     const Buffer stream = stream_of(Compression::none, 8);
     const auto sent = received_in_pieces(stream, Compression::none, [&] { return stream.size(); });

@@ -47,7 +47,7 @@ TEST_P(Compressing, DamagedBatchesAreRefused) {
     EXPECT_EQ(refusal(longer), Errc::corrupt);
 }
 
-// A peer may claim any size; only what it sends decides.
+// A peer may claim any size. Only the size of what it sends counts.
 TEST_P(Compressing, AWrongSizeIsRefused) {
     const std::string text = some_text(100);
     const Buffer payload = compressed(as_bytes(text));
@@ -70,13 +70,13 @@ TEST_P(Compressing, ABombIsRefusedByWhatItClaims) {
     EXPECT_EQ(refusal(with_size(payload, allowed)), Errc::corrupt);
 }
 
-// A bomb that understates its size: what does not fit is noticed, not cut and not written.
+// A bomb claims too small a size. The excess is noticed; it is neither cut off nor written.
 TEST_P(Compressing, ABombThatUnderstatesItsSizeIsRefused) {
     const Buffer payload = compressed(as_bytes(std::string(200 * KiB, 'x')));
     EXPECT_EQ(refusal(with_size(payload, 1000)), Errc::corrupt);
 }
 
-// What restore() would refuse is not made: it travels plain.
+// A payload that restore() would refuse is not made: the batch is sent plain.
 TEST_P(Compressing, WhatShrinksBeyondTheRatioIsNotCompressed) {
     const bool zstd = GetParam() == Compression::zstd;  // gzip cannot shrink anything so far.
     EXPECT_EQ(compressor.compress(GetParam(), Buffer(2 * MiB)).has_value(), !zstd);
@@ -92,7 +92,7 @@ TEST_P(Compressing, WhatDoesNotShrinkIsNotCompressed) {
     EXPECT_FALSE(compressor.compress(GetParam(), Bytes()));
 }
 
-// Whatever compress() yields, restore() takes: also where the ratio comes near its bound.
+// restore() accepts everything that compress() returns, also if the ratio is near its bound.
 TEST_P(Compressing, EverythingCompressedIsRestored) {
     Random random(2);
     for (int turn = 0; turn < 300; ++turn) {
@@ -112,7 +112,7 @@ TEST_P(Compressing, EverythingCompressedIsRestored) {
     }
 }
 
-// Each batch stands alone: a damaged one in between leaves no trace.
+// Each batch is independent: a damaged one does not affect the next ones.
 TEST_P(Compressing, BatchesDoNotDependOnEarlierOnes) {
     const std::string text = some_text(200);
     const Buffer payload = compressed(as_bytes(text));

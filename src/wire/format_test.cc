@@ -1,5 +1,5 @@
-// The worked examples of docs/formats/wire.md, both ways: what the document says is what is sent,
-// and what is sent is understood.
+// The worked examples of docs/formats/wire.md, encoded and decoded: our bytes are those of the
+// document, and they can be read.
 #include <gtest/gtest.h>
 
 #include "wire/channel.h"

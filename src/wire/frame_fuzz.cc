@@ -1,4 +1,4 @@
-// Whatever comes, decode() stays inside its input, and what it accepts is what seal() writes.
+// For any input, decode() reads only its input, and what it accepts is what seal() writes.
 #include <algorithm>
 #include <cstdint>
 

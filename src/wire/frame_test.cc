@@ -26,7 +26,7 @@ TEST(Frame, EveryPrefixAsksForMore) {
     }
 }
 
-// One flipped bit, anywhere in the frame, and the frame is not accepted.
+// A frame with one flipped bit, at any place, is not accepted.
 TEST(Frame, NoSingleBitFlipIsAccepted) {
     const Buffer sent = some_frame();
     for (std::size_t bit = 0; bit < sent.size() * 8; ++bit) {
@@ -46,7 +46,8 @@ TEST(Frame, OversizeIsRefusedByItsHeaderAlone) {
 
 TEST(Frame, OtherProtocolsVersionsAndKindsAreRefused) {
     EXPECT_EQ(decode(as_bytes("GET / HTTP/1.1\r\n"), payload_size_max).error().code, Errc::corrupt);
-    // What a port with TLS says to a plain client: an alert of seven bytes. And a client's hello.
+    // A port with TLS sends a plain client an alert of seven bytes. The second case is the hello of
+    // a TLS client.
     EXPECT_EQ(decode(as_bytes("\x15\x03\x03"), payload_size_max).error().code, Errc::denied);
     EXPECT_EQ(decode(as_bytes("\x16\x03\x01\x02 more"), payload_size_max).error().code,
               Errc::denied);

@@ -65,7 +65,7 @@ TEST(Json, WritesWhatEveryParserReads) {
     EXPECT_EQ(to_json(Buffer{std::byte{0xab}}), "{\"$bytes\":\"ab\"}");
 }
 
-// Doubles to the last bit: the text is read exactly, not nearly.
+// Doubles are read exactly, to the last bit.
 TEST(Json, RandomTreesAreReadAsWritten) {
     Random random(12);
     for (int turn = 0; turn < 2000; ++turn) {

@@ -1,4 +1,5 @@
-// Whatever decodes encodes again to the same value, in MessagePack and through JSON.
+// Everything that can be decoded is encoded to the same value again, in MessagePack and through
+// JSON.
 #include <algorithm>
 #include <cstdint>
 

@@ -79,7 +79,7 @@ TEST(Msgpack, TextThatIsNotUtf8IsNotSent) {
     EXPECT_EQ(encode_msgpack(Dynamic::Map{{"\xff", 1}}, out).error().code, Errc::bad_config);
 }
 
-// The specification's table of formats, at each border.
+// The formats of the specification's table, at the limits of each.
 TEST(Msgpack, NumbersTakeTheirShortestForm) {
     EXPECT_EQ(encoded(0), bytes_of({0}));
     EXPECT_EQ(encoded(127), bytes_of({0x7f}));

@@ -145,13 +145,13 @@ TEST_P(RuntimeContract, ATimerMayBeArmedAgainByItsOwnTask) {
     EXPECT_TRUE(run_until([&] { return ran_.size() == 5; }));
 }
 
-/// What is marked for the end of a turn.
+/// Tasks that are marked for the end of a turn.
 class TurnEndContract : public RuntimeContract {
 protected:
     std::unique_ptr<TurnEnd> end(TurnPhase phase, std::function<void()> task) {
         return std::make_unique<TurnEnd>(node().turn_ends(), phase, std::move(task));
     }
-    /// One that notes `mark` when it runs.
+    /// A task that records `mark` when it runs.
     std::unique_ptr<TurnEnd> noted(TurnPhase phase, int mark) {
         return end(phase, [this, mark] { ran_.push_back(mark); });
     }
@@ -222,7 +222,7 @@ TEST_P(TurnEndContract, ALaterPhaseAndAnEarlierOneRunInTheSameTurn) {
     EXPECT_EQ(ran_, (std::vector<int>{1, 2, 3, 4}));
 }
 
-// What blocks the loop does so once in a turn, whatever it leads to.
+// Blocking tasks run once in a turn, whatever their consequences are.
 TEST_P(TurnEndContract, WhatBlocksRunsOncePerTurnAndItsConsequencesInTheSame) {
     ends_.push_back(end(TurnPhase::blocking, [this] {
         ran_.push_back(1);
@@ -272,7 +272,7 @@ TEST_P(TurnEndContract, OneMayBeDestroyedByItsOwnTask) {
     const auto kept = std::make_shared<int>(7);
     ends_.push_back(end(TurnPhase::messages, [this, kept] {
         ends_.clear();
-        ran_.push_back(*kept);  // What the task holds is still there.
+        ran_.push_back(*kept);  // The objects that the task owns still exist.
     }));
     on_loop(0, [this] { ends_[0]->mark(); });
 

@@ -12,7 +12,7 @@ namespace understudy::counter {
 /// The smallest service with a state and commands of its own: named counters.
 ///
 /// A command is the name of a counter and what to add to it, packed; the reply is the new value.
-/// What is no command has no reply.
+/// Bytes that are no command have no reply.
 class Counters final : public SmallStateMachine {
 public:
     [[nodiscard]] static Buffer add(const std::string& name, std::int64_t amount) {

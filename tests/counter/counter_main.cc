@@ -1,7 +1,7 @@
 // counter MEMBER REGISTRY shared DIRECTORY
 // counter MEMBER REGISTRY replicated DIRECTORY NAME=HOST:PORT,...
 //
-// A member of the service "counter". Says "role NAME epoch=N" with each change; ends with its
+// A member of the service "counter". Prints "role NAME epoch=N" with each change, and ends with its
 // standard input.
 
 #include <cstdio>

@@ -58,7 +58,7 @@ inline constexpr std::size_t line_bytes_max = std::size_t{16} << 20;
 [[nodiscard]] std::string to_line(const Event& event);
 
 /// Writes a history line by line and flushes each, because a lost acknowledgement would look like
-/// an entry that nobody sent.
+/// an entry that no client has sent.
 class Writer {
 public:
     /// `out` must outlive the writer. The keys that the format requires are added to `header`.

@@ -34,8 +34,8 @@ struct CellModel {
 };
 
 /// A holder and the epoch of its grant. A grant has a higher epoch than any before; keep and holder
-/// find the last grant. A lease may expire without being seen to. But once somebody was told that
-/// there is no holder, the last holder cannot keep it.
+/// find the last grant. A lease may expire unnoticed. But once a client was told that there is no
+/// holder, the last holder cannot keep it.
 struct LeaseModel {
     bool lapses = true;
     struct State {

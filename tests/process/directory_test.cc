@@ -228,7 +228,7 @@ TEST_F(Directories, ADeletedLockLetsNoSecondRegistryIn) {
     const std::string data = directory_ / "d";
     Process& first = begin("registry", alone(data));
     first.expect("registry ready on");
-    // While it is stopped it cannot end for that reason.
+    // While it is stopped, it cannot end because of that.
     first.stop();
     fs::remove(data + "/lock");
     const Finished second = run({.arguments = alone(data)});

@@ -150,7 +150,7 @@ TEST_F(I29FullDisk, DeathsThatPromoteNobodyDoNotUseUpTheReserve) {
     crowd.kill();
     (void)crowd.wait();
     registry().expect_error("event=registry.process_gone agent=agent-late");
-    // After everything that the death caused.
+    // This comes after everything that the death caused.
     const Finished asked = understudy({"registry", "status"});
     EXPECT_EQ(asked.ending.code, 1) << asked.errors;
 

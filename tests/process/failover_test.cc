@@ -404,7 +404,7 @@ TEST_F(Failover, ASwitchoverIsNotSeenAsAnErrorByAnyCall) {
     check_services(watcher);
 }
 
-// The process is killed during a call. Nobody can know whether the call ran, so the outcome is
+// The process is killed during a call. It cannot be known whether the call ran, so the outcome is
 // unknown; it comes with the failover, not with the deadline.
 TEST_F(I6Calls, ACallInProgressAtTheKillIsUnknownUnlessItMayBeRepeated) {
     start_three(long_lease);

@@ -3,7 +3,7 @@
 //
 // A copy of the service "server" or "client" on a shared directory. Says "role NAME epoch=N" with
 // each change. Reads from its standard input, and ends with it:
-//   begin COUNT   client: greets the server so often
+//   begin COUNT   client: greets the server that often
 //   show          says "shown greetings=N touches=N" or "shown answers=N wrong=N asks=N", or
 //                 "shown not" as standby
 

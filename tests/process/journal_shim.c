@@ -4,7 +4,7 @@
 //
 //     before-write   the entry is in memory only
 //     after-write    the system has it, the disk does not
-//     after-sync     it is durable; nobody has been told
+//     after-sync     it is durable and not yet acknowledged
 //
 // JOURNAL_SHIM_DIRECTORY/fail-sync: from then on no sync succeeds.
 

@@ -7,9 +7,9 @@
 //     registered N                          all members of this process are in line
 //
 // The record "Ticks" counts every --tick milliseconds, whatever the role is, and holds --blob bytes
-// that change with it. Calls: append(id),
-// optionally slow, writes "id member epoch" to the file --append; descriptors() starts a child that
-// tells which descriptors it was born with. On stdin: "fork", "close".
+// that change with it. Calls: append(id), optionally slow, writes "id member epoch" to the file
+// --append; descriptors() starts a child that reports the descriptors with which it was started. On
+// stdin: "fork", "close".
 
 #include <atomic>
 #include <csignal>

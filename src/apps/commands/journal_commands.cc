@@ -94,7 +94,7 @@ protected:
     Progress progress_;
 };
 
-/// If the files of a journal cannot be read, nobody knows whether it is damaged.
+/// If the files of a journal cannot be read, it is not known whether it is damaged.
 [[nodiscard]] Result<Exit> unreadable(const Error& error, const std::string& directory) {
     if (error.code != Errc::disk_failed) return advise_path(error, directory);
     (void)print_error(error);

@@ -14,7 +14,7 @@ using wire::Dynamic;
 
 namespace {
 
-constexpr Duration nobody_watched = 2s;  // For this long no copy must take over.
+constexpr Duration nobody_watched = 2s;  // No copy may take over within this time.
 const std::vector<std::string> actor_names = {"Registry", "server 0", "server 1", "server 2",
                                               "client"};
 

@@ -30,7 +30,7 @@ namespace {
     return table.back();
 }
 
-// Nobody misspells a word this long, and the table is quadratic.
+// So long a word is hardly a misspelled one, and the table is quadratic.
 constexpr std::size_t word_size_max = 64;
 
 }  // namespace

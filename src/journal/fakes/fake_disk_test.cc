@@ -43,7 +43,7 @@ public:
 
     Result<void> write_at(std::uint64_t offset, Bytes data) override {
         if (auto entered = enter("write"); !entered) {
-            // A write that fails may have written any part of it.
+            // A write that fails may have written any part of the data.
             if (!disk_.dead_ && boot_ == disk_.boot_ && entered.error().code == Errc::disk_failed) {
                 write(offset,
                       data.first(static_cast<std::size_t>(disk_.random_.below(data.size() + 1))));
@@ -65,8 +65,8 @@ public:
 
     Result<void> sync() override {
         if (auto entered = enter("sync"); !entered) {
-            // An arbitrary part is on the platter; the rest is forgotten, though still to be read,
-            // and the next sync has nothing to do.
+            // An arbitrary part of the writes is on the platter. The rest can still be read, but is
+            // lost at a power cut, and the next sync has nothing to do.
             if (!disk_.dead_ && boot_ == disk_.boot_) {
                 for (const Write& write : std::exchange(inode_->pending, {})) {
                     if (disk_.random_.chance(1, 2)) apply(write, inode_->platter);
@@ -317,7 +317,7 @@ void FakeDisk::keep_some(Inode& inode, Survival survival) {
         } else if (survival == Survival::some) {
             if (random_.chance(1, 2)) apply(write, inode.platter);
         } else if (survival == Survival::torn) {
-            // Pieces of any length, each there or not.
+            // Pieces of any length, each written or not.
             for (std::size_t at = 0; at < write.bytes.size();) {
                 const auto left = write.bytes.size() - at;
                 const auto piece = static_cast<std::size_t>(

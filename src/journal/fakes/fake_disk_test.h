@@ -14,13 +14,13 @@
 
 namespace understudy::journal {
 
-/// A disk in memory that dies, fails and fills up at the very call a test chooses.
+/// A disk in memory that dies, fails or becomes full at the call that a test chooses.
 ///
-/// Two layers: what processes read, and what is on the platter. Calls are counted from 1; from the
-/// one at which it dies on, none has an effect.
+/// It has two layers: what processes read, and what is on the platter. Calls are counted from 1.
+/// From the call at which it dies, no call has an effect.
 class FakeDisk final : public Disk {
 public:
-    /// What a power cut leaves of the writes that no sync has followed, and of changed names.
+    /// What a power cut leaves of writes and of changed names that were not synced.
     enum class Survival { none, all, some, torn };
 
     explicit FakeDisk(std::uint64_t seed) : random_(seed) {}
@@ -34,29 +34,29 @@ public:
     Result<std::uint64_t> free_bytes(const std::string& directory) override;
     Result<void> sync_directory(const std::string& path) override;
 
-    // What goes wrong.
+    // Faults.
     void die_at(std::uint64_t call) { die_at_ = call; }
-    /// Decides for each call, by what it is ("write", "sync", ...) and the path, whether it fails.
+    /// Decides for each call, by its name ("write", "sync", ...) and its path, whether it fails.
     using Fault =
         std::function<std::optional<Errc>(std::string_view call, const std::string& path)>;
     void set_fault(Fault fault) { fault_ = std::move(fault); }
     void set_capacity(std::uint64_t bytes) { capacity_ = bytes; }
-    /// The plug was pulled; a new boot.
+    /// The power is cut, and the host boots again.
     void power_cut(Survival survival);
-    /// The process died; the kernel and its memory live on.
+    /// The process died. The kernel keeps its memory.
     void restart_process();
 
     [[nodiscard]] bool dead() const { return dead_; }
     [[nodiscard]] std::uint64_t calls() const { return calls_; }
     [[nodiscard]] std::uint64_t used() const;
 
-    // What a test looks at and tampers with, in both layers.
+    // For tests: reads and changes the contents, in both layers.
     [[nodiscard]] std::vector<std::string> names() const;
     [[nodiscard]] bool exists(const std::string& path) const { return tree_.names.contains(path); }
     [[nodiscard]] const Buffer& contents(const std::string& path) const;
     void put(const std::string& path, Buffer contents);
     void erase(const std::string& path);
-    void erase_directory(const std::string& path);  ///< With all that is in it.
+    void erase_directory(const std::string& path);  ///< With everything in it.
     void flip(const std::string& path, std::uint64_t bit);
 
 private:
@@ -86,7 +86,7 @@ private:
     static void apply(const Write& write, Buffer& contents);
     void keep_some(Inode& inode, Survival survival);
 
-    /// The names and what they stand for.
+    /// The names and the files that they refer to.
     struct Tree {
         Tree() = default;
         Tree(const Tree& other);

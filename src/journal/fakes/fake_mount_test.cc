@@ -116,7 +116,7 @@ Result<void> FakeMount::enter(std::string_view call) {
     if (!dead_ && (calls_ >= die_at_ || call == die_before_)) kill();
     if (!dead_ && calls_ == pause_at_) std::exchange(others_, {})();
     if (!dead_ && interruption_) interruption_();
-    // Others may have pulled the plug for all.
+    // Another member may have cut the power of the store.
     if (!dead_ && store_.dead()) kill();
     if (dead_) return Error{.code = Errc::disk_failed, .detail = "dead"};
     return {};

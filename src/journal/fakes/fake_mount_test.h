@@ -13,10 +13,11 @@
 
 namespace understudy::journal {
 
-/// One member's view of a store that several mount.
+/// One member's view of a store that several members mount.
 ///
-/// The store is one FakeDisk, this a process that uses it: it dies at a call of its own, and lets
-/// go of its files and locks then; others go on. Before any call somebody else may have a turn.
+/// The store is one FakeDisk, and this is a process that uses it. It dies at a call of its own, and
+/// then releases its files and locks, while the others go on. Before any call another member may
+/// take a turn.
 class FakeMount final : public Disk {
 public:
     explicit FakeMount(FakeDisk& store) : store_(store) {}
@@ -32,13 +33,14 @@ public:
     Result<std::uint64_t> free_bytes(const std::string& directory) override;
     Result<void> sync_directory(const std::string& path) override;
 
-    /// From this call on none has an effect. Calls are counted from 1.
+    /// From this call on, no call has an effect. Calls are counted from 1.
     void die_at(std::uint64_t call) { die_at_ = call; }
-    /// Dies before the next call of that name.
+    /// Dies before the next call with that name.
     void die_before(std::string call) { die_before_ = std::move(call); }
-    /// The process is gone: no call has an effect any more, its locks are free.
+    /// The process is gone: no call has an effect any more, and its locks are free.
     void kill();
-    /// Runs before call `call`, once: the member is stopped there, and others go on meanwhile.
+    /// Runs `others` once, before call `call`: the member is paused there, and others go on
+    /// meanwhile.
     void pause_at(std::uint64_t call, std::function<void()> others);
     /// Runs before every call.
     void set_interruption(std::function<void()> interruption) {

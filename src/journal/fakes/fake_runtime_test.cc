@@ -49,7 +49,7 @@ FakeRuntime::FakeRuntime(Disk& disk, std::function<bool()> dead, std::uint64_t s
     : disk_(disk), dead_(std::move(dead)), random_(seed) {}
 
 FakeRuntime::~FakeRuntime() {
-    // What a dropped task holds may cancel timers: these go last.
+    // Objects that a dropped task holds may cancel timers, so the timers are destroyed last.
     tasks_.clear();
     workers_.clear();
 }

@@ -16,11 +16,11 @@ namespace understudy::journal {
 
 /// One process: a loop and its workers, in one thread, in an order that follows from a seed.
 ///
-/// It stops for good when its disk dies: no completion is delivered after the crash point.
+/// It stops for ever when its disk dies: no completion is delivered after the crash point.
 class FakeRuntime final : public Runtime {
 public:
     FakeRuntime(FakeDisk& disk, std::uint64_t seed);
-    /// On any disk; `dead` says that the process is.
+    /// On any disk; `dead` says whether the process is dead.
     FakeRuntime(Disk& disk, std::function<bool()> dead, std::uint64_t seed);
     ~FakeRuntime() override;
 
@@ -34,29 +34,29 @@ public:
     Host& host() override { return host_; }
     Random& random() override { return random_; }
 
-    /// Runs one task or one job; false if there is none, or the disk is dead.
+    /// Runs one task or one job. Returns false if there is none, or the disk is dead.
     bool step();
-    /// Runs all there is to run without time passing.
+    /// Runs everything that can run without time passing.
     void settle();
-    /// The same until `reached`; false if everything came to rest before.
+    /// The same until `reached`. Returns false if nothing is left to run before.
     bool run_until(const std::function<bool()>& reached);
-    /// Lets time pass, timers and all they cause included.
+    /// Lets time pass, and runs the timers and everything that they cause.
     void advance(Duration duration);
     /// Directories are watched from now on.
     void watch_directories() { host_.tells = true; }
-    /// Those who watch one hear that it may have changed.
+    /// Tells each watch that its directory may have changed.
     void tell_watches() {
         for (const auto& one : host_.watches) {
             if (const auto changed = one.lock()) post(*changed);
         }
     }
-    /// Jobs are left alone while it is set: a flush under way.
+    /// While it is set, no job runs, as if a flush took long.
     void hold_jobs(bool hold) { hold_jobs_ = hold; }
 
 private:
     class FakeWorker;
     class FakeTimer;
-    /// Knows of no process, not even of its own.
+    /// Knows no process, not even its own.
     class FakeHost final : public Host {
     public:
         ProcessId self() const override { return {}; }

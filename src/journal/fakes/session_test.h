@@ -16,7 +16,7 @@ namespace understudy::journal {
 
 inline constexpr const char* directory = "/data/journal";
 
-/// Remembers all it hears.
+/// Remembers everything that it is told.
 class Recorder final : public Observer {
 public:
     struct Heard {
@@ -75,7 +75,7 @@ public:
     std::function<void()> on_failed;
 };
 
-/// One process that opens the journal of `disk`, and what came of it.
+/// One process that opens the journal of `disk`, and the results.
 class Session {
 public:
     explicit Session(FakeDisk& disk, std::uint64_t seed = 1, std::uint64_t segment_bytes = 64 * KiB,
@@ -94,7 +94,7 @@ public:
                                      });
     }
 
-    /// Opens to the end.
+    /// Completes the opening.
     Session& opened() {
         runtime.settle();
         return *this;
@@ -116,7 +116,7 @@ public:
         if (outcomes.size() == before) return Error{.code = Errc::timed_out};
         return outcomes.back();
     }
-    /// Writes a checkpoint in slices of `slice_bytes`; `done` hears how it ends.
+    /// Writes a checkpoint in slices of `slice_bytes`. `done` gets the result.
     void save(std::string_view state, CheckpointWriter::Done done,
               std::size_t slice_bytes = 100'000) {
         auto begun = journal->begin_checkpoint();

@@ -4,14 +4,15 @@
 
 namespace understudy::journal {
 
-/// The end of a sequence of entries, as far as the next one must fit to it.
+/// The end of a sequence of entries: what the next entry must fit to.
 struct Chain {
     Index last;                  ///< 0 before the first entry.
-    Epoch epoch;                 ///< 0: not known yet; any is taken.
+    Epoch epoch;                 ///< 0: not known yet; any epoch is accepted.
     std::uint32_t checksum = 0;  ///< Of the last entry.
 
-    /// May `next` come right behind? Checksums are right already; this asks whether it is the
-    /// entry that was written here, and not one of another time or place.
+    /// Tells whether `next` may directly follow. Its checksums have been checked before. This
+    /// checks that it is the entry that was written here, and not an entry of another time or
+    /// place.
     [[nodiscard]] bool accepts(const EntryHeader& next) const {
         if (next.index != last.next() || next.link.previous != checksum) return false;
         if (epoch == Epoch{}) return true;

@@ -9,10 +9,10 @@
 
 namespace understudy::journal {
 
-/// So many checkpoints are kept, and the entries since the oldest of them.
+/// How many checkpoints are kept. The entries since the oldest of them are kept too.
 inline constexpr std::size_t checkpoints_kept = 2;
 
-/// What a checkpoint is a state of, and what it must fit to.
+/// Identifies a checkpoint: the journal and the entry that it must fit to.
 struct Checkpoint {
     std::uint32_t journal = 0;   ///< journal_id() of its segments.
     Index at;                    ///< The last entry in the state. Also the file's name.
@@ -21,7 +21,7 @@ struct Checkpoint {
     friend bool operator==(const Checkpoint&, const Checkpoint&) = default;
 };
 
-/// What a checkpoint file begins with; the state follows, to the end of the file.
+/// The start of a checkpoint file. The state follows, up to the end of the file.
 struct CheckpointHeader {
     Checkpoint checkpoint;
     std::uint64_t state_bytes = 0;
@@ -34,7 +34,7 @@ inline constexpr std::size_t checkpoint_header_bytes = 64;
 /// Source: docs/formats/journal.md, section "Checkpoints".
 [[nodiscard]] Buffer encode(const CheckpointHeader& header);
 
-/// The header at the front of `file`. Errors: corrupt (none); bad_config (none) for another
+/// The header at the start of `file`. Errors: corrupt (none); bad_config (none) for another
 /// version.
 [[nodiscard]] Result<CheckpointHeader> decode_checkpoint_header(Bytes file);
 

@@ -37,7 +37,7 @@ Result<void> CheckpointFile::finish() {
     const auto file = std::move(file_);
     auto named = name_whole_file(disk_, directory_, name_, *file);
     if (!named) failed_ = named.error();
-    // It may have its name, and nobody would remove it in time.
+    // The file may have its name already, and no other code would remove it in time.
     if (!named && is_shortage(failed_->code)) {
         static_cast<void>(disk_.remove(path_in(directory_, name_)));
     }
@@ -70,7 +70,7 @@ Result<void> CheckpointFile::append(Bytes slice) {
 Result<void> CheckpointFile::give_up(Error error) {
     if (file_) give_up_whole_file(disk_, directory_, name_);
     file_.reset();
-    error.effect = Effect::none;  // Without it nothing is lost.
+    error.effect = Effect::none;  // The journal loses nothing without this checkpoint.
     failed_ = error;
     return error;
 }

@@ -1,5 +1,5 @@
-// A checkpoint file of arbitrary bytes: what is accepted is what is written, and all of it is
-// given.
+// Reads a checkpoint file of arbitrary bytes. What is accepted is what would be written, and all of
+// it is given out.
 #include <algorithm>
 #include <cstdint>
 

@@ -84,7 +84,7 @@ TEST(Checkpoint, EveryFlippedBitIsCorrupt) {
     }
 }
 
-// The last of several slices is damaged: none of them is given.
+// The last of several slices is damaged: no slice is given out.
 TEST(Checkpoint, NoSliceOfADamagedOneIsGiven) {
     Buffer file = file_of(std::string(3 * MiB, 's'), 1 * MiB);
     file.back() ^= std::byte{1};
@@ -106,13 +106,13 @@ TEST(Checkpoint, OneThatChangesWhileItIsReadIsCorrupt) {
     EXPECT_EQ(slice.error().code, Errc::corrupt);
 }
 
-// Whichever call of it fails: nothing is left but what was there before, and no later call helps.
+// Whichever call fails, only the files that existed before are left, and all later calls fail too.
 TEST(Checkpoint, AFailureLeavesNothing) {
     for (int n = 1;; ++n) {
         FakeDisk disk(1);
         int left = n;
         disk.set_fault([&](std::string_view call, const std::string&) -> std::optional<Errc> {
-            // What a look cannot tell is no failure.
+            // If is_at cannot answer, it is no failure.
             if (call == "sync_directory" || call == "is_at" || --left != 0) return std::nullopt;
             return Errc::no_space;
         });

@@ -8,14 +8,15 @@
 
 namespace understudy::journal {
 
-/// A checkpoint that somebody is writing, of a journal whose Core does the work on `File`: each
-/// step is told only if this still lives, and one that is not finished is given up.
+/// A checkpoint that is being written. The journal's Core does the work on `File`. A callback is
+/// called only if this object still exists. The destructor abandons the checkpoint if it is not
+/// finished.
 ///
 /// Thread: loop only; may outlive the journal.
 template <class Core, class File>
 class CheckpointWriting : public CheckpointWriter {
 public:
-    /// `file` is null if there is a checkpoint of that entry already.
+    /// `file` is null if a checkpoint of that entry exists already.
     CheckpointWriting(std::weak_ptr<Core> core, Index at, std::shared_ptr<File> file)
         : core_(std::move(core)), at_(at), file_(std::move(file)) {}
     ~CheckpointWriting() override {
@@ -35,7 +36,7 @@ public:
     }
 
 private:
-    /// `done`, unless this is destroyed before.
+    /// Returns a callback that calls `done`, unless this object is destroyed before.
     [[nodiscard]] Done under_way(Done done) {
         US_ASSERT(!busy_);
         busy_ = true;

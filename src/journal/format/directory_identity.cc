@@ -17,7 +17,7 @@ namespace {
 
 constexpr HeaderForm identity_form{.magic = "usjrnide", .bytes = identity_bytes};
 
-// What replicas and immortals have always made. Registries may make others, and do unless told.
+// Replicas and immortals have always used this size. Registries use another size by default.
 constexpr std::uint64_t service_segment_bytes = 64 * MiB;
 
 Error damaged_identity(std::string_view why) {
@@ -82,7 +82,7 @@ Error not_admitted(const DirectoryWanted& wanted, std::string_view what, std::st
                                   wanted.directory, what, describe(wanted.identity), next)};
 }
 
-/// What to do about files that say what they are, and not whose.
+/// The advice for files that show what they are, but not to which program they belong.
 std::string_view opened_by(DirectoryFiles files) {
     switch (files) {
         case DirectoryFiles::node:
@@ -104,7 +104,7 @@ std::string_view opened_by(DirectoryFiles files) {
 }
 
 bool same_identity(const DirectoryIdentity& wanted, const DirectoryIdentity& found) {
-    // What one of the two does not know is no contradiction.
+    // A text that one of the two does not know is no contradiction.
     const auto agree = [](const std::string& one, const std::string& other) {
         return one.empty() || other.empty() || one == other;
     };
@@ -113,7 +113,7 @@ bool same_identity(const DirectoryIdentity& wanted, const DirectoryIdentity& fou
            wanted.node == found.node;
 }
 
-/// Of files of the right form: do they tell of another use?
+/// The files have the right form. Checks that they do not show another use.
 Result<void> check_use(const DirectoryWanted& wanted, const DirectoryContent& content) {
     if (!content.group_names.empty() && !wanted.group.empty() &&
         std::find(content.group_names.begin(), content.group_names.end(), wanted.group) ==
@@ -263,7 +263,8 @@ DirectoryFiles recognise(const DirectoryContent& content) {
     if (node) return DirectoryFiles::node;
     if (shared) return DirectoryFiles::shared;
     if (local) {
-        // A replica writes commands by the batch, a node's log each by itself.
+        // A replica writes entries of the type `commands`, and a node's log writes entries of the
+        // type `command`.
         return content.first_entry == EntryType::command ? DirectoryFiles::log
                                                          : DirectoryFiles::local;
     }
@@ -279,7 +280,7 @@ Result<bool> admit_directory(const DirectoryWanted& wanted,
     }
     const DirectoryFiles files = recognise(content);
     const DirectoryFiles right = files_of(wanted.identity.form);
-    // A log that has begun nothing yet looks like any other local journal.
+    // A node's log without such an entry looks like any other local journal.
     const bool log_begins = right == DirectoryFiles::log && files == DirectoryFiles::local &&
                             !content.first_entry;
     if (files != DirectoryFiles::none && files != right && !log_begins) {

@@ -12,7 +12,7 @@
 
 namespace understudy::journal {
 
-/// Whose a data directory is.
+/// Which program uses a data directory.
 enum class DirectoryUse : std::uint8_t {
     registry = 1,
     replica = 2,
@@ -21,28 +21,29 @@ enum class DirectoryUse : std::uint8_t {
 
 /// What lies in a data directory.
 enum class DirectoryForm : std::uint8_t {
-    alone = 1,   ///< A local journal: nobody else has a copy.
-    shared = 2,  ///< A journal that several members mount.
-    node = 3,    ///< A node of a group: its log, checkpoints of its groups.
-    log = 4,     ///< The log of such a node: a local journal below its directory.
-    copies = 5,  ///< Nothing but directories of nodes, one for each copy of a service.
+    alone = 1,   ///< A local journal: no other member has a copy.
+    shared = 2,  ///< A journal that several members reach.
+    node = 3,    ///< A node of a group: its log and the checkpoints of its groups.
+    log = 4,     ///< The log of such a node: a local journal in a subdirectory.
+    copies = 5,  ///< Only directories of nodes, one for each copy of a service.
 };
 
-/// What a data directory is, for good: decided when it is made, checked by whoever opens it.
+/// What a data directory is. It is decided when the directory is made, never changes, and is
+/// checked at each opening.
 ///
-/// A command line says what somebody wants, a directory what there is. Nothing that can change
-/// stands in it: who the members are is in the journal.
+/// A command line says what is wanted; the identity says what is there. It contains nothing that
+/// can change: the members are in the journal.
 /// Source: docs/formats/journal.md, section "Identity".
 struct DirectoryIdentity {
     DirectoryUse use = DirectoryUse::replica;
     DirectoryForm form = DirectoryForm::alone;
-    std::string platform = {};  ///< Of a registry's node. Empty: whoever opens it does not know.
+    std::string platform = {};  ///< Of a registry's node. Empty: not known.
     std::string service = {};   ///< Of a replica or an immortal.
-    std::string node = {};      ///< Of a node. Empty: whoever opens it may be called anything.
+    std::string node = {};      ///< Of a node. Empty: any name.
     friend bool operator==(const DirectoryIdentity&, const DirectoryIdentity&) = default;
 };
 
-/// The service of a node that several services share.
+/// The service name in the identity of a node that several services share.
 inline constexpr std::string_view several_services = "*";
 
 inline constexpr std::string_view identity_name = "identity";
@@ -59,46 +60,47 @@ inline constexpr std::size_t identity_bytes = 512;
 [[nodiscard]] std::string opened_by(const DirectoryIdentity& identity,
                                     const std::string& directory);
 
-/// What a look into a directory found, for one that has no identity.
+/// What was found in a directory. It is needed for a directory without an identity.
 struct DirectoryContent {
     std::vector<std::string> names = {};        ///< In it, sorted.
-    std::vector<std::string> log_names = {};    ///< In `log` in it.
-    std::vector<std::string> group_names = {};  ///< In `groups` in it.
-    /// Those of its directories that are the directories of nodes.
+    std::vector<std::string> log_names = {};    ///< In its subdirectory `log`.
+    std::vector<std::string> group_names = {};  ///< In its subdirectory `groups`.
+    /// Its subdirectories that are directories of nodes.
     std::vector<std::string> nodes = {};
-    /// Length of the first segment of a local journal, in it or in its log.
+    /// Length of the first segment of a local journal, in this directory or in its log.
     std::optional<std::uint64_t> segment_bytes = {};
-    /// What its first entry is that a state machine hears of.
+    /// The type of its first entry that has a body.
     std::optional<EntryType> first_entry = {};
 };
 
 /// What the files in a directory are.
 enum class DirectoryFiles : std::uint8_t {
-    none,         ///< No journal's: it is new, or of somebody else.
-    local,        ///< A local journal's; or the log of a node, as far as the names tell.
+    none,         ///< Not a journal: the directory is new, or belongs to another program.
+    local,        ///< A local journal. By the names alone, it may also be the log of a node.
     log,          ///< The log of a node.
     shared,
     node,
-    checkpoints,  ///< Checkpoints alone, as a node has them for each group.
+    checkpoints,  ///< Only checkpoints, as a node has them for each group.
     copies,
     several,      ///< Files that do not belong together.
 };
 
 [[nodiscard]] DirectoryFiles recognise(const DirectoryContent& content);
 
-/// What somebody wants to open.
+/// A directory that is to be opened, and as what.
 struct DirectoryWanted {
     std::string directory;
     DirectoryIdentity identity;
-    std::uint64_t segment_bytes = 0;  ///< That it would make.
-    std::string group = {};           ///< Of a node: the name of its only group's directory.
+    std::uint64_t segment_bytes = 0;  ///< The segment size that it would use.
+    std::string group = {};           ///< For a node: the name of the directory of its only group.
 };
 
-/// Whether it may be opened as what is wanted; true if its identity has yet to be written.
+/// Checks whether the directory may be opened as what is wanted. Returns true if its identity has
+/// yet to be written.
 ///
-/// One without an identity is new, or was made by a version that wrote none: then its files say
-/// what it is, as far as they can.
-/// Errors: bad_config (none): it is something else; says what, and what opens it.
+/// A directory without an identity is new, or was made by a version that wrote none. In the second
+/// case its files show what it is, as far as they can.
+/// Errors: bad_config (none): it is something else. The detail says what it is and what opens it.
 [[nodiscard]] Result<bool> admit_directory(const DirectoryWanted& wanted,
                                            const std::optional<DirectoryIdentity>& found,
                                            const DirectoryContent& content);

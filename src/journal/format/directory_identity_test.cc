@@ -1,5 +1,5 @@
-// What a directory is is decided by what is in it: of every kind, opened as every other kind, with
-// an identity and without one.
+// The content of a directory decides what it is. Directories of every kind are opened as every
+// other kind, with an identity and without one.
 #include "journal/format/directory_identity.h"
 
 #include <gmock/gmock.h>
@@ -41,7 +41,7 @@ DirectoryWanted want(const DirectoryIdentity& identity, std::uint64_t segment_by
     return {.directory = "d", .identity = identity, .segment_bytes = segment_bytes};
 }
 
-/// As a version left it that wrote no identities.
+/// The content of a directory that was made by an older version, without an identity.
 DirectoryContent content_of(const DirectoryIdentity& identity) {
     DirectoryContent content;
     const std::string segment = segment_name(first_generation(7));
@@ -75,7 +75,7 @@ DirectoryContent content_of(const DirectoryIdentity& identity) {
     return content;
 }
 
-/// What an old directory of this kind cannot tell.
+/// Two kinds that cannot be distinguished in an old directory.
 bool looks_alike(const DirectoryIdentity& one, const DirectoryIdentity& other) {
     const auto is_registry = [](const DirectoryIdentity& identity) {
         return identity.use == DirectoryUse::registry;
@@ -177,7 +177,7 @@ TEST(DirectoryIdentity, ANewDirectoryAndOneOfStrangersFilesIsAnybodys) {
 }
 
 TEST(DirectoryIdentity, FilesOfTwoJournalsAreNobodys) {
-    // What a registry alone left in the directory of a node of three.
+    // A registry that runs alone left its files in the directory of a node of three.
     DirectoryContent both = content_of(registry_node);
     both.names.push_back(segment_name(first_generation(8)));
     for (const DirectoryIdentity& wanted : {registry_alone, registry_node}) {
@@ -230,7 +230,7 @@ TEST(DirectoryIdentity, TheRefusalSaysWhatIsThereAndWhatOpensIt) {
 }
 
 TEST(DirectoryIdentity, ARegistryWithSegmentsOfAServiceMayStillBeOpened) {
-    // It was told to make them of 64 MiB: so it is told again.
+    // It was started with segments of 64 MiB, so the option must be given again.
     DirectoryContent content = content_of(registry_alone);
     content.segment_bytes = 64 * MiB;
     EXPECT_THAT(refusal(admit_directory(want(registry_alone, 1 * MiB), std::nullopt, content)),

@@ -85,7 +85,7 @@ std::optional<EntryHeader> decode_header(Bytes bytes, std::uint32_t seed) {
     if (bytes.size() < entry_header_bytes) return std::nullopt;
     const Bytes raw = bytes.first(entry_header_bytes);
 
-    // What costs little comes first: a search asks this at every eighth byte.
+    // The cheap checks come first: a search calls this at every eighth byte.
     const auto type = take<std::uint8_t>(raw, at_type);
     if (!is_type(type) || !is_zero(raw.subspan(at_zero))) return std::nullopt;
     const auto checksum = take<std::uint32_t>(raw, at_checksum);

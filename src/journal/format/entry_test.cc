@@ -73,7 +73,7 @@ TEST(Entry, OfAnotherSegmentIsNone) {
     }
 }
 
-// The body is damaged, yet what the header vouches for still counts.
+// The body is damaged, but what the header says is durable still counts.
 TEST(Entry, HeaderIsReadApartFromTheBody) {
     Buffer bytes = encoded(command("body"), {.previous = 1, .synced = {6}});
     bytes[entry_header_bytes] ^= std::byte{1};

@@ -1,5 +1,5 @@
-// The worked examples of docs/formats/journal.md, both ways: what the document says is what is
-// written, and what is written is understood.
+// The worked examples of docs/formats/journal.md in both directions: the code writes what the
+// document says, and reads it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

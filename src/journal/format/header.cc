@@ -12,7 +12,7 @@ namespace understudy::journal {
 namespace {
 
 constexpr std::size_t magic_bytes = 8;
-constexpr std::size_t covered_from = magic_bytes + 4;  // Behind magic and checksum.
+constexpr std::size_t covered_from = magic_bytes + 4;  // After magic and checksum.
 
 Error none(std::string_view what, std::string_view why) {
     return {.code = Errc::corrupt, .detail = fmt::format("{}: {}", what, why)};

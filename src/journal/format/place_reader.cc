@@ -11,14 +11,16 @@ namespace understudy::journal {
 namespace {
 
 constexpr std::size_t open_max = 4;
-constexpr std::uint64_t read_bytes_max = 1 * MiB;  // Together; a longer body comes alone.
-constexpr std::uint64_t gap_bytes_max = 4 * KiB;   // Worth reading over.
+// Of bodies that are read at once. A longer body is read alone.
+constexpr std::uint64_t read_bytes_max = 1 * MiB;
+// Up to this length it is cheaper to read a gap than to skip it.
+constexpr std::uint64_t gap_bytes_max = 4 * KiB;
 
 std::uint64_t end_of_body(const IndexedEntry& entry) {
     return std::uint64_t{entry.offset} + entry.body_bytes;
 }
 
-/// How many of `wanted` from `begin` on come in one read.
+/// How many of `wanted`, from `begin` on, are read at once.
 std::size_t run_length(const std::vector<WantedBody>& wanted, std::size_t begin) {
     const IndexedEntry& first = wanted[begin].entry;
     std::size_t end = begin + 1;

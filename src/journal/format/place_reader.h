@@ -10,7 +10,7 @@
 
 namespace understudy::journal {
 
-/// An entry whose body is wanted from the disk.
+/// An entry whose body is to be read from the disk.
 struct WantedBody {
     GroupId group;
     Index index;
@@ -19,7 +19,7 @@ struct WantedBody {
 
 /// Reads bodies of entries back from the segments of a node's log, and checks them.
 ///
-/// Adjacent bodies come in one read. A few segments stay open between calls.
+/// Adjacent bodies are read at once. A few segments stay open between calls.
 /// Thread: a worker; made and destroyed anywhere.
 class PlaceReader {
 public:

@@ -19,9 +19,9 @@ inline constexpr std::string_view segment_suffix = ".seg";
 struct SegmentHeader {
     std::uint64_t generation = 0;  ///< Also the file's name. Grows by one from segment to segment.
     std::uint64_t size_bytes = 0;  ///< Of the whole file, from the start.
-    Index first;                   ///< Of the first entry to come.
+    Index first;                   ///< Of the first entry in it.
     std::uint32_t previous = 0;    ///< Checksum of the entry before `first`; 0 before entry 1.
-    bool reused = false;  ///< After its entries come those of an earlier segment, not zeros.
+    bool reused = false;  ///< After its entries come bytes of an earlier segment, not zeros.
     friend bool operator==(const SegmentHeader&, const SegmentHeader&) = default;
 };
 
@@ -39,12 +39,12 @@ inline constexpr std::uint64_t segment_bytes_step = 4 * KiB;
            bytes % segment_bytes_step == 0;
 }
 
-/// Kept at the end of a segment for the entries that begin a tenure, so that a journal opens on a
-/// full disk: a hundred times.
+/// Room at the end of a segment for the entries that begin a tenure. It lets a journal open on a
+/// full disk a hundred times.
 inline constexpr std::uint64_t tenure_bytes = 4 * KiB;
 
-/// What promotions may still write once ordinary appends are refused for want of space: a quarter
-/// of a segment, 1 MiB at most; so at least 64 KiB in segments of 256 KiB and more.
+/// What promotions may still write when ordinary appends are refused because there is no space: a
+/// quarter of a segment, 1 MiB at most. In segments of 256 KiB and more it is at least 64 KiB.
 [[nodiscard]] constexpr std::uint64_t promotion_bytes(std::uint64_t segment_bytes) {
     return std::min(segment_bytes / 4, 1 * MiB);
 }
@@ -59,7 +59,7 @@ inline constexpr std::uint64_t tenure_bytes = 4 * KiB;
     return segment_bytes - tenure_bytes;
 }
 
-/// No append is longer, encoded: each fits into a fresh segment, below its ordinary limit.
+/// The maximum encoded length of an append. Each fits into a new segment, below its ordinary limit.
 [[nodiscard]] constexpr std::uint64_t append_bytes_max(std::uint64_t segment_bytes) {
     return std::min(ordinary_limit(segment_bytes) - segment_header_bytes,
                     encoded_bytes(body_bytes_max));
@@ -67,13 +67,13 @@ inline constexpr std::uint64_t tenure_bytes = 4 * KiB;
 static_assert(promotion_bytes(256 * KiB) == 64 * KiB);
 static_assert(append_bytes_max(segment_bytes_min) > 40 * KiB);
 
-/// How many segments that are needed no more are kept to be used again: at most four, and 128 MiB.
+/// How many retired segments are kept to be used again: at most four, and at most 128 MiB.
 [[nodiscard]] constexpr std::size_t retired_max(std::uint64_t segment_bytes) {
     return static_cast<std::size_t>(std::min<std::uint64_t>(4, 128 * MiB / segment_bytes));
 }
 
-/// Which journal a segment belongs to: drawn when the first one is made. Files of two journals in
-/// one directory are a mistake of whoever copied them.
+/// The journal that a segment belongs to. The number is drawn when the first segment is made. Files
+/// of two journals in one directory are a mistake: they were copied there.
 [[nodiscard]] constexpr std::uint32_t journal_id(std::uint64_t generation) {
     return static_cast<std::uint32_t>(generation >> 32);
 }
@@ -86,12 +86,12 @@ static_assert(append_bytes_max(segment_bytes_min) > 40 * KiB);
 /// Source: docs/formats/journal.md, section "Segments".
 void encode(const SegmentHeader& header, Buffer& out);
 
-/// The header at the front of `bytes`, or nullopt if there is no valid one for `generation`.
+/// The header at the start of `bytes`, or nullopt if there is no valid one for `generation`.
 /// Errors: bad_config (none) if another version of the format wrote it.
 [[nodiscard]] Result<std::optional<SegmentHeader>> decode_segment_header(Bytes bytes,
                                                                          std::uint64_t generation);
 
-/// The first bytes of a segment that was not begun. The header of the segment replaces it.
+/// The first bytes of a segment that has not been begun. The header of the segment replaces it.
 ///
 /// It proves that the segment before was begun. Without it, a segment that lost its content would
 /// look like one that was never begun.
@@ -106,7 +106,7 @@ struct ReserveHeader {
 /// Source: docs/formats/journal.md, section "Segments".
 void encode(const ReserveHeader& header, Buffer& out);
 
-/// The reserve's header at the front of `bytes`, or nullopt if there is no valid one for
+/// The reserve's header at the start of `bytes`, or nullopt if there is no valid one for
 /// `generation`.
 /// Errors: bad_config (none) if another version of the format wrote it.
 [[nodiscard]] Result<std::optional<ReserveHeader>> decode_reserve_header(Bytes bytes,
@@ -114,16 +114,16 @@ void encode(const ReserveHeader& header, Buffer& out);
 
 /// "0000002a00000001.seg"
 [[nodiscard]] std::string segment_name(std::uint64_t generation);
-/// The generation that a file's name says, or nullopt if it is no segment's.
+/// The generation in a file name, or nullopt if it is not the name of a segment.
 [[nodiscard]] std::optional<std::uint64_t> parse_segment_name(std::string_view name);
 
-/// Sixteen hexadecimal digits, as the names of segments and checkpoints begin.
+/// Sixteen hexadecimal digits. The names of segments and checkpoints begin with them.
 [[nodiscard]] std::string hex16(std::uint64_t number);
-/// The number in front of `suffix`, if `name` is sixteen such digits and the suffix.
+/// The number before `suffix`, if `name` is sixteen such digits and the suffix.
 [[nodiscard]] std::optional<std::uint64_t> parse_hex16(std::string_view name,
                                                        std::string_view suffix);
 
-/// What files are called while they are made; such files are removed when a journal is opened.
+/// The suffix of files that are being made. Such files are removed when a journal is opened.
 inline constexpr std::string_view temporary_suffix = ".tmp";
 inline constexpr std::string_view lock_name = "lock";
 

@@ -1,8 +1,8 @@
-// A segment file of arbitrary bytes: reading stays inside it, what is taken for an entry is what
-// encode() writes, and looking for claims ends.
+// Reads a segment file of arbitrary bytes. Reading stays inside the file, each accepted entry is
+// what encode() writes, and the search for durable indexes ends.
 //
-// The input is the file. Of its generation the last eight bytes are taken, so that inputs found for
-// one seed are tried under others; a kept input ends in the right one.
+// The input is the file, and its last eight bytes are also the generation. So inputs that were
+// found for one seed are tried under others. A kept input ends with the right generation.
 #include <algorithm>
 #include <cstdint>
 #include <cstring>

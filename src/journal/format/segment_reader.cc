@@ -8,16 +8,18 @@ namespace understudy::journal {
 
 namespace {
 
-constexpr std::uint64_t window_bytes = 256 * KiB;  // One read; longer entries get a longer one.
+// Size of one read. A longer entry gets a longer read.
+constexpr std::uint64_t window_bytes = 256 * KiB;
 
-// How many bytes at the front are known to be zero at one look: most of a segment often is.
+// How many bytes at the start are known to be zero after one comparison. Most of a segment is often
+// zero.
 std::size_t zeros_ahead(Bytes bytes) {
     static const std::array<std::byte, 4 * KiB> zeros{};
     if (bytes.size() < zeros.size()) return 0;
     return std::memcmp(bytes.data(), zeros.data(), zeros.size()) == 0 ? zeros.size() : 0;
 }
 
-// Whether the first eight bytes, or the fewer that are left, are zero.
+// Tells whether the first eight bytes are zero, or all bytes if there are fewer.
 bool begins_with_zeros(Bytes bytes) {
     std::uint64_t word = 0;
     static_assert(sizeof word == entry_alignment);
@@ -51,7 +53,8 @@ Result<std::optional<DecodedEntry>> SegmentReader::entry_at(std::uint64_t offset
 Result<SegmentReader::Remains> SegmentReader::search(std::uint64_t offset) {
     Remains remains{.claimed = {}, .end = offset, .valid_end = offset};
     while (offset < size_bytes_) {
-        // Chunks overlap by a header less one place, so that each header lies whole in one.
+        // Chunks overlap by the length of a header minus one position, so that each header is
+        // complete in one chunk.
         const Bytes chunk = US_TRY(view(offset, window_bytes));
         const bool last = offset + chunk.size() == size_bytes_;
         const std::size_t places =
@@ -59,7 +62,8 @@ Result<SegmentReader::Remains> SegmentReader::search(std::uint64_t offset) {
         for (std::size_t at = 0; at < places; at += entry_alignment) {
             const Bytes rest = chunk.subspan(at);
             if (begins_with_zeros(rest)) {
-                // A header is longer than what its first bytes may hide.
+                // The last zeros may belong to a header, so the search steps back by the length of
+                // a header.
                 const std::size_t zeros = zeros_ahead(rest);
                 if (zeros > 0) at += zeros - entry_header_bytes;
                 continue;
@@ -90,7 +94,7 @@ Result<Bytes> SegmentReader::view(std::uint64_t offset, std::uint64_t bytes) {
             std::min(std::max(bytes, window_bytes), size_bytes_ - offset)));
         window_at_ = offset;
         if (auto read = file_.read_at(offset, window_); !read) {
-            window_.clear();  // Whatever it holds now is not the file's.
+            window_.clear();  // Its content is not that of the file.
             return std::move(read).error();
         }
     }

@@ -10,7 +10,7 @@ namespace understudy::journal {
 /// Reads one segment file through a window, so that its size does not matter.
 ///
 /// Thread: a worker.
-/// Errors: of all: disk_failed (none).
+/// Errors: of all functions: disk_failed (none).
 class SegmentReader {
 public:
     /// Requires: `file` is at least `size_bytes` long and outlives the reader.
@@ -19,24 +19,25 @@ public:
     /// The segment's header; nullopt if there is no valid one. Also: bad_config (none).
     [[nodiscard]] Result<std::optional<SegmentHeader>> header();
 
-    /// What it says if it has not been begun; nullopt if it says nothing. Also: bad_config (none).
+    /// The reserve's header, which a segment has before it is begun; nullopt if there is no valid
+    /// one. Also: bad_config (none).
     [[nodiscard]] Result<std::optional<ReserveHeader>> reserve_header();
 
     /// The valid entry at `offset`, or nullopt. Its body lives until the next call.
     [[nodiscard]] Result<std::optional<DecodedEntry>> entry_at(std::uint64_t offset);
 
-    /// What lies behind the last entry that could be read.
+    /// What comes after the last entry that could be read.
     struct Remains {
-        Index claimed;          ///< The highest index that some header there says was durable.
-        std::uint64_t end = 0;  ///< All is zero from here on.
-        /// Where the last entry ends whose header is valid there. In a segment that is used again
-        /// nothing of this generation stands from here on, zero or not.
+        Index claimed;          ///< The highest index that a header there says was durable.
+        std::uint64_t end = 0;  ///< All bytes from here on are zero.
+        /// The end of the last entry there whose header is valid. In a reused segment, nothing of
+        /// this generation comes after this point, whether the bytes are zero or not.
         std::uint64_t valid_end = 0;
     };
-    /// Looks at every place from `offset` on where an entry may begin.
+    /// Looks at every position from `offset` on where an entry may begin.
     [[nodiscard]] Result<Remains> search(std::uint64_t offset);
 
-    /// At most `bytes` bytes at `offset`, fewer at the end of the segment, as a copy.
+    /// A copy of at most `bytes` bytes at `offset`. At the end of the segment there are fewer.
     [[nodiscard]] Result<Buffer> copy(std::uint64_t offset, std::uint64_t bytes);
 
 private:

@@ -1,5 +1,5 @@
-// Segments that are needed no more become segments again. What they held before must not count,
-// whatever happens to the process or the power, at whichever disk call.
+// Retired segments are used again. Their earlier content must not count, whatever happens to the
+// process or the power, at whichever disk call.
 
 #include <algorithm>
 #include <functional>
@@ -21,7 +21,7 @@ using ::testing::IsEmpty;
 constexpr Survival reuse_survivals[] = {Survival::none, Survival::all, Survival::some,
                                         Survival::torn};
 
-/// Counts how segments come about.
+/// Counts how segments are made.
 struct Counter {
     int zeros = 0;
     int reused = 0;
@@ -29,7 +29,8 @@ struct Counter {
     void watch(FakeDisk& disk) {
         disk.set_fault([this](std::string_view call, const std::string& path) {
             const bool segment = path.ends_with(".seg");
-            if (call == "rename" && segment) ++reused;  // Or made of zeros: then subtracted here:
+            // A segment of zeros is renamed too; it is subtracted below.
+            if (call == "rename" && segment) ++reused;
             if (call == "open" && path.ends_with(".seg.tmp")) {
                 ++zeros;
                 --reused;
@@ -43,19 +44,20 @@ std::string numbered_command(std::size_t number) {
     return "command " + std::to_string(number) + " " + std::string(number * 7919 % 9000, 'x');
 }
 
-/// What processes one after the other have offered, and what was acknowledged of it.
+/// What successive processes have offered, and how much of it was acknowledged.
 struct Story {
     std::size_t acknowledged = 0;
     std::size_t offered = 0;
 };
 
-/// A process whose state is how many commands there were, with a checkpoint after each fourth.
+/// A process whose state is the number of commands. It takes a checkpoint after each fourth
+/// command.
 class ReuseLife {
 public:
     ReuseLife(FakeDisk& disk, Story& story, std::uint64_t seed)
         : disk_(disk), session_(disk, seed), story_(story) {}
 
-    /// Looks whether all is there that was acknowledged, and nothing but what was offered.
+    /// Checks that everything that was acknowledged is there, and only what was offered.
     bool open() {
         session_.opened();
         if (disk_.dead() || !session_.journal) return false;
@@ -141,7 +143,7 @@ TEST(SegmentReuse, ThePowerGoesAtEveryDiskCall) { crash_reuse_everywhere(1, true
 
 TEST(SegmentReuse, TheProcessDiesAtEveryDiskCall) { crash_reuse_everywhere(2, false, 2); }
 
-// What fails once must not be believed the second time; a reserve that cannot be made of an old
+// What failed once must not be trusted the second time. A reserve that cannot be made of an old
 // segment is made of zeros.
 TEST(SegmentReuse, EveryDiskCallFailsOnce) {
     const std::uint64_t seed = 3;
@@ -202,7 +204,7 @@ TEST(SegmentReuse, AJournalThatIsTrimmedGoesOnInTheSegmentsThatItHas) {
     ASSERT_TRUE(next.journal);
     EXPECT_EQ(next.recorder.commands().back(), "the last");
 
-    // Who comes later did not make them: they go.
+    // The next process did not make these segments, so they are removed.
     ASSERT_TRUE(next.checkpoint("state"));
     ASSERT_TRUE(next.append("behind it"));
     ASSERT_TRUE(next.checkpoint("state"));
@@ -250,7 +252,7 @@ TEST(SegmentReuse, WhoLooksMeanwhileTakesNothingForDamage) {
     }
 }
 
-/// The disk before and after an append of which nothing was durable before its end.
+/// The disk before and after an append. Nothing of it was durable before its end.
 struct Moment {
     FakeDisk before;
     FakeDisk after;
@@ -260,7 +262,7 @@ struct Moment {
     std::size_t number = 0;  ///< Of the command.
 };
 
-/// The end of what is valid in the newest segment that has been begun.
+/// The end of the valid part of the newest segment that has been begun.
 std::pair<std::string, std::uint64_t> tail_of(const FakeDisk& disk, bool& reused) {
     std::pair<std::string, std::uint64_t> tail;
     for (const std::string& path : files(disk, ".seg")) {
@@ -278,7 +280,7 @@ std::pair<std::string, std::uint64_t> tail_of(const FakeDisk& disk, bool& reused
     return tail;
 }
 
-/// The first append in a reused segment that begins it, or does not.
+/// The first append in a reused segment. It begins the segment, or it does not.
 Moment append_to_reused(bool begins_it) {
     FakeDisk disk(5);
     Story story;
@@ -307,7 +309,7 @@ void tear_everywhere(const Moment& moment) {
     for (const bool front : {true, false}) {
         for (std::uint64_t tear = moment.offset; tear <= moment.end;
              tear += tear < moment.offset + 200 || tear + 50 > moment.end ? 1 : 61) {
-            // The next reserve is made when the first write to this one is durable.
+            // The next reserve is made only when the first write to this segment is durable.
             FakeDisk disk = moment.before;
             Buffer torn = front ? new_bytes : old_bytes;
             const Buffer& rest = front ? old_bytes : new_bytes;
@@ -329,7 +331,7 @@ void tear_everywhere(const Moment& moment) {
     }
 }
 
-/// The disk with a write to the front of `path` of which only a part is there.
+/// The disk after a torn write to the start of `path`: only a part of it is there.
 FakeDisk torn_at(const FakeDisk& before, const std::string& path, const Buffer& new_bytes,
                  std::size_t tear, bool front) {
     FakeDisk disk = before;
@@ -344,7 +346,8 @@ FakeDisk torn_at(const FakeDisk& before, const std::string& path, const Buffer& 
     return disk;
 }
 
-/// Opens what a torn write of `bytes` over the front of `path` leaves, whichever part of it.
+/// Opens what a torn write of `bytes` over the start of `path` leaves, for every part that may be
+/// left.
 void expect_opened_wherever_torn(const FakeDisk& before, const std::string& path,
                                  const Buffer& bytes, const std::vector<std::string>& commands) {
     for (const bool front : {true, false}) {
@@ -380,7 +383,7 @@ TEST(SegmentReuse, ATornFirstWriteOfTheFirstSegmentIsCut) {
     expect_opened_wherever_torn(*before, path, Buffer(now.begin(), now.begin() + 64 + 40), {});
 }
 
-// A retired segment has its new name, and behind that the header of a reserve is torn.
+// A retired segment has its new name, and after that the write of the reserve's header is torn.
 TEST(SegmentReuse, ATornHeaderOfAReserveIsNone) {
     FakeDisk disk(1);
     Session session(disk);

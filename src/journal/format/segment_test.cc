@@ -44,7 +44,7 @@ TEST(Segment, EveryFlippedBitOfTheHeaderIsNoticed) {
     }
 }
 
-// Whoever writes more into it has another format.
+// If these bytes are not zero, another format was written.
 TEST(Segment, ReservedBytesAreZero) {
     for (std::size_t at = 44; at < segment_header_bytes; ++at) {
         Buffer bytes = encoded_header(header);
@@ -91,7 +91,7 @@ TEST(Segment, EveryFlippedBitAndEveryPrefixOfAReservesHeaderIsNone) {
     EXPECT_FALSE(*decode_reserve_header(bytes, 8)) << "of another segment";
 }
 
-// Of a header that is written over the other, any part may be there.
+// One header is written over the other, and any part of it may be there after a crash.
 TEST(Segment, AHeaderBehindTheMagicOfTheOtherIsNone) {
     for (const std::uint64_t index : {1U, 12U}) {
         Buffer segment;

@@ -25,7 +25,7 @@ void SegmentWriter::run(Flush& flush) {
         if (flush.next_segment) segment_ = std::move(flush.next_segment);
         US_ASSERT(segment_ != nullptr);
         if (auto done = write_and_sync(*segment_, flush); !done) {
-            // Also of a disk that is full: these blocks had been written before.
+            // It is the same error if the disk is full: these blocks had been written before.
             failed_ = Error{.code = Errc::disk_failed,
                             .effect = Effect::unknown,
                             .detail = std::move(done).error().detail};

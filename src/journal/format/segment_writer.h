@@ -12,9 +12,9 @@ namespace understudy::journal {
 struct Flush {
     std::uint64_t offset = 0;
     Buffer bytes;
-    std::unique_ptr<File> next_segment;  ///< If set, the bytes go there, and so do all later ones.
-    bool looks_first = false;  ///< Whether directory and segment are still there, before it writes.
-    std::string path;          ///< Of the segment, where it looks first.
+    std::unique_ptr<File> next_segment;  ///< If set, these and all later bytes go there.
+    bool looks_first = false;  ///< Before the write, check that directory and segment still exist.
+    std::string path;          ///< Of the segment, if looks_first is set.
     Result<void> result;                 ///< Set by the worker.
 };
 

@@ -26,7 +26,7 @@ Result<ShortSegment> look_at_short(File& file, std::uint64_t size_bytes,
     ShortSegment segment{
         .last = chain.last, .size_bytes = size_bytes, .wanted_bytes = header.size_bytes};
     if (offset > size_bytes) return segment;
-    // An entry that followed would have its header there, unless there was no room for one.
+    // If an entry followed, its header would be there, unless there was no room for one.
     const Buffer next = US_TRY(reader.copy(offset, entry_header_bytes));
     const bool room = header.size_bytes - offset >= entry_header_bytes;
     const bool none_followed =

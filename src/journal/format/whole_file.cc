@@ -11,10 +11,10 @@ namespace understudy::journal {
 
 namespace {
 
-constexpr std::uint64_t step_bytes = 1 * MiB;  // One write: long enough to be cheap.
+constexpr std::uint64_t step_bytes = 1 * MiB;  // Size of one write: long enough to be cheap.
 
-// One sync, so that it is short: whoever is killed in it ends no sooner, and what others sync
-// meanwhile waits behind it.
+// Bytes per sync, so that each sync is short: a process that is killed during a sync ends only
+// after it, and syncs of other processes wait for it.
 constexpr std::uint64_t sync_step_bytes = 4 * MiB;
 
 std::string temporary(const std::string& directory, const std::string& name) {
@@ -33,8 +33,8 @@ Result<void> write_reserve_header(File& file, std::uint64_t generation, std::uin
     return file.write_at(0, header);
 }
 
-/// Makes changed names durable. If that could not even be begun for want of a descriptor or of
-/// memory, nothing is in doubt: whoever makes the next file makes these durable too.
+/// Makes changed names durable. If that could not be begun because there was no descriptor or no
+/// memory, nothing is in doubt: the sync after the next file makes these names durable too.
 Result<void> sync_names(Disk& disk, const std::string& directory) {
     auto synced = disk.sync_directory(directory);
     if (synced) return synced;
@@ -48,8 +48,8 @@ Result<void> sync_names(Disk& disk, const std::string& directory) {
 Result<std::unique_ptr<File>> begin_whole_file(Disk& disk, const std::string& directory,
                                                const std::string& name) {
     const std::string path = temporary(directory, name);
-    // A new file each time, never the rest of an older attempt: a sync that failed on that one
-    // would be reported as a success the second time.
+    // Each attempt makes a new file and never uses the file of an older attempt: a sync that failed
+    // on that file would be reported as a success the second time.
     if (auto removed = disk.remove(path); !removed && removed.error().code != Errc::no_such_file) {
         return without_effect(std::move(removed).error());
     }
@@ -61,7 +61,8 @@ Result<std::unique_ptr<File>> begin_whole_file(Disk& disk, const std::string& di
 Result<void> name_whole_file(Disk& disk, const std::string& directory, const std::string& name,
                              File& file) {
     auto named = file.sync();
-    // What has that name now may be half made by somebody else, who took us for gone.
+    // The file that has that name now may be unfinished and made by another process, which took
+    // this one for dead.
     const auto ours = file.is_at(temporary(directory, name));
     if (named && ours && !*ours) {
         return Error{.code = Errc::in_use, .detail = temporary(directory, name) + " is another's"};
@@ -147,9 +148,11 @@ Result<std::unique_ptr<File>> reuse_segment(Disk& disk, const std::string& direc
     }
     const auto renamed = disk.rename(old_path, path_in(directory, segment_name(generation)));
     if (!renamed) return without_effect(renamed.error());
-    // Before anything is written to it: under its old name a crash would have it removed.
+    // The new name must be durable before anything is written to the file. Otherwise the file could
+    // have its old name after a crash, and would be removed.
     US_CHECK(sync_names(disk, directory));
-    // Only now: under its old name a crash would leave a segment that is damaged.
+    // The header is written only now. Otherwise the file could have its old name after a crash, and
+    // a damaged header.
     Result<void> vouched = write_reserve_header(**file, generation, size_bytes, durable);
     if (vouched) vouched = (*file)->sync();
     if (!vouched) return without_effect(std::move(vouched).error());

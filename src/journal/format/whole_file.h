@@ -9,30 +9,31 @@
 
 namespace understudy::journal {
 
-/// Files that are there whole after a crash, or not at all: segments not yet begun, checkpoints.
+/// Files that exist completely after a crash, or not at all: segments that are not begun yet, and
+/// checkpoints.
 ///
-/// Each is made under a temporary name, filled, synced, given its own name, and the directory
-/// synced. Until the last step an error means that nothing happened: what was made is removed, and
-/// the next attempt makes another file. A failed sync of the directory is another matter: nobody
-/// knows which names are durable, and so nobody may go on in it (effect: unknown). A shortage
-/// before that sync is none of this: the file stays under its name, whole, and does not count.
+/// Each file is made under a temporary name, filled, synced and renamed, and then the directory is
+/// synced. Until the last step an error means that nothing happened: the file is removed, and the
+/// next attempt makes another one. If the sync of the directory fails, it is unknown which names
+/// are durable, and the directory must not be used any more (effect: unknown). A shortage before
+/// that sync is different: the complete file stays under its name and does not count.
 ///
 /// Thread: a worker.
 
-/// The first half: an empty file under the temporary name of `directory`/`name`.
+/// The first half: makes an empty file under the temporary name of `directory`/`name`.
 /// Errors: no_space, disk_failed (none).
 [[nodiscard]] Result<std::unique_ptr<File>> begin_whole_file(Disk& disk,
                                                              const std::string& directory,
                                                              const std::string& name);
 
-/// The second half: makes what was filled in durable and gives it its name, replacing a file of
-/// that name. Errors: no_space, disk_failed (none); a shortage (none: the name may stay);
+/// The second half: makes the content durable and gives the file its name. A file of that name is
+/// replaced. Errors: no_space, disk_failed (none); a shortage (none: the name may stay);
 /// disk_failed, no_space (unknown: the directory).
 [[nodiscard]] Result<void> name_whole_file(Disk& disk, const std::string& directory,
                                            const std::string& name, File& file);
 
-/// Instead of the second half: gives the space back. If that fails, the next attempt or the next
-/// opening does it.
+/// Instead of the second half: removes the temporary file. If that fails, the next attempt or the
+/// next opening removes it.
 void give_up_whole_file(Disk& disk, const std::string& directory, const std::string& name);
 
 /// Both halves. Errors: of both.
@@ -40,28 +41,28 @@ void give_up_whole_file(Disk& disk, const std::string& directory, const std::str
     Disk& disk, const std::string& directory, const std::string& name,
     const std::function<Result<void>(File&)>& fill);
 
-/// Makes a segment of zeros, behind the header of a reserve. They are written, not merely
-/// allocated: a flush into written blocks takes half the time, and it cannot find the disk full.
+/// Makes a segment: the header of a reserve, then zeros. The zeros are written, not only allocated:
+/// a flush into written blocks takes half the time, and cannot fail because the disk is full.
 ///
-/// `durable`: entries up to that are, now.
+/// `durable`: entries up to this one are durable now.
 [[nodiscard]] Result<std::unique_ptr<File>> make_segment(Disk& disk, const std::string& directory,
                                                          std::uint64_t generation,
                                                          std::uint64_t size_bytes, Index durable);
-/// The same into a new file, for whoever gives it another name. Not synced.
+/// The same in a new file, for a caller that gives it another name. Not synced.
 [[nodiscard]] Result<void> fill_segment(File& file, std::uint64_t generation,
                                         std::uint64_t size_bytes, Index durable);
 
-/// Why no segment could be made: where the disk is full, with what one wants and what is free.
+/// The reason why no segment could be made. If the disk is full, it says how many bytes are wanted
+/// and how many are free.
 [[nodiscard]] Error explain_no_room(Disk& disk, const std::string& directory,
                                     std::uint64_t size_bytes, Error error);
 
-/// Makes a segment of one that is needed no more: it gets another name, and the header of a
-/// reserve. What else stands in it counts for nothing under the new generation, with which
-/// checksums are seeded.
+/// Makes a new segment of a retired one: it gets another name, and the header of a reserve. The
+/// rest of its content does not count, because checksums are seeded with the new generation.
 ///
 /// `durable`: as in make_segment().
-/// Requires: every checkpoint that makes the old one superfluous is durable, and nobody writes to
-///           it, now or later: not even a process that was taken for dead.
+/// Requires: every checkpoint that makes the old segment superfluous is durable, and no process
+///           writes to it, now or later, not even one that was taken for dead.
 /// Errors: no_such_file, bad_config (none: it has another size), disk_failed (none: make one of
 ///         zeros instead; the old name may be there or not); disk_failed (unknown: the directory).
 [[nodiscard]] Result<std::unique_ptr<File>> reuse_segment(Disk& disk, const std::string& directory,

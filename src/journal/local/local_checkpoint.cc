@@ -64,7 +64,8 @@ Result<void> LocalJournal::Core::may_write(const std::shared_ptr<CheckpointFile>
     return {};
 }
 
-/// Runs `step` at the checkpoint worker, so that no append waits for it; then `then` and `done`.
+/// Runs `step` on the checkpoint worker, so that no append waits for it. Then calls `then` and
+/// `done`.
 void LocalJournal::Core::checkpoint_step(const std::shared_ptr<CheckpointFile>& file,
                                          std::function<Result<void>(CheckpointFile&)> step,
                                          std::function<void(Core&, const Result<void>&)> then,
@@ -76,7 +77,7 @@ void LocalJournal::Core::checkpoint_step(const std::shared_ptr<CheckpointFile>& 
         [result, then = std::move(then), done = std::move(done)](Core& core) {
             --core.jobs_;
             then(core, *result);
-            // Whatever became of the file: without it nothing is lost.
+            // The effect is none, whatever happened to the file: without it nothing is lost.
             Result<void> told = *result;
             if (!told) told = Error{.code = told.error().code, .detail = told.error().detail};
             done(told);
@@ -90,7 +91,7 @@ void LocalJournal::Core::checkpoint_step(const std::shared_ptr<CheckpointFile>& 
 
 void LocalJournal::Core::checkpoint_named(const std::shared_ptr<CheckpointFile>& file,
                                           const Result<void>& named) {
-    if (file != checkpoint_file_) return;  // Given up meanwhile, and about to be removed.
+    if (file != checkpoint_file_) return;  // It was given up and will be removed.
     checkpoint_file_.reset();
     if (!named) return;
     checkpoints_.push_back(checkpoint_at_);
@@ -100,7 +101,7 @@ void LocalJournal::Core::checkpoint_named(const std::shared_ptr<CheckpointFile>&
 }
 
 /// Removes what two durable checkpoints make superfluous, oldest first. What cannot be removed now
-/// is tried again next time; what a crash brings back is known for what it is by Recovery.
+/// is tried again next time. If a crash undoes a removal, Recovery recognizes the file.
 void LocalJournal::Core::trim() {
     std::vector<std::string> superfluous = std::exchange(leftovers_, {});
     std::erase(superfluous, path_in(options_.directory, checkpoint_name(checkpoints_.back())));
@@ -119,19 +120,19 @@ void LocalJournal::Core::trim() {
     remove(std::move(superfluous));
 }
 
-/// It is needed no more: becomes a reserve in time, or is removed.
+/// Retires a segment that is no longer needed: it is kept to become a reserve, or it is removed.
 void LocalJournal::Core::retire(SegmentPlace segment, std::vector<std::string>& superfluous) {
     std::uint64_t unwanted = segment.generation;
     if (segment.ours) {
         retired_.push_back(segment.generation);
         if (retired_.size() <= retired_max(options_.segment_size_bytes)) return;
-        unwanted = retired_.front();  // The oldest: no gap among those that are left.
+        unwanted = retired_.front();  // The oldest, so that the others have no gap.
         retired_.pop_front();
     }
     superfluous.push_back(path_in(options_.directory, segment_name(unwanted)));
 }
 
-/// The disk is full: others may have their room.
+/// Removes the retired segments, because the disk is full and their space is needed.
 void LocalJournal::Core::give_back_retired() {
     std::vector<std::string> superfluous;
     for (const std::uint64_t generation : std::exchange(retired_, {})) {

@@ -5,7 +5,7 @@
 
 namespace understudy::journal {
 
-/// A checkpoint of a local journal that somebody is writing.
+/// A checkpoint of a local journal that is being written.
 class LocalJournal::Checkpointing final : public CheckpointWriting<Core, CheckpointFile> {
 public:
     using CheckpointWriting::CheckpointWriting;

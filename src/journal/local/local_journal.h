@@ -13,11 +13,11 @@ namespace understudy::journal {
 
 /// A journal in a directory of this machine, for one process at a time.
 ///
-/// Who has one: a registry that runs alone, a service whose only copy is this one. It survives the
-/// process and the power, not the disk.
+/// It is for a registry that runs alone and for a service that has only this copy. It survives the
+/// end of the process and a power cut, but not the loss of the disk.
 ///
-/// When not to use it: for a service that another machine must take over. A second process that
-/// finds the directory locked is told so, and does not wait.
+/// When not to use it: for a service that another machine must take over. If another process has
+/// the directory locked, the opening fails at once and does not wait.
 class LocalJournal final : public Journal {
 public:
     struct Options {
@@ -25,26 +25,30 @@ public:
         std::uint64_t segment_size_bytes = 1 * MiB;  ///< 64 KiB to 4 GiB, in steps of 4 KiB.
         std::uint64_t queue_bytes_max = 32 * MiB;    ///< Waiting for the disk, per urgency.
         Duration reserve_retry_interval = 1s;        ///< After the disk was full.
-        Duration mark_after = 1s;  ///< Idle time, then the last entry is vouched for.
-        /// What lies before the checkpoints may still be read: segments are removed only up to
-        /// keep_from() besides.
+        /// After so long at rest, the journal writes a mark: the last entry is durable.
+        Duration mark_after = 1s;
+        /// Entries before the checkpoints may still be read. A segment is removed only if it also
+        /// lies before keep_from().
         bool keeps_segments = false;
-        /// What the directory is, and those around it: checked, and written down in a new one.
+        /// The identities of the directory and of those around it. They are checked, and written
+        /// into a directory that has none.
         std::vector<DirectoryWanted> identities = {};
     };
 
-    /// Locks the directory, tells `observer` all there is, begins a new epoch (one above the
-    /// highest ever, durable before anything is served), then calls `opened` once, never within
-    /// this call. A torn end of what was never acknowledged is cut; damage ends the opening.
+    /// Locks the directory, gives `observer` everything in the journal, and begins a new epoch: one
+    /// above the highest before, durable before anything is served. Then it calls `opened` once,
+    /// never within this call. A torn end that was never acknowledged is cut; damage ends the
+    /// opening with an error.
     ///
-    /// The observer hears that it is active before the opening ends.
+    /// The observer hears that this member is active before the opening ends.
     ///
-    /// A directory that is removed or replaced, or whose lock or identity is, ends the journal:
-    /// observer.failed() with `no_such_file`. It is noticed at once where the kernel tells, else
-    /// with a flush a second later, or by look().
+    /// If the directory, its lock or its identity is removed or replaced, the journal ends:
+    /// observer.failed() with `no_such_file`. This is noticed at once where the kernel reports it.
+    /// Otherwise it is noticed by a flush that comes at least a second after the last check, or by
+    /// look().
     ///
     /// Requires: `observer` outlives the opening and the journal.
-    /// Errors: bad_config (none: among others, the directory is something else), in_use (none),
+    /// Errors: bad_config (none: for example, the directory is of another kind), in_use (none),
     ///         corrupt (none: says which entry), no_space (none), disk_failed (unknown), or what
     ///         observer.restore() returned.
     [[nodiscard]] static std::unique_ptr<Opening> open(Runtime& runtime, Log& log, Options options,
@@ -52,24 +56,25 @@ public:
     ~LocalJournal() override;
 
     void append(std::vector<Draft> drafts, Urgency urgency, Appended done) override;
-    /// Would an append of `bytes` encoded bytes be taken now? If so, append_admitted() in the same
-    /// turn is never refused for want of space, and appends of that kind keep their order whatever
-    /// their urgency. Errors: as append().
+    /// Would an append of `bytes` encoded bytes be accepted now? If so, append_admitted() in the
+    /// same turn is not refused for lack of space while the journal serves, and such appends keep
+    /// their order whatever their urgency. Errors: as append().
     [[nodiscard]] Result<void> admit(std::uint64_t bytes, Urgency urgency);
     /// Requires: the drafts fit into append_bytes_max(). Errors, to `done`: closed (none),
-    /// disk_failed (unknown), no_space (none: it was closed while it waited for space).
+    /// disk_failed (unknown), no_space (none: the journal was closed while it waited for space).
     void append_admitted(std::vector<Draft> drafts, Appended done);
     /// Why ordinary appends are refused. Requires: space() is not `ok`.
     [[nodiscard]] Error no_space() const;
 
-    /// Segments from `generation` on are needed, whatever the checkpoints. Only grows; counts from
-    /// the next checkpoint on. Requires: Options::keeps_segments.
+    /// Segments from `generation` on are needed, whatever checkpoints there are. The value never
+    /// falls. It takes effect at the next checkpoint. Requires: Options::keeps_segments.
     void keep_from(std::uint64_t generation);
     [[nodiscard]] std::vector<std::uint64_t> segments() const;  ///< Generations, oldest first.
 
     void look() override;
 
-    /// Certain at once: nobody else has a journal whose directory is locked.
+    /// Certain without a disk call: the directory is locked, so no other process has the journal
+    /// open.
     void confirm(Done done) override;
     [[nodiscard]] Result<std::unique_ptr<CheckpointWriter>> begin_checkpoint() override;
     void close(std::function<void()> done) override;

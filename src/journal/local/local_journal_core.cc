@@ -9,8 +9,8 @@ namespace understudy::journal {
 
 namespace {
 
-// How often the journal checks whether the directory is still the one that it holds: with a flush,
-// or when the owner's tick asks for it.
+// How often at most the journal checks whether the directory is still the one that it holds: with a
+// flush, or in look_if_due().
 constexpr Duration look_interval = 1s;
 
 Error being_closed() { return {.code = Errc::closed, .detail = "the journal is being closed"}; }
@@ -25,7 +25,7 @@ LocalJournal::Core::Core(Runtime& runtime, Log& log, Options options, Observer& 
       observer_(observer),
       appender_(recovered.tail, {.segment_bytes = options_.segment_size_bytes,
                                  .queue_bytes_max = options_.queue_bytes_max,
-                                 // Nothing else says that the present segment was begun.
+                                 // Only the reserve says that the present segment was begun.
                                  .reserve = Appender::ReserveTime::at_once,
                                  .reserve_retry_interval = options_.reserve_retry_interval,
                                  .mark_after = options_.mark_after}),
@@ -48,7 +48,7 @@ LocalJournal::Core::Core(Runtime& runtime, Log& log, Options options, Observer& 
 
 void LocalJournal::Core::start() {
     watches_ = hold_->watch(runtime_.host(), life_.guarded([this] { look(); }));
-    if (!watches_.empty()) look();  // It is not told what happened before.
+    if (!watches_.empty()) look();  // Changes before the watch are not reported.
     turn();
 }
 
@@ -85,7 +85,7 @@ Result<void> LocalJournal::Core::admit(std::uint64_t bytes, Urgency urgency) {
     if (poisoned_) return Error{.code = Errc::disk_failed, .detail = poisoned_->detail};
     US_CHECK(serving());
     auto admitted = appender_.admit(bytes, urgency);
-    if (!admitted) turn_end_.mark();  // It tells of the space.
+    if (!admitted) turn_end_.mark();  // The turn reports a change of space.
     return admitted;
 }
 
@@ -194,7 +194,7 @@ void LocalJournal::Core::flushed(const std::shared_ptr<Flush>& flush) {
     turn();
 }
 
-/// Ends the tenure, because the content of the disk is unknown.
+/// Ends the tenure, because the content of the disk is unknown or the directory was replaced.
 void LocalJournal::Core::poison(Error error) {
     if (poisoned_) return;
     const bool gone = error.code == Errc::no_such_file;
@@ -215,7 +215,7 @@ void LocalJournal::Core::look_if_due() {
     if (runtime_.now() - looked_ >= look_interval) look();
 }
 
-/// Checks whether the directory is still the one that it holds.
+/// Checks whether the directory is still the one that this journal holds.
 void LocalJournal::Core::look() {
     if (poisoned_ || state_ != State::serving) return;
     if (looking_) {
@@ -241,7 +241,7 @@ void LocalJournal::Core::look() {
 void LocalJournal::Core::make_reserve(std::uint64_t generation) {
     ++jobs_;
     std::optional<std::uint64_t> retired;
-    if (!retired_.empty()) {  // The oldest, so that there is no gap after the others.
+    if (!retired_.empty()) {  // The oldest is taken, so that the others have no gap.
         retired = retired_.front();
         retired_.pop_front();
     }
@@ -303,7 +303,7 @@ void LocalJournal::Core::close(std::function<void()> done) {
     later([](Core& core) { core.turn(); });
 }
 
-/// Goes on with close() once nothing is under way.
+/// Continues close() when nothing is under way.
 void LocalJournal::Core::settle() {
     if (state_ != State::closing || jobs_ > 0) return;
     if (!poisoned_ && !appender_.drained()) return;

@@ -54,7 +54,7 @@ void LocalJournal::Start::begin() {
     run(&Recovery::begin, &Start::begun);
 }
 
-/// Runs one step of the recovery, then `done` with what came of it.
+/// Runs one step of the recovery, then calls `done` with its result.
 template <class T>
 void LocalJournal::Start::run(Result<T> (Recovery::*step)(), void (Start::*done)(T)) {
     auto result = std::make_shared<std::optional<Result<T>>>();

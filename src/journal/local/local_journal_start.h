@@ -10,8 +10,8 @@
 
 namespace understudy::journal {
 
-/// The opening of a local journal: takes Recovery through its steps, one job each, and tells the
-/// observer in between, a slice at a time, so that a long replay does not hold up the loop.
+/// The opening of a local journal. It runs the steps of Recovery, one job each. In between it gives
+/// the observer one slice at a time, so that a long replay does not block the loop.
 class LocalJournal::Start final : public std::enable_shared_from_this<Start> {
 public:
     Start(Runtime& runtime, Log& log, Options options, Observer& observer, Opened opened);
@@ -39,9 +39,9 @@ private:
     const Options options_;
     Observer& observer_;
     Opened opened_;
-    std::shared_ptr<Recovery> recovery_;  ///< The journal worker's while a job is under way.
+    std::shared_ptr<Recovery> recovery_;  ///< Used by the journal worker while a job is under way.
     bool over_ = false;
-    Lifetime life_;  ///< Until it is over.
+    Lifetime life_;  ///< Ends when the opening is given up.
 };
 
 }  // namespace understudy::journal

@@ -210,7 +210,7 @@ TEST(LocalJournal, ASyncThatFailsOnceIsNotTriedAgain) {
     session.runtime.hold_jobs(true);
     session.offer("in the flush that fails");
     session.runtime.settle();
-    for (int i = 0; i < 3; ++i) session.offer(filler(25'000));  // Two in a flush behind it.
+    for (int i = 0; i < 3; ++i) session.offer(filler(25'000));  // Two are in the flush after it.
     session.runtime.settle();
     session.offer("waiting");
     session.runtime.hold_jobs(false);
@@ -274,8 +274,8 @@ TEST(LocalJournal, AFailedSyncOfTheDirectoryEndsTheTenure) {
     EXPECT_FALSE(session.append("refused"));
 }
 
-// A process that died between naming a reserve and syncing the directory leaves a name that a power
-// cut takes away again.
+// If a process ends between naming a reserve and syncing the directory, a power cut may remove the
+// name again.
 TEST(LocalJournal, ANameThatItsMakerDidNotSyncIsMadeDurableBeforeItIsUsed) {
     const auto no_directory_sync = [](std::string_view call,
                                       const std::string&) -> std::optional<Errc> {
@@ -299,7 +299,7 @@ TEST(LocalJournal, ANameThatItsMakerDidNotSyncIsMadeDurableBeforeItIsUsed) {
         {
             Session session(disk, seed);
             session.runtime.run_until([&] { return session.journal != nullptr; });
-            disk.set_fault(no_directory_sync);  // Nobody else makes up for it.
+            disk.set_fault(no_directory_sync);  // So no later sync repairs it.
             while (session.append(filler(9000))) ++acknowledged;
             disk.set_fault({});
         }
@@ -364,7 +364,7 @@ TEST(LocalJournal, AppendsThatWaitForTheReserveAreRefusedWhenTheDiskTurnsOutFull
     EXPECT_TRUE(refused);
 }
 
-// A journal that is as full as promotions can make it opens again and again on a full disk.
+// A journal that promotions have filled as far as they can opens many times on a full disk.
 TEST(LocalJournal, OpensOnAFullDisk) {
     FakeDisk disk(1);
     std::vector<std::string> commands;
@@ -513,8 +513,8 @@ TEST(LocalJournal, AppendsGoOnWhileACheckpointIsWritten) {
     EXPECT_THAT(next.recorder.commands(), ElementsAre("behind it", "behind it"));
 }
 
-// Given up between any two steps, or with the last one under way: nothing is left of it, and the
-// next one can begin.
+// The checkpoint is given up between any two steps, or while the last one is under way. Nothing is
+// left of it, and the next checkpoint can begin.
 TEST(LocalJournal, NothingIsLeftOfACheckpointThatIsGivenUp) {
     for (int given_up_after = 0; given_up_after < 4; ++given_up_after) {
         FakeDisk disk(1);
@@ -740,8 +740,8 @@ TEST(LocalJournal, MayBeDestroyedInAnyCallback) {
     }
 }
 
-// The lock outlasts the journal until its last job has ended: a successor never meets a
-// predecessor's job in the directory.
+// The lock is held until the last job of the journal has ended. So a successor never finds a job of
+// its predecessor in the directory.
 TEST(LocalJournal, TheDirectoryStaysLockedUntilTheLastJobHasEnded) {
     FakeDisk disk(1);
     Session first(disk);

@@ -74,8 +74,8 @@ Result<void> Recovery::look_at_segment(std::uint64_t generation) {
     return {};
 }
 
-/// The newest checkpoint that can be read whole, of the two that are kept; what came after it is
-/// replayed.
+/// Finds the newest checkpoint that can be read as a whole, among the two that are kept. Entries
+/// after it are replayed.
 Result<void> Recovery::find_checkpoint() {
     for (std::size_t i = 0; i < checkpoint_names_.size(); ++i) {
         const Index at = checkpoint_names_[i];
@@ -109,8 +109,8 @@ Result<void> Recovery::find_checkpoint() {
     return {};
 }
 
-/// Everything is read that a restart may need: from behind the older checkpoint if there are two,
-/// else from the beginning.
+/// Chooses the first segment to be read, so that everything is read that a restart may need: the
+/// entries after the older checkpoint if there are two, otherwise all entries.
 Result<void> Recovery::choose_start() {
     const auto begun = [](const Found& found) { return found.header.has_value(); };
     const auto last_begun = std::find_if(found_.rbegin(), found_.rend(), begun).base();
@@ -133,7 +133,7 @@ Result<void> Recovery::choose_start() {
     }
     const bool fresh = last_begun == found_.begin() && checkpoint_names_.empty();
     if (start == last_begun && !fresh) {
-        // A checkpoint that could not be read may be whole: the next opening may find it so.
+        // A checkpoint that could not be read may still be whole. The next opening may read it.
         if (unreadable_) return *unreadable_;
         return damage(wanted, "no segment that holds it is left");
     }
@@ -199,7 +199,7 @@ Result<void> Recovery::open_segment() {
     return {};
 }
 
-/// Reads one entry; false if there is none where it should be.
+/// Reads one entry. False if there is no valid one where it should be.
 Result<bool> Recovery::read_entry(Slice& slice) {
     const auto found = US_TRY(reader_->entry_at(offset_));
     if (!found || !chain_.accepts(found->header)) return false;
@@ -250,13 +250,15 @@ Result<void> Recovery::check_length(const Found& found) const {
                               header.size_bytes));
 }
 
-/// Torn or damaged? Asks whatever lies behind the last entry that could be read.
+/// Decides whether the journal has a torn end or damage, by what is found after the last readable
+/// entry.
 Result<void> Recovery::judge() {
     US_CHECK(check_unbegun());
     for (Found& found : unbegun_) US_CHECK(ask_unbegun(found));
     if (chain_.last < claimed_) {
         if (planted(Plant::damage_cut)) return {};
-        // One that was never begun has none behind it that vouches for more than those before it.
+        // After a segment that was never begun, no segment claims more than those before it do. So
+        // if there is a second one here, the first was begun and has lost its content.
         const bool lost = begun_.empty() || unbegun_.size() > 1;
         const std::string name =
             segment_name((lost ? unbegun_.front() : begun_.back()).generation);
@@ -267,12 +269,14 @@ Result<void> Recovery::judge() {
     return {};
 }
 
-/// What is true of segments that are not begun, whenever a process or a machine stopped.
+/// Checks what always holds for segments that are not begun, whenever a process or a machine
+/// stopped.
 Result<void> Recovery::check_unbegun() const {
     if (unbegun_.empty()) return {};
     const Index next = chain_.last.next();
-    // The one before has its name durably before the next one is made, and is not removed before
-    // the next one has been begun. A new journal's first segment is begun before there is a second.
+    // The name of a segment is durable before the next segment is made. A segment is removed only
+    // after the next one has been begun. The first segment of a new journal is begun before there
+    // is a second one.
     std::uint64_t expected = begun_.empty()
                                  ? first_generation(journal_id(unbegun_.front().generation))
                                  : begun_.back().generation + 1;
@@ -295,7 +299,8 @@ Result<void> Recovery::check_unbegun() const {
     return {};
 }
 
-/// What a segment that is not begun says of those before it, and what a torn write left in it.
+/// Reads what a segment that is not begun says about those before it, and what a torn write left in
+/// it.
 Result<void> Recovery::ask_unbegun(Found& found) {
     auto file = US_TRY(disk_.open(path(segment_name(found.generation)), Disk::Open::existing));
     SegmentReader reader(*file, found.size_bytes, found.generation);
@@ -304,7 +309,7 @@ Result<void> Recovery::ask_unbegun(Found& found) {
     claimed_ = std::max(claimed_, found.remains.claimed);
     if (!reserve) return {};
     claimed_ = std::max(claimed_, reserve->durable);
-    // Nothing has been written behind its header: that stays.
+    // If nothing has been written after the reserve's header, the header is kept.
     const bool untouched = found.remains.valid_end == segment_header_bytes;
     if (untouched) found.remains.valid_end = 0;
     if (untouched && found.remains.end == segment_header_bytes) found.remains.end = 0;
@@ -325,12 +330,13 @@ Result<Recovered> Recovery::finish() {
 
 /// Makes durable what the tenure builds on.
 ///
-/// What could be read may stand in memory only: the process that wrote it may have died before its
-/// sync, or after one that failed and dropped the pages. So the part that nobody vouches for is
-/// written once more, and what is behind it becomes zeros, before anything claims to follow it.
+/// What could be read may be in memory only. The process that wrote it may have ended before its
+/// sync, or after a sync that failed and dropped the pages. So the part of which nothing says that
+/// it was durable is written again, and the bytes of a torn write after it become zeros. Only then
+/// does anything follow it.
 Result<void> Recovery::settle_tail() {
     std::uint64_t from = unproven_.empty() ? offset_ : unproven_.front().second;
-    if (from == segment_header_bytes) from = 0;  // The header came with the first entry.
+    if (from == segment_header_bytes) from = 0;  // The header was written with the first entry.
     if (from < offset_) {
         const Buffer kept = US_TRY(reader_->copy(from, offset_ - from));
         US_CHECK(file_->write_at(from, kept));
@@ -349,7 +355,7 @@ Result<void> Recovery::settle_tail() {
     return {};
 }
 
-/// Keeps the segment that comes next as the reserve, if it is as it should be.
+/// Keeps the segment that comes next as the reserve, if it has the right length.
 Result<void> Recovery::settle_unbegun() {
     for (const Found& found : unbegun_) {
         const std::string name = segment_name(found.generation);
@@ -357,9 +363,9 @@ Result<void> Recovery::settle_unbegun() {
             remove_later(name);
             continue;
         }
-        if (found.size_bytes != options_.segment_bytes) continue;  // Another takes its place.
+        if (found.size_bytes != options_.segment_bytes) continue;  // A new one will replace it.
         out_.reserve = US_TRY(disk_.open(path(name), Disk::Open::existing));
-        // Its first write may have been torn. All else in it is of another generation.
+        // Its first write may have been torn. Everything else in it is of another generation.
         const std::uint64_t torn = found.remains.valid_end;
         out_.reserve_is_reused = found.remains.end > torn;
         if (torn > 0) {
@@ -377,7 +383,7 @@ Result<void> Recovery::settle_names() {
     if (!begun_.empty()) return {};
     for (auto up = parent_of(options_.directory); up; up = parent_of(*up)) {
         auto synced = disk_.sync_directory(*up);
-        // One that is not ours to open was not made by us.
+        // A directory that this process may not open was not made by it.
         if (!synced && synced.error().code != Errc::not_permitted) return synced;
     }
     return {};

@@ -19,7 +19,7 @@ using ::testing::StartsWith;
 
 using Commands = std::vector<std::string>;
 
-/// Where each entry of a segment lies.
+/// Where each entry of a segment is.
 struct Layout {
     struct Piece {
         Index index;
@@ -56,7 +56,7 @@ void overwrite(FakeDisk& disk, const std::string& path, std::size_t offset, Byte
     disk.put(path, std::move(contents));
 }
 
-/// A disk whose journal holds `commands`, as a process left it that was killed when idle.
+/// A disk whose journal holds `commands`. The process that wrote them was killed while it was idle.
 FakeDisk with_commands(const Commands& commands) {
     FakeDisk disk(1);
     Session session(disk);
@@ -90,8 +90,8 @@ void expect_damage(FakeDisk& disk, Index index, const std::string& what) {
     EXPECT_THAT(error->detail, StartsWith("entry " + std::to_string(index.value) + " of ")) << what;
 }
 
-// The write of the last entry was torn after each of its bytes; behind the tear there are zeros,
-// noise, or the rest of the entry after a hole.
+// The write of the last entry was torn after each of its bytes. After the tear there are zeros,
+// noise, or a wrong byte and the rest of the entry.
 TEST(Recovery, ATornTailIsCutAtEveryByte) {
     const FakeDisk whole = with_commands({"first", "the last one, of some length"});
     const std::string path = files(whole, ".seg").front();
@@ -113,7 +113,7 @@ TEST(Recovery, ATornTailIsCutAtEveryByte) {
             }
             const bool same = contents == disk.contents(path);
             disk.put(path, std::move(contents));
-            if (same) continue;  // Only padding was torn off.
+            if (same) continue;  // Only padding was lost.
 
             disk.restart_process();
             Session session(disk, tear);
@@ -180,8 +180,8 @@ TEST(Recovery, EveryFlippedBitBelowWhatWasDurableIsDamageWithItsIndex) {
     }
 }
 
-// Without a later entry to vouch for it, the last entry could be the torn end of a write; an idle
-// journal therefore vouches for it.
+// If no later entry says that the last entry was durable, it could be the torn end of a write.
+// Therefore an idle journal writes a mark.
 TEST(Recovery, DamageToTheLastEntryIsToldFromATearOnceAMarkFollows) {
     FakeDisk disk(1);
     {
@@ -207,7 +207,7 @@ TEST(Recovery, DamageIsNeverRepairedByOpening) {
     EXPECT_EQ(disk.contents(path), before);
 }
 
-/// Puts an entry behind the last one of `path` that fits to it in all but the generation.
+/// Puts an entry after the last one of `path` that fits to it, with the seed of `generation`.
 void plant_next(FakeDisk& disk, const std::string& path, std::uint64_t generation) {
     const Layout layout = layout_of(disk, path);
     Buffer bytes;
@@ -234,7 +234,7 @@ TEST(Recovery, ValidBytesOfAnOlderSegmentBehindTheTailDoNotCount) {
     EXPECT_EQ(commands_on(disk), (Commands{"one"}));
 }
 
-// An entry of an earlier life of this very place: right seed, wrong predecessor.
+// The entry was written at this place earlier: it has the right seed and a wrong predecessor.
 TEST(Recovery, AnEntryThatDoesNotFollowTheOneBeforeDoesNotCount) {
     FakeDisk disk = with_commands({"one"});
     const std::string path = files(disk, ".seg").front();
@@ -254,7 +254,7 @@ TEST(Recovery, AnEntryThatDoesNotFollowTheOneBeforeDoesNotCount) {
     }
 }
 
-/// A disk with four segments of commands, closed in order.
+/// A disk with four segments of commands. The journal was closed.
 FakeDisk with_segments(Commands& commands) {
     FakeDisk disk(1);
     Session session(disk);
@@ -324,7 +324,7 @@ TEST(Recovery, ASegmentThatFollowsAnotherHistoryIsDamage) {
     expect_damage(disk, header.first, path);
 }
 
-// The segment behind the checkpoint has been begun, and its first write was torn behind the header.
+// The segment after the checkpoint has been begun. Its first write was torn after the header.
 TEST(Recovery, TheEpochOfACheckpointIsNotUsedTwice) {
     FakeDisk disk(1);
     ASSERT_TRUE(disk.make_directory(directory));
@@ -364,8 +364,8 @@ TEST(Recovery, FilesThatAreNotOursAreLeftAlone) {
     EXPECT_THAT(files(disk, ".tmp"), IsEmpty());
 }
 
-/// A disk with two checkpoints, "state 1" after command 6 and "state 2" after command 12, and three
-/// commands behind them.
+/// A disk with two checkpoints, "state 1" after command 12 and "state 2" after command 18, and
+/// three commands after them.
 FakeDisk with_checkpoints() {
     FakeDisk disk(1);
     Session session(disk);
@@ -414,7 +414,7 @@ TEST(Recovery, ADamagedCheckpointFallsBackToTheOlderOne) {
     }
 }
 
-// Wherever in its segment the older checkpoint lies, all behind it can still be replayed.
+// Wherever in its segment the older checkpoint is, everything after it can still be replayed.
 TEST(Recovery, TrimmingLeavesWhatTheOlderCheckpointNeeds) {
     for (int before = 1; before <= 12; ++before) {
         FakeDisk disk(1);
@@ -494,7 +494,7 @@ TEST(Recovery, ACheckpointOfAnotherHistoryIsRefused) {
     EXPECT_EQ(commands_on(disk), (Commands{"a", "b", "c"})) << "counts as damaged";
 }
 
-// A removal that no sync followed may be undone by a crash, in any combination.
+// A crash may undo any combination of the removals after which there was no sync.
 TEST(Recovery, TrimmedSegmentsThatComeBackAreKnownForWhatTheyAre) {
     Commands commands;
     const FakeDisk before = with_segments(commands);
@@ -525,7 +525,7 @@ TEST(Recovery, TrimmedSegmentsThatComeBackAreKnownForWhatTheyAre) {
     }
 }
 
-// The first write into the reserve was torn: nothing in it was ever acknowledged.
+// The first write into the reserve was torn. Nothing in it was ever acknowledged.
 TEST(Recovery, AReserveWithATornFirstWriteIsAReserveAgain) {
     Commands commands;
     const FakeDisk whole = with_segments(commands);

@@ -7,7 +7,7 @@ namespace understudy::journal {
 
 namespace {
 
-/// What a cached entry takes apart from its body, about.
+/// About the memory of a cached entry without its body.
 constexpr std::uint64_t overhead_bytes = 96;
 
 std::uint64_t cached_bytes(const GroupEntry& entry) { return entry.body.size() + overhead_bytes; }
@@ -101,7 +101,8 @@ void NodeCache::evict() {
         US_ASSERT(runs_.at(oldest.group).first == oldest.index);
         pop_front(runs_.at(oldest.group));
     }
-    // What was trimmed leaves its places behind: they go when they are the most of it.
+    // Trimmed entries leave their places in order_. The places are removed when they are the larger
+    // part of it.
     if (durable_in_order_ < 2 * entries_ + 1024) return;
     const auto behind = order_.begin() + static_cast<std::ptrdiff_t>(durable_in_order_);
     const auto kept =

@@ -9,26 +9,27 @@
 
 namespace understudy::journal {
 
-/// The newest bodies of all groups, up to a number of bytes; the oldest go first.
+/// The newest bodies of all groups, up to a number of bytes. The oldest are removed first.
 ///
-/// Of each group it holds a run that ends with its last entry. What is not durable yet can be had
-/// from nowhere else, so it stays, whatever the bound.
+/// For each group it holds a run that ends with the group's last entry. An entry that is not
+/// durable yet cannot be read from the disk, so it stays, whatever the bound is.
 ///
 /// Thread: loop only. Pure.
 class NodeCache {
 public:
     explicit NodeCache(std::uint64_t bytes_max) : bytes_max_(bytes_max) {}
 
-    /// Requires: it follows the last entry of the group that was added, if that is here.
+    /// Requires: it follows the last added entry of the group, if that entry is here.
     void add(GroupId group, Index index, GroupEntry entry);
-    /// May go from now on: entries of the `count` oldest adds that could not before.
+    /// The entries of the `count` oldest adds that were not durable are durable now, and may be
+    /// removed.
     void durable(std::size_t count);
 
     void trim(GroupId group, Index to);
     void cut(GroupId group, Index from);
     void forget(GroupId group);
 
-    /// The first that is here; nullopt if none is.
+    /// The first entry of the group that is here; nullopt if none is.
     [[nodiscard]] std::optional<Index> first(GroupId group) const;
     [[nodiscard]] std::vector<GroupEntry> read(GroupId group, Index from, std::size_t count,
                                                std::size_t bytes_max) const;
@@ -37,7 +38,8 @@ public:
 private:
     struct Cached {
         GroupEntry entry;
-        std::uint64_t added = 0;  ///< The number of its add: the index may have had another before.
+        /// The number of its add. The index may have had another entry before.
+        std::uint64_t added = 0;
     };
     struct Run {
         Index first;
@@ -58,8 +60,9 @@ private:
     std::size_t entries_ = 0;
     std::uint64_t adds_ = 0;
     std::map<GroupId, Run> runs_;
-    std::deque<Added> order_;           ///< Of the adds; some of it gone meanwhile.
-    std::size_t durable_in_order_ = 0;  ///< How many at its front.
+    /// The order of the adds. Some of these entries may already be removed.
+    std::deque<Added> order_;
+    std::size_t durable_in_order_ = 0;  ///< How many at the front of order_ are durable.
 };
 
 }  // namespace understudy::journal

@@ -32,7 +32,7 @@ TEST(NodeCache, WhatIsNotDurableStaysWhateverTheBound) {
     add(cache, 1, 2);
     cache.durable(1);
     EXPECT_EQ(cache.first({1}), Index{2});
-    // The same index again: the add that became durable is not this one.
+    // The same index is added again. The add that became durable is another one.
     cache.cut({1}, {2});
     add(cache, 1, 2);
     cache.durable(1);

@@ -56,7 +56,7 @@ Result<void> NodeIndex::apply(const NodeRecord& record, std::uint32_t segment,
         groups_.erase(record.group);
         return {};
     }
-    // Bodies lie in segments, places stand in checkpoints.
+    // Records with bodies are in segments, and records with places are in checkpoints.
     const bool has_place = segment != 0;
     const bool with_body = record.what == RecordWhat::entry || record.what == RecordWhat::copy;
     if (with_body && !has_place) return contradicts(record);

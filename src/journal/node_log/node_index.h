@@ -7,11 +7,11 @@
 
 namespace understudy::journal {
 
-/// One entry as a NodeLog remembers it: all but the body, and where that lies.
+/// One entry as a NodeLog remembers it: everything but the body, and where the body is.
 struct IndexedEntry {
     Epoch term;
-    std::uint32_t segment = 0;  ///< Lower half of a generation; 0: not durable yet, and `offset`
-    std::uint32_t offset = 0;   ///< is a number of its own.
+    std::uint32_t segment = 0;  ///< Lower half of a generation; 0: not durable yet.
+    std::uint32_t offset = 0;  ///< In the segment; a number of its own while it is not durable yet.
     std::uint32_t body_bytes = 0;
     std::uint32_t checksum = 0;
     std::uint8_t kind = 0;
@@ -33,23 +33,24 @@ struct GroupIndex {
     [[nodiscard]] IndexedEntry* find(Index index);
     [[nodiscard]] const IndexedEntry* find(Index index) const;
 
-    void trim(Index to);   ///< Not beyond what is behind the last.
-    void cut(Index from);  ///< Not before the first.
+    void trim(Index to);   ///< Requires: not beyond the entry after the last.
+    void cut(Index from);  ///< Requires: not before the first.
     void restart(Index next);
 };
 
 /// Rebuilds the groups of a node from its records, in order.
 ///
-/// Pure. The same records give the same groups; a record that does not follow from those before it
-/// is damage, whatever its checksum says.
+/// Pure. The same records give the same groups. A record that contradicts the records before it is
+/// damage, even if its checksum is right.
 class NodeIndex {
 public:
-    /// `segment` and `offset` say where the record's body lies; 0 if it stands in a checkpoint.
+    /// `segment` and `offset` say where the record's body is. They are 0 for a record of a
+    /// checkpoint.
     /// Errors: corrupt (none).
     [[nodiscard]] Result<void> apply(const NodeRecord& record, std::uint32_t segment,
                                      std::uint32_t offset);
 
-    /// All records of `body`, which lies at `offset` of `segment`. Errors: corrupt (none).
+    /// Applies all records of `body`, which is at `offset` of `segment`. Errors: corrupt (none).
     [[nodiscard]] Result<void> apply_all(Bytes body, std::uint32_t segment, std::uint64_t offset);
 
     [[nodiscard]] std::uint64_t identity() const { return identity_; }

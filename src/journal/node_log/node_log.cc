@@ -15,10 +15,10 @@ namespace understudy::journal {
 
 namespace {
 
-// Places in it are counted in 32 bits.
+// Offsets in a segment have 32 bits.
 constexpr std::uint64_t node_segment_bytes_max = 1 * GiB;
 
-/// An opening under way: it owns the log until somebody is given it.
+/// An opening under way. It owns the log until the log is given to the caller.
 class NodeLogOpening final : public Opening {
 public:
     NodeLogOpening(std::unique_ptr<NodeLogCore> core, NodeLog::Opened opened)
@@ -30,7 +30,7 @@ public:
     ~NodeLogOpening() override = default;
 
 private:
-    // The callback may destroy this: what it needs is moved out before.
+    // The callback may destroy this object, so its members are moved out before.
     void ended(Result<void> result) {
         const NodeLog::Opened opened = std::move(opened_);
         std::unique_ptr<NodeLogCore> core = std::move(core_);
@@ -83,10 +83,10 @@ void NodeLogCore::opened_journal(Result<std::unique_ptr<Journal>> journal) {
                     : runtime_.random().between(std::uint64_t{1}, UINT64_MAX);
     draft_for(record_overhead_max);
     note({.what = RecordWhat::identity, .number = identity_});
-    static_cast<void>(turn());  // The opening ends when it is durable.
+    static_cast<void>(turn());  // The opening ends when this is durable.
 }
 
-/// The index as the records left it becomes the one that serves.
+/// The index that was rebuilt from the records becomes the current one.
 Result<void> NodeLogCore::take_index() {
     const std::vector<std::uint64_t> generations = local().segments();
     std::set<std::uint32_t> segments;

@@ -18,7 +18,7 @@ namespace understudy::journal {
 /// One group of a node: a replicated service. Never 0.
 using GroupId = Strong<struct GroupIdTag>;
 
-/// How far a NodeLog has been written or synced; only grows. 0: nothing.
+/// How far a NodeLog has been written or synced. It only grows. 0: nothing.
 using LogPosition = Strong<struct LogPositionTag>;
 
 /// An entry of one group's log. The meaning of `kind` is the group's.
@@ -29,31 +29,30 @@ struct GroupEntry {
     Bytes body;
 };
 
-/// What one group wants written, in this order.
+/// What one group writes, in this order.
 struct GroupWrite {
-    /// Opaque, small (at most 8 KiB): term and vote, newest checkpoint. Replaces the one before.
+    /// Opaque, at most 8 KiB: term and vote, newest checkpoint. Replaces the state before.
     std::optional<Buffer> state;
-    /// Entries before it are needed no more: they precede a durable checkpoint.
+    /// Entries before it are not needed any more: they come before a durable checkpoint.
     std::optional<Index> trim;
-    /// Entries from here on are void; `entries` begin here. 0: they follow the last.
+    /// Entries from here on are void, and `entries` begin here. 0: `entries` follow the last one.
     Index from;
     std::vector<GroupEntry> entries;
-    /// The log begins anew behind a checkpoint that was sent by another: all entries are void and
-    /// the next has index `from`, which is not 0 then.
+    /// The log begins again after a checkpoint that another node has sent. All entries are void,
+    /// and the next one has index `from`, which is not 0 then.
     bool restart = false;
 };
 
 /// The write-ahead log of a node, shared by all its groups: one write and one sync make durable
-/// what hundreds of groups had to say in a turn.
+/// what hundreds of groups write in one turn.
 ///
-/// A LocalJournal underneath gives segments, checksums, torn ends, damage, reserve and checkpoints;
-/// this adds groups. Live entries of idle groups are written again further on, so that one group
-/// cannot pin the disk.
+/// It uses a LocalJournal for segments, checksums, torn ends, damage, reserve and checkpoints, and
+/// adds groups. Live entries of idle groups are written again at the end of the log, so that one
+/// group cannot keep old segments on the disk.
 ///
 /// Thread: loop only.
-/// Bounds: `cache_bytes_max` of bodies in memory over all groups, the newest of each; older ones
-/// are
-///         read from the disk. An index of 32 bytes for each live entry.
+/// Bounds: `cache_bytes_max` bytes of bodies in memory for all groups, the newest of each group;
+/// older ones are read from the disk. An index of 32 bytes for each live entry.
 /// Source: docs/formats/node-log.md.
 class NodeLog {
 public:
@@ -65,7 +64,7 @@ public:
         std::vector<DirectoryWanted> identities = {};  ///< See LocalJournal::Options.
     };
 
-    /// A group as found when the log was opened.
+    /// A group as it was when the log was opened.
     struct Group {
         Buffer state;
         Index first{1};  ///< Of its entries.
@@ -78,7 +77,7 @@ public:
         /// Everything written up to `position` is durable.
         virtual void durable(LogPosition position) = 0;
         virtual void space_changed(Space space) = 0;
-        /// The last call, once: nothing more becomes durable, the node must stop.
+        /// The last call, once. Nothing more becomes durable, and the node must stop.
         virtual void failed(const Error& error) = 0;
     };
 
@@ -90,14 +89,14 @@ public:
                                                        Observer& observer, Opened opened);
     virtual ~NodeLog() = default;
 
-    /// A random number, drawn when the log was made, never 0: another disk has another.
+    /// A random number, drawn when the log was made, never 0. Another disk has another number.
     [[nodiscard]] virtual std::uint64_t identity() const = 0;
     [[nodiscard]] virtual const std::map<GroupId, Group>& groups() const = 0;
 
-    /// Queues `write`; all writes of one loop turn become one append. durable() tells.
+    /// Queues `write`. All writes of one loop turn get one position, which Observer::durable()
+    /// reports.
     /// Errors: no_space (none: ordinary writes when only the reserve is left), limit_exceeded
-    /// (none:
-    ///         too much is waiting), closed, disk_failed (none).
+    ///         (none: too much is waiting), closed, disk_failed (none).
     [[nodiscard]] virtual Result<LogPosition> write(GroupId group, GroupWrite write,
                                                     Urgency urgency) = 0;
     [[nodiscard]] virtual LogPosition durable() const = 0;
@@ -105,22 +104,24 @@ public:
     /// Why ordinary writes are refused: no_space (none). Requires: space() is not `ok`.
     [[nodiscard]] virtual Error no_space() const = 0;
 
-    /// Entries as written, durable or not. Index and term are always at hand, bodies if cached.
+    /// Entries as they were written, durable or not. Index and term are always in memory, bodies
+    /// only if they are cached.
     [[nodiscard]] virtual Index first(GroupId group) const = 0;
     [[nodiscard]] virtual Index last(GroupId group) const = 0;
     [[nodiscard]] virtual std::optional<Epoch> term(GroupId group, Index index) const = 0;
-    /// Adjacent entries from `from`, at most `count` and about `bytes_max`, at least one; empty if
-    /// the first of them is not in memory (load() then), or not there at all.
+    /// Adjacent entries from `from` on: at most `count`, about `bytes_max` bytes, and at least one.
+    /// Empty if the first of them is not in memory (use load() then), or does not exist.
     [[nodiscard]] virtual std::vector<GroupEntry> cached(GroupId group, Index from,
                                                          std::size_t count,
                                                          std::size_t bytes_max) const = 0;
-    /// As cached(), from the disk where need be, and then up to what is cached at most: ask again
-    /// for the rest. `done` is called once, never within this call. Errors: not_found (none: cut,
-    /// trimmed or never there), corrupt, disk_failed, closed (none).
+    /// As cached(), but reads from the disk if necessary. In that case the result ends before the
+    /// first cached entry, and the rest must be asked for again. `done` is called once, never
+    /// within this call. Errors: not_found (none: cut, trimmed or never there), corrupt,
+    /// disk_failed, closed (none).
     virtual void load(GroupId group, Index from, std::size_t count, std::size_t bytes_max,
                       Read done) = 0;
 
-    /// The group is needed no more: all of it goes.
+    /// Removes the group: it is not needed any more.
     [[nodiscard]] virtual Result<LogPosition> forget(GroupId group) = 0;
 
     /// As Journal::look().

@@ -1,8 +1,10 @@
-// How many entries a second become durable in the log of a node, beside what the disk alone takes.
+// Measures how many entries per second become durable in the log of a node, and how many the disk
+// alone can take.
 //
-// Resource: the disk, and one core. Estimate before the first run: 100 B and 1,024 under way make
-// flushes of some 60 KiB, 95 us each, two in turn: 1,024 entries in 120 us were the disk all; the
-// loop's share is about 0.5 us an entry: 1 M/s. Of 1 KiB a flush of 512 KiB takes 250 us: 600 k/s.
+// Resource: the disk, and one core. Estimate before the first run: entries of 100 B with 1,024
+// under way make flushes of about 60 KiB, 95 us each, two in turn. If only the disk took time,
+// 1,024 entries would take 120 us. The loop takes about 0.5 us per entry: 1 M/s. With entries of 1
+// KiB, a flush of 512 KiB takes 250 us: 600 k/s.
 #include "journal/node_log/node_log.h"
 
 #include <deque>
@@ -37,12 +39,12 @@ public:
     Writer(const Writer&) = delete;
     Writer& operator=(const Writer&) = delete;
 
-    /// One entry for the next group, as a group that has others write beside it.
+    /// Writes one entry for the next group, while other groups write too.
     void write(const std::shared_ptr<const Buffer>& body) {
         const std::uint64_t group = 1 + next_++ % groups_;
         GroupWrite write;
         write.entries.push_back({.term = {1}, .kind = 1, .owner = body, .body = *body});
-        // A log that nobody trims is of no service.
+        // A real log is trimmed.
         if (++entries_[group] % 4096 == 0) write.trim = node_->last({group});
         const auto position = node_->write({group}, std::move(write), Urgency::ordinary);
         US_ASSERT(static_cast<bool>(position));
@@ -95,7 +97,7 @@ void node_log(benchmark::State& state) {
     state.SetItemsProcessed(writer.done);
 }
 
-/// The floor: so many bytes written into a written file and synced, again and again.
+/// The lower limit: writes a number of bytes into a written file and syncs it, repeatedly.
 void raw_flush(benchmark::State& state) {
     const Buffer bytes(static_cast<std::size_t>(state.range(0)));
     const Scratch scratch;

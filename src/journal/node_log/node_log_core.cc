@@ -12,7 +12,8 @@ namespace understudy::journal {
 
 namespace {
 
-/// What goes into one draft together if it comes together; a longer write is more than one.
+/// Writes that come together go into one draft up to this size. A longer write takes several
+/// drafts.
 constexpr std::uint64_t draft_bytes = 256 * KiB;
 
 std::uint64_t longest_body(std::uint64_t segment_bytes) {
@@ -175,22 +176,23 @@ Result<void> NodeLogCore::check(const GroupWrite& write) const {
     return {};
 }
 
-/// Is there room for `bytes` of records besides what this turn holds already?
+/// Checks whether there is room for `bytes` of records besides those of this turn.
 Result<void> NodeLogCore::admit(std::uint64_t bytes, Urgency urgency) {
     const std::uint64_t drafts = 2 * (turn_.size() + 2 + bytes / draft_bytes_max_);
     return local().admit(turn_bytes_ + bytes + drafts * (entry_header_bytes + entry_alignment),
                          urgency);
 }
 
-/// The group, about to be changed.
+/// Returns the group, which is about to be changed.
 NodeLogCore::LiveGroup& NodeLogCore::group_for(GroupId id) {
     const auto [found, made] = groups_.try_emplace(id);
-    if (made) found->second.snapshot = snapshots_;  // One under way is of a time before it.
+    if (made) found->second.snapshot = snapshots_;  // A snapshot under way does not include it.
     freeze(id, found->second);
     return found->second;
 }
 
-/// The draft that the next records go to: those of `bytes` together if one can hold them.
+/// The draft for the next records. Records of `bytes` in total go into one draft if it can hold
+/// them.
 NodeLogCore::Building& NodeLogCore::draft_for(std::uint64_t bytes) {
     const bool full = turn_.empty() || (!turn_.back().body.empty() &&
                                         turn_.back().body.size() + bytes > draft_bytes_max_);
@@ -234,7 +236,7 @@ void NodeLogCore::note(const NodeRecord& record) {
     turn_bytes_ += body.size() - before;
 }
 
-/// Something has been written: which position that is, and the end of the turn takes it on.
+/// Something has been written. Returns its position, and has it handed over at the end of the turn.
 LogPosition NodeLogCore::turn() {
     if (!hand_over_.marked()) {
         hand_over_.mark();
@@ -266,7 +268,7 @@ void NodeLogCore::hand_over() {
 }
 
 void NodeLogCore::handed_over(LogPosition position, const Result<Index>& result) {
-    if (!result) return;  // Either it failed, which failed() tells, or it is being closed.
+    if (!result) return;  // The journal failed, which failed() reports, or is being closed.
     US_ASSERT(position > durable_);
     durable_ = position;
     if (snapshot_ && snapshot_->position == position) write_snapshot();
@@ -275,14 +277,14 @@ void NodeLogCore::handed_over(LogPosition position, const Result<Index>& result)
     observer_.durable(position);
 }
 
-/// A draft is durable: now it is known where its entries lie.
+/// A draft is durable. Now the places of its entries are known.
 void NodeLogCore::place(const Entry& entry) {
     US_ASSERT(!under_way_.empty());
     const UnderWay draft = std::move(under_way_.front());
     under_way_.pop_front();
     for (const Unplaced& one : draft.entries) {
         const auto settle = [&](GroupIndex& group) {
-            // It may have been cut meanwhile, and the index be another entry's.
+            // The entry may have been cut meanwhile, and another entry may have its index.
             IndexedEntry* const found = group.find(one.index);
             if (found == nullptr || !found->lies_where(one.before)) return;
             found->segment = newest_segment_;

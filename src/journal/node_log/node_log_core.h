@@ -16,9 +16,9 @@ namespace understudy::journal {
 
 /// A node's log on a local journal.
 ///
-/// What is written counts in the index at once; where it lies is known when it is durable.
-/// Checkpoints of the journal hold the index as it was at the end of one turn. They are written
-/// while the log goes on: a group that changes meanwhile leaves a copy of its index behind.
+/// A written entry is in the index at once; its place is known when it is durable. Checkpoints of
+/// the journal hold the index as it was at the end of one turn. They are written while the log goes
+/// on: when a group changes meanwhile, a copy of its index is kept for the checkpoint.
 class NodeLogCore final : public NodeLog, private journal::Observer {
 public:
     NodeLogCore(Runtime& runtime, Log& log, NodeLog::Options options, NodeLog::Observer& observer);
@@ -26,7 +26,7 @@ public:
     NodeLogCore(const NodeLogCore&) = delete;
     NodeLogCore& operator=(const NodeLogCore&) = delete;
 
-    /// To be called once; `opened` is, once, and may destroy this.
+    /// To be called once. `opened` is called once, and may destroy this object.
     void begin(std::function<void(Result<void>)> opened);
 
     [[nodiscard]] std::uint64_t identity() const override { return identity_; }
@@ -52,14 +52,14 @@ public:
 private:
     struct LiveGroup {
         GroupIndex index;
-        std::uint64_t snapshot = 0;  ///< The last one that needs nothing of it any more.
+        std::uint64_t snapshot = 0;  ///< The last snapshot that does not need this index any more.
     };
-    /// An entry in a draft, until that is durable.
+    /// An entry in a draft that is not durable yet.
     struct Unplaced {
         GroupId group;
         Index index;
         std::uint32_t offset = 0;  ///< In the draft.
-        IndexedEntry before;       ///< What the index says of it until then.
+        IndexedEntry before;       ///< What the index says about it until then.
     };
     struct Building {
         Buffer body;
@@ -74,22 +74,23 @@ private:
     struct Snapshot {
         LogPosition position;
         std::vector<GroupId> groups;
-        std::size_t next = 0;        ///< In groups: all before is written.
-        std::size_t next_entry = 0;  ///< Of that group.
+        std::size_t next = 0;        ///< In `groups`: all groups before are written.
+        std::size_t next_entry = 0;  ///< Next entry of that group.
         std::map<GroupId, GroupIndex> frozen;
         std::unique_ptr<CheckpointWriter> writer;
-        std::uint32_t oldest_segment = 0;  ///< Of those that an entry lies in; 0: none does.
+        /// The oldest segment that contains an entry; 0: none does.
+        std::uint32_t oldest_segment = 0;
         std::uint64_t live_bytes = 0;
-        std::uint64_t bytes_written = 0;   ///< By then.
+        std::uint64_t bytes_written = 0;   ///< NodeLogCore::bytes_written_ at `position`.
         std::uint32_t newest_segment = 0;  ///< At `position`.
         bool begun = false;
     };
-    /// Live entries that lie in the oldest segments are being written again.
+    /// Live entries of the oldest segments are being written again.
     struct Cleaning {
-        std::uint32_t below = 0;  ///< Segment.
-        GroupId group{};          ///< Where to go on.
+        std::uint32_t below = 0;  ///< Entries in segments below this one are written again.
+        GroupId group{};          ///< The next step begins here.
         Index index{};
-        LogPosition written{};  ///< The last step.
+        LogPosition written{};  ///< Position of the last step.
     };
 
     Result<void> restore(const StateSlice& slice) override;
@@ -151,10 +152,10 @@ private:
     std::map<GroupId, LiveGroup> groups_;
     NodeCache cache_;
 
-    std::vector<Building> turn_;  ///< What was written since the last hand-over.
+    std::vector<Building> turn_;  ///< What was written since the last hand_over().
     std::uint64_t turn_bytes_ = 0;
     TurnEnd hand_over_;
-    std::uint32_t appended_ = 0;  ///< Entries, to tell those that have no place yet.
+    std::uint32_t appended_ = 0;  ///< Counts entries, and identifies those that have no place yet.
     std::deque<UnderWay> under_way_;
     LogPosition written_;
     LogPosition durable_;
@@ -163,14 +164,15 @@ private:
     std::optional<Snapshot> snapshot_;
     std::uint64_t snapshots_ = 0;
     std::uint64_t bytes_written_ = 0;
-    std::uint64_t snapshot_due_ = 0;  ///< When so many bytes have been written.
-    bool trimmed_ = false;            ///< Since the last snapshot.
+    /// The next snapshot is due when this many bytes have been written.
+    std::uint64_t snapshot_due_ = 0;
+    bool trimmed_ = false;  ///< Since the last snapshot.
     std::optional<Cleaning> cleaning_;
     bool closing_ = false;
-    std::vector<std::function<void()>> loads_short_;  ///< Wait for a descriptor.
+    std::vector<std::function<void()>> loads_short_;  ///< Loads that wait for a descriptor.
     std::unique_ptr<Timer> load_timer_;
 
-    std::shared_ptr<PlaceReader> reader_;  ///< The reader worker's.
+    std::shared_ptr<PlaceReader> reader_;  ///< Belongs to the reader worker.
     Lifetime life_;
     std::unique_ptr<Opening> opening_;
     std::unique_ptr<Journal> journal_;  ///< Null while opening.

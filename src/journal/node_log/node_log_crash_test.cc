@@ -1,6 +1,6 @@
-// Whatever happens to the process or the power at whichever disk call: what was reported durable is
-// there, what is there is what had been written up to some write and nothing else, so that nothing
-// void comes back; and the log works on from there.
+// Whatever happens to the process or the power, at whichever disk call: what was reported durable
+// is there. The content is what had been written up to one of the writes, so that no void entry
+// comes back. The log works on from there.
 
 #include <memory>
 #include <string>
@@ -19,7 +19,7 @@ constexpr Survival survivals[] = {Survival::none, Survival::all, Survival::some,
 
 const std::vector<std::uint64_t> all_groups{1, 2, 3, 4, 5, 6};
 
-/// What was written since the last opening, as far as it may count.
+/// What was written since the last opening, and may be there after a crash.
 class History {
 public:
     void restart(NodeModel model) {
@@ -67,7 +67,7 @@ public:
         return session_.log != nullptr;
     }
 
-    /// Random writes; now and then a pause.
+    /// Makes random writes, and sometimes a pause.
     void work(int writes) {
         for (int i = 0; i < writes; ++i) {
             write();
@@ -130,7 +130,7 @@ private:
         }
         if (write.entries.empty() && !write.state) write.state = Buffer(3);
         const auto position = session_.log->write({id}, write, Urgency::ordinary);
-        if (!position) return;  // It has failed, or the disk is full.
+        if (!position) return;  // The log has failed, or the disk is full.
         model.write(id, write);
         history_.written(*position);
     }
@@ -143,7 +143,7 @@ private:
     std::uint64_t terms_ = 0;
 };
 
-/// Three processes after one another: the first closes, the second is killed, the third goes on.
+/// Three processes, one after another: the first closes, the second is killed, the third goes on.
 void live(FakeDisk& disk, History& history, std::uint64_t seed) {
     for (std::uint64_t turn = 0; turn < 3 && !disk.dead(); ++turn) {
         Life life(disk, history, seed * 10 + turn);
@@ -213,7 +213,8 @@ TEST(NodeLogCrash, ThePowerGoesAtEveryDiskCall) { crash_everywhere(1, true); }
 
 TEST(NodeLogCrash, TheProcessDiesAtEveryDiskCall) { crash_everywhere(3, false, 3); }
 
-// A write or sync that fails: the log ends, and a restart in the same boot reads what is in memory.
+// A write or a sync fails. The log ends, and a restart without a reboot reads what is in the
+// kernel's memory.
 TEST(NodeLogCrash, EveryDiskCallFailsOnce) {
     const std::uint64_t seed = 4;
     const std::uint64_t calls = calls_of(seed);

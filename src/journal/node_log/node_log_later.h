@@ -6,7 +6,7 @@
 
 namespace understudy::journal {
 
-/// Runs `task` on the loop unless the log is destroyed before.
+/// Runs `task` on the loop, unless the log is destroyed before.
 template <class Task>
 void NodeLogCore::later(Task task) {
     runtime_.post(life_.guarded(std::move(task)));

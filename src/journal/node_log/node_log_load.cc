@@ -1,5 +1,4 @@
-// Bodies that are on the disk only: for groups that ask, and for the entries that are written
-// again.
+// Reads bodies that are only on the disk: for groups that ask for them, and for cleaning.
 #include <algorithm>
 #include <utility>
 
@@ -12,13 +11,14 @@ namespace understudy::journal {
 
 namespace {
 
-// One step of cleaning: looks at so many entries, writes so many bytes. Short enough for a turn.
+// Limits of one step of cleaning: entries that it looks at, and bytes that it writes. A step is
+// short enough for one turn.
 constexpr std::size_t clean_entries_max = 4096;
 constexpr std::uint64_t clean_bytes_max = 64 * KiB;
 
 constexpr std::size_t segments_worth_cleaning = 4;
 
-// How soon one that lacks a descriptor looks again whether there is one.
+// After this time a read that found no descriptor is tried again.
 constexpr Duration read_retry = 50ms;
 
 Error gone(GroupId group, Index index) {
@@ -72,7 +72,8 @@ void NodeLogCore::load(GroupId id, Index from, std::size_t count, std::size_t by
     });
 }
 
-/// What was read while the group went on: counts as far as it is still the group's.
+/// The group may have changed during the read. The result counts as far as the entries are still
+/// those of the group.
 void NodeLogCore::loaded(const std::vector<WantedBody>& wanted,
                          Result<std::vector<GroupEntry>> found, std::size_t bytes_max,
                          const Read& done) {
@@ -92,7 +93,8 @@ void NodeLogCore::loaded(const std::vector<WantedBody>& wanted,
         found->resize(valid);
         return done(std::move(found));
     }
-    // Its segment may have been removed, or used again, when all that was live in it lay elsewhere.
+    // The segment may have been removed or reused, after its live entries had been written
+    // elsewhere.
     if (moved || valid < wanted.size()) {
         return load(first.group, first.index, valid, bytes_max, done);
     }
@@ -105,7 +107,7 @@ void NodeLogCore::loaded(const std::vector<WantedBody>& wanted,
     done(std::move(error));
 }
 
-/// Nobody is told of a shortage: nothing is wrong with the entries.
+/// A shortage is not reported to the caller, because the entries are not damaged.
 void NodeLogCore::load_later(const Error& error, std::function<void()> again) {
     if (loads_short_.empty()) {
         log_.warn("node_log.read.stalled",
@@ -118,7 +120,8 @@ void NodeLogCore::load_later(const Error& error, std::function<void()> again) {
     loads_short_.push_back(std::move(again));
 }
 
-/// Starts to write again what is live in the oldest segments, if that frees more than it takes.
+/// Starts to write the live entries of the oldest segments again, if that frees more space than it
+/// takes.
 void NodeLogCore::begin_cleaning(std::uint32_t oldest, std::uint64_t live_bytes) {
     const std::size_t count = local().segments().size();
     if (cleaning_ || oldest == 0 || count < segments_worth_cleaning) return;
@@ -129,7 +132,7 @@ void NodeLogCore::begin_cleaning(std::uint32_t oldest, std::uint64_t live_bytes)
     clean();
 }
 
-/// One step: finds what lies there, has it read.
+/// One step: finds live entries in these segments, and has them read.
 void NodeLogCore::clean() {
     if (!cleaning_ || closing_) return;
     std::vector<WantedBody> wanted;
@@ -172,7 +175,7 @@ void NodeLogCore::rewrite(const std::vector<WantedBody>& wanted,
         possible = admit(bytes, Urgency::ordinary);
     }
     if (!possible) {
-        // They stay where they are, and so does their segment. The next checkpoint asks again.
+        // The entries and their segments stay. Cleaning is tried again after the next checkpoint.
         log_.warn("node_log.cleaning.failed",
                   {kv("directory", options_.directory), kv("error", possible.error())});
         return cleaning_.reset();

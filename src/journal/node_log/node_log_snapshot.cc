@@ -1,4 +1,4 @@
-// The index goes into a checkpoint of the journal beneath, so that old segments can go.
+// The index is written to a checkpoint of the journal, so that old segments can be removed.
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -14,7 +14,7 @@ constexpr std::size_t snapshot_slice_bytes = 256 * KiB;
 
 }  // namespace
 
-/// Blocks of records, each behind its length, cut into slices anywhere.
+/// Reads blocks of records, each after its length. The blocks are cut into slices at any point.
 Result<void> NodeLogCore::restore(const StateSlice& slice) {
     if (slice.first) {
         index_ = {};
@@ -40,7 +40,7 @@ Result<void> NodeLogCore::restore(const StateSlice& slice) {
     return {};
 }
 
-/// Of what has been handed over by now. It is written when all of that is durable.
+/// The snapshot covers what has been handed over by now. It is written when all of that is durable.
 void NodeLogCore::begin_snapshot() {
     if (snapshot_ || closing_) return;
     ++snapshots_;
@@ -80,7 +80,7 @@ void NodeLogCore::write_snapshot() {
     snapshot_->writer->finish([this](const Result<void>& result) { end_snapshot(result); });
 }
 
-/// The next block; empty at the end.
+/// Returns the next block; empty at the end.
 Buffer NodeLogCore::snapshot_slice() {
     Snapshot& snapshot = *snapshot_;
     Buffer slice;

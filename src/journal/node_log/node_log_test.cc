@@ -220,8 +220,8 @@ TEST(NodeLog, TheCacheIsBoundedAndTheRestIsReadFromTheDisk) {
     EXPECT_EQ(found, all);
 }
 
-// A run of cuts at the same place: what was cached of an index before must not make the cache let
-// go of what is not durable yet.
+// The log is cut repeatedly at the same place. An earlier cached entry with the same index must not
+// make the cache drop an entry that is not durable yet.
 TEST(NodeLog, WhatIsNotDurableYetCanAlwaysBeRead) {
     for (std::uint64_t seed = 1; seed <= 20; ++seed) {
         FakeDisk disk(seed);
@@ -248,7 +248,7 @@ TEST(NodeLog, WhatIsNotDurableYetCanAlwaysBeRead) {
     }
 }
 
-/// One busy group that is trimmed, beside idle ones whose entries stay.
+/// Makes one group busy and trims it. The entries of the idle groups stay.
 void keep_busy(NodeSession& session, int turns) {
     for (int turn = 0; turn < turns; ++turn) {
         GroupWrite write;
@@ -290,7 +290,7 @@ TEST(NodeLog, AnIdleGroupDoesNotPinTheDisk) {
     }
 }
 
-// When all is live, copying would only make it more.
+// If all entries are live, copying them only takes more space.
 TEST(NodeLog, WhatIsAllLiveIsNotCopiedRoundAndRound) {
     FakeDisk disk(1);
     NodeSession session(disk);
@@ -338,7 +338,7 @@ TEST(NodeLog, ASegmentThatIsGoneThoughAnEntryLiesInItEndsTheOpening) {
     {
         NodeSession session(disk);
         session.opened();
-        // More than half is live: nothing is written again.
+        // More than half of the entries are live, so nothing is written again.
         for (int i = 0; i < 100; ++i) {
             ASSERT_TRUE(session.added(7, {entry_of(1, std::string(5000, 'x'))}));
         }
@@ -411,8 +411,8 @@ TEST(NodeLog, OnAFullDiskOrdinaryWritesAreRefusedAtOnceAndPromotionsAreNot) {
     EXPECT_TRUE(session.added(1, {entry_of(1, "healed")}));
 }
 
-// Many writes at once, and the disk turns out full behind them: what was taken is not refused
-// afterwards, it becomes durable when there is room again.
+// After many writes at once the disk is full. What was accepted is not refused later; it becomes
+// durable when there is room again.
 TEST(NodeLog, WhatWasTakenIsNeverRefused) {
     for (std::uint64_t seed = 1; seed <= 10; ++seed) {
         FakeDisk disk(seed);

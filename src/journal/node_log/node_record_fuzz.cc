@@ -1,5 +1,5 @@
-// The body of a command of arbitrary bytes: what is read as records is written the same way, and an
-// index that takes them agrees with itself.
+// Reads a command body of arbitrary bytes. Records that are read are written in the same way, and
+// an index that accepts them is consistent.
 #include <cstdint>
 
 #include "journal/node_log/node_index.h"

@@ -129,7 +129,7 @@ TEST(NodeRecord, TheChecksumTiesABodyToItsEntry) {
     EXPECT_NE(entry_checksum({1}, {2}, {3}, 4, as_bytes("bodY")), right);
 }
 
-// A record with a right checksum around it that cannot have been written here is damage.
+// A record whose checksum is right, but which cannot have been written here, is damage.
 TEST(NodeIndex, ARecordThatDoesNotFollowIsDamage) {
     NodeIndex good;
     ASSERT_TRUE(good.apply({.what = RecordWhat::identity, .number = identity}, 1, 0));

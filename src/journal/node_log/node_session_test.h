@@ -41,7 +41,7 @@ struct ModelGroup {
     friend bool operator==(const ModelGroup&, const ModelGroup&) = default;
 };
 
-/// What a log should hold: the meaning of GroupWrite, in the plainest words.
+/// What a log should hold: the meaning of GroupWrite, written in the simplest way.
 struct NodeModel {
     std::map<std::uint64_t, ModelGroup> groups;
 
@@ -85,7 +85,7 @@ struct NodeModel {
     friend bool operator==(const NodeModel&, const NodeModel&) = default;
 };
 
-/// One process that opens the node's log of `disk`, and what came of it.
+/// One process that opens the node's log of `disk`, and the results.
 class NodeSession final : private NodeLog::Observer {
 public:
     struct Setup {
@@ -116,7 +116,7 @@ public:
         return *this;
     }
 
-    /// Adds entries behind the last of the group.
+    /// Adds entries after the last one of the group.
     Result<LogPosition> add(std::uint64_t group, std::vector<GroupEntry> entries,
                             Urgency urgency = Urgency::ordinary) {
         GroupWrite write;
@@ -140,7 +140,7 @@ public:
         return *std::move(result);
     }
 
-    /// All that the log holds, as it says itself.
+    /// Everything that the log holds, as its functions report it.
     NodeModel contents(const std::vector<std::uint64_t>& ids) {
         NodeModel model;
         for (const std::uint64_t id : ids) {

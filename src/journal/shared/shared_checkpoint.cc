@@ -43,7 +43,7 @@ void SharedJournal::Core::finish_checkpoint(const std::shared_ptr<SharedCheckpoi
         });
 }
 
-/// Nobody wants it any more; nothing if it is finished, or given up already.
+/// Gives up a checkpoint. Does nothing if it is finished or was given up before.
 void SharedJournal::Core::abandon_checkpoint(const std::shared_ptr<SharedCheckpoint>& target) {
     if (!target || target != checkpoint_file_) return;
     checkpoint_file_.reset();
@@ -64,9 +64,10 @@ Result<void> SharedJournal::Core::may_write(const std::shared_ptr<SharedCheckpoi
     return {};
 }
 
-/// Runs `step` at the checkpoint worker, so that no append waits for it; then `done`.
+/// Runs `step` on the checkpoint worker, so that no append waits for it; then calls `done`.
 ///
-/// Two members that wrote the same checkpoint would meet in its temporary file: there is a lock.
+/// A lock is held, because two members that write the same checkpoint would use the same temporary
+/// file.
 void SharedJournal::Core::checkpoint_step(const std::shared_ptr<SharedCheckpoint>& target,
                                           std::function<Result<void>(SharedCheckpoint&)> step,
                                           Done done) {
@@ -83,12 +84,12 @@ void SharedJournal::Core::checkpoint_step(const std::shared_ptr<SharedCheckpoint
             if (*result) *result = step(*target);
         },
         [result, done = std::move(done)](Core& core) {
-            // Whatever became of the file: without it nothing is lost.
+            // The effect is none, whatever happened to the file: without it nothing is lost.
             Result<void> told = *result;
             if (!told) told = Error{.code = told.error().code, .detail = told.error().detail};
             done(told);
             if (core.phase_ == Phase::detached || *result) return;
-            // Nobody knows which names are durable: this member is done with the directory.
+            // It is not known which names are durable. So this member stops using the directory.
             if (result->error().effect != Effect::unknown) return;
             core.fail({.code = Errc::disk_failed,
                        .effect = Effect::unknown,
@@ -97,7 +98,7 @@ void SharedJournal::Core::checkpoint_step(const std::shared_ptr<SharedCheckpoint
 }
 
 void SharedJournal::Core::checkpoint_named(const std::shared_ptr<SharedCheckpoint>& target) {
-    if (target != checkpoint_file_) return;  // Given up meanwhile, and about to be removed.
+    if (target != checkpoint_file_) return;  // It was given up and will be removed.
     checkpoint_file_.reset();
     checkpoint_ = std::max(checkpoint_, target->at);
     log_.debug("journal.checkpoint",
@@ -107,7 +108,7 @@ void SharedJournal::Core::checkpoint_named(const std::shared_ptr<SharedCheckpoin
     if (tenure_) trim();
 }
 
-/// Removes what is superfluous, as the active. What cannot be removed now is tried again.
+/// Removes what is superfluous if this member is active. What cannot be removed now is tried again.
 void SharedJournal::Core::trim() {
     if (!tenure_ || tenure_->trimming) return;
     tenure_->trimming = true;

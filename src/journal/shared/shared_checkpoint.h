@@ -5,7 +5,7 @@
 
 namespace understudy::journal {
 
-/// A checkpoint of a shared journal that somebody is writing.
+/// A checkpoint of a shared journal that is being written.
 class SharedJournal::Checkpointing final : public CheckpointWriting<Core, SharedCheckpoint> {
 public:
     using CheckpointWriting::CheckpointWriting;

@@ -13,7 +13,8 @@ ClaimMachine::Verdict ClaimMachine::saw(TimePoint now, const Sighting& sighting)
         since_ = now;
         looks_ = 0;
     }
-    // Looks in quick succession are one: the owner had no time to move between them.
+    // Looks in quick succession count as one: the owner had no time to change its stamp between
+    // them.
     if (looks_ == 0 || now - last_look_ >= interval()) {
         ++looks_;
         last_look_ = now;

@@ -46,7 +46,7 @@ TEST(ClaimMachine, AStampThatMovesKeepsTheOwnerForEver) {
     }
 }
 
-// A standby that was stopped for an hour: the owner may have moved, or have been stopped too.
+// The standby was stopped for an hour. The owner may have run meanwhile, or was stopped too.
 TEST(ClaimMachine, OnesOwnPauseIsNotHeldAgainstTheOwner) {
     ClaimMachine machine(lease);
     TimePoint now{};

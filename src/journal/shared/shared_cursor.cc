@@ -13,7 +13,7 @@ namespace understudy::journal {
 
 namespace {
 
-// Who follows looks often and finds little: a whole window would be dear.
+// A standby looks often and finds little. To read a whole window each time would be expensive.
 constexpr std::uint64_t first_look_bytes = 16 * KiB;
 
 constexpr std::size_t first_entry_offset = segment_header_bytes + seal_bytes;
@@ -58,7 +58,7 @@ Result<std::optional<LostSegment>> find_lost_segment(Disk& disk, const std::stri
                                                      const SharedNames& names) {
     const std::optional<LostSegment> none;
     for (auto epoch = names.claims.rbegin(); epoch != names.claims.rend(); ++epoch) {
-        // What a lower one has begun may have been removed since.
+        // The segments of a lower epoch may have been removed since.
         if (*epoch < names.head()) break;
         const auto begun = US_TRY(read_last_begun(disk, directory, *epoch));
         if (!begun) continue;
@@ -70,7 +70,8 @@ Result<std::optional<LostSegment>> find_lost_segment(Disk& disk, const std::stri
         if (!header && header.error().code != Errc::no_such_file) return header.error();
         if (header && *header) continue;
         if (header) lost.why = "it has no header, and it had been begun";
-        // The claim may say it late: then a later one says so, too, and this one may be removed.
+        // The claim may be written late. If a later segment has been begun by then, this one may
+        // have been removed.
         if (US_TRY(has_begun_later(disk, directory, names, lost))) continue;
         return std::optional(std::move(lost));
     }
@@ -83,7 +84,7 @@ Result<std::vector<SharedPart>> read_parts(Disk& disk, const std::string& direct
     std::optional<Seal> next;
     for (Epoch epoch = names.head(); epoch != Epoch{};) {
         const auto found = names.segments.find(epoch);
-        if (found == names.segments.end()) break;  // Below a checkpoint, and removed.
+        if (found == names.segments.end()) break;  // Removed: a checkpoint covers it.
         SharedPart part{
             .epoch = epoch, .generations = found->second, .seal = std::nullopt, .next = next};
         if (has_first(part.generations)) {
@@ -139,19 +140,19 @@ Result<bool> SharedCursor::seek(Index wanted) {
         durable_ = std::max(durable_, at_.chain.last);
         return true;
     }
-    // A first segment is whole from its first moment; of an epoch whose first one is gone, the
-    // entry may be gone too.
+    // A first segment is complete from the moment it has its name. If the first segment of the
+    // epoch is gone, the entry may be gone too.
     if (!has_first(generations)) return false;
     return damage(part().seal->at.next(), "the header of its segment");
 }
 
-/// Goes to the begin of another part, without a check.
+/// Goes to the start of another part, without a check.
 void SharedCursor::enter(std::size_t index) {
     reopen();
     at_.part = index;
     at_.generation = part().generations.front();
     at_.offset = first_entry_offset;
-    // What a seal brings has been durable since its segment got its name.
+    // The seal and the entries that come with it are durable since their segment got its name.
     if (part().seal) durable_ = std::max(durable_, part().seal->last);
     if (part().next) durable_ = std::max(durable_, part().next->at);
 }
@@ -191,12 +192,13 @@ Result<std::optional<SharedCursor::Found>> SharedCursor::next() {
 
 void SharedCursor::learn(const EntryHeader& header) {
     durable_ = std::max(durable_, header.link.synced);
-    // What was written before the new owner's last look at the epoch says nothing of that.
+    // The entries that come with the seal were written before the new owner read the epoch once
+    // more. So they do not say what is committed.
     const bool brought = part().seal && header.index <= part().seal->last;
     if (!brought) committed_ = std::max(committed_, header.link.synced);
 }
 
-/// False if there is none that has been begun and follows.
+/// False if no segment follows that has been begun.
 Result<bool> SharedCursor::next_segment() {
     const auto& generations = part().generations;
     const auto following = std::upper_bound(generations.begin(), generations.end(), at_.generation);
@@ -204,7 +206,8 @@ Result<bool> SharedCursor::next_segment() {
     const auto header = US_TRY(read_shared_header(disk_, directory_, part().epoch, *following));
     if (!header) return false;
     if (header->first != at_.chain.last.next() || header->previous != at_.chain.checksum) {
-        // It is ahead of what could be read here; whether that is damage, judge() says.
+        // The segment begins after entries that could not be read here. judge() decides whether
+        // that is damage.
         if (!part().next) durable_ = std::max(durable_, Index{header->first.value - 1});
         return false;
     }
@@ -244,7 +247,8 @@ void SharedCursor::read_to(std::uint64_t end) {
     reader_.emplace(*file_, end, at_.generation);
 }
 
-/// Reads on, if it is only for that that no entry was found; false if there is nothing more.
+/// Reads the rest of the segment if the entry may only have been cut off at the end of what was
+/// read. False if not.
 Result<bool> SharedCursor::widen() {
     if (end_bytes_ == size_bytes_) return false;
     const Buffer head = US_TRY(reader_->copy(at_.offset, entry_header_bytes));
@@ -287,13 +291,15 @@ Result<void> SharedCursor::judge() {
                               shared_segment_name(part().epoch, at_.generation), durable_.value));
 }
 
-/// What a later segment of the epoch says of those before it, the last of which is `before`.
+/// Reads what a later segment of the epoch says about the segments before it. `before` is the last
+/// of those.
 Result<void> SharedCursor::ask_later(std::uint64_t generation, std::uint64_t before) {
     const Index next = at_.chain.last.next();
     const std::string name = shared_segment_name(part().epoch, generation);
     const auto file = US_TRY(disk_.open(path_in(directory_, name), Disk::Open::existing));
     const std::uint64_t size = US_TRY(file->size());
-    // A segment is made when the one before has its name, and that one is not removed before.
+    // A segment is made after the one before it got its name. A segment is removed only after the
+    // next one has been begun.
     if (generation != before + 1) {
         return damage(next, fmt::format("{} is missing, and {} was made after it",
                                         shared_segment_name(part().epoch, before + 1), name));

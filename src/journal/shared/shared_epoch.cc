@@ -169,7 +169,7 @@ Result<std::optional<EpochRecord>> read_epoch(Disk& disk, const std::string& dir
 }
 
 Result<void> publish_epoch(Disk& disk, const std::string& directory, const EpochRecord& record) {
-    // Of its own: two that publish at once must not write to one file.
+    // Each claimer has a file of its own: two that publish at once must not write to the same file.
     const std::string temporary =
         path_in(directory, hex16(record.epoch.value) + "-" + hex16(record.tenure) + ".epoch" +
                                std::string(temporary_suffix));

@@ -1,5 +1,5 @@
-// The worked example of docs/formats/shared-journal.md, both ways: what the document says is what
-// is written, and what is written is understood.
+// The worked example of docs/formats/shared-journal.md in both directions: the code writes what the
+// document says, and it reads what the document says.
 #include <gtest/gtest.h>
 
 #include "journal/format/segment.h"
@@ -112,7 +112,7 @@ TEST(SharedFormat, TheDocumentedFilesAreFollowedAndTakenOver) {
                                     {{1}, ""}, {{2}, "hi"}, {{3}, "yo"}, {{4}, ""}, {{5}, ""}}));
 }
 
-// Whatever bit is wrong: no record, no seal.
+// If any bit is wrong, there is no record and no seal.
 TEST(SharedFormat, EveryFlippedBitIsRefused) {
     const Buffer epoch = encode(record);
     for (std::size_t bit = 0; bit < epoch.size() * 8; ++bit) {

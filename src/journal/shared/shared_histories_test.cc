@@ -32,14 +32,14 @@ void cut(FakeDisk& store, Cut how) {
     }
 }
 
-/// One history: a store, and who told whom what.
+/// One history: a store, and what its members told their callers.
 struct Stage {
     explicit Stage(std::uint64_t seed) : store(seed) {}
     FakeDisk store;
     SharedOracle oracle;
 };
 
-/// Rotates twice, and takes checkpoints that trim.
+/// Goes on to the next segment twice, and takes checkpoints after which files are removed.
 void work(SharedMember& member) {
     member.append(2);
     member.append(2, long_body);
@@ -57,7 +57,7 @@ void live(SharedMember& member) {
     work(member);
 }
 
-/// Somebody who was active, and has ended with an entry that nobody vouches for.
+/// Runs a member that becomes active and ends. Nothing says that its last entry is durable.
 void old_owner(Stage& stage, bool unsynced) {
     SharedMember old(stage.store, stage.oracle, "o", 7);
     old.opened();
@@ -65,15 +65,15 @@ void old_owner(Stage& stage, bool unsynced) {
     old.append(2);
     old.append(3, long_body);
     if (!unsynced) return;
-    // Stopped for good between a write and its sync.
+    // It ends between a write and its sync.
     old.runtime.settle();
     old.mount.die_before("sync");
     old.append();
 }
 
-/// Which call of a takeover gives the first segment its name: behind it, the directory is synced,
-/// and the epoch opened and read. By a member that is at rest, from an owner that ended in an
-/// append.
+/// The number of the call in a takeover that gives the first segment its name. Three calls come
+/// after it: the directory is synced, and the epoch is opened and read. The member that takes over
+/// is at rest before, and the old owner ended in an append.
 std::uint64_t call_that_names() {
     Stage stage(1);
     old_owner(stage, true);
@@ -109,7 +109,7 @@ public:
         }
     }
 
-    // The only member ends at each call of all that a member does.
+    // The only member ends at each call of everything that a member does.
     void the_only_one_ends() {
         for (const Cut how : cuts) {
             at_each_call(fmt::format("the only one ends, cut {}", static_cast<int>(how)),
@@ -125,7 +125,7 @@ public:
         }
     }
 
-    // A successor ends at each call of its takeover and of what follows; then another comes.
+    // A successor ends at each call of its takeover and of what follows. Then another takes over.
     void the_successor_ends() {
         for (const Cut how : cuts) {
             for (const bool unsynced : {false, true}) {
@@ -148,12 +148,11 @@ public:
         }
     }
 
-    // A successor gives its segment its name when the next one has published already, and ends
-    // before it syncs the directory; the next one ends at each call. Names may become durable in
-    // any order.
+    // A successor names its segment after the next one has published, and ends before it syncs the
+    // directory. The next one ends at each call. Names may become durable in any order.
     void two_successors_end() {
-        // The next one's steps: claim, publish, follow, finish; so it has published, and not
-        // looked.
+        // The steps of the next one are claim, publish, follow, finish. So it has published and has
+        // not looked yet.
         const std::uint64_t naming = call_that_names();
         for (salt_ = 0; salt_ < 32; ++salt_) {
             const int steps = 3 + static_cast<int>(salt_ % 4);
@@ -186,7 +185,8 @@ public:
         salt_ = 0;
     }
 
-    // The active is stopped at each call, another takes over and appends, the first is resumed.
+    // The active member is stopped at each call. Another one takes over and appends. Then the first
+    // one is resumed.
     void the_active_is_stopped(Cut how) {
         at_each_call(fmt::format("the active is stopped, cut {}", static_cast<int>(how)),
                      [how](Stage& stage, std::uint64_t call) {
@@ -210,7 +210,8 @@ public:
                      });
     }
 
-    // A claimer is stopped at each call of its takeover; the old active, hung until then, appends.
+    // A claimer is stopped at each call of its takeover. Meanwhile the old active member, which
+    // hung until then, appends.
     void the_claimer_is_stopped() {
         at_each_call("the claimer is stopped", [](Stage& stage, std::uint64_t call) {
             SharedMember a(stage.store, stage.oracle, "a", call);
@@ -234,7 +235,7 @@ public:
         });
     }
 
-    // Two claim at once: one is stopped at each call, the other comes through, or does not.
+    // Two members claim at once. One is stopped at each call. The other one succeeds or fails.
     void two_claim() {
         for (const bool appended : {false, true}) {
             at_each_call("two claim", [appended](Stage& stage, std::uint64_t call) {
@@ -246,7 +247,7 @@ public:
                 const std::uint64_t before = b.mount.calls();
                 b.mount.pause_at(before + call, [&] {
                     c.take_over();
-                    if (appended) work(c);  // And removes what it makes superfluous.
+                    if (appended) work(c);  // It also removes what it makes superfluous.
                 });
                 b.take_over();
                 b.append();
@@ -263,8 +264,8 @@ public:
         }
     }
 
-    // The lower of two claims is stopped before it publishes; the higher is stopped at each call,
-    // and the lower goes on then.
+    // The member with the lower of two claims is stopped before it publishes. The one with the
+    // higher claim is stopped at each call, and then the lower one goes on.
     void the_lower_claim_is_late() {
         for (std::uint64_t steps = 1; steps < 12; ++steps) {
             at_each_call(fmt::format("the lower claim is late by {}", steps),
@@ -294,7 +295,7 @@ public:
         }
     }
 
-    // A standby follows all the while; it is slow at each call, and hears what others hear.
+    // A standby follows during all of it. It is slow at each call, and it hears what others hear.
     void a_standby_follows() {
         at_each_call("a standby follows", [](Stage& stage, std::uint64_t call) {
             SharedMember a(stage.store, stage.oracle, "a", call);
@@ -322,7 +323,7 @@ public:
 
 private:
     const HistoryOptions options_;
-    std::uint64_t salt_ = 0;  ///< Other power cuts at the same calls.
+    std::uint64_t salt_ = 0;  ///< Each value gives other power cuts at the same calls.
 };
 
 /// What may happen in a random history.
@@ -335,7 +336,7 @@ public:
     std::vector<std::string> run() {
         const int turns =
             static_cast<int>(random_.between(std::uint64_t{200}, std::uint64_t{3000}));
-        const std::uint64_t kills = random_.below(4);  // Swarm: some histories have none.
+        const std::uint64_t kills = random_.below(4);  // Some histories have none.
         const std::uint64_t power_cuts = random_.below(3);
         for (int turn = 0; turn < turns; ++turn) {
             const std::size_t i = random_.below(members_.size());
@@ -351,7 +352,7 @@ public:
     }
 
 private:
-    /// No disk has failed here: nobody has a reason to.
+    /// No disk fails in these histories, so no member has a reason to fail.
     void end(std::unique_ptr<SharedMember>& member) {
         if (!member) return;
         for (const Error& error : member->failures()) {
@@ -374,7 +375,7 @@ private:
         members_[i]->mount.set_interruption([this, i] { interrupt(i); });
     }
 
-    /// Others go on in the middle of a call.
+    /// Another member goes on in the middle of a call.
     void interrupt(std::size_t i) {
         if (interrupted_ || !random_.chance(1, 10)) return;
         interrupted_ = true;

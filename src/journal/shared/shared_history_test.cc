@@ -1,4 +1,4 @@
-// What docs/protocols/fencing.md promises, kept by two and three members at every disk call.
+// Two and three members keep the promises of docs/protocols/fencing.md at every disk call.
 #include <cstdint>
 
 #include <gtest/gtest.h>

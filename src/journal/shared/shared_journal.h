@@ -14,48 +14,52 @@
 
 namespace understudy::journal {
 
-/// A journal in a directory that several members mount, one of them active.
+/// A journal in a directory that several members mount. One of them is active.
 ///
-/// Who has one: a service of two or more members that share a file system: one machine, NFSv4,
-/// GFS2, CephFS. Whoever takes over has every acknowledged entry, be the one before dead, hung or
-/// cut off; that one, resumed, acknowledges nothing more. Nothing rests on locks or clocks.
+/// It is for a service of two or more members that share a file system: one machine, NFSv4, GFS2,
+/// CephFS. The member that takes over has every acknowledged entry, whether the old owner has
+/// ended, hangs or is cut off. When the old owner resumes, it acknowledges nothing more. Safety
+/// does not depend on locks or clocks.
 ///
 /// Each member opens it as a standby, follows what is committed, and may become active.
 ///
-/// When not to use it: where the disk may die with the machine (then replicated), or for one
-/// process alone (LocalJournal needs no new segment for each tenure).
+/// When not to use it: where the disk may be lost with the machine (use a replicated journal), or
+/// for one process alone (LocalJournal needs no new segment for each tenure).
 ///
 /// Thread: loop only.
 /// Source: docs/protocols/fencing.md, docs/formats/shared-journal.md.
 class SharedJournal final : public Journal {
 public:
-    /// Who says that this member is to be active.
+    /// What decides that this member becomes active.
     enum class Election : std::uint8_t {
-        granted,     ///< take_over() does.
-        autonomous,  ///< The members among themselves, by lock and progress stamp.
+        granted,     ///< A call of take_over().
+        autonomous,  ///< The members themselves, by lock and progress stamp.
     };
 
     struct Options {
         std::string directory;  ///< Made if absent, mode 0700.
-        std::string member;     ///< What others hear as Standing::active; at most 472 bytes.
+        std::string member;     ///< Other members see it as Standing::active; at most 472 bytes.
         Election election = Election::granted;
         Duration lease = 1s;            ///< How long an owner may be silent (autonomous).
         Duration poll_interval = 20ms;  ///< Of a standby that is not prompted.
-        /// 64 KiB to 4 GiB, in steps of 4 KiB; the first of a tenure has 4 MiB at most.
+        /// 64 KiB to 4 GiB, in steps of 4 KiB. The first segment of a tenure is at most 4 MiB long.
         std::uint64_t segment_size_bytes = 1 * MiB;
         std::uint64_t queue_bytes_max = 32 * MiB;    ///< Waiting for the disk, per urgency.
         Duration reserve_retry_interval = 1s;        ///< After the disk was full.
-        Duration mark_after = 1s;  ///< Idle time, then the last entry is vouched for.
-        /// What the directory is, and those around it: checked, and written down in a new one.
+        /// After so long at rest, the active member writes a mark: the last entry is durable.
+        Duration mark_after = 1s;
+        /// The identities of the directory and of those around it. They are checked, and written
+        /// into a directory that has none.
         std::vector<DirectoryWanted> identities = {};
-        /// Where standbys are prompted while this member is active: stands in its claim.
+        /// Where standbys connect to be prompted while this member is active. Its claim says it.
         std::optional<Address> prompts_at = {};
-        /// Called at the active when entries have become committed: what prompt() of the standbys
-        /// is to be given. May not destroy the journal.
+        /// Called at the active member when entries have become committed, with the arguments for
+        /// prompt() of the standbys. Must not destroy the journal.
         std::function<void(Index committed, Epoch epoch)> on_commit = {};
-        /// Called when another is active, or this member, or nobody any more: then `tenure`, the
-        /// number that the owner has drawn, is 0. Before the observer hears it, while the journal
-        /// opens too. May not destroy the journal.
+        /// Called when another member or this one becomes active, or when no member is known to be
+        /// active any more. `tenure` is the random number of the owner; 0 if there is no owner. It
+        /// is called before the observer is, and also while the journal opens. Must not destroy the
+        /// journal.
         std::function<void(const Standing& standing, std::uint64_t tenure)> on_standing = {};
     };
 
@@ -64,44 +68,44 @@ public:
     using SharedOpened = std::function<void(Result<std::unique_ptr<SharedJournal>>)>;
     using Taken = std::function<void(Result<Epoch>)>;
 
-    /// Tells `observer` all that is committed, then calls `opened` once, never within this call.
-    /// The journal is a standby then, also where nobody is active.
+    /// Gives `observer` everything that is committed, then calls `opened` once, never within this
+    /// call. The journal is then a standby, also if no member is active.
     ///
-    /// A directory that is removed or replaced, or whose identity is, ends the journal:
-    /// observer.failed() with `no_such_file`. It is noticed at once where the kernel tells, else
-    /// once in a lease.
+    /// If the directory or its identity is removed or replaced, the journal ends: observer.failed()
+    /// with `no_such_file`. This is noticed at once where the kernel reports it, otherwise by a
+    /// check once in a lease.
     ///
     /// Requires: `observer` outlives the opening and the journal.
-    /// Errors: bad_config (none: among others, the directory is something else), corrupt (none:
-    ///         says which entry), disk_failed (none), or what
-    ///         observer.restore() returned.
+    /// Errors: bad_config (none: for example, the directory is of another kind), corrupt (none:
+    ///         says which entry), disk_failed (none), or what observer.restore() returned.
     [[nodiscard]] static std::unique_ptr<Opening> open(Runtime& runtime, Log& log, Options options,
                                                        Observer& observer, SharedOpened opened);
-    /// The same as a Replica wants it. `made` is given the journal before `opened` is, so that
-    /// somebody can prompt it and change its role; it lives as long as whom `opened` gives it to
-    /// says.
+    /// The same in the form that a Replica takes. `made` gets the journal before `opened` does, so
+    /// that the caller can prompt it and change its role. The receiver of `opened` owns the journal
+    /// and decides how long it lives.
     [[nodiscard]] static Open opener(Runtime& runtime, Log& log, Options options,
                                      std::function<void(SharedJournal&)> made = {});
     ~SharedJournal() override;
 
-    /// The active says that entries up to `committed` are. Late, repeated and out of order ones do
-    /// no harm; false ones do.
+    /// The active member says that entries up to `committed` are committed. Prompts that are late,
+    /// repeated or out of order do no harm. A false prompt does.
     void prompt(Index committed, Epoch epoch);
 
-    /// The active may be gone: looks whether it is, now and a few times soon after. Only where no
-    /// registry decides.
+    /// The active member may be gone. Checks whether it is, now and a few times soon after. Only
+    /// where no registry decides.
     void suspect();
-    /// For whoever may outlive the journal.
+    /// For callers that may outlive the journal.
     [[nodiscard]] Ear ear() const;
 
-    /// Becomes active in a new epoch, `at_least` that, whoever was; `done` is called once, after
-    /// observer.standing_changed(). An active in a lower epoch hands over to itself.
-    /// Errors: not_active (none: another was quicker), in_use (none), no_space (none),
-    ///         limit_exceeded (none: it is under way), closed (none), corrupt, disk_failed (none,
-    ///         and the journal has failed).
+    /// Becomes active in a new epoch that is at least `at_least`, whichever member was active
+    /// before. `done` is called once, after observer.standing_changed(). If this member is active
+    /// in a lower epoch, it steps down and takes over again.
+    /// Errors: not_active (none: another member was faster), in_use (none), no_space (none),
+    ///         limit_exceeded (none: a change of role is under way), closed (none), corrupt,
+    ///         disk_failed (none, and the journal has failed).
     void take_over(Epoch at_least, Taken done);
 
-    /// Lets what was accepted become durable, then leaves the journal to others.
+    /// Makes everything durable that was accepted, then ends the tenure of this member.
     /// Errors: not_active, closed, disk_failed (none).
     void step_down(Done done);
 
@@ -124,13 +128,15 @@ private:
     std::shared_ptr<Core> core_;
 };
 
-/// What others have to say to a journal; does nothing when that is gone. Thread: loop only.
+/// Passes calls to a journal as long as it exists. Later calls do nothing, except that take_over()
+/// reports an error. Thread: loop only.
 class SharedJournal::Ear {
 public:
     Ear() = default;
     void prompt(Index committed, Epoch epoch) const;
     void suspect() const;
-    /// As of the journal; if that is gone, closed (none), within the call.
+    /// As SharedJournal::take_over(). If the journal is gone, `done` gets closed (none) within the
+    /// call.
     void take_over(Epoch at_least, Taken done) const;
 
 private:

@@ -12,7 +12,8 @@ namespace {
 
 Result<void> write_stamp(Disk& disk, const std::string& directory, const EpochRecord& record,
                          File& claim, std::uint64_t stamp) {
-    // First, so that nobody waits for one that cannot read the epoch, and so acknowledges nothing.
+    // The epoch is read first. An owner that cannot read it acknowledges nothing, so its stamp must
+    // not change: standbys would wait for it.
     US_CHECK(check_epoch(disk, directory, record));
     Buffer bytes(sizeof stamp);
     std::memcpy(bytes.data(), &stamp, sizeof stamp);
@@ -203,7 +204,7 @@ void SharedJournal::Core::reserve_made(Result<std::unique_ptr<File>> file) {
     turn();
 }
 
-/// Shows that this member lives, and finds out in time that it is no longer active.
+/// Shows that this member lives. An idle member learns in this way that it is no longer active.
 void SharedJournal::Core::arm_stamp() {
     tenure_->stamp_timer =
         runtime_.at(claims_.next_look(runtime_.now()), tenure_->life.guarded([this] {
@@ -296,7 +297,7 @@ void SharedJournal::Core::end_tenure(const Error& error) {
     if (phase_ == Phase::detached) return;
     change_standing(Role::standby, tenure->record.epoch, "", 0);
     if (phase_ == Phase::detached) return;
-    check_directory();  // In another directory nothing is published, either.
+    check_directory();  // `epoch` also differs if the directory was replaced.
     resume_following();
 }
 

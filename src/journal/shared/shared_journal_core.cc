@@ -40,13 +40,13 @@ void SharedJournal::Core::begin(SharedOpened opened) {
         });
 }
 
-/// Where the kernel tells, the end of the directory is noticed at once.
+/// Where the kernel reports changes, the end of the directory is noticed at once.
 void SharedJournal::Core::watch_directory() {
     watches_ = hold_->watch(runtime_.host(), life_.guarded([this] { check_directory(); }));
-    if (!watches_.empty()) check_directory();  // What happened before it began was not told.
+    if (!watches_.empty()) check_directory();  // Changes before the watch were not reported.
 }
 
-/// Looks whether the directory is still the one that was opened.
+/// Checks whether the directory is still the one that was opened.
 void SharedJournal::Core::check_directory() {
     if (phase_ == Phase::failed || closing_ || !hold_) return;
     if (checking_) {
@@ -135,11 +135,11 @@ void SharedJournal::Core::change_standing(Role role, Epoch epoch, std::string ac
     if (now == standing_) return;
     standing_ = std::move(now);
     if (options_.on_standing) options_.on_standing(standing_, tenure);
-    // While it opens, one call at its end is enough.
+    // While the journal opens, one call at the end of the opening is enough.
     if (phase_ != Phase::opening) observer_.standing_changed(standing_);
 }
 
-/// Ends the journal: nobody knows any more what is on the disk, or it cannot be read.
+/// Ends the journal, because the content of the disk is unknown or cannot be used.
 void SharedJournal::Core::fail(Error error) {
     if (failed_) return;
     const bool was_opening = phase_ == Phase::opening;
@@ -183,7 +183,7 @@ void SharedJournal::Core::close(std::function<void()> done) {
     later([](Core& core) { core.settle(); });
 }
 
-/// Goes on with step_down() and close() once nothing is under way.
+/// Continues step_down() and close() when nothing is under way.
 void SharedJournal::Core::settle() {
     if (phase_ == Phase::leaving) leave();
     if (!closing_ || !closed_ || jobs_ > 0) return;
@@ -191,7 +191,7 @@ void SharedJournal::Core::settle() {
     if (busy) return;
     if (checkpoint_file_) return abandon_checkpoint(checkpoint_file_);
     const auto closed = std::exchange(closed_, {});
-    // The last spare goes with us.
+    // A spare that was not used is removed.
     if (spare_.file) {
         auto file = std::shared_ptr<File>(std::move(spare_.file));
         return run(

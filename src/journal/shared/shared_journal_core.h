@@ -16,33 +16,33 @@
 
 namespace understudy::journal {
 
-/// A checkpoint being written; one at a time in the directory, whoever writes it.
+/// A checkpoint that is being written. All members together write one at a time in a directory.
 struct SharedCheckpoint {
     SharedCheckpoint(Disk& disk, std::string directory, const Checkpoint& checkpoint)
         : at(checkpoint.at), file(disk, std::move(directory), checkpoint) {}
 
     const Index at;
-    std::unique_ptr<File> lock;  ///< The checkpoint worker's, as the file is.
+    std::unique_ptr<File> lock;  ///< Used by the checkpoint worker only, like `file`.
     CheckpointFile file;
 };
 
-/// A shared journal in service, as a standby or as the active.
+/// A shared journal in service, as a standby or as the active member.
 ///
-/// Four workers: `journal` reads, takes over, and writes and syncs batches, one job at a time;
-/// `reserve` makes segments; `checkpoint` writes checkpoints and removes what is superfluous;
-/// `stamp` does what is short: progress stamps, looks, the reading of the epoch for confirm(). A
-/// job owns what it touches and comes back to the loop with its result; if the journal is gone by
-/// then, or the tenure that it was for, nobody hears of it.
+/// It has four workers. `journal` reads, takes over, and writes and syncs batches, one job at a
+/// time. `reserve` makes segments. `checkpoint` writes checkpoints and removes what is superfluous.
+/// `stamp` does short jobs: it writes the claim, looks at the claim of the owner, and reads the
+/// epoch for confirm(). A job owns what it uses and returns its result to the loop. If the journal
+/// has been destroyed by then, or the tenure of the job has ended, the result is discarded.
 class SharedJournal::Core final : public std::enable_shared_from_this<Core> {
 public:
     Core(Runtime& runtime, Log& log, Options options, Observer& observer);
 
     void begin(SharedOpened opened);
-    /// Instead of begin(): says why not, later.
+    /// Called instead of begin(). Reports `error` later.
     void refuse_opening(Error error, SharedOpened opened);
-    /// The opening is destroyed; nothing if it has ended.
+    /// The Opening is destroyed. Does nothing if the opening has ended.
     void give_up();
-    /// The journal is destroyed: nobody is called from now on.
+    /// The journal is destroyed. No callback is called from now on.
     void detach();
     [[nodiscard]] bool detached() const { return phase_ == Phase::detached; }
 
@@ -54,7 +54,7 @@ public:
     void confirm(Done done);
     void close(std::function<void()> done);
 
-    /// Null if there is a checkpoint of that entry already: then the steps below do nothing.
+    /// Null if there is a checkpoint of that entry already. Then the steps below do nothing.
     [[nodiscard]] Result<std::shared_ptr<SharedCheckpoint>> begin_checkpoint();
     void write_checkpoint(const std::shared_ptr<SharedCheckpoint>& target, Buffer slice, Done done);
     void finish_checkpoint(const std::shared_ptr<SharedCheckpoint>& target, Done done);
@@ -71,7 +71,7 @@ private:
         standby,
         taking,  ///< A takeover is under way.
         active,
-        leaving,  ///< Takes nothing new; what was accepted goes on.
+        leaving,  ///< Nothing new is accepted. What was accepted is finished.
         failed,
         detached,
     };
@@ -80,22 +80,22 @@ private:
         ClaimMachine::Sighting sighting;
         std::optional<ProcessId> owner;
     };
-    /// The time as the active.
+    /// The time in which this member is active.
     struct Tenure {
         Tenure(SharedTenure begun, Disk& disk, const Options& options);
 
         const EpochRecord record;
-        Lifetime life;  ///< Until it is released.
+        Lifetime life;  ///< Until the tenure is released.
         Appender appender;
         std::unique_ptr<Timer> append_timer;   ///< See Appender::Turn::wake.
-        std::shared_ptr<SharedWriter> writer;  ///< The journal worker's.
-        std::shared_ptr<File> claim;           ///< The stamp worker's.
+        std::shared_ptr<SharedWriter> writer;  ///< Used by the journal worker.
+        std::shared_ptr<File> claim;           ///< Used by the stamp worker.
         std::unique_ptr<Timer> stamp_timer;
         std::uint64_t stamp = 0;
-        std::vector<Done> confirms;  ///< Waiting for the next reading of the epoch.
+        std::vector<Done> confirms;  ///< They wait for the next reading of the epoch.
         bool confirming = false;
         bool trimming = false;
-        bool trim_failing = false;  ///< Has been logged.
+        bool trim_failing = false;  ///< The last trim failed, and that has been logged.
     };
 
     void later(std::function<void(Core&)> task);
@@ -107,7 +107,7 @@ private:
     void watch_directory();
     void check_directory();
     void settle();
-    /// `tenure`: of who is active; 0: nobody is.
+    /// `tenure`: of the active member; 0: none is active.
     void change_standing(Role role, Epoch epoch, std::string active, std::uint64_t tenure);
 
     // The standby: shared_journal_standby.cc.
@@ -159,7 +159,7 @@ private:
     const Options options_;
     Observer& observer_;
     Phase phase_ = Phase::opening;
-    Lifetime life_;  ///< Until it is detached.
+    Lifetime life_;  ///< Until the journal is detached.
     SharedOpened opened_;
     std::optional<Error> failed_;
     Standing standing_;
@@ -169,43 +169,44 @@ private:
     bool closing_ = false;
     std::function<void()> closed_;
 
-    std::shared_ptr<DirectoryHold> hold_;  ///< The journal worker's.
-    std::vector<std::unique_ptr<DirectoryWatch>> watches_;  ///< Where the kernel tells of its end.
-    TimePoint checked_;  ///< When it was last looked whether the directory is still the same.
+    std::shared_ptr<DirectoryHold> hold_;  ///< Used by the journal worker.
+    /// Empty where the kernel does not report the end of the directory.
+    std::vector<std::unique_ptr<DirectoryWatch>> watches_;
+    TimePoint checked_;  ///< When the last check began whether the directory is still the same.
     bool checking_ = false;
     bool check_again_ = false;
 
-    std::shared_ptr<SharedReader> reader_;  ///< The journal worker's.
+    std::shared_ptr<SharedReader> reader_;  ///< Used by the journal worker.
     bool following_ = false;
     bool follow_again_ = false;
-    bool read_failing_ = false;  ///< Has been logged.
+    bool read_failing_ = false;  ///< The last read failed, and that has been logged.
     std::optional<std::pair<Index, Epoch>> prompt_;
-    std::optional<TimePoint> hurried_;  ///< When a prompt last made us read.
+    std::optional<TimePoint> hurried_;  ///< When a prompt last caused a read.
     std::unique_ptr<Timer> poll_timer_;
-    TimePoint rest_since_;  ///< When something was last heard.
-    Duration judge_after_;  ///< Rest, after which one looks whether it is damage.
+    TimePoint rest_since_;  ///< When an entry was last heard, or damage was last looked for.
+    Duration judge_after_;  ///< After so long at rest, the reader looks for damage.
     ClaimMachine claims_;
     std::unique_ptr<Timer> look_timer_;
     bool looking_ = false;
     bool look_again_ = false;
-    Duration look_soon_{};  ///< How soon the next look comes, if sooner than usual; 0: as usual.
-    std::unique_ptr<ProcessWatch> owner_watch_;  ///< Null: its end cannot be noticed from here.
-    std::uint64_t watched_tenure_ = 0;           ///< Whose owner has been looked at for that.
+    Duration look_soon_{};  ///< The time to the next look, if shorter than usual; 0: as usual.
+    std::unique_ptr<ProcessWatch> owner_watch_;  ///< Null: the owner's end cannot be noticed here.
+    std::uint64_t watched_tenure_ = 0;           ///< The last tenure for which a watch was tried.
     SharedTakeover::Spare spare_;
     bool making_spare_ = false;
     TimePoint spare_retry_;
-    std::shared_ptr<SharedTakeover> takeover_;  ///< The journal worker's.
+    std::shared_ptr<SharedTakeover> takeover_;  ///< Used by the journal worker.
     Lifetime taking_;                           ///< Of the takeover under way.
-    bool published_ = false;                    ///< Its epoch; what is committed is being heard.
+    bool published_ = false;  ///< The takeover has published its epoch.
     Taken taken_;
 
     std::shared_ptr<Tenure> tenure_;
-    TurnEnd turn_end_;  ///< Marked only in a tenure: all appends of a turn share a flush.
-    std::optional<EpochRecord> own_;  ///< Of the last tenure here.
+    TurnEnd turn_end_;  ///< Marked only in a tenure. So all appends of a turn share a flush.
+    std::optional<EpochRecord> own_;  ///< Of the last tenure of this member.
     Done left_;                       ///< Of step_down().
 
-    std::uint32_t journal_ = 0;                          ///< Which one; 0: nothing is known of it.
-    Index checkpoint_;                                   ///< The newest that is known of.
+    std::uint32_t journal_ = 0;                          ///< Which journal it is; 0: not known.
+    Index checkpoint_;                                   ///< The newest that is known.
     std::shared_ptr<SharedCheckpoint> checkpoint_file_;  ///< Being written; null if none is.
 };
 

@@ -1,4 +1,4 @@
-// The standby: follows what is committed, looks after the active, takes over.
+// The standby: follows what is committed, watches the active member, takes over.
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -12,13 +12,15 @@ namespace understudy::journal {
 
 namespace {
 
-// How rarely a standby at rest looks whether damage is what it waits for.
+// The longest time between two checks of a standby at rest whether the entry that it waits for is
+// damaged.
 constexpr Duration judge_interval_max = 60s;
 
 // Prompts may come with each flush of the active; reading costs about as much as a flush.
 constexpr Duration hurry_interval = 1ms;
 
-// How soon one looks again when something hints that the active is gone; twice as long each time.
+// How soon a standby looks again after a hint that the active member is gone. Each time is twice as
+// long as the one before.
 constexpr Duration look_soon_first = 1ms;
 
 }  // namespace
@@ -30,9 +32,9 @@ void SharedJournal::Core::prompt(Index committed, Epoch epoch) {
     if (committed > heard_.last || epoch > standing_.epoch) hurry();
 }
 
-/// Reads what a prompt was about: at once, but not more often than is worth it.
+/// Reads what a prompt announced: at once, but at most once per hurry_interval.
 void SharedJournal::Core::hurry() {
-    if (following_ && phase_ == Phase::standby) return;  // Comes back to it, at rest.
+    if (following_ && phase_ == Phase::standby) return;  // The prompt is handled after this read.
     const TimePoint now = runtime_.now();
     if (phase_ == Phase::standby && hurried_ && now - *hurried_ < hurry_interval) {
         return follow_at(*hurried_ + hurry_interval);
@@ -45,7 +47,7 @@ void SharedJournal::Core::follow_at(TimePoint when) {
     poll_timer_ = runtime_.at(when, life_.guarded([this] { prompt_ ? hurry() : follow(); }));
 }
 
-/// Reads on, unless it is being done.
+/// Reads what follows. If a read is under way, it reads again after that.
 void SharedJournal::Core::follow() {
     const bool follows =
         phase_ == Phase::opening || phase_ == Phase::standby || phase_ == Phase::taking;
@@ -73,13 +75,13 @@ void SharedJournal::Core::followed(Result<SharedReader::Slice> slice) {
     if (!slice) {
         Error error = std::move(slice).error();
         if (phase_ == Phase::taking) return takeover_failed(std::move(error));
-        // Files come and go; if the directory is gone, the look says so.
+        // Files may be removed at any time. If the directory itself is gone, the check says so.
         const bool missing = error.code == Errc::no_such_file && phase_ == Phase::standby;
         if (missing) check_directory();
         const bool may_pass =
             missing || error.code == Errc::disk_failed || is_shortage(error.code);
         if (!may_pass || phase_ != Phase::standby) return fail(std::move(error));
-        // Only reading failed: nothing is in doubt, and the next poll may find it well again.
+        // Only a read failed, so nothing is in doubt. The next poll may succeed.
         if (!std::exchange(read_failing_, true)) {
             log_.warn("journal.read.failed",
                       {kv("directory", options_.directory), kv("error", error)});
@@ -95,7 +97,8 @@ void SharedJournal::Core::followed(Result<SharedReader::Slice> slice) {
     }
     if (slice->state && !restore(*slice)) return;
     if (!hear(slice->bodies, slice->entries)) return;
-    // Our own record stays when we step down, but nobody is active by it.
+    // The record of this member remains published after it steps down, but no member is active with
+    // it.
     const bool news =
         slice->published && slice->published != own_ && slice->published->epoch >= standing_.epoch;
     if (news && phase_ != Phase::taking) {
@@ -107,7 +110,7 @@ void SharedJournal::Core::followed(Result<SharedReader::Slice> slice) {
     come_to_rest();
 }
 
-/// False if it is over.
+/// False if the journal has failed or was destroyed.
 bool SharedJournal::Core::restore(const SharedReader::Slice& slice) {
     restoring_ = !slice.state->last;
     auto taken = observer_.restore({.at = slice.state_at,
@@ -119,7 +122,7 @@ bool SharedJournal::Core::restore(const SharedReader::Slice& slice) {
         fail(std::move(taken).error());
         return false;
     }
-    // The reader is at rest: its last job has come back.
+    // No job uses the reader now: its last job has returned.
     if (slice.state->last) heard_ = reader_->heard();
     return true;
 }
@@ -165,13 +168,13 @@ void SharedJournal::Core::judged(const Result<void>& judged) {
     follow();
 }
 
-/// Who is active, and whether it lives.
+/// Which member is active, and whether it lives.
 Result<SharedJournal::Core::Look> SharedJournal::Core::look_into(Disk& disk,
                                                                  const std::string& directory) {
     Look look;
     ClaimMachine::Sighting& sighting = look.sighting;
     auto published = read_epoch(disk, directory);
-    // One that cannot be read names nobody; whoever claims replaces it.
+    // An `epoch` that cannot be read names no owner. The next claimer replaces it.
     if (!published && published.error().code != Errc::corrupt) return published.error();
     if (!published || !*published) return look;
     sighting.epoch = (*published)->epoch;
@@ -193,7 +196,7 @@ Result<SharedJournal::Core::Look> SharedJournal::Core::look_into(Disk& disk,
     return look;
 }
 
-/// Looks whether the active lives, now and again.
+/// Looks at regular intervals whether the active member lives.
 void SharedJournal::Core::look_round() {
     if (options_.election != Election::autonomous || closing_ || phase_ == Phase::failed) return;
     Duration interval = std::min(options_.poll_interval, claims_.interval());
@@ -206,7 +209,8 @@ void SharedJournal::Core::look_round() {
     if (!looking_) look();
 }
 
-/// Where an end is noticed, locks may be let go of a little later.
+/// Looks more often for a while: when the end of a process is noticed, its locks may be released a
+/// little later.
 void SharedJournal::Core::suspect() {
     if (phase_ != Phase::standby || closing_) return;
     look_soon_ = look_soon_first;
@@ -250,7 +254,8 @@ void SharedJournal::Core::looked(const Result<Look>& look) {
     if (look_again_) this->look();
 }
 
-/// On one machine the kernel tells when the owner's process ends: then one looks at once.
+/// If the owner runs on this machine, the kernel reports the end of its process. Then the standby
+/// looks at once.
 void SharedJournal::Core::watch_owner(const Look& look) {
     if (watched_tenure_ == look.sighting.tenure) return;
     watched_tenure_ = look.sighting.tenure;
@@ -259,7 +264,7 @@ void SharedJournal::Core::watch_owner(const Look& look) {
     owner_watch_ = runtime_.host().watch(*look.owner, life_.guarded([this] { suspect(); }));
 }
 
-/// So that a takeover finds room on a full disk, and need not write zeros.
+/// With a spare, a takeover finds room on a full disk and need not write zeros.
 void SharedJournal::Core::make_spare() {
     if (spare_.file || making_spare_ || phase_ != Phase::standby || closing_) return;
     if (runtime_.now() < spare_retry_) return;
@@ -329,7 +334,7 @@ void SharedJournal::Core::take_over(Epoch at_least, Taken done) {
         std::make_shared<SharedTakeover>(runtime_.disk(), std::move(options), std::move(spare));
     checked_ = runtime_.now();
     step([at_least, hold = hold_](SharedTakeover& takeover) -> Result<void> {
-             // In another directory under this name there is nothing to take over.
+             // If another directory has this name now, there is nothing to take over in it.
              if (auto there = hold->look(); !there) {
                  return Error{.code = Errc::closed, .detail = there.error().detail};
              }
@@ -359,7 +364,7 @@ void SharedJournal::Core::step(std::function<Result<void>(SharedTakeover&)> step
 
 void SharedJournal::Core::finish_takeover() {
     auto begun = std::make_shared<std::optional<Result<SharedTenure>>>();
-    following_ = true;  // The reader is left alone meanwhile.
+    following_ = true;  // The reader is not used meanwhile.
     run(
         "journal",
         [begun, takeover = takeover_, heard = heard_, journal = journal_] {
@@ -385,7 +390,7 @@ void SharedJournal::Core::takeover_failed(Error error) {
     error.effect = Effect::none;
     phase_ = Phase::standby;
     taking_.end();
-    // Files are closed where one may block.
+    // Closing files may block, so a worker does it.
     run(
         "journal", [takeover = std::exchange(takeover_, nullptr)]() mutable { takeover.reset(); },
         [](Core&) {});
@@ -400,7 +405,7 @@ void SharedJournal::Core::takeover_failed(Error error) {
     done(error);
     if (phase_ == Phase::detached) return;
     if (over) return fail(std::move(error));
-    check_directory();  // If that is the reason, say so.
+    check_directory();  // The directory may be the reason. Then the journal reports it.
     follow();
     settle();
 }

@@ -150,7 +150,7 @@ TEST_F(Shared, APromptIsWorthAPoll) {
     EXPECT_EQ(b->journal->committed(), Index{2}) << "late and repeated ones do no harm";
 }
 
-// Of an epoch that this standby does not see yet: what it can read may be void.
+// The prompt is of an epoch that this standby does not see yet. What it can read may be void.
 TEST_F(Shared, APromptOfAHigherEpochWaitsForThatEpoch) {
     const auto a = active("a", 1);
     const auto b = member("b", 2);
@@ -160,7 +160,7 @@ TEST_F(Shared, APromptOfAHigherEpochWaitsForThatEpoch) {
     EXPECT_EQ(b->journal->committed(), Index{1});
 }
 
-// A flush of the active takes less than a look of the standby.
+// A flush of the active member takes less time than a look of the standby.
 TEST_F(Shared, PromptsInQuickSuccessionAreReadOncePerMillisecond) {
     const auto a = active("a", 1);
     const auto b = member("b", 2);
@@ -245,7 +245,7 @@ TEST_F(Shared, AFailedActiveIsNobodysActiveAnyMore) {
     store.set_fault({});
 }
 
-// What a proven death, or the end of a connection, comes to.
+// The proven end of a process and the end of a connection both lead to suspect().
 TEST_F(Shared, ASuspicionMakesATakeoverWithoutAnyTimePassing) {
     SharedJournal::Options slow = autonomous(60s);
     slow.poll_interval = 10s;
@@ -265,7 +265,7 @@ TEST_F(Shared, ASuspicionMakesATakeoverWithoutAnyTimePassing) {
     EXPECT_TRUE(b->append());
 }
 
-// The connection may end before the lock is let go of.
+// The connection may end before the lock is released.
 TEST_F(Shared, ASuspicionIsLookedIntoAFewTimes) {
     SharedJournal::Options slow = autonomous(60s);
     slow.poll_interval = 10s;
@@ -300,7 +300,7 @@ TEST_F(Shared, ASuspicionDuringALookThatFailsIsNotLost) {
     EXPECT_TRUE(b->active());
 }
 
-// A standby's first segment is written before it is needed, and searched before the next tenure.
+// A standby writes its first segment before it is needed. It is searched before the next tenure.
 TEST_F(Shared, TheFirstSegmentOfATenureIsShort) {
     static_assert(first_segment_bytes(64 * MiB) == 4 * MiB);
     static_assert(first_segment_bytes(64 * KiB) == 64 * KiB);
@@ -428,7 +428,7 @@ TEST_F(Shared, DamageBelowAClaimIsReportedWithItsIndexAndNeverSkipped) {
         EXPECT_TRUE(a->append());
     }
     const auto segments = files(store, ".seg");
-    // The body of entry 2: behind header and seal, the tenure entry, and its own header.
+    // The body of entry 2 comes after the header, the seal, the tenure entry and its own header.
     store.flip(segments.front(), 8 * (64 + 64 + 40 + 40));
     const auto b = member("b", 2);
     ASSERT_TRUE(b->journal);
@@ -524,7 +524,8 @@ TEST_F(Shared, AStandbyThatWasLeftBehindIsGivenACheckpoint) {
     EXPECT_EQ(b->history().size(), b->journal->committed().value);
 }
 
-/// A listing is not made at one moment: what is made and removed meanwhile is in it or not.
+/// A listing is not made at one moment. It may or may not have files that are made or removed
+/// meanwhile.
 class TornListing final : public Disk {
 public:
     explicit TornListing(FakeDisk& store) : store_(store) {}
@@ -572,7 +573,7 @@ TEST_F(Shared, WhatAListingMissedIsLookedForOnceMore) {
     ASSERT_TRUE(slice) << to_string(slice.error());
     EXPECT_TRUE(slice->state);
 
-    // What is missed twice is gone.
+    // A file that two listings do not have is gone.
     for (const std::string& path : files(store, ".ckpt")) store.erase(path);
     SharedReader next(disk, directory);
     next.resume(heard, reader.journal());
@@ -581,7 +582,8 @@ TEST_F(Shared, WhatAListingMissedIsLookedForOnceMore) {
     EXPECT_EQ(lost.error().code, Errc::corrupt);
 }
 
-// The lower claim gives its segment its name when the higher one has heard that there is nothing.
+// The member with the lower claim names its segment after the one with the higher claim has heard
+// that there is nothing.
 TEST_F(Shared, WhoTakesOverWhatItHasNotHeardGoesOnInThatJournal) {
     bool both = false;
     for (std::uint64_t call = 1; call <= 40; ++call) {
@@ -806,7 +808,8 @@ TEST_F(Shared, CloseLetsGoOfEverything) {
     EXPECT_TRUE(b->close());
 }
 
-// What waits for the next segment would keep the journal open as long as there is no descriptor.
+// Appends that wait for the next segment would keep the journal open as long as there is no
+// descriptor.
 TEST_F(Shared, OneThatIsShortOfDescriptorsForItsNextSegmentLeavesAllTheSame) {
     for (const bool closes : {true, false}) {
         FakeDisk fresh(3);

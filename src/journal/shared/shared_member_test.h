@@ -17,10 +17,10 @@
 
 namespace understudy::journal {
 
-/// What a shared journal promised to whom, and whether it holds.
+/// Records what a shared journal promised to its callers, and checks whether that holds.
 ///
-/// Knows nothing of how: acknowledgements, refusals and what observers heard are compared with each
-/// other and with what the last one who opens it finds.
+/// It knows nothing about how the journal works. It compares acknowledgements, refusals and what
+/// observers heard with each other, and with what the member finds that opens the journal last.
 class SharedOracle {
 public:
     void acknowledged(Index index, const std::string& body) {
@@ -29,9 +29,9 @@ public:
             fault("two acknowledgements at index " + std::to_string(index.value));
         }
     }
-    /// Effect none: it must never be seen.
+    /// The effect was none, so `body` must never be seen.
     void refused(const std::string& body) { refused_.push_back(body); }
-    /// A member may hear only what all others hear at that index.
+    /// All members must hear the same at one index.
     void heard(Index index, Epoch epoch, const std::string& body) {
         const auto [found, fresh] = heard_.emplace(index, std::make_pair(epoch, body));
         if (!fresh && found->second != std::make_pair(epoch, body)) {
@@ -46,7 +46,7 @@ public:
             }
         }
     }
-    /// All that is to be found in the end, from the first entry.
+    /// `history` is everything that is found in the end, from the first entry on.
     void found(const std::map<Index, std::string>& history) {
         for (const auto& [index, body] : acknowledged_) {
             const auto at = history.find(index);
@@ -78,7 +78,7 @@ private:
     std::vector<std::string> refused_;
 };
 
-/// One member on a store that others mount too.
+/// One member on a store that other members mount too.
 class SharedMember {
 public:
     SharedMember(FakeDisk& store, SharedOracle& oracle, std::string name, std::uint64_t seed,
@@ -101,7 +101,7 @@ public:
                                       });
     }
     ~SharedMember() {
-        // Destroyed as a process that is killed, unless it was closed.
+        // Without close(), it ends like a process that is killed.
         mount.kill();
         journal.reset();
         opening.reset();
@@ -113,7 +113,7 @@ public:
         runtime.run_until([&] { return journal != nullptr || error.has_value(); });
         return *this;
     }
-    /// nullopt if it died before it heard.
+    /// nullopt if the member ended before it heard the result.
     std::optional<Result<Epoch>> take_over(Epoch at_least = {}) {
         if (!journal) return std::nullopt;
         std::optional<Result<Epoch>> outcome;
@@ -121,7 +121,8 @@ public:
         runtime.run_until([&] { return outcome.has_value(); });
         return outcome;
     }
-    /// Offers `count` commands of `bytes` at once, told apart by the member's name and a number.
+    /// Offers `count` commands of `bytes` at once. Each contains the member's name and a number of
+    /// its own.
     void offer(int count = 1, std::size_t bytes = 0) {
         for (int i = 0; i < count && journal; ++i) {
             std::string body = name_ + std::to_string(++offered_) + " ";
@@ -144,7 +145,7 @@ public:
                             });
         }
     }
-    /// The same, and waits for all answers; false if none of them was good.
+    /// The same, and waits for all answers. False unless all were acknowledged.
     bool append(int count = 1, std::size_t bytes = 0) {
         const int before = acknowledged;
         offer(count, bytes);
@@ -178,7 +179,7 @@ public:
         runtime.run_until([&] { return closed; });
         return closed;
     }
-    /// What the state machine here has come to: index to body, marks and tenures as "".
+    /// The state of the state machine here: index to body. Marks and tenures have the body "".
     [[nodiscard]] const std::map<Index, std::string>& history() const { return observer_.state; }
     [[nodiscard]] bool active() const {
         return journal && journal->standing().role == Role::active;
@@ -255,7 +256,7 @@ private:
     int offered_ = 0;
 };
 
-/// Nothing that members do, and no end of theirs, is damage to who verifies what they left.
+/// A verification must find no damage, whatever the members did and wherever they ended.
 inline void verify_what_is_left(FakeDisk& store, SharedOracle& oracle) {
     class Unheard final : public WalkVisitor {
         void begin(const Walked&) override {}
@@ -270,14 +271,14 @@ inline void verify_what_is_left(FakeDisk& store, SharedOracle& oracle) {
                      " is of another journal");
     }
     for (const Damage& one : walked->damages) {
-        // One that a power cut tore before its first sync loses nothing.
+        // If a power cut tore a claim before its first sync, nothing is lost.
         if (one.file.ends_with(".claim")) continue;
         oracle.fault("damaged at " + std::to_string(one.entry.value) + ", " + one.file + ": " +
                      one.why);
     }
 }
 
-/// Who comes last: takes over whatever is there, and shows it to the oracle.
+/// Runs a last member. It takes over what is there and shows it to the oracle.
 inline void look_at_the_end(FakeDisk& store, SharedOracle& oracle) {
     SharedMember last(store, oracle, "z", 99);
     last.opened();

@@ -13,9 +13,10 @@ namespace understudy::journal {
 
 // The names in a shared journal's directory. Source: docs/formats/shared-journal.md.
 
-/// Says which epoch is the present one. Replaced as a whole, never written in place.
+/// The file that says which epoch is the present one. It is replaced as a whole and never written
+/// in place.
 inline constexpr std::string_view epoch_name = "epoch";
-/// Whoever writes a checkpoint holds the lock of this file.
+/// The member that writes a checkpoint holds the lock of this file.
 inline constexpr std::string_view checkpoint_lock_name = "checkpoint.lock";
 
 /// "0000000000000007-2a00000000000001.seg"
@@ -25,12 +26,12 @@ inline constexpr std::string_view checkpoint_lock_name = "checkpoint.lock";
 /// "2a5c0d3e00112233.spare": zeros that a standby keeps for its first segment.
 [[nodiscard]] std::string spare_name(std::uint64_t owner);
 
-/// Which of a tenure's segments it is; the first is 1. The rest of a generation is random.
+/// The number of a segment in its tenure; the first is 1. The rest of a generation is random.
 [[nodiscard]] constexpr std::uint32_t segment_count(std::uint64_t generation) {
     return static_cast<std::uint32_t>(generation);
 }
 
-/// A directory as its names tell it. Names that are not ours are left out.
+/// What the names of the files in a directory say. Other names are left out.
 struct SharedNames {
     std::map<Epoch, std::vector<std::uint64_t>> segments;  ///< Generations, ascending.
     std::vector<Epoch> claims;                             ///< Ascending.
@@ -43,7 +44,7 @@ struct SharedNames {
 
     /// The highest epoch that has a segment; 0 if there is none.
     [[nodiscard]] Epoch head() const;
-    /// The highest epoch that anybody has claimed or written under; 0 if there is none.
+    /// The highest epoch that has a claim or a segment; 0 if there is none.
     [[nodiscard]] Epoch highest() const;
 };
 

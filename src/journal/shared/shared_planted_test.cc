@@ -1,4 +1,4 @@
-// Each shortcut of docs/protocols/fencing.md is found by the same histories. Built with US_PLANTS.
+// The same histories find each shortcut of docs/protocols/fencing.md. Built with US_PLANTS.
 #include <gtest/gtest.h>
 
 #include "base/plant.h"

@@ -11,7 +11,8 @@ namespace understudy::journal {
 
 namespace {
 
-// How often the directory may change under one look before the next is left to the next poll.
+// How many times next() looks, if files are removed each time while it looks. After that it fails,
+// and a standby tries again at its next poll.
 constexpr int looks_max = 8;
 
 }  // namespace
@@ -28,7 +29,7 @@ void SharedReader::resume(const Heard& heard, std::uint32_t journal) {
 }
 
 void SharedReader::prompt(Index committed, Epoch epoch) {
-    if (epoch < prompted_epoch_) return;  // An old one: what it says, later ones say too.
+    if (epoch < prompted_epoch_) return;  // Old. Later prompts say the same and more.
     prompted_ = std::max(prompted_, committed);
     prompted_epoch_ = epoch;
 }
@@ -37,10 +38,12 @@ Result<SharedReader::Slice> SharedReader::next() {
     for (int looks = 1;; ++looks) {
         auto slice = look();
         if (slice) return slice;
-        // What it had gone past was not handed out: the next look begins behind what was.
+        // The cursor may be after entries that were not handed out. The next look begins after the
+        // last entry that was.
         cursor_.reset();
         restoring_.reset();
-        // Files were removed under it: by a trim, so a checkpoint is there instead.
+        // no_such_file: a trim removed files during the look. So there is a checkpoint that covers
+        // them.
         if (slice.error().code != Errc::no_such_file) return slice;
         if (looks == looks_max) {
             return Error{.code = Errc::disk_failed, .detail = std::move(slice).error().detail};
@@ -83,14 +86,14 @@ Result<SharedReader::Slice> SharedReader::look() {
         return slice;
     }
     if (cursor_) US_CHECK(read(slice));
-    // Who cannot be read now may be at the next look; nothing is decided by it here.
+    // If `epoch` cannot be read now, the next look may read it. Nothing here depends on it.
     if (auto published = read_epoch(disk_, directory_)) slice.published = *std::move(published);
     return slice;
 }
 
-/// Neither what comes next was listed nor a checkpoint behind it. A listing is not made at one
-/// moment: the segment may have been removed in it, and the checkpoint made behind what was read of
-/// it.
+/// The listing had neither the next entry nor a checkpoint after it. A listing is not made at one
+/// moment: the segment may have been removed while it was made, and the checkpoint may have been
+/// made in a part that had been listed before. So it lists again.
 Result<void> SharedReader::judge_loss() {
     const SharedNames now = SharedNames::of(US_TRY(disk_.list(directory_)));
     const std::string lost = fmt::format(
@@ -101,7 +104,7 @@ Result<void> SharedReader::judge_loss() {
     return Error{.code = same ? Errc::corrupt : Errc::no_such_file, .detail = lost};
 }
 
-/// False if the next entry is not there any more.
+/// False if the next entry has been removed.
 Result<bool> SharedReader::find_place() {
     const Index wanted = heard_.last.next();
     auto parts = US_TRY(read_parts(disk_, directory_, names_, wanted));
@@ -112,8 +115,9 @@ Result<bool> SharedReader::find_place() {
     return true;
 }
 
-/// The newest that is whole and further than what was heard; none is no error. If there is none,
-/// and one that was listed is gone, newer ones have made it superfluous: the next look finds those.
+/// Opens the newest checkpoint that is whole and that is after what was heard. It is no error if
+/// there is none. But if one that was listed is gone, newer checkpoints have made it superfluous,
+/// and the next look finds those: no_such_file.
 Result<void> SharedReader::find_checkpoint() {
     Result<void> none;
     for (const Index at : names_.checkpoints) {
@@ -124,7 +128,8 @@ Result<void> SharedReader::find_checkpoint() {
             restoring_ = *std::move(opened);
             return {};
         }
-        // A damaged one is passed over; what cannot be told apart from a passing trouble is not.
+        // A checkpoint that is damaged or of another journal is skipped. An error that may be
+        // temporary is returned.
         if (opened || opened.error().code == Errc::corrupt) continue;
         if (opened.error().code != Errc::no_such_file) return std::move(opened).error();
         none = std::move(opened).error();
@@ -135,7 +140,7 @@ Result<void> SharedReader::find_checkpoint() {
 Result<void> SharedReader::read(Slice& slice) {
     cursor_->reopen();
     const bool prompted = names_.head() >= prompted_epoch_;
-    std::vector<SharedCursor::Position> behind;  // Each entry of the slice.
+    std::vector<SharedCursor::Position> behind;  // One after each entry of the slice.
     SharedCursor::Position place = cursor_->position();
     const auto committed = [&] {
         return prompted ? std::max(cursor_->committed(), prompted_) : cursor_->committed();
@@ -155,7 +160,7 @@ Result<void> SharedReader::read(Slice& slice) {
             place = cursor_->position();
         }
     }
-    // What is not committed stays where it is: it may yet turn out to be void.
+    // Entries that are not committed are not handed out, because they may become void.
     while (!slice.entries.empty() && slice.entries.back().header.index > committed()) {
         slice.bodies.resize(slice.entries.back().body_offset);
         slice.entries.pop_back();
@@ -202,10 +207,10 @@ Result<void> SharedReader::judge() {
         }
         auto judged = cursor_->judge();
         if (judged || judged.error().code != Errc::corrupt) return judged;
-        // It may have been written while we looked behind it.
+        // The entry may have been written after it was looked for.
         cursor_->reopen();
         if (US_TRY(cursor_->next())) return {};
-        // Or the names are others than at the last look, from which it was judged.
+        // Or the segments are not those of the last look, on which the judgement is based.
         const SharedNames now = SharedNames::of(US_TRY(disk_.list(directory_)));
         if (now.segments != names_.segments) return {};
         return judged;

@@ -11,7 +11,7 @@
 
 namespace understudy::journal {
 
-/// How far somebody has heard a journal.
+/// How far a member has heard a journal.
 struct Heard {
     Index last;
     Epoch epoch;                ///< Of entry `last`.
@@ -27,40 +27,41 @@ struct SharedEntry {
 
 /// Follows a shared journal, up to what is committed.
 ///
-/// It begins with the newest checkpoint, and comes back to one if what it needs next has been
-/// removed meanwhile. It survives any change of the active member: what was heard stays.
+/// It begins with the newest checkpoint. If the next entry has been removed meanwhile, it restores
+/// a checkpoint again. After any change of the active member it goes on, and what was heard remains
+/// valid.
 ///
 /// Thread: the journal worker; made and destroyed anywhere.
 class SharedReader {
 public:
     struct Slice {
-        std::optional<CheckpointReader::Slice> state;  ///< Comes alone.
-        Index state_at;                                ///< What that is the state after.
+        std::optional<CheckpointReader::Slice> state;  ///< If set, there are no entries.
+        Index state_at;                                ///< It is the state after this entry.
         Buffer bodies;
         std::vector<SharedEntry> entries;
-        bool more = false;                     ///< There is more already.
-        std::optional<EpochRecord> published;  ///< Who is active, as far as can be read.
-        Index checkpoint;                      ///< The newest there is.
+        bool more = false;                     ///< The next slice can be read at once.
+        std::optional<EpochRecord> published;  ///< The published epoch, if it can be read.
+        Index checkpoint;                      ///< The newest one in the directory.
     };
 
     SharedReader(Disk& disk, std::string directory);
 
-    /// Goes on behind `heard` of `journal`, which came another way.
+    /// Continues after `heard` of `journal`, which this reader did not read itself.
     void resume(const Heard& heard, std::uint32_t journal);
-    /// The active of `epoch` says that entries up to `committed` are.
+    /// The active member of `epoch` says that entries up to `committed` are committed.
     void prompt(Index committed, Epoch epoch);
 
-    /// What is new, about `slice_bytes` of it.
+    /// The next part of what is new: about replay_slice_bytes of it.
     /// Errors: corrupt, bad_config, disk_failed (none).
     [[nodiscard]] Result<Slice> next();
 
-    /// Looks behind what could be read: damage there would be waited for in vain.
+    /// Checks whether the next entry is damaged. A reader would wait for such an entry for ever.
     /// Errors: corrupt, bad_config, disk_failed (none).
     [[nodiscard]] Result<void> judge();
 
     [[nodiscard]] const Heard& heard() const { return heard_; }
-    /// Which journal was heard; 0 if nothing was. What is not committed may be void, and with it
-    /// the journal that it began.
+    /// Which journal was heard; 0 if nothing was heard. Entries that are not committed may be void,
+    /// and so may a journal that begins with them.
     [[nodiscard]] std::uint32_t journal() const { return journal_; }
 
 private:
@@ -75,7 +76,7 @@ private:
     const std::string directory_;
     Heard heard_;
     std::uint32_t journal_ = 0;
-    bool begun_ = false;  ///< A checkpoint has been looked for.
+    bool begun_ = false;  ///< A checkpoint has been looked for, or resume() made that unnecessary.
     SharedNames names_;
     std::optional<SharedCursor> cursor_;
     std::unique_ptr<CheckpointReader> restoring_;

@@ -7,16 +7,17 @@
 
 namespace understudy::journal {
 
-/// What stands behind the header of an epoch's first segment.
+/// The block after the header of an epoch's first segment.
 ///
-/// This epoch goes on behind entry `at` of epoch `old`; what `old` has behind `at` is void.
+/// It says that this epoch continues after entry `at` of epoch `old`, and that the entries of `old`
+/// after `at` are void.
 struct Seal {
-    std::uint32_t journal = 0;   ///< Which journal; drawn when it was begun. Not 0.
-    std::uint32_t checksum = 0;  ///< Of entry `at`; 0 if that is 0.
-    Epoch epoch;                 ///< The one that begins.
+    std::uint32_t journal = 0;   ///< Which journal: a random number of its first epoch. Not 0.
+    std::uint32_t checksum = 0;  ///< Of entry `at`; 0 if `at` is 0.
+    Epoch epoch;                 ///< The epoch that begins.
     Epoch old;                   ///< 0: there was none.
     Index at;
-    Index last;  ///< The tenure entry: what the seal brings ends with it.
+    Index last;  ///< The tenure entry, which is the last of the entries that come with the seal.
     friend bool operator==(const Seal&, const Seal&) = default;
 };
 
@@ -28,7 +29,8 @@ void encode(const Seal& seal, std::uint32_t seed, Buffer& out);
 /// The seal at the front of `bytes`, or nullopt. Errors: bad_config (none) for another version.
 [[nodiscard]] Result<std::optional<Seal>> decode_seal(Bytes bytes, std::uint32_t seed);
 
-/// What an entry is, wherever it stands: a copy has another checksum, but not another content.
+/// A checksum that an entry and its copies have in common. The checksum in the header of a copy
+/// differs from that of the original.
 [[nodiscard]] std::uint32_t content_checksum(const Entry& entry);
 
 }  // namespace understudy::journal

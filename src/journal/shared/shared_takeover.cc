@@ -13,7 +13,7 @@ namespace understudy::journal {
 
 namespace {
 
-// Others claim at the same time; that many times in a row they do not.
+// Other members may claim an epoch first. That does not happen so many times in a row.
 constexpr int tries_max = 16;
 
 Error given_up(std::string why) {
@@ -40,13 +40,13 @@ Result<void> SharedTakeover::claim(Epoch at_least) {
                                        options_.directory)};
 }
 
-/// T1 to T3. False if another has claimed that epoch meanwhile.
+/// T1 to T3. False if another member has claimed that epoch meanwhile.
 Result<bool> SharedTakeover::try_claim(Epoch at_least) {
     const std::string& directory = options_.directory;
     before_ = SharedNames::of(US_TRY(disk_.list(directory)));
     Epoch highest = before_.highest();
     const auto published = read_epoch(disk_, directory);
-    // One that cannot be read is replaced; the names say enough.
+    // An `epoch` that cannot be read is replaced. The names of the files say enough.
     if (published && *published) highest = std::max(highest, (*published)->epoch);
     if (!published && published.error().code != Errc::corrupt) return published.error();
     record_.epoch = std::max(highest.next(), at_least);
@@ -63,7 +63,8 @@ Result<bool> SharedTakeover::try_claim(Epoch at_least) {
         content.resize(address_offset);
         encode(*options_.prompts_at, content);
     }
-    // Its name is what counts; what is in it serves those only who see us alive.
+    // The name of the claim takes the epoch. Its content is only of use while this process lives,
+    // so it is not synced here.
     US_CHECK(claim_->write_at(0, content));
     if (!planted(Plant::shared_no_directory_sync)) US_CHECK(disk_.sync_directory(directory));
     return true;
@@ -86,14 +87,15 @@ Result<void> SharedTakeover::publish() {
 Result<SharedTenure> SharedTakeover::finish(const Heard& heard, std::uint32_t journal) {
     if (!scanned_) {
         auto done = scan(heard);
-        // Another may have taken over, and have removed meanwhile what it made superfluous.
+        // Another member may have taken over and removed what it made superfluous.
         if (!done && done.error().code == Errc::corrupt) {
             if (auto own = check_epoch(disk_, options_.directory, record_); !own) done = own;
         }
         if (!done) return without_effect(std::move(done).error());
     }
     out_.record = record_;
-    // What is taken over from says it, also if none of it has been heard.
+    // The epoch that is taken over from says which journal it is, also if no entry of it has been
+    // heard.
     out_.journal = journal_ != 0 ? journal_ : journal != 0 ? journal : options_.journal;
     out_.old = head_;
     out_.at = at_.last;
@@ -105,7 +107,7 @@ Result<SharedTenure> SharedTakeover::finish(const Heard& heard, std::uint32_t jo
             std::max<std::uint32_t>(1, static_cast<std::uint32_t>(options_.tenure >> 32)));
         const std::uint32_t seed = checksum_seed(generation);
         out_.tail.generation = generation;
-        Buffer content(segment_header_bytes);  // Written last: its size is not known yet.
+        Buffer content(segment_header_bytes);  // Filled in last: the size is not known yet.
         encode(Seal{.journal = out_.journal,
                     .checksum = at_.checksum,
                     .epoch = record_.epoch,
@@ -125,7 +127,7 @@ Result<SharedTenure> SharedTakeover::finish(const Heard& heard, std::uint32_t jo
     return std::move(out_);
 }
 
-/// T6: what there is, with what may have to be copied.
+/// T6: reads what is there, and collects the entries that may have to be copied.
 Result<void> SharedTakeover::scan(const Heard& heard) {
     scanned_ = true;
     const SharedNames names = SharedNames::of(US_TRY(disk_.list(options_.directory)));
@@ -148,7 +150,8 @@ Result<void> SharedTakeover::scan(const Heard& heard) {
         auto parts = US_TRY(read_parts(disk_, options_.directory, names, wanted));
         journal_ = journal_of(parts);
         SharedCursor cursor(disk_, options_.directory, std::move(parts));
-        // Removed, below a checkpoint: who follows comes by that, and then tries again.
+        // The next entry was removed because a checkpoint covers it. As a standby, this member
+        // reads that checkpoint and can then try again.
         if (!US_TRY(cursor.seek(wanted))) return given_up("what comes next has been trimmed");
         US_CHECK(look_back(cursor, heard));
     }
@@ -190,7 +193,7 @@ Result<void> SharedTakeover::look_back(SharedCursor& cursor, const Heard& heard)
     return {};
 }
 
-/// Copies of what is behind the seal's entry, and the tenure entry.
+/// Writes copies of the entries after the seal's `at`, and the tenure entry.
 void SharedTakeover::write_entries(Buffer& out, std::uint32_t seed) {
     Chain chain{.last = at_.last, .epoch = {}, .checksum = at_.checksum};
     for (const Copy& copy : copies_) {
@@ -209,7 +212,7 @@ void SharedTakeover::write_entries(Buffer& out, std::uint32_t seed) {
     out_.tail.chain = {.last = tenure.index, .epoch = tenure.epoch, .checksum = chain.checksum};
 }
 
-/// T7: the segment appears whole, under its name.
+/// T7: the segment is complete before it gets its name.
 Result<void> SharedTakeover::begin_segment(const Buffer& content) {
     const std::string& directory = options_.directory;
     Tail& tail = out_.tail;
@@ -264,12 +267,12 @@ Result<void> SharedTakeover::use_spare(const Buffer& content, const std::string&
     return disk_.sync_directory(options_.directory);
 }
 
-/// What the seal names was seen, but its name may not be durable: whoever gave it may be stopped
-/// before it synced the directory. And names may become durable in any order.
+/// Makes the names durable on which the seal depends. Its old segment was seen, but the member that
+/// named it may have stopped before it synced the directory. Names may become durable in any order.
 Result<void> SharedTakeover::settle_names() {
     if (planted(Plant::shared_no_directory_sync)) return {};
     if (planted(Plant::shared_names_in_any_order)) return {};
-    // All that count were there before it was synced to publish the epoch.
+    // All segments that count were there before the directory was synced to publish the epoch.
     if (settled_) return {};
     return disk_.sync_directory(options_.directory);
 }
@@ -292,7 +295,7 @@ Result<void> SharedTakeover::go_on_in_old() {
     return {};
 }
 
-/// What nobody here has heard yet: of the copies, and the tenure entry.
+/// Collects what this member has not heard yet: some of the copies, and the tenure entry.
 void SharedTakeover::collect(const Heard& heard) {
     for (const Copy& copy : copies_) {
         if (copy.header.index <= heard.last) continue;

@@ -53,7 +53,7 @@ public:
         }
     }
 
-    /// What somebody was making who is gone, or has been superseded.
+    /// Removes unfinished files of processes that have ended or have been superseded.
     void unfinished() {
         for (const std::string& name : names_.spares) {
             if (free(name)) remove(name);
@@ -75,8 +75,8 @@ public:
 
 private:
     void remove(const std::string& name) {
-        // A checkpoint whose maker has died may be there and not be durable, and what it makes
-        // superfluous must not go before it is.
+        // If the maker of a checkpoint ended early, the checkpoint may be there without being
+        // durable. It must be durable before the files are removed that it makes superfluous.
         if (!settled_) settled_ = disk_.sync_directory(directory_);
         if (*settled_ && disk_.remove(path_in(directory_, name))) ++removed_;
     }
@@ -89,7 +89,7 @@ private:
     const std::string& directory_;
     const EpochRecord& own_;
     const SharedNames names_;
-    std::optional<Result<void>> settled_;  ///< The names that were listed are durable.
+    std::optional<Result<void>> settled_;  ///< Whether the names that were listed are durable.
     std::size_t removed_ = 0;
 };
 
@@ -109,7 +109,8 @@ Result<Trimmed> trim_shared(Disk& disk, const std::string& directory, const Epoc
 
 Result<void> lock_checkpoints(Disk& disk, const std::string& path, std::unique_ptr<File>& lock) {
     if (lock) {
-        // Deleted, it keeps nobody out any more: another writes under the same names by now.
+        // The lock of a deleted file excludes no other member. Another member may already write
+        // under the same names.
         const auto there = lock->is_at(path);
         if (!there || *there) return {};
         return Error{.code = Errc::limit_exceeded, .detail = path + " was removed or replaced"};
@@ -120,7 +121,7 @@ Result<void> lock_checkpoints(Disk& disk, const std::string& path, std::unique_p
         return Error{.code = Errc::limit_exceeded,
                      .detail = "another member is writing a checkpoint"};
     }
-    // Between the two calls whoever had it may have been the last to hold that file.
+    // Between the two calls the name may have been removed or given to another file.
     if (!US_TRY(file->is_at(path))) {
         return Error{.code = Errc::limit_exceeded, .detail = path + " was removed or replaced"};
     }

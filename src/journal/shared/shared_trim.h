@@ -14,17 +14,19 @@ struct Trimmed {
 };
 
 /// Removes what two durable checkpoints make superfluous, epochs that never counted, old claims,
-/// and what the dead have left unfinished. Nothing of `own` epoch that is needed, nothing of a
-/// higher.
+/// and unfinished files of processes that have ended. It removes nothing that is needed of `own`
+/// epoch or of a higher one.
 ///
 /// Thread: the checkpoint worker.
-/// Errors: not_active, disk_failed: the epoch is another's; what the disk says otherwise (none).
-/// Source: docs/protocols/fencing.md, "Deleting".
+/// Errors: those of check_epoch(), and those of the disk (none).
+/// Source: docs/formats/shared-journal.md, "Deleting".
 [[nodiscard]] Result<Trimmed> trim_shared(Disk& disk, const std::string& directory,
                                           const EpochRecord& own);
 
-/// Takes the lock without which nobody writes a checkpoint, if `lock` is null.
-/// Errors: limit_exceeded (none) if another member is writing one; disk_failed, no_space (none).
+/// Takes the lock that a member must hold to write a checkpoint, if `lock` is null. Otherwise
+/// checks that the lock is still in force.
+/// Errors: limit_exceeded (none) if another member is writing a checkpoint, or if the file at
+///         `path` was removed or replaced; disk_failed, no_space (none).
 [[nodiscard]] Result<void> lock_checkpoints(Disk& disk, const std::string& path,
                                             std::unique_ptr<File>& lock);
 

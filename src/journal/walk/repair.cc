@@ -32,7 +32,7 @@ Result<void> check_repairable(const std::string& directory, const Walked& found)
     return {};
 }
 
-/// Who appends to a segment of a shared journal has its lock.
+/// The process that appends to a segment of a shared journal holds the lock of the file.
 Result<std::unique_ptr<File>> locked_segment(Disk& disk, const std::string& directory,
                                              std::string_view name) {
     auto file = US_TRY(disk.open(path_in(directory, name), Disk::Open::existing));

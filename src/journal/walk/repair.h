@@ -10,17 +10,17 @@ namespace understudy::journal {
 
 struct Repaired {
     std::string file;
-    std::uint64_t zeros = 0;  ///< That were appended.
+    std::uint64_t zeros = 0;  ///< How many were appended.
 };
 
-/// Appends the zeros that segments lack, where every entry is whole: no other damage can be
-/// repaired without giving entries up.
+/// Appends the zeros that are missing at the end of segments whose entries are all complete. No
+/// other damage can be repaired without losing entries.
 ///
-/// `found` is what a walk of the directory found. Does all of it or refuses; what a crash leaves
-/// half done is done by the next attempt.
+/// `found` is the result of a walk through the directory. Repairs everything or refuses. What is
+/// unfinished after a crash is done by the next attempt.
 ///
-/// Errors: in_use (none): somebody has the journal open; corrupt (none): something else is damaged,
-///         nothing was changed; no_space, denied, disk_failed (unknown).
+/// Errors: in_use (none): a process has the journal open; corrupt (none): there is other damage,
+///         and nothing was changed; no_space, denied, disk_failed (unknown).
 /// Thread: any; blocks.
 [[nodiscard]] Result<std::vector<Repaired>> repair(Disk& disk, const std::string& directory,
                                                    const Walked& found);

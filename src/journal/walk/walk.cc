@@ -15,7 +15,7 @@ namespace understudy::journal {
 
 namespace {
 
-// How often files may be removed under a walk.
+// A walk is repeated when files are removed during it. This is how often it is tried at most.
 constexpr int walks_max = 5;
 
 struct Kinds {
@@ -173,7 +173,7 @@ void WalkParts::judge_checkpoints() {
                 fmt::format("it is gone, and no checkpoint that is whole reaches up to entry {}",
                             out.first.value));
     }
-    // In use, files come and go while they are listed.
+    // While a journal is in use, files are made and removed while they are listed.
     if (!out.live && out.first > Index{1} && out.damages.empty()) judge_trimming();
 }
 

@@ -20,17 +20,17 @@ namespace understudy::journal {
 enum class WalkKind : std::uint8_t { local, node, shared };
 [[nodiscard]] std::string_view name(WalkKind kind);
 
-/// Something that is not as it was written, and that something else says was durable.
+/// Something that differs from what was written, although other data says that it was durable.
 struct Damage {
-    Index entry;  ///< The first that is lost by it; 0 if none is.
+    Index entry;  ///< The first entry that is lost by it; 0 if none is lost.
     std::string file;
     std::uint64_t offset = 0;
     std::string why;
-    /// The length at which the file is whole again, if only zeros are missing; 0: it is not that.
+    /// The length at which the file is complete again, if only zeros are missing; otherwise 0.
     std::uint64_t whole_at = 0;
 };
 
-/// Bytes behind the last entry of a segment: a write that was not finished, or is just going on.
+/// Bytes after the last entry of a segment: a write that was not finished, or is in progress.
 struct Stray {
     std::string file;
     std::uint64_t offset = 0;
@@ -41,7 +41,7 @@ struct WalkedSegment {
     enum class State : std::uint8_t {
         begun,
         reserve,
-        superseded,  ///< Of an epoch that no later one builds on: it counts for nothing.
+        superseded,  ///< Of an epoch that no later epoch continues. It does not count.
     };
     std::string name = {};
     Epoch epoch = {};  ///< In its name, in a shared journal.
@@ -49,15 +49,15 @@ struct WalkedSegment {
     std::uint64_t size_bytes = 0;
     std::uint64_t used_bytes = 0;
     Index first = {};
-    Index last = {};  ///< 0: it holds none.
-    bool reused = false;  ///< Behind its entries stands what an earlier segment held.
+    Index last = {};  ///< 0: it has no entries.
+    bool reused = false;  ///< After its entries come bytes of an earlier segment.
     State state = State::begun;
 };
 
 struct WalkedCheckpoint {
     std::string name;
     std::uint64_t size_bytes = 0;
-    std::optional<Checkpoint> checkpoint;  ///< Nothing if it is not whole.
+    std::optional<Checkpoint> checkpoint;  ///< Absent if the file is damaged.
 };
 
 /// Entries of one epoch that follow each other.
@@ -70,9 +70,9 @@ struct WalkedTenure {
 struct WalkedClaim {
     std::string name = {};
     Epoch epoch = {};
-    std::optional<EpochRecord> record = {};  ///< Nothing if it was never finished, or is damaged.
+    std::optional<EpochRecord> record = {};  ///< Absent if it was never finished, or is damaged.
     std::uint64_t stamp = 0;
-    bool held = false;  ///< Its maker lives.
+    bool held = false;  ///< The process that made it is running.
 };
 
 struct WalkedGroup {
@@ -91,8 +91,8 @@ struct Walked {
     std::uint64_t identity = 0;  ///< Of a node's log.
     Index first;                 ///< 0: there are no entries.
     Index last;
-    Index durable;    ///< Something says that entries up to here were.
-    Index committed;  ///< Of a shared journal; elsewhere as `durable`.
+    Index durable;    ///< Other data says that entries up to this one were durable.
+    Index committed;  ///< In a shared journal; otherwise the same as `durable`.
     std::array<std::uint64_t, 5> counts{};  ///< By EntryType.
     std::uint64_t body_bytes = 0;
     std::vector<WalkedSegment> segments;
@@ -104,14 +104,15 @@ struct Walked {
     std::vector<WalkedGroup> groups;
     std::vector<std::string> spares;
     std::vector<std::string> temporaries;
-    std::vector<std::string> foreign;  ///< Names that are no journal's. They are left alone.
+    /// Names that do not belong to a journal. They are not touched.
+    std::vector<std::string> foreign;
     std::vector<Stray> strays;
     std::vector<Damage> damages;
 };
 
 class PlaceReader;
 
-/// What a node's log holds, when it has been read through, and how its bodies are to be had.
+/// What a node's log holds, after all of it was read, and a reader for its bodies.
 struct NodeGroups {
     std::uint32_t journal = 0;
     std::uint64_t identity = 0;  ///< Of the log.
@@ -119,39 +120,42 @@ struct NodeGroups {
     PlaceReader& bodies;
 };
 
-/// Who is told while a directory is walked through.
+/// Is told what a walk through a directory finds.
 class WalkVisitor {
 public:
     virtual ~WalkVisitor() = default;
 
-    /// The entries come now, or once more from the first: files were removed meanwhile by who has
-    /// it open. The checkpoints have been read.
+    /// The entries follow. If this is called again, they start again from the first: the process
+    /// that has the journal open has removed files meanwhile. The checkpoints have been read.
     virtual void begin(const Walked&) {}
-    /// An entry, with the file in which it stands and where. An error ends the walk.
+    /// An entry, with its file and its offset there. An error ends the walk.
     [[nodiscard]] virtual Result<void> entry(const Entry&, const std::string& /*file*/,
                                              std::uint64_t /*offset*/) {
         return {};
     }
-    /// Of a node's log, behind its last entry; not if something of it is lost. An error ends the
-    /// walk; `not_found`, if files go because the log is in use, begins it again.
+    /// For a node's log, after its last entry; not called if something of it is lost. An error ends
+    /// the walk. But after no_such_file, which comes if files are removed because the log is in
+    /// use, the walk begins again.
     [[nodiscard]] virtual Result<void> groups(const NodeGroups&) { return {}; }
-    /// How much has been read of how much there is.
+    /// How many bytes have been read, and of how many.
     virtual void progress(std::uint64_t /*bytes*/, std::uint64_t /*of_bytes*/) {}
 };
 
 enum class WalkDepth : std::uint8_t {
     entries,     ///< Segments and checkpoints.
-    everything,  ///< And what entries of a node's log say of each other.
+    everything,  ///< Also checks what the entries of a node's log say about each other.
 };
 
-/// Reads a journal's directory, whatever kind it is of, and changes nothing in it.
+/// Reads the directory of a journal of any kind, and changes nothing in it.
 ///
-/// Takes no lock, so that it may look at a journal that is in use: what is just being written is
-/// then the end of it. Damage does not end the walk: it goes on where entries can be told again.
+/// Takes no lock, so that it can read a journal that is in use. What is being written at that
+/// moment is then the end of the journal. Damage does not end the walk: it goes on where entries
+/// can be read again.
 ///
-/// Requires: `disk` opens for reading, and its files' lock() only asks whether somebody has it.
-/// Errors: bad_config (none): no directory, no journal, or one of a newer version; denied,
-///         disk_failed (none): a file cannot be read; what the visitor answers.
+/// Requires: `disk` opens files for reading, and lock() on them only asks whether a process holds
+/// the lock.
+/// Errors: bad_config (none): no directory, no journal, or a journal of a newer version; denied,
+///         disk_failed (none): a file cannot be read; the errors that the visitor returns.
 /// Thread: any; blocks.
 /// Source: docs/formats/journal.md, node-log.md, shared-journal.md.
 [[nodiscard]] Result<Walked> walk(Disk& disk, const std::string& directory, WalkDepth depth,

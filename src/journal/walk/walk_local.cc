@@ -13,7 +13,7 @@ namespace understudy::journal {
 
 namespace {
 
-// So much is read between two words about progress.
+// How many bytes are read between two reports of progress.
 constexpr std::uint64_t progress_bytes = 4 * MiB;
 
 /// Goes through the segments of a local journal.
@@ -29,7 +29,7 @@ public:
 private:
     struct Found {
         std::uint64_t generation = 0;
-        bool begun = false;  ///< When the walk began.
+        bool begun = false;  ///< It was begun when the walk began.
     };
 
     void sort_out(const std::string& name);
@@ -53,7 +53,7 @@ private:
     std::vector<Index> checkpoints_;
     bool has_lock_ = false;
     bool has_identity_ = false;
-    bool joined_ = false;  ///< chain_ says what must come next.
+    bool joined_ = false;  ///< chain_ says which entry must come next.
     Chain chain_;
     Index claimed_;
 };
@@ -122,7 +122,7 @@ Result<void> LocalWalk::ask_who_has_it() {
     return {};
 }
 
-/// As it is now; nothing if the segment is not there, or has not been begun.
+/// Reads the header as it is now; nullopt if the segment has not been begun.
 Result<std::optional<SegmentHeader>> LocalWalk::header_of(std::uint64_t generation) {
     const std::string path = parts_.path(segment_name(generation));
     const auto file = US_TRY(parts_.disk.open(path, Disk::Open::existing));
@@ -145,7 +145,7 @@ Result<void> LocalWalk::segment(std::size_t at) {
         const auto later = found_.begin() + static_cast<std::ptrdiff_t>(at) + 1;
         const bool was_begun =
             remains.claimed > chain_.last || std::any_of(later, found_.end(), begun);
-        // Just now, perhaps.
+        // The header may have been written just now.
         if (was_begun) header = US_TRY(header_of(generation));
         if (!header) {
             if (was_begun) {
@@ -168,7 +168,7 @@ Result<void> LocalWalk::segment(std::size_t at) {
     return {};
 }
 
-/// What is true of a segment that is not begun, whenever a process or a machine stopped.
+/// Checks what is always true of a segment that is not begun, whenever a process or a host stopped.
 void LocalWalk::check_reserve(std::size_t at, const WalkedSegment& segment) {
     const Index next = chain_.last.next();
     const std::uint64_t expected =
@@ -179,14 +179,14 @@ void LocalWalk::check_reserve(std::size_t at, const WalkedSegment& segment) {
     } else if (!is_segment_length(segment.size_bytes)) {
         parts_.damaged(next, segment.name, 0, lost_length(segment.size_bytes));
     } else if (at == 1 && !joined_ && !found_[0].begun) {
-        // A new journal's first segment is begun before there is a second.
+        // The first segment of a new journal is begun before the second one is made.
         parts_.damaged({1}, segment_name(found_[0].generation), 0,
                        "the header of the segment is unreadable");
     }
 }
 
-/// A reserve says that entries up to `durable` were, when it was made. If they are not there, they
-/// stood in the segment before it.
+/// A reserve says that entries up to `durable` were durable when it was made. If they are missing,
+/// they were in the segment before it.
 void LocalWalk::vouched(std::size_t at, Index durable) {
     const bool lost = durable > chain_.last && durable > claimed_;
     claimed_ = std::max(claimed_, durable);
@@ -195,7 +195,7 @@ void LocalWalk::vouched(std::size_t at, Index durable) {
                    fmt::format("entries up to {} were durable", durable.value));
 }
 
-/// Behind the older of two checkpoints.
+/// The first entry after the older of the two newest checkpoints; 1 if there are fewer than two.
 Index LocalWalk::first_needed() const {
     return checkpoints_.size() < 2 ? Index{1} : checkpoints_[checkpoints_.size() - 2].next();
 }
@@ -205,11 +205,12 @@ void LocalWalk::unreadable_header(std::size_t at, WalkedSegment& segment) {
     parts_.damaged(known ? chain_.last.next() : Index{}, segment.name, 0,
                    "the header of the segment is unreadable");
     parts_.interrupt();
-    // Nothing more is asked of what comes before the next header.
+    // The next header need not follow what was read before it.
     joined_ = false;
 }
 
-/// Does the segment follow what was read? If not, it is gone on with it all the same.
+/// Checks whether the segment follows what was read. If it does not, the walk goes on with it
+/// nevertheless.
 Result<void> LocalWalk::join(std::size_t at, const SegmentHeader& header,
                              WalkedSegment& segment) {
     segment.first = header.first;
@@ -217,7 +218,8 @@ Result<void> LocalWalk::join(std::size_t at, const SegmentHeader& header,
     segment.used_bytes = segment_header_bytes;
     const bool gap = at > 0 && found_[at].generation != found_[at - 1].generation + 1;
     if (gap) {
-        // Of what nothing needs any more, a machine that stops may bring back any part.
+        // After a power cut, any of the removed segments that are no longer needed may be there
+        // again.
         if (header.first > first_needed()) {
             parts_.damaged(chain_.last.next(), segment_name(found_[at].generation - 1), 0,
                            fmt::format("it is missing, and {} was made after it", segment.name));
@@ -275,13 +277,14 @@ Result<void> LocalWalk::entries(std::size_t at, File& file, WalkedSegment& segme
             parts_.stray(segment.name, segment.used_bytes, end);
             break;
         }
-        // It may have been written since it was read: who says so wrote later.
+        // The entry may have been written after it was read: the data that says that it is durable
+        // was written later.
         if (looked_again_at != segment.used_bytes) {
             looked_again_at = segment.used_bytes;
             reader.emplace(file, segment.size_bytes, segment.generation);
             continue;
         }
-        // Or the file is another segment by now: then this one is needed no more.
+        // The file may be another segment by now. Then this segment is not needed any more.
         US_CHECK(parts_.disk.open(parts_.path(segment.name), Disk::Open::existing));
         const Buffer raw = US_TRY(reader->copy(segment.used_bytes, entry_header_bytes));
         const auto header = decode_header(raw, checksum_seed(segment.generation));
@@ -306,7 +309,7 @@ Result<void> LocalWalk::entries(std::size_t at, File& file, WalkedSegment& segme
     return {};
 }
 
-/// What something behind the last readable entry of the segment says was durable.
+/// The highest index that data after the last readable entry of the segment says was durable.
 Result<Index> LocalWalk::claimed_behind(std::size_t at, SegmentReader& reader,
                                         const WalkedSegment& segment, std::uint64_t& end) {
     const auto remains = US_TRY(reader.search(segment.used_bytes));

@@ -15,7 +15,7 @@ namespace understudy::journal {
 
 namespace {
 
-constexpr std::uint64_t bodies_bytes_max = 1 * MiB;  // Of bodies, at a time.
+constexpr std::uint64_t bodies_bytes_max = 1 * MiB;  // Bodies that are read at once.
 
 bool begins_with_identity(Bytes records) {
     ByteReader reader(records);
@@ -73,7 +73,7 @@ Result<void> WalkNode::restore(Index at) {
         }
         rest.erase(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(taken));
     }
-    if (is_ == Is::unknown) {  // A state of fewer bytes than a block's length has.
+    if (is_ == Is::unknown) {  // The state is shorter than the length field of a block.
         is_ = Is::no;
         return {};
     }
@@ -129,7 +129,7 @@ Result<void> WalkNode::finish(WalkDepth depth) {
                                   .bodies = bodies});
 }
 
-/// Each live entry lies where the index says, and is what the index says.
+/// Checks that each live entry is where the index says, and is the one that the index describes.
 Result<void> WalkNode::read_bodies(GroupId id, const GroupIndex& group) {
     PlaceReader reader(parts_.disk, parts_.directory, parts_.out.journal);
     for (Index index = group.first; index <= group.last();) {
@@ -141,13 +141,14 @@ Result<void> WalkNode::read_bodies(GroupId id, const GroupIndex& group) {
             bytes += entry.body_bytes + record_overhead_max;
         }
         if (reader.read(wanted)) continue;
-        // Which of them?
+        // Find out which of them cannot be read.
         for (const WantedBody& one : wanted) {
             const auto found = reader.read({one});
             if (found) continue;
             const Errc code = found.error().code;
             if (code != Errc::corrupt && code != Errc::no_such_file) return found.error();
-            // Who has it open may have removed the segment, or used it again: look again, at all.
+            // The process that has the log open may have removed or reused the segment: the walk
+            // begins again.
             if (code == Errc::no_such_file && parts_.out.live) return found.error();
             const std::uint64_t generation =
                 std::uint64_t{parts_.out.journal} << 32 | one.entry.segment;

@@ -4,7 +4,7 @@
 
 namespace understudy::journal {
 
-/// Reads what the commands of a local journal say if it is a node's log.
+/// Interprets the commands of a local journal, if it is a node's log.
 ///
 /// Thread: a worker.
 /// Source: docs/formats/node-log.md.
@@ -12,12 +12,12 @@ class WalkNode {
 public:
     explicit WalkNode(WalkParts& parts) : parts_(parts) {}
 
-    /// Restores the newest whole checkpoint, if it is one of a node's log.
+    /// Restores the newest undamaged checkpoint, if it is one of a node's log.
     /// Errors: no_such_file, disk_failed (none).
     [[nodiscard]] Result<void> begin();
-    /// All entries, in order. `offset` is that of the body.
+    /// To be called with all entries, in order. `offset` is that of the body.
     void take(const Entry& entry, const std::string& file, std::uint64_t offset);
-    /// Gives the groups; reads each body if `depth` says so. Errors: no_such_file, disk_failed
+    /// Reports the groups. Reads each body if `depth` says so. Errors: no_such_file, disk_failed
     /// (none).
     [[nodiscard]] Result<void> finish(WalkDepth depth);
 
@@ -30,9 +30,9 @@ private:
     WalkParts& parts_;
     Is is_ = Is::unknown;
     NodeIndex index_;
-    Index from_;           ///< Of the checkpoint that was restored.
-    Index taken_;          ///< The entry before is known to the index.
-    bool broken_ = false;  ///< An entry was lost: the index is not what the log says any more.
+    Index from_;           ///< Index of the checkpoint that was restored.
+    Index taken_;          ///< The last entry that the index contains.
+    bool broken_ = false;  ///< An entry was lost: the index does not match the log any more.
 };
 
 }  // namespace understudy::journal

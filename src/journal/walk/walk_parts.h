@@ -10,31 +10,33 @@
 
 namespace understudy::journal {
 
-/// What walks through all kinds of directories have in common: counting, and checking checkpoints.
+/// The common part of walks through all kinds of directories: it counts, and checks checkpoints.
 ///
 /// Thread: a worker.
 class WalkParts {
 public:
     WalkParts(Disk& disk, std::string directory, WalkVisitor& visitor);
 
-    /// Reads all of it. A damaged one is noted. Errors: no_such_file, bad_config, disk_failed
+    /// Reads the whole checkpoint. Damage is noted. Errors: no_such_file, bad_config, disk_failed
     /// (none).
     [[nodiscard]] Result<void> read_checkpoint(Index at);
-    /// Reads what the directory is. Damage is noted. Errors: no_such_file, bad_config, disk_failed.
+    /// Reads the identity of the directory. Damage is noted. Errors: no_such_file, bad_config,
+    /// disk_failed.
     [[nodiscard]] Result<void> read_identity();
-    /// Counts an entry, and tells the visitor. `checksum` is what a checkpoint of it would hold.
+    /// Counts an entry, and tells the visitor. `checksum` is the one that a checkpoint at this
+    /// entry would have.
     [[nodiscard]] Result<void> take(const Entry& entry, std::uint32_t checksum,
                                     const std::string& file, std::uint64_t offset);
-    /// The entry with that checksum is gone, the one behind it is not.
+    /// The entry with this checksum is gone, and the entry after it is there.
     void take_gone(Index index, std::uint32_t checksum, const std::string& file);
-    /// No entry can be told from here on, up to the next one that is taken.
+    /// Entries are missing between here and the next one that is taken.
     void interrupt() { interrupted_ = true; }
-    /// What the checkpoints demand of the entries, when all have been taken.
+    /// Checks that the entries fit to the checkpoints, after all entries have been taken.
     void judge_checkpoints();
-    /// The newest that is whole, or null.
+    /// The newest checkpoint that is not damaged, or null.
     [[nodiscard]] const Checkpoint* newest_checkpoint() const;
 
-    /// Notes that a begun segment has not the length that its header says, and what of it is lost.
+    /// Notes that the length of a begun segment differs from its header, and what is lost.
     /// Errors: disk_failed (none).
     [[nodiscard]] Result<void> short_segment(File& file, const SegmentHeader& header,
                                              const WalkedSegment& segment,
@@ -59,7 +61,7 @@ private:
     bool interrupted_ = false;
 };
 
-/// Local journals, node logs among them.
+/// For local journals, including node logs.
 [[nodiscard]] Result<void> walk_local(WalkParts& parts, const std::vector<std::string>& names,
                                       WalkDepth depth);
 [[nodiscard]] Result<void> walk_shared(WalkParts& parts, const std::vector<std::string>& names);

@@ -16,7 +16,7 @@ namespace understudy::journal {
 
 namespace {
 
-/// Goes through a shared journal by the rules of its readers.
+/// Goes through a shared journal, by the rules that its readers follow.
 class SharedWalk {
 public:
     SharedWalk(WalkParts& parts, const std::vector<std::string>& names);
@@ -24,7 +24,7 @@ public:
     Result<void> run();
 
 private:
-    /// A segment from which entries can be told, whatever is before it.
+    /// A segment from which entries can be read, whatever is before it.
     struct Anchor {
         std::size_t part = 0;
         std::uint64_t generation = 0;
@@ -52,8 +52,8 @@ private:
     const std::vector<std::string>& all_;
     const SharedNames names_;
     std::map<Epoch, Seal> seals_;
-    std::set<Epoch> unsealed_;                   ///< Whose seal is unreadable.
-    std::map<std::uint64_t, std::size_t> known_;  ///< Generation to its place in out.segments.
+    std::set<Epoch> unsealed_;                   ///< Epochs whose seal is unreadable.
+    std::map<std::uint64_t, std::size_t> known_;  ///< Generation to the position in out.segments.
     std::vector<Anchor> anchors_;
 };
 
@@ -111,7 +111,8 @@ Result<void> SharedWalk::read_epoch_and_claims() {
     return {};
 }
 
-/// Its maker may have died before it wrote it: such a one says only that the epoch is taken.
+/// The member that made a claim may have died before it wrote the content. Such a claim only says
+/// that the epoch is taken.
 Result<void> SharedWalk::read_claim(Epoch epoch) {
     WalkedClaim claim{.name = claim_name(epoch), .epoch = epoch};
     const auto file = US_TRY(parts_.disk.open(parts_.path(claim.name), Disk::Open::existing));
@@ -135,7 +136,8 @@ Result<void> SharedWalk::read_claim(Epoch epoch) {
         } else if (record) {
             parts_.damaged({}, claim.name, 0, "it claims another epoch than its name says");
         } else if (record.error().code == Errc::corrupt) {
-            // Torn in its first write, if nothing shows that it was synced.
+            // If nothing shows that the claim was synced, its first write was torn. That is no
+            // damage.
             const bool synced = names_.segments.contains(epoch) ||
                                 (parts_.out.published && parts_.out.published->epoch == epoch);
             if (synced) parts_.damaged({}, claim.name, 0, record.error().detail);
@@ -156,19 +158,19 @@ Result<void> SharedWalk::list_segments() {
     return {};
 }
 
-/// What must be there together, whenever a process or a machine stopped.
+/// Checks which files must exist together, whenever a process or a host stopped.
 Result<void> SharedWalk::check_names() {
     Walked& out = parts_.out;
     const bool unreadable = std::any_of(out.damages.begin(), out.damages.end(),
                                         [](const auto& one) { return one.file == epoch_name; });
     if (!out.published && !unreadable && !names_.segments.empty()) {
-        // It is published before the first segment has its name, and never removed.
+        // This file is made before the first segment has its name, and is never removed.
         parts_.damaged({}, std::string(epoch_name), 0,
                        fmt::format("it is missing, and segments of epoch {} are there",
                                    names_.head().value));
     }
     auto lost = US_TRY(find_lost_segment(parts_.disk, parts_.directory, names_));
-    if (lost && out.live) {  // Begun and removed, perhaps, since the names were listed.
+    if (lost && out.live) {  // It may have been begun and removed since the names were listed.
         const SharedNames now = SharedNames::of(US_TRY(parts_.disk.list(parts_.directory)));
         lost = US_TRY(find_lost_segment(parts_.disk, parts_.directory, now));
     }
@@ -210,8 +212,8 @@ Result<void> SharedWalk::look_at_segment(Epoch epoch, std::uint64_t generation) 
     return {};
 }
 
-/// The first entry that can be told: from the beginning, unless a seal on the way there is
-/// unreadable. 0: the newest one is.
+/// The first entry that can be reported: the first of all, unless a seal between it and the newest
+/// epoch is unreadable. 0: the seal of the newest epoch is unreadable.
 Result<Index> SharedWalk::first_wanted() {
     Index wanted{1};
     for (Epoch epoch = names_.head(); epoch != Epoch{};) {
@@ -259,7 +261,7 @@ Result<void> SharedWalk::follow() {
     return entries(cursor);
 }
 
-/// Which segments count, and where entries can be told from.
+/// Finds which segments count, and from which of them entries can be read.
 Result<void> SharedWalk::anchor(const std::vector<SharedPart>& found) {
     for (std::size_t at = 0; at < found.size(); ++at) {
         const SharedPart& part = found[at];
@@ -289,7 +291,7 @@ Result<void> SharedWalk::anchor(const std::vector<SharedPart>& found) {
     return {};
 }
 
-/// A segment has its full length from its first moment.
+/// A segment has its full length from the moment it has its name.
 Result<void> SharedWalk::check_length(const WalkedSegment& segment) {
     const auto file = US_TRY(parts_.disk.open(parts_.path(segment.name), Disk::Open::existing));
     SegmentReader reader(*file, segment.size_bytes, segment.generation);
@@ -300,14 +302,16 @@ Result<void> SharedWalk::check_length(const WalkedSegment& segment) {
                                 segment_header_bytes + (sealed ? seal_bytes : 0));
 }
 
-/// Of the newest epoch: a segment is made when the one before has its name.
+/// For the newest epoch: a segment is made only after the one before it has its name, so its
+/// numbers have no gap.
 void SharedWalk::check_numbers(const SharedPart& part) {
     const Index needed = names_.checkpoints.size() < 2 ? Index{1} : names_.checkpoints[1].next();
     for (std::size_t i = 1; i < part.generations.size(); ++i) {
         const std::uint64_t before = part.generations[i - 1];
         const WalkedSegment& segment = *segment_of(part.generations[i]);
         if (segment.generation == before + 1) continue;
-        // Of what nothing needs any more, a machine that stops may bring back any part.
+        // After a power cut, any of the removed segments that are no longer needed may be there
+        // again.
         if (segment.first != Index{} && segment.first <= needed) continue;
         parts_.damaged({}, shared_segment_name(part.epoch, segment.generation - 1), 0,
                        fmt::format("it is missing, and {} was made after it", segment.name));
@@ -328,7 +332,7 @@ Result<void> SharedWalk::entries(SharedCursor& cursor) {
         }
         const auto judged = cursor.judge();
         if (judged) break;
-        // It may have been written while it was looked behind it.
+        // The entry may have been written while the bytes after it were searched.
         const Index last = cursor.position().chain.last;
         if (judged.error().code == Errc::corrupt && looked_again_behind != last.next()) {
             looked_again_behind = last.next();
@@ -340,7 +344,8 @@ Result<void> SharedWalk::entries(SharedCursor& cursor) {
     return end_of(cursor);
 }
 
-/// Notes damage and goes to the next segment from which entries can be told; false if none is left.
+/// Notes damage, and goes to the next segment from which entries can be read. Returns false if none
+/// is left.
 Result<bool> SharedWalk::go_on_behind(SharedCursor& cursor, const Error& error) {
     if (error.code != Errc::corrupt) return error;
     const SharedCursor::Position at = cursor.position();
@@ -349,7 +354,8 @@ Result<bool> SharedWalk::go_on_behind(SharedCursor& cursor, const Error& error) 
     const std::string prefix = hex16(part.epoch.value) + "-";
     auto& known = parts_.out.damages;
     const auto noted = std::find_if(known.begin(), known.end(), [&](const Damage& one) {
-        const bool of_it = one.file == file && one.offset < at.offset;  // Its header, or its seal.
+        // Damage of its header or its seal.
+        const bool of_it = one.file == file && one.offset < at.offset;
         const bool of_later = !part.next && one.file > file && one.file.starts_with(prefix);
         return of_it || of_later;
     });
@@ -391,7 +397,7 @@ Result<void> SharedWalk::take(const SharedCursor& cursor, const SharedCursor::Fo
     return parts_.take(entry, content_checksum(entry), segment.name, offset);
 }
 
-/// What is behind the last entry: being written, or never finished.
+/// Notes the bytes after the last entry: a write that is in progress or was never finished.
 Result<void> SharedWalk::end_of(const SharedCursor& cursor) {
     Walked& out = parts_.out;
     out.durable = std::max(out.durable, cursor.durable());

@@ -23,7 +23,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-/// Remembers what came by.
+/// Remembers what it is told.
 class Collector final : public WalkVisitor {
 public:
     void begin(const Walked&) override { entries.clear(); }
@@ -58,7 +58,7 @@ bool found_in(const Walked& walked, const std::string& file) {
                        [&](const Damage& one) { return one.file == file; });
 }
 
-/// Three segments, two checkpoints, closed as it should be.
+/// Three segments and one checkpoint, closed in order.
 void make_local(FakeDisk& disk) {
     Session session(disk);
     session.opened();
@@ -93,7 +93,7 @@ TEST(Walk, TellsWhatALocalJournalHolds) {
     EXPECT_EQ(walked->segments[0].first, Index{1});
     EXPECT_EQ(walked->segments[1].first, walked->segments[0].last.next());
     EXPECT_EQ(walked->segments.back().state, WalkedSegment::State::reserve);
-    // What it says of places is so.
+    // The places that it reports are right.
     for (const auto& seen : collector.entries) {
         const Buffer& bytes = disk.contents(whole(seen.file));
         const Bytes there = Bytes(bytes).subspan(static_cast<std::size_t>(seen.offset));
@@ -113,7 +113,7 @@ TEST(Walk, WhatIsInUseIsReadAsItIs) {
     EXPECT_THAT(walked->damages, IsEmpty());
     EXPECT_EQ(walked->last, Index{2});
 
-    // A walk that is overtaken by appends and by a trim, too.
+    // Also a walk during which entries are appended and segments are trimmed.
     Collector collector;
     bool busy = false;
     collector.on_entry = [&](Index) {
@@ -129,7 +129,8 @@ TEST(Walk, WhatIsInUseIsReadAsItIs) {
     session.close();
 }
 
-/// Every byte of what is used, in each file; the mark at the very end only looks torn.
+/// Flips a bit in every used byte of each file. Damage to the mark at the very end only looks like
+/// a torn end.
 TEST(Walk, EveryFlippedBitOfALocalJournalIsFound) {
     FakeDisk disk(1);
     make_local(disk);
@@ -156,7 +157,7 @@ TEST(Walk, EveryFlippedBitOfALocalJournalIsFound) {
             }
             disk.flip(file, at * 8 + 3);
         }
-        // What should be zero behind them is not lost by it, but is said.
+        // A byte after the entries that should be zero is no loss, but it is reported.
         disk.flip(file, (segment.used_bytes + 70) * 8);
         const auto walked = look(disk);
         ASSERT_TRUE(walked);
@@ -312,7 +313,7 @@ TEST(Walk, TellsTheGroupsOfANodesLog) {
     EXPECT_EQ(walked->groups[0].term, Epoch{2});
     EXPECT_EQ(walked->groups[1].first, Index{1});
 
-    // A checkpoint of the index, and bodies behind and before it.
+    // A checkpoint of the index, with bodies before and after it.
     {
         NodeSession session(disk, 2);
         session.opened();
@@ -329,7 +330,7 @@ TEST(Walk, TellsTheGroupsOfANodesLog) {
     EXPECT_EQ(more->groups.at(0).last, Index{14});
     EXPECT_FALSE(more->checkpoints.empty());
 
-    // The index says where a body lies; it is another one now.
+    // The index says where a body is, and another body is there now.
     const std::string victim = more->segments.at(0).name;
     const std::string file = std::string(node_directory) + "/" + victim;
     disk.flip(file, (more->segments[0].used_bytes / 2) * 8);
@@ -346,7 +347,7 @@ struct WalkShared : testing::Test {
     FakeDisk store{1};
     SharedOracle oracle;
 
-    /// Two tenures, a segment more than each began with, a checkpoint.
+    /// Two tenures, each with one more segment than it began with, and a checkpoint.
     void make() {
         SharedMember first(store, oracle, "a", 1);
         first.opened();
@@ -404,7 +405,8 @@ TEST_F(WalkShared, EveryFlippedBitIsFound) {
     std::size_t looked_at = 0;
     for (const WalkedSegment& segment : good->segments) {
         if (segment.state != WalkedSegment::State::begun) continue;
-        if (segment.last == Index{}) continue;  // All in it is void: behind the seal of a later.
+        // All its entries are void: they come after the point that a later seal names.
+        if (segment.last == Index{}) continue;
         const std::string file = whole(segment.name);
         for (std::uint64_t at = 0; at < segment.used_bytes;
              at += at < 300 || at + 60 > segment.used_bytes ? 1 : 4'099) {

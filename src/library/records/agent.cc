@@ -28,7 +28,7 @@ Result<Agent> Agent::open(AgentOptions options) {
     const std::shared_ptr<Log> log = library::make_log(std::move(options.log));
     auto threads = US_TRY(library::join_threads(options.threads, log));
     auto impl = std::make_shared<Impl>(log, std::move(checked), std::move(threads));
-    if (!options.threads) impl->threads->callbacks->leave(TimePoint{});  // To the agent alone.
+    if (!options.threads) impl->threads->callbacks->leave(TimePoint{});  // They are not shared.
     US_CHECK(impl->open());
     return Agent(std::move(impl));
 }

@@ -101,7 +101,8 @@ void JournaledService::copy_failed(const Error& error) {
 // --- Changes -------------------------------------------------------------------------------------
 
 void JournaledService::submit(Kind kind, std::string_view name, Bytes bytes) {
-    // A change that follows a refused one was made on records that never were.
+    // A change that follows a refused one was made to records that do not exist in that state, so
+    // it is dropped.
     if (refused_) return;
     if (replica() == nullptr || tenure_.value == 0) {
         return answered(Error{.code = Errc::not_active,
@@ -127,7 +128,8 @@ void JournaledService::answered(const Result<replica::Reply>& reply) {
     if (under_way_ == 0) settle();
 }
 
-/// Nothing is under way: what was waited for is told, and after a refusal the records begin anew.
+/// Called when no change is under way. Callers that wait get the result, and after a refusal the
+/// records are reset.
 void JournaledService::settle() {
     const auto waiting = std::exchange(waiting_, {});
     const auto refused = std::exchange(refused_, std::nullopt);

@@ -25,11 +25,11 @@ namespace understudy {
 
 namespace library {
 
-/// Where the records of a service with a journal come from.
+/// The source of the records of a service with a journal.
 struct RecordSource {
-    /// Counts how often the records in hand have been reset; any thread.
+    /// Counts how often the Record objects have been reset. Any thread.
     std::atomic<std::uint64_t> resets{1};
-    /// The record as it is durable. Any thread; waits for the loop.
+    /// The durable state of the record. Any thread; waits for the loop.
     std::function<std::optional<RecordImage>(const std::string& name)> fetch;
 };
 

@@ -12,31 +12,31 @@
 
 namespace understudy::library {
 
-/// Calls of handlers on their way to the loop and back, as Submissions; knows which have no answer
-/// yet, for whoever ends before they come.
+/// Calls of handlers on their way to the loop, and their answers on the way back (Submissions). It
+/// knows which calls have no answer yet, so that its owner can answer them when it ends.
 ///
-/// Thread: as said.
+/// Thread: each function says it.
 class Asks {
 public:
     using Answered = Submissions::Answered;
-    /// Begins one, on the loop; is told its answer there.
+    /// Begins a call, on the loop. `then` is called there with the answer.
     using Begin = std::function<void(std::string_view handler, Bytes arguments,
                                      std::function<void(Result<Bytes>)> then)>;
 
     Asks(std::shared_ptr<Log> log, std::shared_ptr<Callbacks> callbacks, std::size_t bytes_max,
          Begin begin, Submissions::Later later, Submissions::Ends ends);
 
-    /// Any thread. `full`: whether it may wait for room.
+    /// Any thread. `full` says whether it may wait for room.
     void ask(std::string_view handler, Bytes arguments, CommandQueue::Full full,
              Answered answered);
-    /// Any thread: takes nothing more.
+    /// Any thread. Refuses further calls.
     void close() { submissions_.close(); }
 
     // On the loop.
-    /// From now on they wait; drain() goes on.
+    /// Calls wait from now on, until drain().
     void hold() { held_ = true; }
     void drain();
-    /// What has no answer yet gets this one. Requires: nobody will tell another any more.
+    /// All calls without an answer get this error. Requires: no other answer to them will come.
     void give_up(const Error& error);
     void flush() { submissions_.flush(); }
 

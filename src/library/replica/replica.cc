@@ -51,7 +51,7 @@ Result<Replica> Replica::open(ReplicaOptions options, MakeStateMachine make) {
     const bool shared = options.threads.has_value();
     auto impl =
         std::make_shared<Impl>(log, std::move(options), std::move(make), std::move(threads));
-    if (!shared) impl->threads->callbacks->leave(TimePoint{});  // To the replica alone.
+    if (!shared) impl->threads->callbacks->leave(TimePoint{});  // They are not shared.
     impl->begin();
     return Replica(std::move(impl));
 }

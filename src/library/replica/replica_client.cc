@@ -20,7 +20,7 @@ namespace {
 
 static_assert(ReplicaClient::command_bytes_max == hosting::request_bytes_max);
 
-// --- What stands behind it -----------------------------------------------------------------------
+// --- Implementation ------------------------------------------------------------------------------
 
 ReplicaClient::Impl::Impl(std::shared_ptr<Log> its_log, ReplicaClientOptions its_options,
                           std::shared_ptr<library::ThreadPair> its_threads)
@@ -86,7 +86,7 @@ void ReplicaClient::Impl::later(std::function<void()> task) {
     loop.post([self = shared_from_this(), task = std::move(task)] { task(); });
 }
 
-// --- The public face -----------------------------------------------------------------------------
+// --- Public functions ----------------------------------------------------------------------------
 
 Result<ReplicaClient> ReplicaClient::open(ReplicaClientOptions options) {
     hosting::Places::Options where = US_TRY(
@@ -98,7 +98,7 @@ Result<ReplicaClient> ReplicaClient::open(ReplicaClientOptions options) {
     auto threads = US_TRY(library::join_threads(options.threads, log));
     const bool shared = options.threads.has_value();
     auto impl = std::make_shared<Impl>(log, std::move(options), std::move(threads));
-    if (!shared) impl->threads->callbacks->leave(TimePoint{});  // To the client alone.
+    if (!shared) impl->threads->callbacks->leave(TimePoint{});  // They are not shared.
     if (auto begun = impl->begin(std::move(where)); !begun) {
         impl->close(library::Ending::close_max);
         return begun.error();

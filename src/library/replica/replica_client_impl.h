@@ -19,7 +19,7 @@ namespace understudy {
 
 /// The implementation of a ReplicaClient, built like Replica::Impl.
 struct US_HIDDEN ReplicaClient::Impl final : std::enable_shared_from_this<Impl> {
-    /// Requires: the threads count it as a user already.
+    /// Requires: the threads already count this as a user.
     Impl(std::shared_ptr<Log> its_log, ReplicaClientOptions its_options,
          std::shared_ptr<library::ThreadPair> its_threads);
 
@@ -27,8 +27,8 @@ struct US_HIDDEN ReplicaClient::Impl final : std::enable_shared_from_this<Impl> 
     [[nodiscard]] Result<void> begin(hosting::Places::Options where);
     void close(Duration limit);
 
-    /// Calls `begin` on the loop with the client and what is to be called with the answer, and
-    /// waits for it.
+    /// Calls `begin` on the loop with the client and the function to be called with the answer, and
+    /// waits for the answer.
     template <class T, class Begin>
     [[nodiscard]] Result<T> await(Duration timeout, Begin begin) {
         return waiter.await<T>(timeout, [self = shared_from_this(), begin = std::move(begin)](

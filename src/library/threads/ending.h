@@ -11,16 +11,16 @@
 
 namespace understudy::library {
 
-/// The end of an object that uses a loop and a callback thread, its own or shared ones: once, and
-/// in bounded time. A second call waits for the end, if its thread may wait.
+/// Ends an object that uses a loop and a callback thread, its own or shared ones. This happens once
+/// and in bounded time. A second call waits for the end, if its thread may wait.
 ///
 /// Thread: any.
 class Ending {
 public:
     static constexpr Duration close_max = 2s;
 
-    /// `begin` is called by the first call only: from then on nothing more is taken, and a task on
-    /// the loop ends what is there, then calls leave().
+    /// Only the first call calls `begin`, which must refuse new work from then on and post a task
+    /// to the loop. That task ends the present work, then calls leave().
     void run(Duration limit, LoopThread& loop, Callbacks& callbacks,
              const std::function<void()>& begin);
     /// Nothing of the object is on the loop any more. Requires: on the loop, called once.

@@ -18,8 +18,7 @@ namespace understudy::library {
 /// changes. The loop takes them in slices, so that many changes do not delay its other work.
 ///
 /// Bounds: Service::unsent_max_bytes. A publisher that would exceed it waits for room. On the loop
-/// it
-///         does not wait: the changes before are taken first.
+///         it does not wait: earlier changes are taken first.
 /// Thread: add() and close() any; the sink is called on the loop.
 class Outbox {
 public:

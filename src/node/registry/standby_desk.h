@@ -18,8 +18,8 @@ inline const Error not_active{.code = Errc::not_active,
 /// Shell: decides nothing. Thread: loop only.
 class StandbyDesk final : public hosting::SessionServer::Desk {
 public:
-    /// `before_ask` is called before a question is answered: the machine may be told what it should
-    /// know. All outlive this.
+    /// `before_ask` is called before a question is answered, so that the machine can be told what
+    /// it must know. All outlive this.
     StandbyDesk(Runtime& runtime, hosting::SessionServer& sessions, registry::Standby& machine,
                 std::function<void()> before_ask);
 

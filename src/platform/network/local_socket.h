@@ -36,8 +36,8 @@ struct LocalListener {
 /// Listens at `path`, for processes of this user.
 ///
 /// The listening process holds the lock of PATH.lock, which ends with the process. If several want
-/// the same path, one gets it. A socket without that lock was left behind and is removed. The
-/// socket of another program, which does not use this lock, is kept if it answers.
+/// the same path, one gets it. A socket without that lock is left from an ended process and is
+/// removed. The socket of another program, which does not use this lock, is kept if it answers.
 /// Errors: in_use (none): a process listens there, or the file is not a socket; not_permitted,
 /// bad_path, no_such_file, bad_config, no_descriptors (none).
 [[nodiscard]] Result<LocalListener> open_local_listener(const std::string& path);

@@ -1,8 +1,8 @@
 // How close is our loop to the bare system calls?
 //
-// Bound by: a wake-up of the other core per message, when both ends sleep; by the processor when
-// the client spins. Estimate: bare ping-pong 25 to 55 us asleep, ours 3 us more (an epoll_wait, an
-// epoll_ctl and a second look per message and end); spinning 8 to 15 us.
+// Bound by: a wake-up of the other core per message if both ends sleep; the processor if the client
+// spins. Estimate: bare ping-pong 25 to 55 us asleep, ours 3 us more (an epoll_wait, an epoll_ctl
+// and a second look per message and end); spinning 8 to 15 us.
 
 #include <cstring>
 #include <functional>
@@ -25,7 +25,7 @@ namespace {
 
 constexpr std::size_t message_bytes = 16;
 
-// Sends back what it hears, on a thread of its own.
+// Sends back what it receives, on its own thread.
 class EchoServer final : Connection::Observer {
 public:
     EchoServer() {

@@ -101,7 +101,7 @@ Result<Secret> read_file(const std::string& path, Readers readers) {
     return Secret(std::move(text));
 }
 
-// Nobody can enter the password of an encrypted key: OpenSSL would ask on the terminal.
+// Encrypted keys are not supported: OpenSSL would ask for the password on the terminal.
 int no_password(char*, int, int, void*) {
     return -1;
 }

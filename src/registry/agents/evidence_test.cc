@@ -14,7 +14,7 @@ protected:
         evidence.adopt(turn, "Foo", parts.join("Foo", "Bar2", 2));
         EXPECT_EQ(Parts::count<WatchProcess>(turn), 2u);
     }
-    /// Whom the turn proposes to remove.
+    /// The member that the turn proposes to remove; empty: none.
     [[nodiscard]] static std::string removal_in(const Turn& turn) {
         return Parts::count<Propose>(turn) == 0 ? "" : Parts::proposed(turn).remove().member();
     }

@@ -15,7 +15,7 @@ public:
     /// Requires: both outlive this.
     Grants(const State& state, const Sessions& sessions) : state_(state), sessions_(sessions) {}
 
-    /// A member that is not connected hears its role when it registers again.
+    /// A member that is not connected is told its role when it registers again.
     void tell(Turn& turn, const Grant& grant);
     /// Answers a member that registers.
     void confirm(Turn& turn, const Proposal& joining, const Grant& grant);
@@ -23,9 +23,9 @@ public:
     /// The member is not in line any more.
     void revoke(Turn& turn, const std::string& family, const Member& member) const;
 
-    /// The member that the state takes for the active one, if it has not been told so in this
-    /// tenure and has not said so either: a state that is older than what has happened since names
-    /// the wrong one. Empty: there is none.
+    /// The member that is active according to the state, if it was not told so in this tenure and
+    /// has not said so itself. A state that is older than later events names the wrong member.
+    /// Empty: there is none.
     [[nodiscard]] std::string unconfirmed(const std::string& family) const;
 
 private:

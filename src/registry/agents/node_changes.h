@@ -11,7 +11,7 @@
 
 namespace understudy::registry {
 
-/// The nodes of the registry: agents are told which there are, operators change them.
+/// The nodes of the registry. Agents are told which nodes there are, and operators change them.
 ///
 /// Bounds: `changes_max` under way; one more is refused.
 class NodeChanges {
@@ -29,7 +29,7 @@ public:
                                    const wire::pb::NodesAsk& ask);
     /// Requires: the token is of a ChangeNodes, and comes for the first time.
     void changed(Turn& turn, std::uint64_t token, const Result<void>& result);
-    /// The tenure has ended. A request for a transfer to any other node is thereby done.
+    /// The tenure has ended. That completes a request for a transfer to any other node.
     void retire(Turn& turn, const Error& over) const;
 
     [[nodiscard]] const std::vector<Node>& nodes() const { return nodes_; }

@@ -37,7 +37,7 @@ public:
     /// Closes the session that reaches the agent.
     void cut(Turn& turn, Incarnation agent);
 
-    /// Null: closed in this very turn.
+    /// Null: it was closed in this turn.
     [[nodiscard]] const Session* find(SessionId id) const;
     /// Requires: it is open.
     [[nodiscard]] const Session& at(SessionId id) const { return sessions_.at(id); }

@@ -14,7 +14,7 @@ namespace understudy::registry {
 struct Why {
     role::Cause cause;
     std::string evidence;
-    std::string previous = {};  ///< The member that was active. Empty: nobody.
+    std::string previous = {};  ///< The member that was active. Empty: none.
     std::uint64_t noticed_us = 0;
 };
 
@@ -23,12 +23,12 @@ struct Change {
     Service& service;
     std::uint64_t wall_ms = 0;         ///< Of the command. For display only.
     std::set<JoinOrder> touched = {};  ///< Joined or changed; sorted, so that the output is, too.
-    std::set<JoinOrder> told = {};     ///< Must hear their role.
+    std::set<JoinOrder> told = {};     ///< They must be told their role.
     std::vector<Member> removed = {};
     bool changed = false;  ///< Something else than the members.
 
     void touch(const Member& member) { touched.insert(member.order); }
-    /// The member has changed and must hear its role.
+    /// The member has changed and must be told its role.
     void tell(const Member& member);
     void erase(JoinOrder order);
     /// The member gets the last place in line.

@@ -121,7 +121,8 @@ void JournalElection::end_switchover(Change& change, const std::string& gone) {
     if (gone != from) designate(change, start_order_.elected(from));
 }
 
-/// The journal decides. This designates the member that may take it, and the one that lets go.
+/// The journal decides. This only designates the member that may take the role, and the one that
+/// gives it up.
 Result<void> JournalElection::switched(Change& change, const pb::Switchover& wanted) {
     const Service& service = change.service;
     const Member* from = service.active_member();

@@ -41,14 +41,14 @@ void RegistryElection::joined(Change& change, const Platform& platform, const pb
                   .evidence = service.lost ? "nobody else was in line" : "nobody was active"});
 }
 
-/// Takes in what a joining member knows of epochs that this registry has forgotten, or never saw.
+/// Adopts what a joining member knows of epochs that this registry has forgotten or never knew.
 void RegistryElection::learn_epoch(Change& change, const Platform& platform,
                                    const pb::AddMember& add, Member& member) {
     Service& service = change.service;
     const pb::Register& wanted = add.wanted();
     const Epoch known{wanted.known_epoch()};
     if (service.awaited == wanted.member()) service.awaited.clear();
-    // It was given up, but it is here: it was not lost.
+    // The registry no longer waited for this member. Now it is here, so it was not lost.
     if (service.lost && service.lost->member() == wanted.member() &&
         static_cast<Cause>(service.lost->cause()) == Cause::never_returned) {
         service.lost.reset();

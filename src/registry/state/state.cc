@@ -233,8 +233,8 @@ Member& State::take_in(Change& change, const pb::AddMember& add) {
     return member;
 }
 
-/// A place that another registry gave is kept. A member that this registry removed goes to the
-/// back.
+/// A place that another registry gave is kept. A member that this registry removed goes to the end
+/// of the line.
 JoinOrder State::place_for(const Service& service, const pb::Register& wanted) const {
     const JoinOrder known{wanted.known_order()};
     const std::uint64_t registry = wanted.known_registry();
@@ -247,7 +247,8 @@ JoinOrder State::place_for(const Service& service, const pb::Register& wanted) c
     return keeps_place ? known : service.next_order;
 }
 
-/// A member of the backup registers for the first time. It may have gone to the back meanwhile.
+/// A member of the backup registers for the first time. It may have gone to the end of the line
+/// meanwhile.
 Member& State::come_back(Change& change, JoinOrder order, const pb::Register& wanted) const {
     Service& service = change.service;
     auto row = service.line.extract(order);

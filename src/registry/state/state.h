@@ -92,7 +92,7 @@ private:
     Platform here_;
     Revision revision_;
     std::map<std::string, Service> services_;
-    std::map<Applied, Outcome> outcomes_;  ///< Of those whose proposer has not asked yet.
+    std::map<Applied, Outcome> outcomes_;  ///< Their proposers have not asked for them yet.
     bool live_ = false;
 };
 

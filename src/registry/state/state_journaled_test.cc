@@ -15,7 +15,7 @@
 namespace understudy::registry {
 namespace {
 
-/// Of a registry with one journaled service.
+/// The story of a registry with one journaled service.
 class JournaledStory final : public StateStory {
 public:
     JournaledStory() : StateStory("server") {}
@@ -47,7 +47,7 @@ public:
         command.mutable_definition()->mutable_undefine()->set_family("server");
         return apply(command);
     }
-    /// The seed's service: three copies.
+    /// Defines the service of the tests, with three copies.
     void define_three() {
         define();
         add(1);
@@ -119,7 +119,7 @@ public:
         return report(wire::replica_member(replica), role, epoch, has_checkpoint);
     }
 
-    /// "0=active 1=checkpointer+ 2=standby": who is to be what; + takes checkpoints.
+    /// "0=active 1=checkpointer+ 2=standby": the designation of each copy; + takes checkpoints.
     [[nodiscard]] std::string designated() const {
         std::string text;
         for (const std::uint32_t number : {0U, 1U, 2U, 3U}) {
@@ -517,9 +517,9 @@ TEST(JournaledService, AServiceThatWasAnotherBeginsAnew) {
     EXPECT_EQ(story.active(), "replica-0");
 }
 
-// Whatever comes, in any order: epochs of a journaled service only grow, nobody is active who has
-// not said so, nobody takes an epoch that is another's, and every copy of the state stays the same
-// (Story checks its invariants and its snapshot after each command).
+// For any commands in any order: the epochs of a journaled service only grow, a member is active
+// only if it has reported so, no member takes an epoch of another one, and all copies of the state
+// stay equal (Story checks invariants and the snapshot after each command).
 TEST(JournaledService, HoldsItsPromisesWhateverComes) {
     for (std::uint64_t seed = 1; seed <= 25; ++seed) {
         Random random(seed);
@@ -839,7 +839,7 @@ TEST(JournaledBackup, MakesNobodyActiveAndTheJournalsWordDecides) {
     story.state.snapshot(backup);
     restore_backup(story, backup);
     EXPECT_EQ(story.active(), "");
-    // The role has moved since.
+    // The role has moved since the backup.
     story.start("replica-0", 1);
     story.report(0u, Role::standby, 2);
     EXPECT_EQ(story.active(), "");
@@ -887,7 +887,7 @@ TEST(JournaledBackup, ASwitchoverThatWasUnderWayIsOver) {
 
 // --- The last resort -----------------------------------------------------------------------------
 
-// A copy that opens its journal anew for its designation is still the one that was designated.
+// A copy that opens its journal again because of its designation keeps that designation.
 TEST(LastResort, WhoKeepsItsPlaceWhileItsJournalOpensAnewBecomesActive) {
     JournaledStory story;
     story.define([](pb::DefineAsk& define) { define.set_last_resort(1); });

@@ -63,7 +63,7 @@ public:
         command.mutable_stop_waiting()->set_epoch(epoch());
         return apply(command);
     }
-    /// The registry is another one, made from what this one knew before.
+    /// Replaces the registry by another one that is made from a backup of this one.
     void restore_backup(const Buffer& backup) {
         state = State();
         state.go_live();
@@ -170,7 +170,8 @@ TEST(I1OneActivePerEpoch, TheEpochOutlivesAllMembers) {
     EXPECT_EQ(story.epoch(), 2u);
 }
 
-// A new process proves the old one gone; it goes to the back, the next in line is promoted.
+// A new process proves that the old one has gone. The new one goes to the end of the line, and the
+// next member in line is promoted.
 TEST(Incarnations, ANewIncarnationReplacesTheOldAtTheBack) {
     Story story;
     story.join("Bar1", 1);
@@ -195,7 +196,7 @@ TEST(Incarnations, ASecondProcessWithALiveMembersNameIsRefused) {
     EXPECT_EQ(story.state.hash(), before);
 }
 
-// Evidence against an old incarnation must not remove the new one: the message came late.
+// Evidence against an old incarnation that arrives late must not remove the new incarnation.
 TEST(Incarnations, LateEvidenceAgainstAPredecessorRemovesNobody) {
     Story story;
     story.join("Bar1", 1);
@@ -265,7 +266,8 @@ TEST(Switchover, IsVoidWhenTheEpochHasMovedOn) {
     EXPECT_EQ(story.active(), "Bar2");
 }
 
-// I30: every promotion has an entry that explains it, in order, without a gap in the epochs.
+// I30: every promotion has an entry that explains it. The entries are in order, and the epochs have
+// no gap.
 TEST(I30Explain, EveryPromotionIsInTheStory) {
     Story story;
     story.join("Bar1", 1);
@@ -294,7 +296,7 @@ TEST(I30Explain, TheStoryIsBounded) {
     EXPECT_EQ(story.state.find("Foo")->story.size(), State::story_max);
 }
 
-// A registry restored empty: the holder comes back first and goes on as it was.
+// The registry has lost its data. The holder comes back first and keeps its role.
 TEST(RestoredEmpty, AReportedHolderIsAdoptedUnderItsOwnEpoch) {
     Story story;
     story.join("Bar1", 1,
@@ -307,7 +309,7 @@ TEST(RestoredEmpty, AReportedHolderIsAdoptedUnderItsOwnEpoch) {
     EXPECT_EQ(story.epoch(), 5u);
 }
 
-// The standby comes back first: it must not be promoted over a holder that is merely slower.
+// The standby comes back first. It must not be promoted, because the holder may only be slower.
 TEST(RestoredEmpty, AStandbyThatKnowsOfAHolderWaitsForIt) {
     Story story;
     story.join("Bar2", 2,
@@ -379,7 +381,8 @@ TEST(RestoredEmpty, AnEpochThatOnlyAClientKnowsIsNeverGrantedAgain) {
     EXPECT_EQ(story.epoch(), 10u);
 }
 
-// Removed for silence while cut off, it still believes in its old order: our line says otherwise.
+// A member was removed for silence while it was cut off. It still reports its old place, which is
+// not its place in our line.
 TEST(RestoredEmpty, OurOwnFormerMemberCannotReclaimItsPlace) {
     Story story;
     story.join("Bar1", 1);
@@ -395,7 +398,7 @@ TEST(RestoredEmpty, OurOwnFormerMemberCannotReclaimItsPlace) {
     EXPECT_EQ(story.line(), (Names{"Bar2", "Bar1"}));
 }
 
-// The role has moved since the backup: who has it says so, and keeps it.
+// The role has moved since the backup. The member that has it reports that, and keeps it.
 class RestoredBackup : public testing::Test {
 protected:
     RestoredBackup() {
@@ -565,7 +568,7 @@ TEST_F(RestoredBackup, ALoadBalancedMemberKeepsTheEpochThatItHas) {
     EXPECT_EQ(many.service().find("Bar3")->epoch, Epoch{4});
 }
 
-// Not restored, but as old: a copy of the directory.
+// The directory was replaced by an old copy of it. That is no restore, but the data is as old.
 TEST(OldData, WhoIsTakenForTheHolderAndSaysThatItIsNotLosesNothingForTheOther) {
     Story story;
     story.join("Bar1", 1);
@@ -607,7 +610,7 @@ TEST(OldData, AnActiveMemberThatKnowsItGoesOnAboveAReportedEpoch) {
     EXPECT_EQ(story.told_last().evidence(), "agent shop-7 reports epoch 5");
 }
 
-// An emptied registry hears of an epoch before it hears of its holder.
+// A registry without its data is told of an epoch before it is told of its holder.
 TEST(RestoredEmpty, AReportedEpochGivesItsHolderALeaseBeforeANewcomer) {
     Story story;
     story.raise(9, "client");
@@ -657,7 +660,7 @@ TEST(Snapshot, GarbageIsRefused) {
     EXPECT_FALSE(state.restore(as_bytes("\xff\xff\xff\xff")));
 }
 
-// A command that does not parse is refused alike by every copy: it never stops one of them.
+// Every copy refuses a command that does not parse, and no copy stops because of it.
 TEST(Commands, GarbageIsRefusedAndChangesNothing) {
     Story story;
     story.join("Bar1", 1);

@@ -14,8 +14,8 @@ namespace understudy::registry {
 namespace pb = wire::pb;
 using role::Cause;
 
-/// Drives a State as its journal would, and checks after each command what must always hold. The
-/// service `family` is the one that a test is about.
+/// Applies commands to a State as its journal would, and checks the invariants after each command.
+/// The service `family` is the one that a test is about.
 class StateStory {
 public:
     explicit StateStory(std::string its_family) : family(std::move(its_family)) {
@@ -38,7 +38,7 @@ public:
         return outcome;
     }
 
-    /// Whoever starts from a checkpoint is where the others are.
+    /// A copy that starts from a checkpoint has the same state as the others.
     void check_snapshot() {
         Buffer before;
         state.snapshot(before);
@@ -49,7 +49,7 @@ public:
         other.snapshot(after);
         ASSERT_EQ(before, after);
     }
-    /// From now on only what a checkpoint holds is known.
+    /// Restarts the state from a checkpoint: everything else is lost.
     void restart() {
         Buffer image;
         state.snapshot(image);

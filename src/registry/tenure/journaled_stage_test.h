@@ -10,7 +10,7 @@
 
 namespace understudy::registry {
 
-/// With members of a journaled service.
+/// A registry with members of a journaled service.
 class JournaledStage final : public RegistryStage {
 public:
     JournaledStage() : RegistryStage("server") {}

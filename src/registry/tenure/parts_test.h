@@ -17,8 +17,8 @@ namespace understudy::registry {
 namespace pb = wire::pb;
 using wire::MessageType;
 
-/// What a part of a tenure needs around it, and nothing else of the tenure: a state, sessions,
-/// time.
+/// What a part of a tenure needs: a state, sessions and the time. There is nothing else of the
+/// tenure.
 class Parts {
 public:
     Parts() {
@@ -30,7 +30,7 @@ public:
     }
 
     [[nodiscard]] Turn turn() { return {.now = now, .wall_ms = 0, .pending = pending}; }
-    /// The same turn, as the next one.
+    /// Makes the next turn of this one.
     void renew(Turn& turn) const {
         turn.now = now;
         turn.out.clear();
@@ -70,7 +70,7 @@ public:
         return n;
     }
 
-    /// The member's incarnation is its number and its agent's.
+    /// The incarnation identifies both the member and its agent.
     const Member& join(const std::string& family, const std::string& member,
                        std::uint64_t incarnation,
                        Redundancy redundancy = Redundancy::fault_tolerant, bool resort = false) {
@@ -88,7 +88,7 @@ public:
         EXPECT_FALSE(apply(command).error);
         return *state.find(family, member);
     }
-    /// What a member with a journal says becomes true.
+    /// Applies the report of a member with a journal.
     void report(const std::string& family, const std::string& member, Role role,
                 std::uint64_t epoch) {
         pb::RegistryCommand command;
@@ -100,7 +100,7 @@ public:
         reported.set_epoch(epoch);
         (void)apply(command);
     }
-    /// An agent with members.
+    /// Connects an agent that has members.
     SessionId connect(std::uint64_t incarnation) {
         Turn turn = this->turn();
         const SessionId id{++session_last};

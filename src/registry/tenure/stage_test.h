@@ -22,7 +22,7 @@ class RegistryStage {
 public:
     explicit RegistryStage(std::string its_family) : family(std::move(its_family)) { restart(); }
 
-    /// Only what is replicated survives.
+    /// Begins the next tenure. Only the replicated state is kept.
     void restart() {
         tenure.emplace(Tenure::Options{.turn_max = 50ms, .last_resort_wait = 3s}, state, log, now);
         take(tenure->start(now, 0, 77));

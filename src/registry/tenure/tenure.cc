@@ -158,7 +158,7 @@ Result<Effects> Tenure::received(TimePoint now, std::uint64_t wall_ms, SessionId
     Turn turn = begin(now, wall_ms);
     complaints_.tell(now);
     const Sessions::Session* session = sessions_.find(id);
-    if (session == nullptr) return Effects{};  // Closed in this very turn.
+    if (session == nullptr) return Effects{};  // It was closed in this turn.
     evidence_.heard(session->incarnation, now);
     switch (type) {
         case MessageType::heartbeat:
@@ -237,7 +237,7 @@ void Tenure::on(Turn& turn, SessionId id, const pb::Unregister& wanted) {
     const Member* member = state_.find(wanted.family(), wanted.member());
     if (member == nullptr || member->incarnation != agent) {
         return turn.succeed(id,
-                            wanted.request());  // It is not in line: that is what was asked for.
+                            wanted.request());  // It is not in line, as was requested.
     }
     turn.propose(
         {.kind = Kind::remove,
@@ -276,7 +276,7 @@ void Tenure::raise_epoch(Turn& turn, SessionId id, const pb::KnownEpoch& known) 
 
 void Tenure::on(Turn& turn, SessionId id, pb::MemberReport report) {
     const Member* member = state_.find(report.family(), report.member());
-    // It reports again when it is registered.
+    // The member reports again when it is registered.
     if (member == nullptr || member->incarnation != sessions_.at(id).incarnation) return;
     const std::string family = report.family();
     if (reports_.heard(turn, report)) return switchovers_.reported(turn, family);

@@ -1,4 +1,4 @@
-// The tenure of a registry: what becomes of a proposal that is decided.
+// The tenure of a registry: what it does when a proposal is decided.
 
 #include "registry/tenure/tenure.h"
 #include "registry/time.h"

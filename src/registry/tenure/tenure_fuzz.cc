@@ -1,4 +1,4 @@
-// What any peer may send to a registry, in any order, must neither stop it nor break its state.
+// No messages of a peer, in any order, may stop a registry or break its state.
 //
 // Input: messages, each a size byte, a type byte and a body. A size of 0 stands for something that
 // is no message: the connection breaks, a process ends, time passes.
@@ -17,7 +17,7 @@ namespace {
 using namespace understudy;
 using namespace understudy::registry;
 
-/// A registry whose journal takes everything at once.
+/// A registry whose journal commits every command at once.
 class Stage {
 public:
     Stage() {

@@ -1,11 +1,12 @@
-// Switchovers of a service with a journal: what the registry says to whom, and what it believes.
+// Switchovers of a service with a journal: the messages of the registry, and which reports it
+// believes.
 
 #include "registry/tenure/journaled_stage_test.h"
 
 namespace understudy::registry {
 namespace {
 
-/// Three copies: 0 is active in epoch 1, 1 the checkpointer, 2 a standby.
+/// Three copies: 0 is active in epoch 1, 1 is the checkpointer, and 2 is a standby.
 class JournaledSwitchover : public testing::Test {
 protected:
     JournaledSwitchover() { stage.last_resort = false; }
@@ -48,7 +49,7 @@ protected:
         stage.say(sessions[replica], MessageType::drained, said);
         stage.commit();
     }
-    /// As the journal makes it known.
+    /// The copy reports that its journal has made it active.
     void active(std::uint32_t replica, std::uint64_t epoch) {
         stage.report(sessions[replica], replica, Role::active, epoch, 60, true);
         stage.commit();
@@ -113,7 +114,7 @@ TEST_F(JournaledSwitchover, TheStoryTellsItAndTheGiverIsTheLastInLine) {
     ask("replica-2");
     drained(2);
     drained(0);
-    stage.report(sessions[0], 0, Role::standby, 2, 60);  // It knows first.
+    stage.report(sessions[0], 0, Role::standby, 2, 60);  // It is the first to know.
     stage.commit();
     EXPECT_EQ(stage.active(), "");
     active(2, 2);
@@ -183,7 +184,7 @@ TEST_F(JournaledSwitchover, AnActiveMemberThatDoesNotDrainKeepsItsRole) {
         role_of(stage.last<pb::RoleGrant>(sessions[0], MessageType::role_grant)->designation()),
         Role::active)
         << "it hears that it goes on";
-    drained(0);  // Too late.
+    drained(0);  // It comes too late.
     EXPECT_EQ(designated(0), Role::active);
 }
 
@@ -200,7 +201,7 @@ TEST_F(JournaledSwitchover, ASuccessorThatDoesNotTakeTheRoleLosesItAgain) {
     EXPECT_EQ(designated(0), Role::active);
     EXPECT_EQ(designated(2), Role::standby);
 
-    active(2, 2);  // All the same.
+    active(2, 2);  // The journal has elected it nevertheless.
     EXPECT_EQ(stage.active(), "replica-2");
     EXPECT_EQ(service().story.back().cause(), static_cast<std::uint32_t>(role::Cause::elected));
 }

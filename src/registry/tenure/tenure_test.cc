@@ -45,7 +45,7 @@ TEST(Evidence, ProofOfDeathTakesTheRoleAtOnce) {
     EXPECT_EQ(static_cast<Role>(grant->role()), Role::active);
 }
 
-// Nobody hears of a grant before it is durable: a crash in between must not leave two stories.
+// No member is told of a grant before it is durable: after a crash the registry would not know it.
 TEST(Evidence, NothingIsToldBeforeItIsDurable) {
     TenureStage stage;
     const SessionId a = stage.connect(1);
@@ -139,7 +139,7 @@ TEST(Evidence, TheRegistrysOwnPauseCostsNobodyTheRole) {
     EXPECT_TRUE(stage.proposals.empty());
 }
 
-// The data directory was put back as it was some time ago: not a restore that anybody announced.
+// The data directory was replaced by an old copy of it, without the restore command.
 TEST(OldDirectory, WhoSaysThatItIsNotActiveAnyMoreDoesNotGetTheRoleBack) {
     TenureStage stage;
     SessionId a = stage.connect(1);
@@ -214,7 +214,8 @@ TEST(Names, ASecondProcessWithALiveMembersNameIsRefused) {
     EXPECT_EQ(static_cast<Errc>(answer->failure().code()), Errc::already_exists);
 }
 
-// Same host, connection closed, process alive: it is reconnecting, not dead.
+// The process is on the same host and lives, but its connection is closed: it is not dead and may
+// reconnect.
 TEST(Names, ALiveProcessKeepsItsNameThroughALostConnection) {
     TenureStage stage;
     const SessionId a = stage.connect(1);
@@ -226,7 +227,7 @@ TEST(Names, ALiveProcessKeepsItsNameThroughALostConnection) {
     EXPECT_TRUE(stage.last<pb::Registered>(second, MessageType::registered)->has_failure());
 }
 
-// An agent with two members, the first of which is refused: the second did not hear its promotion.
+// An agent had two members. The first was refused, and the second was not told of its promotion.
 TEST(Names, AMemberHearsItsRoleAlthoughAnotherOfItsAgentWasRefused) {
     TenureStage stage;
     const SessionId a = stage.connect(1);
@@ -252,7 +253,7 @@ TEST(Names, AMemberHearsItsRoleAlthoughAnotherOfItsAgentWasRefused) {
     EXPECT_TRUE(stage.last<pb::RoleGrant>(b, MessageType::role_grant));
 }
 
-// Another host: nothing can be proven, so the new incarnation's word counts.
+// The process is on another host, so nothing can be proven, and the new incarnation is believed.
 TEST(Names, ANewIncarnationProvesTheOldOneGone) {
     TenureStage stage;
     stage.provable = false;
@@ -364,7 +365,7 @@ TEST(Switchover, AnActiveThatDoesNotDrainKeepsItsRole) {
     const auto answer = stage.last<pb::Answer>(b, MessageType::answer);
     ASSERT_TRUE(answer);
     EXPECT_EQ(static_cast<Errc>(answer->failure().code()), Errc::timed_out);
-    // It is told that it goes on, so that it takes calls again.
+    // The active member is told that it keeps its role, so that it takes calls again.
     EXPECT_TRUE(stage.last<pb::RoleGrant>(a, MessageType::role_grant));
 }
 
@@ -439,7 +440,7 @@ TEST(FullDisk, APromotionThatFoundNoRoomIsTriedAgain) {
     EXPECT_EQ(stage.active(), "Bar2");
 }
 
-// What promotes nobody must not eat the room that promotions need.
+// A removal that promotes no member must not use the room that is kept for promotions.
 TEST(FullDisk, OnlyRemovalsThatPromoteAreUrgent) {
     TenureStage stage;
     const SessionId a = stage.connect(1);
@@ -455,7 +456,7 @@ TEST(FullDisk, OnlyRemovalsThatPromoteAreUrgent) {
     EXPECT_FALSE(stage.proposals[0].urgent);
     EXPECT_TRUE(stage.proposals[1].urgent);
 
-    // Refused for want of room, it is not offered again at every tick.
+    // A proposal that was refused for lack of room is not repeated at every tick.
     stage.refuse(Errc::no_space);
     stage.commit();
     EXPECT_EQ(stage.active(), "Bar2");
@@ -507,7 +508,7 @@ TEST(Leaving, AnUnregisteredMemberIsGoneAtOnce) {
     return ask;
 }
 
-// A node that was replaced and does not know it yet must not answer from what it remembers.
+// A node that was replaced and does not know it yet must not answer from its old state.
 TEST(Lookup, IsAnsweredOnceItIsCertainThatThisNodeIsStillActive) {
     TenureStage stage;
     const SessionId a = stage.connect(1);
@@ -552,7 +553,8 @@ TEST(Lookup, CachedIsAnsweredAtOnce) {
     EXPECT_TRUE(stage.last<pb::Answer>(a, MessageType::answer)->lookup().cached());
 }
 
-// Its joining was on its way when the tenure ended: it was not refused, and asks the next node.
+// Its registration was under way when the tenure ended. It is not refused, and it asks the next
+// node.
 TEST(TenureEnds, AMemberWhoseJoiningWasUnderWayIsNotRefused) {
     TenureStage stage;
     const SessionId a = stage.connect(1);
@@ -612,7 +614,7 @@ TEST(TenureEnds, AHandOverThatWasProposedMayHaveHappened) {
     EXPECT_EQ(answer->failure().effect(), 1u);
 }
 
-// What one tenure proposed is committed under the next, which proposes the same again.
+// A proposal of one tenure is committed in the next one, which has proposed the same again.
 TEST(NextTenure, NothingThatWasOnItsWayIsDoneTwice) {
     TenureStage stage;
     SessionId a = stage.connect(1);
@@ -657,7 +659,7 @@ TEST(NextTenure, EachHolderHasOneFullLease) {
     stage.join(a, "Bar1");
     stage.join(b, "Bar2");
     stage.commit();
-    stage.pass(900ms);  // Nobody was heard; the lease is nearly over.
+    stage.pass(900ms);  // No member was heard; the lease is nearly over.
     stage.take(stage.tenure->retire(stage.now));
     stage.restart();
 

@@ -13,7 +13,7 @@ protected:
         waits.tick(turn);
         return turn;
     }
-    /// A service whose epoch is known, and its holder is not.
+    /// A service with a known epoch and an unknown holder.
     void unsettled() {
         pb::RegistryCommand command;
         command.mutable_raise()->set_family("Foo");

@@ -14,7 +14,8 @@ constexpr Duration fetch_newer_interval = 5s;
 
 std::string parent(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
-/// Makes the directory; removes what was not finished, or is newer than the one that counts.
+/// Makes the directory. Removes files that were not finished, or are newer than the checkpoint that
+/// counts.
 Result<std::vector<Index>> sweep(Disk& disk, const std::string& directory, Index newest) {
     US_CHECK(disk.make_directory(directory));
     US_CHECK(disk.sync_directory(parent(directory)));
@@ -116,7 +117,7 @@ void Checkpointing::restore_slice(std::shared_ptr<journal::CheckpointReader> rea
         });
 }
 
-// Those that cannot be removed are removed when the group is opened again.
+// Files that cannot be removed now are removed when the group is opened again.
 void Checkpointing::remove(const std::vector<Index>& indexes) {
     if (indexes.empty()) return;
     std::vector<std::string> names;
@@ -155,8 +156,8 @@ Result<std::unique_ptr<journal::CheckpointWriter>> Checkpointing::begin() {
     return writer;
 }
 
-// It may cover entries that are committed but not durable here yet: then it waits for them, since
-// the log is to go on after it without a gap.
+// The checkpoint may cover entries that are committed but not durable here yet. Then it waits for
+// them, because the log must go on after it without a gap.
 void Checkpointing::written(consensus::SnapshotRef snapshot, Done done) {
     if (!driver_.runs()) {
         own_ = false;
@@ -174,7 +175,7 @@ void Checkpointing::written(consensus::SnapshotRef snapshot, Done done) {
             written(std::move(snapshot), std::move(done));
         });
     }
-    // A newer one was sent meanwhile, or is on its way: that one counts.
+    // A newer checkpoint was sent meanwhile, or is on its way. That one counts.
     if (incoming_ || installing_ || snapshot.index <= driver_.checkpoint() ||
         snapshot.index > writes.last()) {
         own_ = false;
@@ -194,7 +195,7 @@ void Checkpointing::written(consensus::SnapshotRef snapshot, Done done) {
         return done(std::move(position).error());
     }
     kept_.add(snapshot.index);
-    // The core lets go of what the log has let go of.
+    // The core drops the entries that the log has dropped.
     const auto taken =
         driver_.step(consensus::SnapshotTaken{.snapshot = snapshot, .trailing = kept});
     if (!taken && driver_.runs()) {
@@ -214,7 +215,7 @@ void Checkpointing::own_durable(const consensus::SnapshotRef& snapshot, const Do
     done({});
 }
 
-// Enough for the slowest member that is registered, as far as a leader knows.
+// Enough entries for the slowest member, as far as a leader knows.
 std::uint32_t Checkpointing::trailing(Index at) const {
     std::uint64_t wanted = context_.options.trailing_entries_min;
     if (driver_.leads()) {
@@ -232,7 +233,7 @@ std::uint32_t Checkpointing::trailing(Index at) const {
 
 void Checkpointing::fetch_wanted(ServerId from, const consensus::SnapshotRef& snapshot) {
     if (installing_) {
-        // Another source of what is here already, and about to be durable.
+        // Another source of the same checkpoint, which is here already and will be durable soon.
         if (installing_->index == snapshot.index && installing_->term == snapshot.term) return;
         installing_.reset();
         driver_.drop_work();
@@ -265,8 +266,9 @@ void Checkpointing::fetch_for_witness() {
     fetch(leader, driver_.checkpoint());
 }
 
-// A member that takes none itself, as an active member does not while another can, trims its log by
-// one that another has taken. Members that take their own find that nobody is far ahead.
+// A member that takes no checkpoints uses one of another member to trim its log. An active member
+// is in this case while another member can take them. Members that take their own find no
+// checkpoint that is much newer.
 bool Checkpointing::wants_newer() const {
     return context_.self.kind != MemberKind::witness && !incoming_ && !own_ &&
            !delivery_.paused() &&
@@ -292,7 +294,7 @@ void Checkpointing::fetch_newer() {
         const ServerId from = servers[asking_.asked++].id;
         if (from == context_.self_id) continue;
         if (context_.surroundings.name_of(from, context_.id).empty()) continue;
-        // One that replaces less than half of the log is not worth fetching.
+        // A checkpoint that replaces less than half of the log is not worth fetching.
         return fetch(from, Index{(driver_.checkpoint().value + delivery_.applied().value) / 2});
     }
 }
@@ -311,13 +313,14 @@ void Checkpointing::drop_incoming() {
     installing_.reset();
 }
 
-// It counts as if it were of this member, with the configuration that the own log has there.
+// It counts like a checkpoint of this member, with the configuration that this member's log has
+// there.
 void Checkpointing::fetched(Result<consensus::SnapshotRef> result) {
     const auto group = owner_.keep();
     const auto gone = std::move(incoming_);
     if (!driver_.runs()) return;
     if (!result) {
-        // There is none that is newer: the usual answer.
+        // There is no newer checkpoint. That is the usual answer.
         if (result.error().code == Errc::unavailable) return schedule_.tend_soon();
         return context_.log.warn(
             "replicated.checkpoint_lost",
@@ -343,7 +346,7 @@ void Checkpointing::wanted_fetched(Result<consensus::SnapshotRef> result) {
     owner_.restart();
 }
 
-// It takes the place of the log. What was being read of the log, or restored, is over.
+// It replaces the log. Reads of the log and a restoration that are under way are abandoned.
 void Checkpointing::install(consensus::SnapshotRef snapshot) {
     auto members = decode_reference(snapshot.reference);
     if (!members) return owner_.fail(std::move(members).error());

@@ -35,42 +35,42 @@ public:
 
     // The directory.
 
-    /// Makes the directory, removes what counts for nothing, then calls `then`.
+    /// Makes the directory, removes files that do not count, then calls `then`.
     void prepare_directory(std::function<void()> then);
-    /// Tells the observer the state of the checkpoint that counts, then calls `then`. A witness has
-    /// no state, and is told nothing.
+    /// Tells the observer the state of the checkpoint that counts, then calls `then`. The observer
+    /// of a witness is told nothing.
     void restore(std::function<void()> then);
 
-    // Of this member.
+    // Checkpoints of this member.
 
     /// Begins a checkpoint of what is applied. Errors: limit_exceeded (none).
     [[nodiscard]] Result<std::unique_ptr<journal::CheckpointWriter>> begin();
 
-    // Of other members.
+    // Checkpoints of other members.
 
     /// The consensus needs this checkpoint, which `from` has.
     void fetch_wanted(ServerId from, const consensus::SnapshotRef& snapshot);
     /// Fetches one that another member has taken, if this member needs one to trim its log.
     void fetch_newer();
-    /// The same for a witness, which takes none.
+    /// The same for a witness, which takes no checkpoints.
     void fetch_for_witness();
     /// Entries are applied up to `index`.
     void applied(Index index);
     void chunk(ServerId from, const Chunk& chunk);
     void node_connected(const std::string& name);
     [[nodiscard]] bool expected() const { return incoming_ != nullptr; }
-    /// What is on its way is not wanted any more.
+    /// Abandons the checkpoint that is being fetched.
     void drop_incoming();
 
 private:
     class Own;
 
-    /// Runs `job` on the worker for checkpoints, then `done`, if that is still wanted.
+    /// Runs `job` on the worker for checkpoints, then `done`, if the work is still wanted.
     void run(Worker::Job job, std::function<void()> done);
     void restore_slice(std::shared_ptr<journal::CheckpointReader> reader,
                        const consensus::SnapshotRef& snapshot, std::function<void()> then);
 
-    /// The file of a checkpoint is whole: makes the checkpoint count.
+    /// The file of a checkpoint is complete: makes the checkpoint count.
     void written(consensus::SnapshotRef snapshot, Done done);
     void own_durable(const consensus::SnapshotRef& snapshot, const Done& done);
     [[nodiscard]] std::uint32_t trailing(Index at) const;
@@ -86,9 +86,9 @@ private:
 
     /// When the members are asked for a newer checkpoint, one after the other.
     struct Asking {
-        TimePoint again;        ///< Then all of them, from the first on.
-        std::size_t asked = 0;  ///< So many members of the configuration.
-        Index applied;          ///< applied() was called with it.
+        TimePoint again;        ///< At this time all members are asked, from the first on.
+        std::size_t asked = 0;  ///< How many members of the configuration have been asked.
+        Index applied;          ///< The last argument of applied().
     };
 
     const GroupContext& context_;
@@ -97,10 +97,10 @@ private:
     Driver& driver_;
     GroupMembership& membership_;
     Delivery& delivery_;
-    bool own_ = false;  ///< One is being written here.
+    bool own_ = false;  ///< A checkpoint is being written by this member.
     std::unique_ptr<Incoming> incoming_;
-    bool incoming_wanted_ = false;  ///< By the consensus.
-    /// One that has come, and takes the place of the log as soon as that is durable.
+    bool incoming_wanted_ = false;  ///< The consensus wants it.
+    /// A checkpoint that was fetched. It replaces the log as soon as that is durable.
     std::optional<consensus::SnapshotRef> installing_;
     KeptCheckpoints kept_;
     Asking asking_;

@@ -1,4 +1,4 @@
-// The checkpoints of a group, and what comes when it is no longer wanted.
+// The checkpoints of a group, also when one arrives that is no longer wanted.
 
 #include "replicated/group/checkpointing.h"
 
@@ -18,8 +18,8 @@ TEST_F(CheckpointingTest,
     hearer.take();
     want(b, 10);
     send(b, 10, "state");
-    want(c, 20);      // A newer one takes its place before it is durable ...
-    say_gone(c, 20);  // ... and is no longer there.
+    want(c, 20);      // A newer checkpoint takes its place before it is durable ...
+    say_gone(c, 20);  // ... and does not exist any more.
     EXPECT_EQ(FakeCore::latest, nullptr) << "the consensus starts again";
     durable();
     recover();
@@ -42,7 +42,7 @@ TEST_F(CheckpointingTest, ASecondSourceOfACheckpointThatHasComeIsNotAsked) {
     EXPECT_EQ(asked_for_checkpoint(c), 0u);
     durable();
     EXPECT_EQ(FakeCore::latest->count<consensus::SnapshotInstalled>(), 1u);
-    // Entries that follow it stay, whatever c has to say.
+    // Entries that follow it stay, whatever c says.
     FakeCore::latest->last_now = Index{10};
     FakeCore::latest->scripted.push_back({consensus::PersistEntries{
         .from = Index{11},
@@ -65,14 +65,15 @@ TEST_F(CheckpointingTest, ARestorationStopsWhereANewerCheckpointTakesItsPlace) {
     want(b, 10);
     send(b, 10, state_of(3));
     log.durable_position = log.written;
-    group->durable(log.written);  // It is being opened, and a slice after the other is read ...
+    // It is being opened, and its slices are read one after another ...
+    group->durable(log.written);
     begin_to_want(c, 20);
     begin_to_send(c, 20, state_of(2));
     const journal::LogPosition before = log.written;
     ASSERT_TRUE(runtime.run_until([&] { return log.written > before; }));
     const Words first = hearer.take();
     EXPECT_LT(first.size(), 3u);
-    durable();  // ... and then those of the newer one, and no others.
+    durable();  // ... and then only the slices of the newer one.
     EXPECT_EQ(hearer.take(), (Words{"restore 20", "restore 20"}));
     EXPECT_EQ(FakeCore::latest->count<consensus::SnapshotInstalled>(), 2u);
 }
@@ -116,7 +117,7 @@ TEST_F(CheckpointingTest, TheCheckpointThatCountsStaysHoweverManyNewerOnesComeTo
         receive();
         durable();
         commit(index);
-        // It is finished while another is on its way, which never comes.
+        // It is finished while another one is on its way, which never arrives.
         const auto writer = begin_own();
         want(b, 100);
         writer->finish([](const Result<void>&) {});

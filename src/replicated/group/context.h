@@ -12,7 +12,7 @@
 
 namespace understudy::replicated {
 
-/// What a group and its parts are given: fixed for as long as the group is open.
+/// What a group and its parts are given. It does not change while the group is open.
 struct GroupContext {
     Runtime& runtime;
     Log& log;

@@ -60,7 +60,7 @@ void Delivery::load_committed() {
 void Delivery::committed_loaded(Result<std::vector<journal::GroupEntry>> entries) {
     loading_ = false;
     if (!entries) {
-        // They went with the log that a checkpoint is about to replace.
+        // The entries were removed with the log that a checkpoint will replace.
         if (entries.error().code == Errc::not_found && owner_.expects_checkpoint()) return;
         return owner_.fail(std::move(entries).error());
     }
@@ -153,7 +153,7 @@ void Delivery::update_standing() {
         driver_.leads() && transfer_.may_be_active() && applied_term_ == driver_.leading();
     journal::Standing now = present_standing(active);
     const bool lost = standing_.role == Role::active && (!active || now.epoch != standing_.epoch);
-    // What comes next is another tenure: this one is over first.
+    // Another tenure follows. This one must end first.
     if (lost) now.role = Role::standby;
     if (now != standing_) {
         standing_ = now;

@@ -8,7 +8,7 @@
 
 namespace understudy::replicated {
 
-/// Tells the observer of a journal what is committed, and with it the role; answers appends.
+/// Tells the observer of a journal what is committed, and the role. Answers appends.
 ///
 /// Each entry is told once, in order. The role `active` comes with the entry that begins the
 /// tenure, before any entry that follows it.
@@ -24,17 +24,19 @@ public:
     Delivery& operator=(const Delivery&) = delete;
     ~Delivery() = default;
 
-    /// Tells what is committed and not told yet, as far as it is in memory; reads the rest.
+    /// Tells what is committed and not told yet, as far as it is in memory. Reads the rest from the
+    /// disk.
     void apply();
-    /// Tells what has become of the role.
+    /// Tells the present role, if it has changed.
     void update_standing();
     /// The first standing of a journal that is being opened.
     void tell_first_standing();
     void give(PendingAppends::Answers answers);
 
-    /// The state of a checkpoint is about to be restored: no entries until restored() or resume().
+    /// The state of a checkpoint will be restored: no entries are told until restored() or
+    /// resume().
     void pause() { restoring_ = true; }
-    /// What is being read is not wanted any more.
+    /// Ignores the entries that are being read.
     void drop_reading() { loading_ = false; }
     void restored(const consensus::SnapshotRef& snapshot);
     void resume() { restoring_ = false; }
@@ -48,9 +50,9 @@ private:
     void load_committed();
     void committed_loaded(Result<std::vector<journal::GroupEntry>> entries);
     void deliver(const std::vector<journal::GroupEntry>& entries);
-    /// False: the group has ended.
+    /// Returns false if the group has ended.
     bool deliver(Index index, const journal::GroupEntry& entry);
-    /// What the observer is told of it; `body` of `told` lives as long as `entry`.
+    /// What the observer is told about the entry. The body lives as long as `entry`.
     [[nodiscard]] Result<journal::Entry> interpret(Index index, const journal::GroupEntry& entry);
     [[nodiscard]] Result<void> apply_members(Bytes encoded);
     [[nodiscard]] journal::Standing present_standing(bool active) const;

@@ -99,7 +99,7 @@ bool Driver::receive(ServerId from, ConsensusMessage message) {
     return static_cast<bool>(taken);
 }
 
-// A full disk takes only what may use the reserve.
+// If the disk is full, only entries that may use the reserve are accepted.
 bool Driver::has_room_for(const consensus::AppendRequest& request,
                           const std::vector<bool>& urgent) const {
     if (context_.surroundings.disk_congested()) return false;
@@ -124,8 +124,8 @@ bool Driver::durable(journal::LogPosition position) {
 // --- Effects ---------------------------------------------------------------------------------
 
 void Driver::carry_out(consensus::Effects effects) {
-    // What is to be durable is written first, in one piece. Messages that may leave before it is
-    // durable lose nothing by that, since they leave at the end of the turn.
+    // What must be durable is written first, in one piece. Messages that may be sent before it is
+    // durable are not delayed by that, because they are sent at the end of the turn.
     journal::GroupWrite write;
     bool hard = false;
     std::uint64_t number = 0;
@@ -149,7 +149,8 @@ void Driver::carry_out(consensus::Effects effects) {
         if (owner_.ended()) return;
     }
 
-    // The first requests of a new leader come before the effect that says that it leads.
+    // The first requests of a new leader come before the effect StateChanged, which says that it
+    // leads.
     for (const consensus::Effect& effect : effects) {
         if (const auto* changed = std::get_if<consensus::StateChanged>(&effect)) {
             outbox_.lead(changed->state == consensus::State::leader ? changed->term : Epoch{});
@@ -204,8 +205,8 @@ void Driver::persist(journal::GroupWrite& write, bool hard, std::uint64_t number
     const auto urgency = all_urgent ? journal::Urgency::promotion : journal::Urgency::ordinary;
     auto position = context_.surroundings.write(context_.id, write, urgency);
     if (!position && position.error().code == Errc::no_space) {
-        // By this the log found that it is full. The consensus has taken these entries: they are
-        // the last for now, and use what is kept for promotions.
+        // With this write the log noticed that the disk is full. The consensus has taken these
+        // entries already, so they use the room that is kept for promotions.
         position =
             context_.surroundings.write(context_.id, std::move(write), journal::Urgency::promotion);
     }

@@ -18,8 +18,8 @@ namespace understudy::replicated {
 
 /// Drives the consensus core of a group: gives it events, and carries out the effects.
 ///
-/// What one step wants durable is written in one piece, before any of its messages is sent. No
-/// message leaves before the term and vote that it speaks for are durable (Outbox). The core is
+/// What one step makes durable is written in one piece, before any of its messages is sent. No
+/// message is sent before the term and vote that it depends on are durable (Outbox). The core is
 /// told what has become durable.
 ///
 /// A step never calls the observer of the journal, and never destroys the group.
@@ -38,8 +38,8 @@ public:
     Result<void> start(consensus::Recovered recovered, bool electable);
     /// Ends the core, so that another can be started from what is on the disk.
     void stop();
-    /// Nothing more is sent, and what is being done is not finished. The core stays: a step may be
-    /// on the stack.
+    /// Nothing more is sent, and work that is under way is abandoned. The core stays, because a
+    /// step may be on the stack.
     void end();
     void drop_core() { core_.reset(); }
     /// A core runs here.
@@ -60,9 +60,9 @@ public:
     /// The log is durable up to `position`: runs what waits for it. False if the group has ended.
     bool durable(journal::LogPosition position);
 
-    // The lead, as the core said last.
+    // The lead, as the core reported it last.
 
-    /// This member leads, and the core says so still.
+    /// This member leads, and the core still says so.
     [[nodiscard]] bool leads() const;
     [[nodiscard]] Epoch leading() const { return leading_; }   ///< The term; 0: it does not lead.
     [[nodiscard]] ServerId leader() const { return leader_; }  ///< 0: not known.
@@ -70,8 +70,8 @@ public:
 
     // The log.
 
-    /// Writes what a part of the group wants durable, with the state; it may use the reserve. An
-    /// error has ended the group.
+    /// Writes what a part of the group wants to be durable, together with the state. It may use the
+    /// reserve. After an error the group has ended.
     Result<journal::LogPosition> write(journal::GroupWrite write = {});
     [[nodiscard]] DurableWrites& writes() { return writes_; }
     [[nodiscard]] const DurableWrites& writes() const { return writes_; }
@@ -83,11 +83,11 @@ public:
     /// The newest checkpoint; 0: none.
     [[nodiscard]] Index checkpoint() const;
 
-    /// What is being done for the log and the consensus as they are now (reading, restoring,
-    /// installing) is not wanted any more.
+    /// Abandons the work that is under way for the present log and consensus: reading, restoring,
+    /// installing.
     void drop_work() { work_.begin_again(); }
-    /// `callback`, which is called only while that work is wanted. The group lives until it
-    /// returns.
+    /// Returns a callback that calls `callback` only if the work was not abandoned. The group lives
+    /// until it returns.
     template <class Callback>
     [[nodiscard]] auto guarded(Callback callback) const {
         return work_.guarded(

@@ -9,7 +9,7 @@
 
 namespace understudy::replicated {
 
-/// How much of what a group has written is durable, and what waits for that.
+/// How much of a group's writes is durable, and what waits for that.
 ///
 /// Machine.
 class DurableWrites {
@@ -24,7 +24,7 @@ public:
     void set_last(Index last) { last_ = last; }
     /// Writes that are under way are no longer reported.
     void forget_writes() { written_.clear(); }
-    /// `task` is to run once `position` is durable.
+    /// `task` runs when `position` is durable.
     void when_durable(journal::LogPosition position, Task task);
 
     /// `position` is durable. Returns the last write of the consensus that became durable by it; 0:

@@ -10,37 +10,40 @@
 
 namespace understudy::replicated {
 
-/// How a group comes to be: the first founder learns from all others that they have nothing of it,
-/// and which disk each has. Then it gives everybody the same list of members.
+/// How a group is founded: the first founder learns from all others that they have no data of it,
+/// and which disk each has. Then it gives all of them the same list of members.
 ///
-/// A group is founded once. A second founding would need the word of all founders again, and those
-/// that have the group answer with it instead.
+/// A group is founded once. A second founding would need an answer from all founders again, but
+/// founders that have the group answer with its members instead.
 ///
 /// Machine.
 class Founding {
 public:
-    static constexpr Duration patience = 1s;  ///< Before it is logged which are missing.
+    /// After this time it is logged which founders are missing.
+    static constexpr Duration patience = 1s;
 
     /// Requires: `self` is among the founders, names are unique.
     Founding(GroupId group, std::string self, std::vector<Member> founders);
 
-    /// Is it this one that collects?
+    /// Tells whether this founder is the first one, which collects the answers.
     [[nodiscard]] bool collects() const { return founders_.front().name == self_; }
-    /// A founder with this disk has nothing of the group.
+    /// A founder with this disk has no data of the group.
     void heard(const std::string& name, std::uint64_t identity);
-    /// Its node is no longer connected: what it said may not hold any more.
+    /// Its node is no longer connected, so its answer may not be true any more.
     void lost(const std::string& name) { heard_.erase(name); }
-    /// The members of the new group, once everybody has been heard. Requires: collects().
+    /// The members of the new group, when all founders have been heard. Requires: collects().
     [[nodiscard]] std::optional<Members> complete(std::uint64_t own_identity) const;
-    /// A list that the first founder gave. Errors: bad_config (none): made from other founders.
+    /// Checks a list that the first founder sent. Errors: bad_config (none): it was made from other
+    /// founders.
     [[nodiscard]] Result<void> accept(const Members& members, std::uint64_t own_identity) const;
 
     [[nodiscard]] const std::vector<Member>& founders() const { return founders_; }
-    /// For people: the founders that have been heard, this one too, and the others.
+    /// For people: the founders that have been heard, including this one, and the missing ones.
     [[nodiscard]] std::vector<std::string> here() const;
     [[nodiscard]] std::vector<std::string> missing() const;
-    /// For the log: those that have been missing for a while, once; else empty. At a first start
-    /// all have to be there at the same time. To be called now and then.
+    /// For the log: the founders that have been missing for a while. They are returned once;
+    /// otherwise it is empty. At the first start all must run at the same time. To be called
+    /// periodically.
     [[nodiscard]] std::vector<std::string> long_missing(TimePoint now);
 
 private:

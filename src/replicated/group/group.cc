@@ -48,7 +48,7 @@ void Group::run(consensus::Recovered recovered) {
     settle();
 }
 
-// As if the process had been started again.
+// Works as if the process had been started again.
 void Group::restart() {
     context_.log.warn("replicated.restarted", {kv("service", service())});
     driver_.stop();
@@ -69,10 +69,10 @@ void Group::fail(Error error) {
     schedule_.stop();
     driver_.end();
     checkpointing_.drop_incoming();
-    // A step may be on the stack: the core goes in a later turn.
+    // A step may be on the stack, so the core is destroyed in a later turn.
     context_.runtime.post([self] { self->driver_.drop_core(); });
     context_.surroundings.ended(id());
-    // One that is still opening has no other owner than this.
+    // A group that is still being opened is owned only by this task.
     context_.runtime.post([self, error = std::move(error)] {
         if (self->detached()) return;
         PendingAppends::Answers answers;

@@ -20,8 +20,8 @@
 
 namespace understudy::replicated {
 
-/// One group as this member has it: binds the parts that each do one job, and is the face to the
-/// journal and to the node.
+/// One group at this member. It connects the parts, which each do one job, and is the interface to
+/// the journal and to the node.
 ///
 /// What belongs to the node (connections, the log, sending checkpoints) is reached by Surroundings.
 ///
@@ -41,12 +41,12 @@ public:
 
     /// To be called once, when it is owned.
     void start() { start_.begin(); }
-    /// Nobody is told anything from now on, and the group takes part in nothing. For its node.
+    /// From now on no callback is called, and the group does nothing more. For its node.
     void detach();
-    /// The same, for the one that opened it.
+    /// The same, for the code that opened it.
     void give_up();
 
-    // The journal's face (replicated_journal.h).
+    // The functions of the journal (replicated_journal.h).
 
     void append(std::vector<journal::Draft> drafts, journal::Urgency urgency,
                 journal::Journal::Appended done);
@@ -58,7 +58,7 @@ public:
     [[nodiscard]] Index checkpoint() const { return driver_.checkpoint(); }
     [[nodiscard]] journal::Space space() const { return context_.node_log.space(); }
 
-    // Steering, as Node has it.
+    // Steering, as in Node.
 
     void add_member(Member member, Done done);
     void remove_member(const std::string& name, Done done);
@@ -66,7 +66,7 @@ public:
     void set_last_resort(bool allow);
     [[nodiscard]] GroupStatus status() const;
 
-    // What the node brings. Bodies live as long as the call.
+    // Events from the node. Bodies live as long as the call.
 
     void received(ServerId from, ConsensusMessage message);
     void found(const std::string& node, std::uint64_t identity);
@@ -80,12 +80,12 @@ public:
     void space_changed(journal::Space space);
     void log_failed(const Error& error) { fail(error); }
 
-    /// The journal has been given to the one that opened it, or the opening has failed.
+    /// The journal has been given to the code that opened it, or the opening has failed.
     [[nodiscard]] bool opened() const { return opened_ == nullptr; }
     [[nodiscard]] GroupId id() const { return context_.id; }
     [[nodiscard]] const std::string& service() const { return context_.options.service; }
     [[nodiscard]] const std::string& directory() const { return context_.directory; }
-    /// What others may be sent: its bytes are in directory().
+    /// The checkpoint that may be sent to others. Its bytes are in directory().
     [[nodiscard]] const std::optional<consensus::SnapshotRef>& snapshot() const {
         return driver_.state().snapshot;
     }
@@ -94,9 +94,9 @@ private:
     enum class Phase : std::uint8_t {
         starting,
         running,
-        closing,   ///< Takes nothing new; what was accepted goes on.
+        closing,   ///< Takes nothing new. What was accepted goes on.
         ended,     ///< It has failed.
-        detached,  ///< And nobody is told anything.
+        detached,  ///< It has ended, and no callback is called any more.
     };
     struct Closing {
         std::function<void()> done;
@@ -126,10 +126,11 @@ private:
     void answer(Done done, Result<void> result);
     void propose_rounds();
     [[nodiscard]] Result<void> begin_transfer(ServerId to, Done done);
-    /// The same to the best target, if there is one.
+    /// Begins a transfer to the best target, if there is one.
     void leave_lead();
     void tend_transfer();
-    /// What is under way: in each turn in which something happened, and with each heartbeat.
+    /// Tends to what is under way. Called in each turn in which something happened, and with each
+    /// heartbeat.
     void tend();
     void tend_lead();
     void tend_following();

@@ -19,7 +19,7 @@
 
 namespace understudy::replicated {
 
-/// A group of `a`, which is this member, `b` and `c`.
+/// A group of the members `a`, `b` and `c`. This member is `a`.
 class GroupTest : public PartTest {
 protected:
     GroupTest() {
@@ -50,7 +50,7 @@ protected:
         group->durable(log.written);
         runtime.settle();
     }
-    /// Opened, with both founding entries applied, and leading in term 3.
+    /// Opens the group with both founding entries applied, and makes it lead in term 3.
     void lead() {
         open();
         durable();
@@ -104,7 +104,7 @@ protected:
         runtime.settle();
     }
 
-    /// A checkpoint of another member's.
+    /// A checkpoint of another member.
     [[nodiscard]] consensus::SnapshotRef checkpoint(std::uint64_t index) const {
         return {.index = Index{index},
                 .term = Epoch{3},
@@ -122,7 +122,7 @@ protected:
         begin_to_want(from, index);
         runtime.settle();
     }
-    /// All of it comes in one piece, and is about to be written.
+    /// The whole checkpoint comes in one piece, and will be written next.
     void begin_to_send(ServerId from, std::uint64_t index, std::string_view state) {
         const Bytes bytes = as_bytes(state);
         group->chunk(from, {.group = group_id,
@@ -133,7 +133,7 @@ protected:
                             .snapshot = std::nullopt,
                             .bytes = bytes});
     }
-    /// The same, and it is written; the log that goes with it is not durable yet.
+    /// The same, and it is written. The log that belongs to it is not durable yet.
     void send(ServerId from, std::uint64_t index, std::string_view state) {
         begin_to_send(from, index, state);
         runtime.settle();
@@ -148,7 +148,7 @@ protected:
                             .bytes = {}});
         runtime.settle();
     }
-    /// Whatever the group waits for comes.
+    /// Completes everything that the group waits for.
     void recover() {
         for (int i = 0; i < 4; ++i) {
             durable();
@@ -162,7 +162,7 @@ protected:
                 return told.to == of && told.type == wire::MessageType::fetch;
             }));
     }
-    /// An own checkpoint, written but not named.
+    /// A checkpoint of this member, written but not named.
     std::unique_ptr<journal::CheckpointWriter> begin_own() {
         auto writer = group->begin_checkpoint();
         EXPECT_TRUE(writer) << to_string(writer.error());

@@ -133,7 +133,7 @@ GroupMembership::Effects GroupMembership::begin(Change& change, TimePoint now) {
         if (now < change.deadline) return {.step = {}, .answer = {}, .soon = true};
         return finish(Error{.code = Errc::unavailable, .detail = not_reached(change.member)});
     }
-    // It is reached: from now on it has time to catch up.
+    // The member is reached. From now on it has time to catch up.
     if (change.id.value == 0) change.deadline = now + context_.node.join_timeout;
     change.id = server_of(*identity, context_.id);
     return list(change);
@@ -181,7 +181,7 @@ void GroupMembership::lead_won() {
     list_index_.reset();
 }
 
-// What was listed goes on under the next leader.
+// Changes that were listed go on under the next leader.
 std::vector<GroupMembership::Answer> GroupMembership::lead_lost() {
     std::vector<Answer> answers;
     for (Change& change : std::exchange(changes_, {})) {

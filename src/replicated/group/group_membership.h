@@ -44,7 +44,7 @@ public:
     using Step =
         std::variant<std::monostate, ProposeList, ProposeConfiguration, CatchUp, LeaveLead>;
     struct Answer {
-        Done done;  ///< Null: nobody asked.
+        Done done;  ///< Null: no caller waits.
         Result<void> result;
     };
     struct Effects {
@@ -108,7 +108,7 @@ private:
         enum class Stage : std::uint8_t { wanted, listed, joining };
         Member member;
         bool removal = false;
-        Done done;  ///< Null: nobody asked.
+        Done done;  ///< Null: no caller waits.
         Stage stage = Stage::wanted;
         TimePoint deadline;
         ServerId id;

@@ -34,7 +34,7 @@ protected:
         if (list == nullptr) return {};
         return *Members::decode(list->list);
     }
-    /// What is to be done to the configuration, in a word, and to which server.
+    /// The next change of the configuration, in a word, and the server that it is about.
     [[nodiscard]] std::pair<std::string, ServerId> next_step() {
         const Effects effects = membership.reconcile(core);
         if (const auto* change =

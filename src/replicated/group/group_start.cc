@@ -97,9 +97,9 @@ void GroupStart::found(const std::string& node, std::uint64_t identity) {
     }
 }
 
-// Only a node that has something of the group knows that it was founded. A founder gets the list
-// that it was founded with as long as that is in the log. Others begin empty, like every member
-// that joins: their disks have taken part in nothing.
+// Only a node that has data of the group knows that it was founded. A founder gets the list with
+// which the group was founded, as long as that is in the log. Others begin empty, like every member
+// that joins, because their disks have no data of the group.
 void GroupStart::answer(const std::string& node, std::uint64_t identity) const {
     if (!driver_.runs() || driver_.core().configuration().servers.empty()) return;
     Founded reply{.group = context_.id, .members = std::nullopt};
@@ -132,7 +132,7 @@ void GroupStart::node_lost(const std::string& name) {
     if (founding()) founding_->lost(name);
 }
 
-// The same two entries at each founder: the configuration, and the list of members.
+// Each founder writes the same two entries: the configuration, and the list of members.
 void GroupStart::found_group(const Members& members) {
     founded_ = true;
     schedule_.tend_at(TimePoint::max());
@@ -216,15 +216,16 @@ bool GroupStart::take(const journal::GroupEntry& entry) {
     if (kept.kind == consensus::EntryKind::configuration) {
         kept.body = {.owner = entry.owner, .bytes = entry.body};
     }
-    // Listed members tell where others are found, whether the list is committed or not.
+    // A list of members contains the addresses of the others. They are used even if the list is not
+    // committed.
     if (const auto members = listed_members(entry)) {
         for (const MemberRow& row : members->rows()) context_.surroundings.learn(row.member);
     }
     return true;
 }
 
-// A lone voter must never reuse its term, and a vote that was given may not be remembered wrongly:
-// each start begins a term of its own, which is durable before any message is sent.
+// A single voter must never use its term again, and a vote that was given must not be forgotten. So
+// each start begins a new term, which is durable before any message is sent.
 void GroupStart::raise_term() {
     if (!planted(Plant::vote_not_kept)) {
         driver_.set_hard({.term = driver_.state().hard.term.next(), .vote = {}});

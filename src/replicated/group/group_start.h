@@ -14,8 +14,8 @@
 
 namespace understudy::replicated {
 
-/// How a group comes to run: it is founded, or found again on the disk; its log is read, its state
-/// restored, its term raised. It ends with Owner::run(), or Owner::fail().
+/// How a group starts: it is founded, or found on the disk. Then its log is read, its state
+/// restored and its term raised. The start ends with Owner::run() or Owner::fail().
 ///
 /// Thread: loop only.
 class GroupStart {
@@ -31,13 +31,13 @@ public:
     /// Starts again from what is on the disk. Requires: the driver has been stopped.
     void begin_again() { read_log(); }
 
-    // Founding. Nothing of the group is on the disk, and not all founders have been heard.
+    // Founding. No data of the group is on the disk, and not all founders have been heard.
 
     [[nodiscard]] bool founding() const { return founding_.has_value() && !founded_; }
-    /// Tells which have been heard. Requires: founding().
+    /// Tells which founders have been heard. Requires: founding().
     [[nodiscard]] const Founding& founders() const { return *founding_; }
     void ask_founders();
-    /// The node with this log has nothing of the group, and asks.
+    /// The node with this log has no data of the group, and asks.
     void found(const std::string& node, std::uint64_t identity);
     /// The answer of a node that has the group. Requires: founding().
     void founded(const Founded& message);
@@ -51,7 +51,7 @@ private:
     void prepare();
     void read_log();
     void read_entries(Index from);
-    /// False: the group has failed.
+    /// Returns false if the group has failed.
     bool take(const journal::GroupEntry& entry);
     void raise_term();
 

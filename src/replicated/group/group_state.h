@@ -8,12 +8,12 @@
 
 namespace understudy::replicated {
 
-/// What a node's log keeps of a group besides its entries.
+/// What a node's log stores of a group besides its entries.
 struct GroupState {
     std::string service;
     consensus::HardState hard;
     std::optional<consensus::SnapshotRef>
-        snapshot;  ///< Its bytes are whole in the group's directory.
+        snapshot;  ///< Its file in the group's directory is complete.
 };
 
 [[nodiscard]] Buffer encode(const GroupState& state);

@@ -1,4 +1,4 @@
-// What a group does when something is due: turns, timers, the lead, members.
+// What a group does when something is due: turns, timers, the lead, the members.
 
 #include <algorithm>
 #include <utility>
@@ -67,7 +67,8 @@ void Group::propose_rounds() {
         if (!round) return;
         const Index first = driver_.core().last().next();
         if (!driver_.propose(round->entries, round->urgency)) {
-            // Not now: a later turn tries again, or the lead is lost and that answers it.
+            // It was not taken. A later turn tries again, or the lead is lost, and then the appends
+            // are answered.
             pending_.returned(*std::move(round));
             schedule_.tend_soon();
             return;
@@ -166,7 +167,7 @@ void Group::tend_following() {
 void Group::tend_lead() {
     if (delivery_.applied_term() != driver_.leading()) return schedule_.tend_soon();
     if (!transfer_.may_be_active() && !transfer_.under_way()) {
-        // It leads only because it alone had the newest entries.
+        // It leads only because no other member had the newest entries.
         leave_lead();
         schedule_.tend_soon();
     }
@@ -201,7 +202,7 @@ void Group::carry_out(GroupMembership::Effects effects) {
     }
 }
 
-// If it is not taken now, it is proposed again with the next heartbeat.
+// If the list is not taken now, it is proposed again with the next heartbeat.
 void Group::propose_list(Buffer list) {
     const auto body =
         std::make_shared<const Buffer>(encode_body(BodyKind::members, std::move(list)));

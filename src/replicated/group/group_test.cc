@@ -123,7 +123,7 @@ TEST_F(GroupTest, WhatTheConsensusDoesNotTakeNowIsProposedAgain) {
 TEST_F(GroupTest, AFullDiskRefusesOrdinaryEntriesAndTakesPromotions) {
     lead();
     hearer.take();
-    around.identities.clear();  // Nobody is there to make way for.
+    around.identities.clear();  // No other member could take the lead.
     log.space_now = journal::Space::reserve_only;
     append("x");
     EXPECT_EQ(hearer.take(), Words{"answer x no_space"});
@@ -137,7 +137,7 @@ TEST_F(GroupTest, AFullDiskRefusesOrdinaryEntriesAndTakesPromotions) {
 TEST_F(GroupTest, TheEntryThatFindsTheDiskFullUsesTheReserveAndIsTheLast) {
     lead();
     hearer.take();
-    around.identities.clear();  // Nobody is there to make way for.
+    around.identities.clear();  // No other member could take the lead.
     log.full = true;
     append("x");
     EXPECT_EQ(FakeCore::latest->last_now, Index{4});
@@ -168,7 +168,7 @@ TEST_F(GroupTest, ALeaderWithoutRoomMakesWayForOneAfterTheOtherMoreAndMoreRarely
     EXPECT_EQ(given_to(), (std::vector<ServerId>{b}));
     runtime.advance(1900ms);
     EXPECT_EQ(given_to().size(), 1U);
-    runtime.advance(200ms);  // It did not take it.
+    runtime.advance(200ms);  // That member did not take the lead.
     EXPECT_EQ(given_to(), (std::vector<ServerId>{b, c}));
     runtime.advance(3800ms);
     EXPECT_EQ(given_to().size(), 2U);
@@ -179,7 +179,8 @@ TEST_F(GroupTest, ALeaderWithoutRoomMakesWayForOneAfterTheOtherMoreAndMoreRarely
     group->space_changed(log.space_now);
     runtime.advance(10min);
     EXPECT_EQ(given_to().size(), 3U);
-    log.space_now = journal::Space::reserve_only;  // Another time: at once.
+    // The disk is full another time: the lead is transferred at once.
+    log.space_now = journal::Space::reserve_only;
     group->space_changed(log.space_now);
     runtime.settle();
     EXPECT_EQ(given_to(), (std::vector<ServerId>{b, c, b, c}));
@@ -265,7 +266,7 @@ TEST_F(GroupTest, AReplacedDiskIsListedInItsPlace) {
     ASSERT_EQ(FakeCore::latest->last_now, Index{4});
     commit(4);
     runtime.advance(100ms);
-    // The old server goes first: what is dead must not count for the majority.
+    // The old server is removed first, because a dead server must not count for the majority.
     const consensus::Configuration* first = nullptr;
     for (const auto& event : FakeCore::latest->events) {
         const auto* propose = std::get_if<consensus::ProposeConfiguration>(&event);

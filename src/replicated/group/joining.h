@@ -7,10 +7,11 @@
 namespace understudy::replicated {
 
 /// When a member asks the others whether it belongs to the group: while it is not in the
-/// configuration, and while it hears of no leader for long.
+/// configuration, and when it has known no leader for a long time.
 ///
-/// Nobody tells a member that it was removed while it was away, so it asks. A leader that does not
-/// count it says so; a leader that does count it does not answer, and is about to be heard.
+/// A member is not told that it was removed while it was away, so it asks. A leader of which it is
+/// no member says so. A leader of which it is a member does not answer, but soon sends it a
+/// message.
 ///
 /// Machine.
 class Joining {
@@ -20,16 +21,16 @@ public:
 
     struct Next {
         bool ask = false;  ///< Ask all nodes now.
-        TimePoint again;   ///< When this is to be called again; max(): not for this.
+        TimePoint again;   ///< When this must be called again; max(): not needed.
     };
     /// This member is not in the configuration.
     [[nodiscard]] Next outsider(TimePoint now);
     /// This member is in the configuration, and does not lead.
     [[nodiscard]] Next follower(bool leader_known, TimePoint now);
 
-    /// A leader has sent it entries, or a heartbeat: it is counted.
+    /// A leader has sent it entries or a heartbeat, so it is a member.
     void counted() { outside_ = false; }
-    /// A leader says that it is not among its members. False if that is known already.
+    /// A leader says that it is not a member. Returns false if that is known already.
     bool excluded() { return !std::exchange(outside_, true); }
     [[nodiscard]] bool outside() const { return outside_; }
 

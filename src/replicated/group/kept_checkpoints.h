@@ -10,8 +10,7 @@ namespace understudy::replicated {
 /// The checkpoints in a group's directory.
 ///
 /// Two are kept: the one that counts, and the one before it. A checkpoint that is newer and does
-/// not count stays until a newer one counts: its name may be that of a checkpoint that is about to
-/// come.
+/// not count stays until a newer one counts: a checkpoint that arrives soon may have the same name.
 ///
 /// Value.
 class KeptCheckpoints {
@@ -20,7 +19,7 @@ public:
 
     void add(Index index) { indexes_.push_back(index); }
     void reset(std::vector<Index> indexes) { indexes_ = std::move(indexes); }
-    /// Those that are needed no more, if the one at `counting` counts. They are forgotten.
+    /// Removes and returns those that are not needed any more if the one at `counting` counts.
     [[nodiscard]] std::vector<Index> take_superfluous(Index counting);
 
 private:

@@ -7,8 +7,8 @@
 
 namespace understudy::replicated {
 
-/// Who leads a group next: a transfer of the lead to another member, and the campaign of this
-/// member when the leader is gone.
+/// Decides which member leads a group next: by a transfer of the lead to another member, or by a
+/// campaign of this member when the leader is gone.
 ///
 /// Machine: says what is due; the group carries it out and reports what came of it.
 /// Source: docs/protocols/replication.md.
@@ -17,7 +17,7 @@ public:
     using Done = Node::Done;
 
     struct Ended {
-        Done done;  ///< Null: nobody asked.
+        Done done;  ///< Null: no caller waits.
         Result<void> result;
     };
 
@@ -26,10 +26,10 @@ public:
 
     // Candidates.
 
-    /// May this member be active when it leads?
+    /// Tells whether this member may be active when it leads.
     [[nodiscard]] bool may_be_active() const;
     void set_last_resort(bool allow) { last_resort_ = allow; }
-    /// The member of this name as the target of a transfer; this member itself if it is that.
+    /// The member of this name as the target of a transfer. It may be this member.
     /// Errors: not_found, refused (none).
     [[nodiscard]] Result<ServerId> target(const std::string& name, const Members& members,
                                           const consensus::Configuration& newest) const;
@@ -44,18 +44,18 @@ public:
     void begin(ServerId to, Done done, TimePoint now);
     [[nodiscard]] bool under_way() const { return transfer_.has_value(); }
     [[nodiscard]] bool is_to(ServerId server) const { return transfer_ && transfer_->to == server; }
-    /// Ends it if `leader` is the member that it was for, or if its time is over.
+    /// Ends the transfer if `leader` is its target, or if its time is over.
     [[nodiscard]] std::optional<Ended> look(ServerId leader, TimePoint now);
 
-    // A leader whose disk is full refuses every change, and others may have room. Nobody knows
-    // which: one after the other is tried, more and more rarely, since each tenure costs some of
-    // the reserve.
+    // A leader whose disk is full refuses every change, and other members may have room. It is not
+    // known which, so one after the other is tried, with longer and longer pauses, because each
+    // tenure uses some of the reserve.
 
     /// The next member to try now; nullopt: none.
     [[nodiscard]] std::optional<ServerId> next_with_room(const Members& members,
                                                          const consensus::ConsensusCore& core,
                                                          TimePoint now) const;
-    /// The lead is being transferred to that one.
+    /// The lead is being transferred to this server.
     void tries(ServerId server, TimePoint now);
     void has_room() { full_ = {.tried = full_.tried, .until = {}, .pause = {}}; }
 
@@ -65,13 +65,13 @@ public:
     /// nullopt: it is no candidate. `applied` is the configuration that is applied.
     std::optional<std::size_t> leader_gone(ServerId leader, const Members& members,
                                            const consensus::Configuration& applied, TimePoint now);
-    /// max(): it is not to campaign.
+    /// max(): it does not campaign.
     [[nodiscard]] TimePoint campaign_at() const { return campaign_.at; }
-    /// Is it to campaign now? `leader` is the one that is heard of.
+    /// Tells whether it must campaign now. `leader` is the leader that it knows.
     [[nodiscard]] bool campaign_is_due(ServerId leader, consensus::State state, TimePoint now);
-    /// The consensus refused: entries are on their way to the disk. It tries again in a moment.
+    /// The consensus refused because entries are on their way to the disk. It is tried again soon.
     void campaign_refused(TimePoint now);
-    /// Somebody leads.
+    /// A leader is known.
     void leader_known() { campaign_.at = TimePoint::max(); }
 
 private:
@@ -81,7 +81,7 @@ private:
         TimePoint deadline;
     };
     struct Full {
-        ServerId tried;  ///< The last one.
+        ServerId tried;  ///< The server that was tried last.
         TimePoint until;
         Duration pause{};
     };

@@ -29,7 +29,7 @@ private:
     const consensus::SnapshotRef snapshot_;
     const std::shared_ptr<journal::CheckpointFile> file_;
     bool busy_ = false;
-    bool finished_ = false;  ///< The file is whole, or was given up.
+    bool finished_ = false;  ///< The file is complete, or was abandoned.
     Lifetime life_;
 };
 

@@ -16,13 +16,13 @@ public:
 
     /// Keeps the group and its parts alive: an observer may destroy its journal while it is called.
     [[nodiscard]] virtual std::shared_ptr<const void> keep() = 0;
-    /// The group takes part in nothing any more: it has failed, was closed, or is detached.
+    /// The group does nothing any more: it has failed, was closed, or is detached.
     [[nodiscard]] virtual bool ended() const = 0;
-    /// Nobody may be told anything any more.
+    /// No callback may be called any more.
     [[nodiscard]] virtual bool detached() const = 0;
     /// The journal is open, and the group has not ended.
     [[nodiscard]] virtual bool serving() const = 0;
-    /// A checkpoint is on its way that may take the place of the log.
+    /// A checkpoint is on its way that may replace the log.
     [[nodiscard]] virtual bool expects_checkpoint() const = 0;
     /// Ends the group. Its observer is told in a later turn of the loop.
     virtual void fail(Error error) = 0;
@@ -31,15 +31,16 @@ public:
     virtual void turn() = 0;
     /// The timer of the group has fired.
     virtual void woken() = 0;
-    /// Does what a step may have made due: committed entries, the standing, the timer.
+    /// Handles what a step may have changed: committed entries, the standing, the timer.
     virtual void settle() = 0;
 
-    /// Another member leads, or none, or this one. `led` is the term in which this one led until
-    /// now; 0: it did not.
+    /// The lead has changed: another member leads, or none, or this one. `led` is the term in which
+    /// this member led until now; 0: it did not lead.
     virtual void lead_changed(Epoch led) = 0;
     /// The consensus needs this checkpoint, which `from` has.
     virtual void checkpoint_wanted(ServerId from, const consensus::SnapshotRef& snapshot) = 0;
-    /// The checkpoint that the consensus needs did not come: start again from what is on the disk.
+    /// The checkpoint that the consensus needs did not arrive: start again from what is on the
+    /// disk.
     virtual void restart() = 0;
     /// The log has been read and the term is raised: run the consensus.
     virtual void run(consensus::Recovered recovered) = 0;

@@ -16,7 +16,7 @@
 
 namespace understudy::replicated {
 
-/// Notes what it hears, in words.
+/// Records what it is told, as words.
 class Hearer final : public journal::Observer {
 public:
     Result<void> restore(const journal::StateSlice& slice) override {
@@ -43,7 +43,7 @@ public:
 
 using Words = std::vector<std::string>;
 
-/// The group around a part of it: notes what the part asks for.
+/// Stands for the group that owns a part, and records what the part asks for.
 class FakeOwner final : public Owner {
 public:
     std::shared_ptr<const void> keep() override { return alive; }
@@ -74,8 +74,8 @@ public:
     std::vector<std::string> calls;
 };
 
-/// What a part of a group needs around it: the group has the members `a`, which is this one, `b`
-/// and `c`.
+/// What a part of a group needs around it. The group has the members `a`, `b` and `c`; this member
+/// is `a`.
 class PartTest : public testing::Test {
 protected:
     PartTest() {

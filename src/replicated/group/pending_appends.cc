@@ -90,7 +90,7 @@ std::optional<PendingAppends::Round> PendingAppends::next() {
     round.urgency = promotion_.appends.empty() ? Urgency::ordinary : Urgency::promotion;
     Queue& from = queue(round.urgency);
     if (from.appends.empty()) {
-        // Those that ask wait for the round before them: one barrier serves many.
+        // Requests for confirmation wait for the round before them, so one barrier serves many.
         if (asking_.empty() || !asked_.empty()) return std::nullopt;
         round.confirms = true;
         round.entries.push_back({.term = {}, .kind = consensus::EntryKind::barrier, .body = {}});
@@ -151,7 +151,7 @@ void PendingAppends::returned(Round round) {
     std::size_t entry = round.entries.size();
     for (auto append = round.appends.rbegin(); append != round.appends.rend(); ++append) {
         for (auto draft = append->drafts.rbegin(); draft != append->drafts.rend(); ++draft) {
-            // Without its escape, which it gets again.
+            // The body is taken back without its escape, which is added again later.
             const auto body = decode_body(round.entries.at(--entry).body.bytes);
             US_ASSERT(body);
             draft->body.assign(body->content.begin(), body->content.end());

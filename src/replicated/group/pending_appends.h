@@ -12,11 +12,11 @@
 
 namespace understudy::replicated {
 
-/// What a member wants appended, from the call to the answer.
+/// The appends of a member, from the call to the answer.
 ///
-/// Appends wait until there is credit, go to the consensus in rounds of one urgency, and are
-/// answered when the entry at their last index is applied, which is theirs only if it has the term
-/// in which it was proposed. A question for confirmation is answered with the next round that is
+/// Appends wait until there is credit, and go to the consensus in rounds of one urgency. They are
+/// answered when the entry at their last index is applied; it is theirs only if it has the term in
+/// which it was proposed. A request for confirmation is answered with the next round that is
 /// applied, or with a barrier that is made for it.
 ///
 /// Machine. Bounds: the limits.
@@ -31,7 +31,8 @@ public:
         std::uint64_t outstanding_bytes_max = 16 * MiB;
         std::uint64_t entry_bytes_max = 2 * MiB - 1 * KiB;  ///< One entry fits one message.
     };
-    /// Each append counts for that much besides its bodies, so that empty ones are bounded too.
+    /// Each append counts as this many bytes in addition to its bodies, so that empty ones are
+    /// bounded too.
     static constexpr std::uint64_t append_overhead_bytes = 64;
 
     struct Append {
@@ -39,16 +40,16 @@ public:
         Appended done;
         std::uint64_t bytes = 0;
     };
-    /// What is to be proposed at once.
+    /// What is proposed together.
     struct Round {
         std::vector<consensus::LogEntry> entries;
         journal::Urgency urgency = journal::Urgency::ordinary;
-        std::vector<Append> appends;  ///< Without their bodies, which the entries have.
-        bool confirms = false;        ///< Made for those who ask for confirmation.
+        std::vector<Append> appends;  ///< Without their bodies, which are in the entries.
+        bool confirms = false;        ///< Made for requests for confirmation.
     };
-    /// An answer that is due. It may call back into the owner of this, or destroy it.
+    /// An answer that is due. It may call the owner of this object, or destroy it.
     struct Answer {
-        Appended appended;  ///< One of the two.
+        Appended appended;  ///< Either this or `done` is set.
         Done done;
         Result<Index> result;
         void give() const;
@@ -61,24 +62,24 @@ public:
     [[nodiscard]] Result<void> add(Append& append, journal::Urgency urgency);
     void confirm(Done done) { asking_.push_back(std::move(done)); }
 
-    /// Is it worth while to call next()? It has something, and was not refused a moment ago.
+    /// Tells whether next() should be called: something waits, and the last round was not refused.
     [[nodiscard]] bool ready() const;
     /// The next round, if something waits and there is credit for it.
     [[nodiscard]] std::optional<Round> next();
-    /// It was taken: its entries begin at `first`.
+    /// The round was taken, and its entries begin at `first`.
     void proposed(Round round, Index first, Epoch term);
-    /// It was not taken, for now: it waits again, before all others. Nothing is ready() until
-    /// retry().
+    /// The round was not taken. It waits again, before all others. ready() is false until retry().
     void returned(Round round);
     void retry() { refused_ = false; }
 
     /// The entry at `index` is applied and has this term.
     void applied(Index index, Epoch term, Answers& answers);
-    /// The lead is lost: what was proposed may come yet, what was not will not.
+    /// The lead is lost. What was proposed may still be committed; what was not proposed will not
+    /// be.
     void lost(Answers& answers);
-    /// The disk is full: what waits for room that is not there is refused.
+    /// The disk is full: the waiting ordinary appends are refused.
     void refuse_ordinary(const Error& error, Answers& answers);
-    /// Nothing more will come of anything.
+    /// Answers everything that waits with `error`.
     void fail(const Error& error, Answers& answers);
 
     [[nodiscard]] bool idle() const;

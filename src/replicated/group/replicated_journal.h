@@ -7,7 +7,7 @@
 
 namespace understudy::replicated {
 
-/// A journal that a majority of a group's voters keeps: each entry counts once they have it on
+/// A journal that is stored by a majority of a group's voters. An entry counts when they have it on
 /// their disks.
 ///
 /// It is for a service on several machines without shared storage, and survives the loss of a

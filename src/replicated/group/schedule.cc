@@ -37,7 +37,8 @@ bool Schedule::tending_is_due() {
 
 void Schedule::arm(TimePoint deadline) {
     const TimePoint when = std::min(deadline, tend_at_);
-    // A timer that fires too early asks again: cheaper than a new one for each heartbeat heard.
+    // A timer that fires too early is set again. That is cheaper than a new timer for each
+    // heartbeat.
     if (when >= timer_at_) return;
     timer_at_ = when;
     timer_ = runtime_.at(when, [this] { wake(); });

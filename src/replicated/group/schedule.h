@@ -23,23 +23,24 @@ public:
 
     /// Runs `task` in a later turn of the loop.
     void later(std::function<void()> task);
-    /// Runs `task` after a pause: something could not be opened for want of a descriptor, and
-    /// nothing is wrong. One task at a time; none when the group has ended.
+    /// Runs `task` after a pause, because something could not be opened without a descriptor. One
+    /// task at a time, and none when the group has ended.
     void when_short(std::function<void()> task);
-    /// Owner::turn() at the end of this turn of the loop; once, however often it is asked for.
+    /// Calls Owner::turn() at the end of this turn of the loop: once, even if this is called
+    /// several times.
     void turn() { turn_.mark(); }
 
-    /// The group tends to what is under way within a heartbeat, or at `when`, or sooner.
+    /// The group tends to what is under way within a heartbeat, at `when`, or earlier.
     void tend_soon() { tend_by(runtime_.now() + heartbeat_interval_); }
     void tend_by(TimePoint when) { tend_at_ = std::min(tend_at_, when); }
     /// At `when`, whatever was asked for before.
     void tend_at(TimePoint when) { tend_at_ = when; }
-    /// Has that time come? Then it has to be asked for again.
+    /// Tells whether that time has come. If it has, the next time must be set again.
     [[nodiscard]] bool tending_is_due();
 
-    /// Owner::woken() at `deadline`, or when it is time to tend if that is sooner.
+    /// Calls Owner::woken() at `deadline`, or at the time to tend if that is earlier.
     void arm(TimePoint deadline);
-    /// Owner::woken(), at once.
+    /// Calls Owner::woken() at once.
     void wake();
     /// The timer does not fire any more.
     void stop() { timer_.reset(); }

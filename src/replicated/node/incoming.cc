@@ -24,7 +24,7 @@ Incoming::Incoming(Runtime& runtime, Surroundings& surroundings, GroupId group,
 
 Incoming::~Incoming() {
     if (file_ == nullptr || ended_) return;
-    // A job under way comes before this one.
+    // A job that is under way is done before this one.
     runtime_.worker(checkpoint_worker).submit([file = file_] { file->abandon(); }, [] {});
 }
 
@@ -52,7 +52,8 @@ void Incoming::arm() {
 void Incoming::chunk(const Chunk& chunk) {
     if (ended_ || last_seen_) return;
     if (auto checked = check(chunk); !checked) return end(std::move(checked).error());
-    if (chunk.offset != expected_) return;  // Of an earlier question; the right one will come.
+    // It answers an earlier question. The right chunk will come.
+    if (chunk.offset != expected_) return;
     if (!source_.snapshot) source_.snapshot = chunk.snapshot;
     if (!source_.snapshot || chunk.index != source_.snapshot->index) return;
     const std::uint32_t checksum = crc32c(chunk.bytes, checksum_);
@@ -116,7 +117,7 @@ void Incoming::write(const Chunk& chunk) {
             }));
 }
 
-// The owner may destroy it in the call.
+// The owner may destroy this object in the callback.
 void Incoming::end(Result<consensus::SnapshotRef> result) {
     US_ASSERT(!ended_);
     ended_ = true;

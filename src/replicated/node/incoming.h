@@ -15,24 +15,25 @@
 
 namespace understudy::replicated {
 
-/// A checkpoint on its way from another node into a file of ours.
+/// A checkpoint that is fetched from another node into a local file.
 ///
-/// It asks, takes chunks in order, acknowledges each when it is written, and asks again from where
-/// it stands when nothing has come for a while. Destroying it removes the unfinished file.
+/// It asks for the checkpoint, takes chunks in order, and acknowledges each when it is written. If
+/// nothing comes for a while, it asks again from the current offset. Destroying it removes the
+/// unfinished file.
 ///
 /// Thread: loop only.
 class Incoming {
 public:
     static constexpr Duration retry_interval = 1s;
-    static constexpr Duration patience = 60s;  ///< Without a chunk; then it is given up.
+    static constexpr Duration patience = 60s;  ///< After this time without a chunk it is given up.
 
-    /// The file is whole and durable. Errors: unavailable (none): it is no longer there, or nothing
-    /// came; corrupt (none); disk_failed, no_space.
+    /// The file is complete and durable. Errors: unavailable (none): the checkpoint does not exist
+    /// there any more, or nothing came; corrupt (none); disk_failed, no_space.
     using Done = std::function<void(Result<consensus::SnapshotRef>)>;
 
     struct Source {
         ServerId from;
-        /// What is wanted; nullopt: whichever is the newest there ...
+        /// The wanted checkpoint; nullopt: the newest one there ...
         std::optional<consensus::SnapshotRef> snapshot;
         Index beyond = {};  ///< ... if it is newer than this.
     };
@@ -44,7 +45,7 @@ public:
     Incoming& operator=(const Incoming&) = delete;
 
     [[nodiscard]] ServerId from() const { return source_.from; }
-    /// Something has come.
+    /// A chunk has been accepted.
     [[nodiscard]] bool begun() const { return file_ != nullptr; }
     void chunk(const Chunk& chunk);
     /// Its node is connected again.

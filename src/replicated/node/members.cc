@@ -61,7 +61,7 @@ Members Members::without(std::string_view name) const {
 }
 
 bool Members::votes(const MemberRow& row) const {
-    // Of two, a checkpointer's vote would only add a machine that must not fail.
+    // In a group of two, the vote of a checkpointer would only add a host that must not fail.
     return row.member.kind != MemberKind::checkpointer || rows_.size() > 2;
 }
 

@@ -19,11 +19,12 @@ using journal::GroupId;
 enum class MemberKind : std::uint8_t {
     data = 1,          ///< Votes, applies, may be active.
     checkpointer = 2,  ///< Votes (not in a group of two), applies, is active only as a last resort.
-    witness = 3,  ///< Votes and keeps entries, applies nothing, transfers the lead if it has it.
+    /// Votes and keeps entries, applies nothing, and transfers the lead if it has it.
+    witness = 3,
 };
 [[nodiscard]] std::string_view name(MemberKind kind);
 
-/// A member as people name it: by its node.
+/// A member, as people name it: by its node.
 struct Member {
     std::string name;  ///< Of its node.
     Address address;   ///< Of its node, for other nodes.
@@ -31,17 +32,17 @@ struct Member {
     friend bool operator==(const Member&, const Member&) = default;
 };
 
-/// A member and the server it is on the disk it has now.
+/// A member, and the server that it is with its present disk.
 struct MemberRow {
     ServerId id;
     Member member;
     friend bool operator==(const MemberRow&, const MemberRow&) = default;
 };
 
-/// The members that a group should have, in joining order: a replicated value.
+/// The members that a group should have, in joining order. It is a replicated value.
 ///
-/// The configuration of the consensus follows it, one server at a time: the leader compares the two
-/// and takes the next step. So a change survives the leader that began it.
+/// The configuration of the consensus follows this list, one server at a time: the leader compares
+/// the two and takes the next step. So a change continues when the leader that began it is gone.
 ///
 /// Bounds: rows_max, encoded_bytes_max.
 class Members {
@@ -56,15 +57,15 @@ public:
     [[nodiscard]] const MemberRow* find(std::string_view name) const;
     [[nodiscard]] const MemberRow* find(ServerId id) const;
 
-    /// With `row` in the place of the row of that name, or after all others.
+    /// Returns the list with `row` instead of the row of that name, or after all others.
     [[nodiscard]] Members with(MemberRow row) const;
     [[nodiscard]] Members without(std::string_view name) const;
 
-    /// Does this member vote, once it has caught up?
+    /// Tells whether this member votes when it has caught up.
     [[nodiscard]] bool votes(const MemberRow& row) const;
-    /// How many vote then.
+    /// How many members vote then.
     [[nodiscard]] std::size_t voters() const;
-    /// All of them with the membership they should have: what a founder begins with.
+    /// All members with the membership that they should have. A founder begins with this.
     [[nodiscard]] consensus::Configuration configuration() const;
 
     /// Errors: limit_exceeded (none).
@@ -79,12 +80,12 @@ private:
     std::vector<MemberRow> rows_;
 };
 
-/// The group of a service. Two names with one id are refused where the second is opened.
+/// The group of a service. If two names have the same id, the second one cannot be opened.
 [[nodiscard]] GroupId group_of(std::string_view service);
-/// What the directory of the group's checkpoints is called.
+/// The name of the directory of the group's checkpoints.
 [[nodiscard]] std::string directory_of(GroupId group);
 
-/// The server that the node with this log is in a group: another disk is another server. Never 0.
+/// The server that the node with this log is in a group. Another disk is another server. Never 0.
 [[nodiscard]] ServerId server_of(std::uint64_t log_identity, GroupId group);
 
 }  // namespace understudy::replicated

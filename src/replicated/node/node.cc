@@ -21,7 +21,8 @@ std::unique_ptr<journal::Opening> Node::open(Runtime& runtime, Log& log, Options
             const auto handle = weak.lock();
             if (!handle) return;
             if (started) return opened(std::unique_ptr<Node>(std::move(*handle)));
-            // We are being called by what it owns: it ends in a later turn.
+            // This callback is called by a part of the node, so the node is destroyed in a later
+            // turn.
             runtime.post([handle] { handle->reset(); });
             opened(std::move(started).error());
         });

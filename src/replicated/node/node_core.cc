@@ -46,7 +46,7 @@ void NodeCore::start(std::function<void(Result<void>)> started) {
         [this](Result<std::unique_ptr<journal::NodeLog>> log) { log_opened(std::move(log)); });
 }
 
-/// Of the directory, and of the log in it, which looks like any local journal.
+/// The identities of the directory, and of the log in it, which looks like any local journal.
 std::vector<journal::DirectoryWanted> NodeCore::identities() const {
     std::vector<journal::DirectoryWanted> wanted = options_.identities;
     for (journal::DirectoryWanted& one : wanted) one.segment_bytes = options_.segment_size_bytes;
@@ -130,7 +130,7 @@ std::unique_ptr<journal::Opening> NodeCore::open_journal(GroupOptions options,
         explicit Handle(std::weak_ptr<Group> group) : group_(std::move(group)) {}
         Handle(const Handle&) = delete;
         Handle& operator=(const Handle&) = delete;
-        /// Once there is a journal, the group belongs to its owner.
+        /// When the journal is open, the group belongs to the owner of the journal.
         ~Handle() override {
             if (const auto group = group_.lock(); group && !group->opened()) group->give_up();
         }
@@ -417,7 +417,7 @@ Result<void> NodeCore::peer_message(const std::string& name, MessageType type, B
 Result<void> NodeCore::consensus_message(const std::string& name, Bytes body) {
     auto message = US_TRY(decode_consensus(body));
     Entry* to = entry(message.group);
-    if (to == nullptr) return {};  // Not open here, or no longer.
+    if (to == nullptr) return {};  // The group is not open here, or not any more.
     for (const Route& route : to->routes) {
         if (route.peer->name != name) continue;
         const auto group = to->group;
@@ -487,7 +487,7 @@ void NodeCore::failed(const Error& error) {
         group->log_failed(error);
         if (here.ended()) return;
     }
-    // Others are not to wait for it.
+    // The other nodes must not wait for this one.
     later([this] {
         if (peers_ != nullptr) peers_->stop();
         if (failed_) failed_(*error_);

@@ -17,8 +17,8 @@
 
 namespace understudy::replicated {
 
-/// A node in service: gives what comes to the groups that it is for, and what they want to the log
-/// and to the peers. Shell: decides nothing about a group.
+/// A node that runs: it passes messages to their groups, and what the groups want to the log and to
+/// the peers. Shell: decides nothing about a group.
 class NodeCore final : public Node,
                        private Surroundings,
                        private Peers::Observer,

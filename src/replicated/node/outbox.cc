@@ -70,12 +70,13 @@ bool Outbox::send_entries(ServerId to, consensus::AppendRequest request) {
     return true;
 }
 
-// Sends `entries`, and leaves in `request` what is to follow them.
+// Sends `entries`. What is left in `request` is still to be sent after them.
 void Outbox::send_filled(ServerId to, consensus::AppendRequest& request,
                          std::span<const journal::GroupEntry> entries) {
     entries = entries.first(std::min<std::size_t>(entries.size(), request.count));
     while (!entries.empty()) {
-        // A configuration travels alone: the engine takes its place to be that of the first.
+        // A configuration is sent alone: the engine assumes that its index is that of the first
+        // entry in a message.
         std::size_t count = 1;
         std::size_t bytes = entries[0].body.size();
         const auto is_configuration = [&](std::size_t i) {
@@ -122,7 +123,8 @@ void Outbox::loaded(ServerId to, Result<std::vector<journal::GroupEntry>> entrie
         clear();
         return failed(entries.error());
     }
-    // Trimmed or cut meanwhile, or of a tenure that is over: the consensus finds another way.
+    // Otherwise the entries were trimmed or cut meanwhile, or the tenure is over. The consensus
+    // handles that.
     if (entries && !entries->empty() && request.term == leading_) {
         send_filled(to, request, *entries);
         if (request.count > 0) lane->second.waiting.push_front(std::move(request));

@@ -14,35 +14,37 @@
 
 namespace understudy::replicated {
 
-/// A group's messages on their way out.
+/// The outgoing messages of a group.
 ///
-/// They leave in order per server, and none before the term and vote it speaks for are durable.
-/// Append requests get their entries here, from the log; what is no longer in memory is read from
-/// the disk, and what follows to the same server waits for it. Requests of a tenure that has ended
-/// are dropped. When the disk does not give back what was written, all that waits is dropped, and
-/// `failed` is told: such a log is no use to its group.
+/// They are sent in order per server. No message is sent before the term and vote that it depends
+/// on are durable. Append requests get their entries here, from the log. Entries that are not in
+/// memory any more are read from the disk, and later messages to the same server wait for that.
+/// Requests of a tenure that has ended are dropped. If the disk cannot return what was written, all
+/// waiting messages are dropped, and `failed` is called: the group cannot use such a log.
 ///
-/// Bounds: held_max and lane_max messages; beyond them messages are dropped, which the consensus
-///         is made for. A message has about message_bytes_max of entries, one at least.
+/// Bounds: held_max and lane_max messages; further messages are dropped, which the consensus
+///         tolerates. A message has about message_bytes_max bytes of entries, and at least one
+///         entry.
 class Outbox {
 public:
     static constexpr std::size_t held_max = 4096;
     static constexpr std::size_t lane_max = 1024;
     static constexpr std::size_t message_bytes_max = 256 * KiB;
 
-    /// Told why entries could not be read: corrupt, disk_failed (none). May destroy the outbox.
+    /// Gets the reason why entries could not be read: corrupt, disk_failed (none). May destroy the
+    /// outbox.
     using Failed = std::function<void(const Error&)>;
 
     Outbox(journal::NodeLog& log, Surroundings& surroundings, GroupId group, Failed failed)
         : log_(log), surroundings_(surroundings), group_(group), failed_(std::move(failed)) {}
 
-    /// Whatever is put from now on waits until `position` is durable.
+    /// Messages that are put from now on wait until `position` is durable.
     void gate(journal::LogPosition position) { gate_ = std::max(gate_, position); }
-    /// Append requests of this term go out, others are dropped. 0: none.
+    /// Append requests of this term are sent, others are dropped. 0: none is sent.
     void lead(Epoch term) { leading_ = term; }
     void put(ServerId to, consensus::Message message);
     void durable(journal::LogPosition position);
-    /// Forgets all that waits.
+    /// Drops all waiting messages.
     void clear();
 
 private:
@@ -57,7 +59,7 @@ private:
     };
 
     void dispatch(ServerId to, consensus::Message message);
-    /// False if it has to wait; what is left of it is then the first in its lane.
+    /// Returns false if the message has to wait. The rest of it is then the first in its lane.
     bool send(ServerId to, const consensus::Message& message);
     bool send_entries(ServerId to, consensus::AppendRequest request);
     void send_filled(ServerId to, consensus::AppendRequest& request,
@@ -74,7 +76,7 @@ private:
     Epoch leading_;
     std::deque<Held> held_;
     std::map<ServerId, Lane> lanes_;
-    Lifetime reads_;  ///< Of the lanes: reads begun before clear() are not wanted.
+    Lifetime reads_;  ///< Reads for the lanes. Those that began before clear() are ignored.
 };
 
 }  // namespace understudy::replicated

@@ -172,7 +172,8 @@ void Peers::dial_failed(Row& row, const Error& reason, bool connected) {
     if (!connected && suspected && reason.code == Errc::unavailable) gone(row.peer.name);
 }
 
-/// A node that is away is no news. One that is there and is not what it should be is.
+/// A node that cannot be reached is not reported. A node that answers, but is not the expected one,
+/// is reported.
 void Peers::complain(const Row& row, const Error& reason) {
     if (!link::blames_peer(reason)) return;
     acceptor_.refusals().heard(refused_event, kv("peer", row.peer.name), reason);
@@ -185,7 +186,7 @@ void Peers::peer_hello(LinkId id, Bytes opaque) {
     const link::Link& link = *acceptor_.find(id);
     const Result<void> checked = hello ? check(link, *hello) : Result<void>(hello.error());
     if (!checked) {
-        // A node of another platform, or a second one of one name, is worth a report too.
+        // A node of another platform, or a second node with the same name, is reported too.
         if (!link::blames_peer(checked.error())) {
             acceptor_.refusals().heard(refused_event, link.peer(), checked.error());
         }
@@ -196,8 +197,8 @@ void Peers::peer_hello(LinkId id, Bytes opaque) {
     trust(row, hello->address);
     if (dials(row)) {
         acceptor_.refuse(id, {.code = Errc::refused, .detail = options_.name + " dials"});
-        // A node that dials is not connected: the present connection has lost its other end, unless
-        // the two have crossed.
+        // A node that dials is not connected, so the present connection has no other end any more.
+        // The exception is a new connection that was made while this dial was on its way.
         const bool crossed = row.link != nullptr && row.process == hello->process &&
                              runtime_.now() - row.since < knock_interval;
         if (!crossed) {
@@ -252,8 +253,8 @@ void Peers::lost(Row& row, const Error& reason) {
     const auto link = std::move(row.link);
     row.peer.link = nullptr;
     log_.info("replicated.peer_lost", {kv("peer", row.peer.name), kv("error", reason)});
-    // If the port refuses right after that, the process is taken for dead. The journal fences it
-    // off should it live.
+    // If the port refuses a connection directly after that, the process is taken for dead. If it is
+    // alive, the journal fences it off.
     row.suspected = true;
     retry(row);
     observer_.peer_lost(row.peer.name);

@@ -19,25 +19,25 @@ namespace understudy::replicated {
 
 /// Keeps one connection to each other node.
 ///
-/// The node whose name sorts first dials. The other one dials too while it has no connection, but
-/// only to tell its address: it is refused, and the first node dials that address. So an address
-/// needs to be known on one side only, and there are never two connections.
+/// The node whose name sorts first dials. While the other node has no connection, it dials too, but
+/// only to tell its address: it is refused, and the first node dials that address. So only one side
+/// needs to know an address, and there are never two connections.
 ///
-/// Evidence: the observer is told at once when the process of a peer is proven dead, or when it has
-/// closed its connection and its port then refuses.
+/// Evidence: the observer is told at once when the process of a peer is known to be dead, or when
+/// its connection has ended and its port refuses connections after that.
 ///
 /// Thread: loop only.
 class Peers final : private link::Acceptor::Observer {
 public:
     static constexpr std::size_t strangers_max =
-        64;  ///< Connections that are not in use yet, or end.
-    static constexpr std::size_t addresses_max = 4;  ///< Of one node; the newest are kept.
+        64;  ///< Connections that are not in use yet, or are ending.
+    static constexpr std::size_t addresses_max = 4;  ///< Of one node. The newest ones are kept.
     static constexpr Duration knock_interval = 1s;
 
     struct Options {
         std::string platform;
         std::string name;
-        std::string family;  ///< As Node::Options has it.
+        std::string family;  ///< As in Node::Options.
         Address listen;
         std::optional<Address> advertise;
         std::optional<TlsOptions> tls;
@@ -72,13 +72,13 @@ public:
 
     /// Errors: as Network::listen().
     [[nodiscard]] Result<void> start();
-    /// Closes everything for ever.
+    /// Closes all connections for ever.
     void stop();
 
     void learn(const std::string& name, const Address& address);
     [[nodiscard]] const Peer* find(std::string_view name) const;
     [[nodiscard]] std::vector<const Peer*> connected() const;
-    /// Why the last attempt to connect failed. Empty if it is connected, or nothing is known.
+    /// Why the last attempt to connect failed. Empty if the peer is connected, or nothing is known.
     [[nodiscard]] std::string trouble(std::string_view name) const;
     [[nodiscard]] const Address& address() const;
 
@@ -102,11 +102,11 @@ private:
         std::unique_ptr<link::Dial> dial;
         std::unique_ptr<Timer> timer;
         std::unique_ptr<ProcessWatch> watch;
-        ProcessId process;  ///< The other end.
-        TimePoint since;    ///< Connected.
+        ProcessId process;  ///< The process at the other end.
+        TimePoint since;    ///< When it was connected.
         Duration wait{};
         std::string trouble;
-        bool suspected = false;  ///< The connection has just been lost: a refusal is evidence.
+        bool suspected = false;  ///< The connection has just been lost, so a refusal is evidence.
     };
 
     [[nodiscard]] bool dials(const Row& row) const { return options_.name < row.peer.name; }

@@ -17,11 +17,11 @@ void Shipper::fetch(const Fetch& fetch, std::optional<Source> source) {
     if (const auto found = streams_.find(fetch.group);
         source && found != streams_.end() && found->second.reading &&
         found->second.source.index == source->index && found->second.from == fetch.offset) {
-        return;  // Asked again while the file is still being looked at.
+        return;  // The peer asks again while the file is still being read.
     }
     streams_.erase(fetch.group);
     if (!source) return gone(fetch.group, fetch.index);
-    // One that is never acknowledged again must not keep the room from others.
+    // A stream that is never acknowledged again must not block the others.
     std::erase_if(streams_, [&](const auto& each) {
         return runtime_.now() - each.second.heard_at > patience;
     });
@@ -96,7 +96,8 @@ void Shipper::slice_read(GroupId group, std::uint64_t number,
     stream->slice = std::move(slice->bytes);
     stream->slice_is_last = slice->last;
     if (stream->sent < stream->from) {
-        // Begun again further on: what the peer has is read for its checksum only.
+        // The stream begins at a later offset. What the peer has already is read only for the
+        // checksum.
         const std::uint64_t skipped =
             std::min<std::uint64_t>(stream->slice.size(), stream->from - stream->slice_at);
         stream->checksum =

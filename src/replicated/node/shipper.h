@@ -15,23 +15,24 @@
 
 namespace understudy::replicated {
 
-/// Checkpoints on their way to one peer, beside the messages of the consensus.
+/// Sends checkpoints to one peer, in addition to the messages of the consensus.
 ///
-/// All of them together have only so much on its way as takes a few milliseconds: a chunk leaves
-/// when the peer has written an earlier one. Groups take turns.
+/// All of them together have only as many bytes on their way as take a few milliseconds: a chunk is
+/// sent when the peer has written an earlier one. Groups take turns.
 ///
 /// Thread: loop only.
-/// Bounds: in_flight_bytes_max on their way, one slice of a file in memory per group.
+/// Bounds: in_flight_bytes_max bytes on their way, and one slice of a file in memory per group.
 class Shipper {
 public:
     static constexpr std::size_t chunk_bytes = 64 * KiB;
-    static constexpr Duration patience = 60s;  ///< Without an acknowledgement; then it is given up.
+    /// After this time without an acknowledgement a stream is given up.
+    static constexpr Duration patience = 60s;
 
     /// Where a checkpoint is found.
     struct Source {
         std::string directory;
         Index index;
-        std::optional<consensus::SnapshotRef> snapshot;  ///< If it is the newest.
+        std::optional<consensus::SnapshotRef> snapshot;  ///< Set if it is the newest one.
     };
     using Send = std::function<void(const Chunk&)>;
 
@@ -39,7 +40,8 @@ public:
     Shipper(const Shipper&) = delete;
     Shipper& operator=(const Shipper&) = delete;
 
-    /// Begins, or begins again from another place. Without a source it says that there is none.
+    /// Begins to send, or begins again from another offset. Without a source, tells the peer that
+    /// there is no such checkpoint.
     void fetch(const Fetch& fetch, std::optional<Source> source);
     void taken(const ChunkTaken& taken);
     /// The group has ended here.
@@ -49,9 +51,9 @@ public:
 
 private:
     struct Stream {
-        std::uint64_t number = 0;  ///< Tells it from an earlier one of the group.
+        std::uint64_t number = 0;  ///< Distinguishes it from an earlier stream of the group.
         Source source;
-        std::uint64_t from = 0;  ///< What comes before is not wanted.
+        std::uint64_t from = 0;  ///< Bytes before this offset are not wanted.
         std::shared_ptr<journal::CheckpointReader> reader;
         Buffer slice;
         std::uint64_t slice_at = 0;  ///< Where it begins in the state.
@@ -69,7 +71,7 @@ private:
     void slice_read(GroupId group, std::uint64_t number,
                     Result<journal::CheckpointReader::Slice> slice);
     void gone(GroupId group, Index index);
-    /// Sends what there is room for.
+    /// Sends as many chunks as there is room for.
     void pump();
     bool send_one(GroupId group, Stream& stream);
     [[nodiscard]] std::uint64_t in_flight() const;

@@ -34,7 +34,8 @@ public:
     /// Puts a name in both layers.
     void link_durably(const std::string& name, Entry entry);
     void sync();
-    /// Loses the changes that `owner` (or anybody) has not synced, except what the draw keeps.
+    /// Loses the changes that `owner` has not synced (all owners if nullopt), except what the draw
+    /// keeps.
     void crash(std::optional<Owner> owner, Random& random);
 
     /// The directory as an open file; null if it was never opened.
