@@ -30,7 +30,7 @@ test:
 	@scripts/bootstrap test
 	@cmake --preset dev
 	@cmake --build --preset dev -j $(JOBS)
-	@ctest --preset dev -j $(JOBS)
+	@ctest --preset dev -j $$(($(JOBS) + 2))  # Tests of processes wait more than they compute.
 
 bench:
 	@scripts/bootstrap bench

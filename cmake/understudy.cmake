@@ -165,6 +165,19 @@ function(understudy_test_folder)
     endif()
 endfunction()
 
+# understudy_quick(variable)
+#
+# The modules for a program that tests start thousands of times: with address sanitizer each start
+# takes a quarter of a second of processor time. They are those of `apps`, without sanitizers where
+# such modules exist (tests/exhaustive).
+function(understudy_quick variable)
+    if(UNDERSTUDY_TESTS AND UNDERSTUDY_SANITIZE AND NOT UNDERSTUDY_SANITIZE_TESTS)
+        set(${variable} bare PARENT_SCOPE)
+    else()
+        set(${variable} apps PARENT_SCOPE)
+    endif()
+endfunction()
+
 # understudy_test_library(NAME journal_fakes SOURCES fake_disk_test.cc MODULES journal [LIBS ...])
 #
 # What several test programs use: fakes, stages. Programs name it among their MODULES.

@@ -14,8 +14,8 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/understudy-registry.service
         DESTINATION lib/systemd/system)
 
 if(UNDERSTUDY_TESTS)
-    understudy_executable(understudy_test_service SOURCES tests/service.cc MODULES library)
-    understudy_executable(understudy_test_replica SOURCES tests/replica.cc MODULES library)
+    understudy_executable(understudy_test_service SOURCES tests/service.cc MODULES ${quick})
+    understudy_executable(understudy_test_replica SOURCES tests/replica.cc MODULES ${quick})
     find_package(Python3 REQUIRED COMPONENTS Interpreter)
     set(environment "UNDERSTUDY_PROGRAM=$<TARGET_FILE:understudy_program>"
                     "UNDERSTUDY_TEST_SERVICE=$<TARGET_FILE:understudy_test_service>"

@@ -156,7 +156,7 @@ TEST_P(NetworkContract, AHeldPortRefusesUntilItsListenerIsOpenAndOutlivesIt) {
         EXPECT_FALSE(connects());
         on_loop(0, [&] {
             auto opened = node(0).network().listen(held->address(), harness_->tls(), [](auto) {});
-            ASSERT_TRUE(opened) << opened.error();
+            ASSERT_TRUE(opened) << opened.error().detail;
             listener_ = *std::move(opened);
             EXPECT_EQ(listener_->address(), held->address());
         });

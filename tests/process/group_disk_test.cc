@@ -96,8 +96,8 @@ TEST_F(I3GroupDisk, ALeaderWhoseDiskIsFullHandsOnAndCatchesUpWhenThereIsRoom) {
     {
         const FullDisk ballast(disks[leader]->place() + "/ballast");
         recorder().fault("the disk is full", member(leader).name);
-        // The reserve is used up, until there is no room for changes. On a busy machine the lead may
-        // have moved before; then the next leader sends it the rest.
+        // The reserve is used up, until there is no room for changes. On a busy machine the lead
+        // may have moved before; then the next leader sends it the rest.
         Caller caller;
         const auto socket = [this] {
             const auto& now = member(active());
