@@ -26,11 +26,12 @@ demo:
 	    hello_bar hello_client ten_lines replicated_kv immortal_hello
 	@build/release/src/apps/understudy demo hello
 
+# Tests of processes wait more than they compute, so two more run than there are processors.
 test:
 	@scripts/bootstrap test
 	@cmake --preset dev
 	@cmake --build --preset dev -j $(JOBS)
-	@ctest --preset dev -j $$(($(JOBS) + 2))  # Tests of processes wait more than they compute.
+	@ctest --preset dev -j $$(($(JOBS) + 2))
 
 bench:
 	@scripts/bootstrap bench
