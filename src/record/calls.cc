@@ -144,7 +144,7 @@ void CallTable::send(CallId id, Entry& entry, CallEffects& effects) {
     queued_.erase(id);
     entry.state = State::sent;
     entry.requested = false;
-    effects.push_back(SendCall{id});
+    effects.emplace_back(std::in_place_type<SendCall>, id);
     if (entry.call.answer == Answer::unwanted) finish(id, Buffer(), effects);
 }
 
@@ -159,7 +159,7 @@ void CallTable::fail(CallId id, Errc code, std::string detail, CallEffects& effe
 
 void CallTable::finish(CallId id, Result<Buffer> outcome, CallEffects& effects) {
     erase(id);
-    effects.push_back(FinishCall{id, std::move(outcome)});
+    effects.emplace_back(std::in_place_type<FinishCall>, id, std::move(outcome));
 }
 
 void CallTable::erase(CallId id) {
