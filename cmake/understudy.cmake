@@ -199,8 +199,8 @@ endfunction()
 #
 # One program with gtest's main; understudy_more_tests() adds to it. ctest runs it as SHARDS tests,
 # each with its part of the cases, one process for all of a part. A part that fails says which cases
-# failed. TIMEOUT is for a part, in seconds. Of PROGRAMS each is a target that the test runs, built
-# before it, and the macro that has its path.
+# failed. TIMEOUT is for a part, in seconds: it ends what hangs, and says nothing of speed. Of
+# PROGRAMS each is a target that the test runs, built before it, and the macro that has its path.
 function(understudy_test)
     cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;TIMEOUT;SHARDS"
                           "SOURCES;MODULES;LIBS;LABELS;PROGRAMS")
@@ -208,7 +208,7 @@ function(understudy_test)
         return()
     endif()
     if(NOT arg_TIMEOUT)
-        set(arg_TIMEOUT 300)
+        set(arg_TIMEOUT 900)
     endif()
     if(NOT arg_LABELS)
         set(arg_LABELS unit)

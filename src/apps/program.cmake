@@ -28,7 +28,7 @@ if(UNDERSTUDY_TESTS)
                  examples group_replay journal immortals output platform registry tls)
         add_test(NAME program/${name}
             COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/tests/${name}_test.py -v)
-        set_tests_properties(program/${name} PROPERTIES TIMEOUT 400 LABELS process
+        set_tests_properties(program/${name} PROPERTIES TIMEOUT 900 LABELS process
             ENVIRONMENT "${environment}")
     endforeach()
 endif()
