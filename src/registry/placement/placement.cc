@@ -41,9 +41,9 @@ using Holders = std::vector<std::size_t>;
     return crowded;
 }
 
-/// What `node` adds to the crowding of the holders other than `except`.
-[[nodiscard]] std::size_t crowding_with(const Nodes& nodes, const Holders& holders,
-                                        std::size_t node, std::size_t except) {
+/// How badly `node` is spread beside the holders other than itself and `except`.
+[[nodiscard]] std::size_t crowding_at(const Nodes& nodes, const Holders& holders, std::size_t node,
+                                      std::size_t except) {
     std::size_t crowded = 0;
     for (const std::size_t other : holders) {
         if (other != except && other != node) crowded += crowding(nodes[node], nodes[other]);
@@ -51,39 +51,20 @@ using Holders = std::vector<std::size_t>;
     return crowded;
 }
 
-[[nodiscard]] std::size_t crowding(const Nodes& nodes, const Holders& holders) {
-    std::size_t crowded = 0;
-    for (std::size_t i = 0; i < holders.size(); ++i) {
-        for (std::size_t j = 0; j < i; ++j) {
-            crowded += crowding(nodes[holders[i]], nodes[holders[j]]);
-        }
-    }
-    return crowded;
-}
-
-[[nodiscard]] Holders with(Holders holders, std::size_t node) {
-    holders.push_back(node);
-    return holders;
-}
-
-[[nodiscard]] Holders without(Holders holders, std::size_t node) {
-    std::erase(holders, node);
-    return holders;
-}
-
 /// A chain of nodes along which one unit of load moves from its first to its last.
 ///
-/// `next(x, y)` tells whether a unit at x can go to y. Breadth first, so the chain is as short as
+/// `can_go(x, y)` tells whether a unit at x can go to y. Breadth first, so the chain is as short as
 /// possible. Empty if there is none that makes the load fairer.
 template <typename CanGo>
 [[nodiscard]] std::vector<std::size_t> fairer_chain(const Nodes& nodes,
                                                     const std::vector<std::size_t>& load,
-                                                    const std::vector<std::size_t>& taking,
+                                                    std::vector<std::size_t> taking,
                                                     const CanGo& can_go) {
-    std::vector<std::size_t> heavy = taking;
-    std::sort(heavy.begin(), heavy.end(),
-              [&](std::size_t a, std::size_t b) { return lighter(nodes, load, b, a); });
-    for (const std::size_t from : heavy) {
+    // From the heaviest on, and to the lightest first, so that equal chains end there.
+    std::sort(taking.begin(), taking.end(),
+              [&](std::size_t a, std::size_t b) { return lighter(nodes, load, a, b); });
+    for (auto heavy = taking.rbegin(); heavy != taking.rend(); ++heavy) {
+        const std::size_t from = *heavy;
         const bool any = std::any_of(taking.begin(), taking.end(), [&](std::size_t to) {
             return to != from && uneven(nodes, load, from, to);
         });
@@ -93,11 +74,7 @@ template <typename CanGo>
         std::vector<std::size_t> reached{from};
         before[from] = from;
         for (std::size_t at = 0; at < reached.size(); ++at) {
-            // The lightest first, so that equal chains end there.
-            std::vector<std::size_t> others = taking;
-            std::sort(others.begin(), others.end(),
-                      [&](std::size_t a, std::size_t b) { return lighter(nodes, load, a, b); });
-            for (const std::size_t to : others) {
+            for (const std::size_t to : taking) {
                 if (before[to] != none || !can_go(reached[at], to)) continue;
                 before[to] = reached[at];
                 if (uneven(nodes, load, from, to)) {
@@ -183,9 +160,9 @@ private:
     /// The rest must be spread well; then the heavier node loses its copy.
     [[nodiscard]] bool rather_drop(std::size_t partition, std::size_t a, std::size_t b) const {
         const Holders& now = holders_[partition];
-        const std::size_t rest_a = crowding(nodes_, without(now, a));
-        const std::size_t rest_b = crowding(nodes_, without(now, b));
-        if (rest_a != rest_b) return rest_a < rest_b;
+        const std::size_t crowded_a = crowding_at(nodes_, now, a, a);
+        const std::size_t crowded_b = crowding_at(nodes_, now, b, b);
+        if (crowded_a != crowded_b) return crowded_a > crowded_b;
         if (uneven(nodes_, load_, a, b)) return true;
         if (uneven(nodes_, load_, b, a)) return false;
         const int worth_a = worth(partition, a);
@@ -200,7 +177,7 @@ private:
         std::size_t best_crowding = 0;
         for (const std::size_t node : taking_) {
             if (holds(now, node)) continue;
-            const std::size_t its = crowding(nodes_, with(now, node));
+            const std::size_t its = crowding_at(nodes_, now, node, node);
             const bool better = !best || its < best_crowding ||
                                 (its == best_crowding && lighter(nodes_, load_, node, *best));
             if (!better) continue;
@@ -213,23 +190,23 @@ private:
 
     /// Moves one copy of a partition if the partition is spread better afterwards.
     bool spread(std::size_t partition) {
-        const Holders now = holders_[partition];
-        const std::size_t crowded = crowding(nodes_, now);
-        if (crowded == 0) return false;
+        const Holders& now = holders_[partition];
         std::optional<std::pair<std::size_t, std::size_t>> best;
-        std::size_t least = crowded;
+        std::size_t most = 0;
         for (const std::size_t from : now) {
+            const std::size_t crowded = crowding_at(nodes_, now, from, from);
+            if (crowded == 0) continue;
             for (const std::size_t to : taking_) {
                 if (holds(now, to)) continue;
-                const std::size_t its = crowding(nodes_, with(without(now, from), to));
-                const bool better =
-                    its < least || (best && its == least &&
-                                    (worth(partition, from) < worth(partition, best->first) ||
-                                     (worth(partition, from) == worth(partition, best->first) &&
-                                      lighter(nodes_, load_, to, best->second))));
+                const std::size_t its = crowding_at(nodes_, now, to, from);
+                if (its >= crowded || crowded - its < most) continue;
+                const bool better = crowded - its > most ||
+                                    worth(partition, from) < worth(partition, best->first) ||
+                                    (worth(partition, from) == worth(partition, best->first) &&
+                                     lighter(nodes_, load_, to, best->second));
                 if (!better) continue;
                 best = {from, to};
-                least = its;
+                most = crowded - its;
             }
         }
         if (!best) return false;
@@ -246,7 +223,7 @@ private:
             const Holders& now = holders_[partition];
             if (holds(now, to)) continue;
             const bool worse =
-                crowding_with(nodes_, now, to, from) > crowding_with(nodes_, now, from, from);
+                crowding_at(nodes_, now, to, from) > crowding_at(nodes_, now, from, from);
             if (worse) continue;
             // A copy that is there already, from a move that has begun, costs least of all.
             const int its = worth(partition, from) - worth(partition, to);
@@ -338,7 +315,7 @@ void choose_actives(const Nodes& nodes, const PlacementTable& table,
     };
     for (;;) {
         const auto chain = fairer_chain(nodes, load, taking, [&](std::size_t from, std::size_t to) {
-            return from != to && movable(from, to).has_value();
+            return movable(from, to).has_value();
         });
         if (chain.empty()) return;
         for (std::size_t i = 0; i + 1 < chain.size(); ++i) {

@@ -12,8 +12,9 @@ namespace understudy::registry {
 struct PlacementNode {
     std::string host = {};  ///< Copies of a partition lie on different hosts where there are any.
     std::string zone = {};  ///< The same for zones, which come first.
-    std::uint32_t weight = 1;  ///< Of two nodes, one with twice the weight holds twice as much.
-    bool takes = true;         ///< False: it is drained or gone, and its copies go to other nodes.
+    /// Of two nodes, one with twice the weight holds twice as much; one with 0 holds nothing.
+    std::uint32_t weight = 1;
+    bool takes = true;  ///< False: it is drained or gone, and its copies go to other nodes.
 };
 
 /// The copies of one partition.
@@ -60,7 +61,7 @@ using PlacementTarget = std::vector<std::vector<std::size_t>>;
 ///
 /// Pure: the same arguments give the same result, and a table that is as its target stays so.
 /// Requires: nodes of the table are smaller than nodes.size(); replicas is not 0.
-/// Bounds: with 16,384 partitions on ten nodes 0.2 s when a node joins, otherwise 10 ms.
+/// Bounds: with 16,384 partitions on ten nodes a quarter of a second when a node joins, otherwise 10 ms.
 [[nodiscard]] PlacementTarget placement_target(const std::vector<PlacementNode>& nodes,
                                                const PlacementTable& table);
 
@@ -68,11 +69,12 @@ using PlacementTarget = std::vector<std::vector<std::size_t>>;
 ///
 /// A move is: add a copy, let it catch up, switch over, remove the old copy. Nothing about a move
 /// is kept elsewhere than in the table, so whoever holds the table goes on with it. A node gets one
-/// copy at a time, and takes part in one switchover at a time. A copy is removed when all copies of
-/// the target are complete and it is not active; a partition so never has fewer complete copies
-/// than before, nor fewer than it shall have.
+/// copy at a time, and takes part in one of the switchovers that are named together. A copy is
+/// removed when all copies of the target are complete and it is not active, so that no move leaves
+/// a partition with fewer complete copies than it shall have.
 ///
-/// Empty if the table is as it shall be, or if every step waits for one that is under way.
+/// A step is named until the table shows that it was taken. Empty if the table is as it shall be,
+/// or if all that is left waits for copies that catch up.
 [[nodiscard]] std::vector<PlacementStep> placement_steps(const std::vector<PlacementNode>& nodes,
                                                          const PlacementTable& table);
 
