@@ -116,6 +116,7 @@ TEST_F(I3GroupDisk, ALeaderWhoseDiskIsFullHandsOnAndCatchesUpWhenThereIsRoom) {
         EXPECT_TRUE(full) << "the disk was never full";
         (void)active_other_than(leader);
         run_for(1s);
+        EXPECT_TRUE(eventually([&] { return status(leader, "full") == "1"; }));
         EXPECT_TRUE(member(leader).process->running());
     }
     recorder().fault("heal", member(leader).name);
