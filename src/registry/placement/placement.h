@@ -61,7 +61,7 @@ using PlacementTarget = std::vector<std::vector<std::size_t>>;
 ///
 /// Pure: the same arguments give the same result, and a table that is as its target stays so.
 /// Requires: nodes of the table are smaller than nodes.size(); replicas is not 0.
-/// Bounds: with 16,384 partitions on ten nodes a quarter of a second when a node joins, otherwise 10 ms.
+/// Bounds: with 16,384 partitions on ten nodes 0.25 s when a node joins, otherwise 10 ms.
 [[nodiscard]] PlacementTarget placement_target(const std::vector<PlacementNode>& nodes,
                                                const PlacementTable& table);
 
